@@ -1,0 +1,126 @@
+"""What every speech engine looks like to the rest of Sessions.
+
+An engine turns the audio of one participant into utterances. Audio is always
+16 kHz, mono, signed 16-bit little-endian PCM. Everything here runs on the event
+loop's thread; an engine that computes does so elsewhere and comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+SAMPLE_RATE = 16_000
+BYTES_PER_SAMPLE = 2
+BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What a session asks of the engine: ISO 639-1 languages and words to expect."""
+
+    languages: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What an engine heard; partials and the final of one utterance share its id.
+
+    `start` and `end` are seconds of audio fed to the stream before the words begin
+    and end. `utterance` is unique within its stream only. `text` has no outer space.
+    """
+
+    utterance: str
+    text: str
+    start: float
+    end: float
+    final: bool
+    language: str | None = None
+
+
+class StreamSink(Protocol):
+    """Where a stream reports; every call arrives on the event loop's thread."""
+
+    def heard(self, recognition: Recognition) -> None:
+        """Take a partial or final. No partial of an utterance follows its final."""
+
+    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+        """The engine can't keep up (or is reconnecting) right now, or can again."""
+
+    def lost(self, reason: str, replay_from: int) -> None:
+        """The stream is over without having been finished.
+
+        `replay_from` is the byte position in what was fed from which a new stream must
+        be fed again so that no word is missing and no finished utterance is repeated.
+        The stream keeps what it was fed from there on: see `Stream.tail`.
+        """
+
+
+class Stream(Protocol):
+    """One participant's audio on its way to an engine."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Take the next audio. Never blocks, never raises; bounded inside the stream."""
+
+    def tail(self, position: int) -> bytes:
+        """Return what was fed from byte `position` on, as far as it is still kept."""
+
+    async def finish(self) -> None:
+        """End the audio and return once the last final was handed over, or after a bound."""
+
+    def abort(self) -> None:
+        """Drop everything at once, without waiting for finals. Safe to call twice."""
+
+
+class Health(StrEnum):
+    """How an engine is doing."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """The engine's state; `reason` is a sentence a person can act on, without secrets."""
+
+    health: Health
+    reason: str | None = None
+    since: datetime | None = None
+
+
+class NoSlotError(Exception):
+    """The engine takes no further stream at the moment (Gladia: 429). Try again later."""
+
+
+class EngineError(Exception):
+    """A stream could not be opened. The message is for people and holds no secret.
+
+    `retry` is False when trying again can't help until somebody acts (bad key, no credit).
+    """
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class Engine(Protocol):
+    """A speech engine: `gladia`, `local` or `off`."""
+
+    name: str
+    max_streams: int
+
+    async def start(self) -> None:
+        """Load what is needed; called once, in the lifespan."""
+
+    async def close(self) -> None:
+        """Free everything; open streams are aborted."""
+
+    async def open(self, options: StreamOptions, sink: StreamSink) -> Stream:
+        """Open a stream. Raises NoSlotError or EngineError."""
+
+    def health(self) -> EngineHealth:
+        """Return the current state, cheaply."""

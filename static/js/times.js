@@ -1,0 +1,39 @@
+/** Shows every `<time datetime>` in the reader's own time zone and words for the day. */
+
+const DAY = 86_400_000;
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const nearDays = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+
+/** @param {Date} date */
+function midnight(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/**
+ * @param {Date} date
+ * @param {Date} [now]
+ * @returns {string} "today, 10:00", "yesterday, 10:00" or "3 May 2026, 10:00"
+ */
+export function localTime(date, now = new Date()) {
+  const days = Math.round((midnight(date) - midnight(now)) / DAY);
+  if (days === 0 || days === -1) return `${capital(nearDays.format(days, 'day'))}, ${clock.format(date)}`;
+  const year = date.getFullYear() === now.getFullYear() ? undefined : /** @type {const} */ ('numeric');
+  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'long', year })}, ${clock.format(date)}`;
+}
+
+/** @param {string} text */
+function capital(text) {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}
+
+function showLocalTimes() {
+  for (const element of document.querySelectorAll('time[datetime]')) {
+    const date = new Date(element.getAttribute('datetime') ?? '');
+    if (Number.isNaN(date.getTime())) continue;
+    element.textContent = localTime(date);
+    element.setAttribute('title', date.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' }));
+  }
+}
+
+showLocalTimes();
+document.addEventListener('htmx:after:swap', showLocalTimes);

@@ -1,0 +1,220 @@
+"""A WebSocket protocol class for uvicorn that keeps audio off the slow road.
+
+uvicorn's own class pauses reading for every message, queues it and wakes a task. For
+audio, twenty small frames a second from each of a thousand people, that costs more than
+the work itself. `DirectWebSocketProtocol` hands complete binary frames to a callback while
+the bytes are still warm, and leaves everything else (the handshake, text, control frames,
+fragments, errors, the closing handshake) to its parent.
+
+    uvicorn.run(app, ws="routes.fastws:DirectWebSocketProtocol", ws_per_message_deflate=False)
+
+An app finds it as `scope["extensions"]["sessions.direct"]`, a `DirectSocket`; with any other
+class the key is missing and `receive()` and `send()` are the way, as always.
+
+What order the app can count on: a binary message is handed over directly only when no
+earlier message waits in the queue, else it queues too. So an app that takes both kinds, and
+doesn't suspend between `receive()` and acting on what it got, handles all messages in the
+order in which they were sent.
+
+Written against uvicorn 0.54 and the frames of RFC 6455, section 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.http11 import Request
+from websockets.protocol import State
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+    from websockets.utils import apply_mask
+
+EXTENSION = "sessions.direct"
+BinaryCallback = Callable[[bytes], None]
+
+_FINAL_BINARY = 0x82
+_FINAL_TEXT = 0x81
+_MASKED = 0x80
+_SIZE_IN_2_BYTES = 126
+_SIZE_IN_8_BYTES = 127
+_MASK_SIZE = 4
+_LONGEST_HEAD = 10  # up to the end of the size, before the mask
+
+
+class DirectSocket(Protocol):
+    """What an accepted WebSocket offers beside ASGI, all on the event loop's thread."""
+
+    def on_binary(self, callback: BinaryCallback | None) -> None:
+        """Have binary messages handed to `callback`, or queued again with None.
+
+        It is called from within the socket's read event, so it must be quick, and what it
+        raises ends the connection. A message that queued behind a text still comes from
+        `receive()`.
+        """
+
+    def send_frame(self, frame: bytes) -> None:
+        """Write a whole server frame, as from `encode_text_frame`; ignored once closing.
+
+        Never blocks: watch `write_buffer_size` and give up on those who can't keep up.
+        """
+
+    def write_buffer_size(self) -> int:
+        """Return how many bytes were written and not yet taken by the kernel."""
+
+
+def encode_text_frame(payload: bytes) -> bytes:
+    """Return `payload` (UTF-8) as one unmasked text frame, ready for any number of sockets."""
+    size = len(payload)
+    if size < _SIZE_IN_2_BYTES:
+        return bytes((_FINAL_TEXT, size)) + payload
+    if size < 1 << 16:
+        return bytes((_FINAL_TEXT, _SIZE_IN_2_BYTES)) + size.to_bytes(2, "big") + payload
+    return bytes((_FINAL_TEXT, _SIZE_IN_8_BYTES)) + size.to_bytes(8, "big") + payload
+
+
+class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's sans-I/O WebSocket class with a short cut for binary frames.
+
+    The parent's parser must only ever be given whole frames, or frames from their start
+    to their end: where a frame begins is followed here, for those that the parent parses too.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._callback: BinaryCallback | None = None
+        self._largest = config.ws_max_size
+        self._can_follow = True
+        # The start of a binary frame whose end is still on its way, and its size.
+        self._held: bytearray | None = None
+        self._held_size = 0
+        # The frame that the parent is in the middle of: its head while that is too short to
+        # tell the size, then how many bytes of it are still to come.
+        self._head = b""
+        self._left = 0
+
+    def on_binary(self, callback: BinaryCallback | None) -> None:
+        """See `DirectSocket`."""
+        self._callback = callback
+
+    def send_frame(self, frame: bytes) -> None:
+        """See `DirectSocket`."""
+        if not (self.close_sent or self.transport.is_closing()):
+            self.transport.write(frame)
+
+    def write_buffer_size(self) -> int:
+        """See `DirectSocket`."""
+        size: int = self.transport.get_write_buffer_size()
+        return size
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the short cut to the app, which starts at the event loop's next turn."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            # ASGI knows dicts here only; an object is what makes the calls cheap.
+            cast(dict[str, object], self.scope["extensions"])[EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        """Handle what came, frame by frame."""
+        if self._held is not None:
+            self._held += data
+            if len(self._held) < self._held_size:
+                return
+            data = bytes(self._held)
+            self._held = None
+        start = 0
+        while start < len(data):
+            stop = self._receive_directly(data, start)
+            start = stop if stop > start else self._receive_by_parent(data, start)
+
+    def send_receive_event_to_app(self) -> None:
+        """Deliver a message that the parent put together."""
+        if self.curr_msg_data_type == "bytes" and self._is_direct():
+            callback, data = self._callback, b"".join(self.frames)
+            self.frames = []
+            if callback is not None:
+                callback(data)
+        else:
+            super().send_receive_event_to_app()
+
+    def _is_direct(self) -> bool:
+        """Tell whether the app wants binary messages and has taken all that came before."""
+        return self._callback is not None and not self.close_sent and self.queue.empty()
+
+    def _receive_directly(self, data: bytes, start: int) -> int:
+        """Deliver or hold the frame at `start` and return its end; `start` if it can't be."""
+        callback = self._callback
+        if (
+            callback is None
+            or data[start] != _FINAL_BINARY
+            or self._left
+            or self._head
+            or self.frames
+            or not self._can_follow
+            or self.conn.state is not State.OPEN
+            or not self._is_direct()
+        ):
+            return start
+        body, stop = _extent(data, start)
+        if not start < stop <= body + self._largest:
+            return start
+        if stop > len(data):
+            self._held = bytearray(data[start:])
+            self._held_size = stop - start
+            return len(data)
+        callback(apply_mask(data[body:stop], data[body - _MASK_SIZE : body]))
+        return stop
+
+    def _receive_by_parent(self, data: bytes, start: int) -> int:
+        """Give the parent the frame at `start`, as far as it is there, and return its end."""
+        if self.conn.state is not State.OPEN:
+            # Bytes between the request and its answer may hold part of a frame.
+            self._can_follow = not self.handshake_initiated
+        if not self._can_follow or self.conn.state is not State.OPEN:
+            super().data_received(data[start:])
+            return len(data)
+        stop = self._follow(data, start)
+        super().data_received(data[start:stop])
+        return stop
+
+    def _follow(self, data: bytes, start: int) -> int:
+        """Return where the frame that `data` begins or continues at `start` ends in `data`."""
+        if not self._left:
+            head = self._head + data[start : start + _LONGEST_HEAD]
+            _, size = _extent(head, 0)
+            self._left = size - len(self._head) if size else 0
+            self._head = b"" if size else head
+        if not self._left:
+            return len(data)
+        stop = min(len(data), start + self._left)
+        self._left -= stop - start
+        return stop
+
+
+def _extent(data: bytes, start: int) -> tuple[int, int]:
+    """Return where the payload of the masked frame at `start` begins and ends.
+
+    The end may lie beyond `data`. Both are `start` when `data` is too short to tell, or when
+    the frame isn't masked, as every client's must be.
+    """
+    known = len(data) - start
+    if known < 2 or data[start + 1] < _MASKED:
+        return start, start
+    size, body = data[start + 1] - _MASKED, start + 2
+    if size >= _SIZE_IN_2_BYTES:
+        width = 2 if size == _SIZE_IN_2_BYTES else 8
+        if known < 2 + width:
+            return start, start
+        size, body = int.from_bytes(data[body : body + width], "big"), body + width
+    return body + _MASK_SIZE, body + _MASK_SIZE + size

@@ -1,0 +1,434 @@
+"""The short cut for binary frames behaves like uvicorn's own class, on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import queue
+import random
+import socket
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from routes.fastws import DirectSocket, DirectWebSocketProtocol, encode_text_frame
+
+MAX_SIZE = 120_000
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+FIN = 0x80
+
+
+class EchoApp:
+    """Answers every message with its kind and checksum; takes binary directly if it can."""
+
+    def __init__(self) -> None:
+        self.directly = 0
+        self.asked, self.sent_early = threading.Event(), threading.Event()
+        self.disconnects: queue.Queue[tuple[int, int]] = queue.Queue()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        if scope["path"] == "/early":
+            await self._wait_for_early_frames()
+        await send({"type": "websocket.accept"})
+        direct: DirectSocket | None = scope["extensions"].get("sessions.direct")
+
+        def take(data: bytes) -> None:
+            assert direct is not None
+            self.directly += 1
+            if data == b"raise":
+                raise ValueError("the callback failed")
+            direct.send_frame(encode_text_frame(describe("binary", data)))
+
+        if direct is not None:
+            direct.on_binary(take)
+        while (message := await receive())["type"] == "websocket.receive":
+            if message.get("text") == "close":
+                await send({"type": "websocket.close", "code": 4401})
+                if direct is not None:
+                    direct.send_frame(encode_text_frame(b"after the close"))
+            elif message.get("text") == "queue" and direct is not None:
+                direct.on_binary(None)
+            else:
+                kind = "text" if message.get("text") is not None else "binary"
+                data = message["bytes"] if kind == "binary" else message["text"].encode()
+                await send({"type": "websocket.send", "text": describe(kind, data).decode()})
+        self.disconnects.put((scope["client"][1], message["code"]))
+
+    async def _wait_for_early_frames(self) -> None:
+        self.asked.set()
+        await asyncio.to_thread(self.sent_early.wait, 5)
+        await asyncio.sleep(0.01)  # the event loop reads what the kernel has
+        self.asked.clear()
+        self.sent_early.clear()
+
+
+def describe(kind: str, data: bytes) -> bytes:
+    return f"{kind} {len(data)} {zlib.crc32(data):08x}".encode()
+
+
+@dataclass
+class Server:
+    port: int
+    app: EchoApp
+
+    def disconnect_code(self, client: Client) -> int:
+        """The code with which the app saw this client go."""
+        while True:
+            port, code = self.app.disconnects.get(timeout=2)
+            if port == client.port:
+                return code
+
+
+@dataclass
+class Seen:
+    """What a client got, in order within its kind."""
+
+    replies: list[bytes] = field(default_factory=list)
+    pongs: list[bytes] = field(default_factory=list)
+    close: int | None = None
+    ended: bool = False
+
+
+def serve(protocol: type[WebSocketsSansIOProtocol]) -> Iterator[Server]:
+    app = EchoApp()
+    config = uvicorn.Config(
+        app,
+        ws=protocol,
+        lifespan="off",
+        log_config=None,
+        ws_max_size=MAX_SIZE,
+        ws_per_message_deflate=False,
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield Server(listener.getsockname()[1], app)
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Server]:
+    yield from serve(WebSocketsSansIOProtocol)
+
+
+@pytest.fixture(scope="module")
+def fast() -> Iterator[Server]:
+    yield from serve(DirectWebSocketProtocol)
+
+
+def frame(opcode: int, data: bytes = b"", *, fin: bool = True, masked: bool = True) -> bytes:
+    size = len(data)
+    short = size if size < 126 else 126 if size < 1 << 16 else 127
+    head = bytes(((FIN if fin else 0) | opcode, (0x80 if masked else 0) | short))
+    if short > 125:
+        head += size.to_bytes(2 if short == 126 else 8, "big")
+    if not masked:
+        return head + data
+    mask = os.urandom(4)
+    key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+    return head + mask + (int.from_bytes(data, "big") ^ key).to_bytes(size, "big")
+
+
+REQUEST = (
+    b"GET %s HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Client:
+    """A WebSocket client that decides what bytes go into which packet."""
+
+    def __init__(self, server: Server, *, before_the_answer: bytes = b"") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=2)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(REQUEST % (b"/early" if before_the_answer else b"/"))
+        if before_the_answer:
+            assert server.app.asked.wait(5)
+            self.socket.sendall(before_the_answer)
+            server.app.sent_early.set()
+        self.port = self.socket.getsockname()[1]
+        self.stream = self.socket.makefile("rb")
+        assert b" 101 " in self.stream.readline()
+        while self.stream.readline() != b"\r\n":
+            pass
+        self.seen = Seen()
+
+    def send(self, *packets: bytes) -> Client:
+        for packet in packets:
+            self.socket.sendall(packet)
+            if len(packets) > 1:
+                time.sleep(0.0003)
+        return self
+
+    def read(self, replies: int = 0, pongs: int = 0, closes: int = 0) -> Client:
+        """Read until there are that many in all, or with no number to the connection's end."""
+        seen, to_the_end = self.seen, not (replies or pongs or closes)
+        while not seen.ended and (
+            to_the_end
+            or len(seen.replies) < replies
+            or len(seen.pongs) < pongs
+            or (closes and seen.close is None)
+        ):
+            self._read_frame()
+        return self
+
+    def _read_frame(self) -> None:
+        head = self.stream.read(2)
+        if len(head) < 2:
+            self.seen.ended = True
+            return
+        size = head[1]
+        if size > 125:
+            width = 2 if size == 126 else 8
+            size = int.from_bytes(self.stream.read(width), "big")
+        data = self.stream.read(size)
+        opcode = head[0] & 0x0F
+        if opcode == CLOSE:
+            self.seen.close = struct.unpack("!H", data[:2])[0]
+        else:
+            {TEXT: self.seen.replies, PONG: self.seen.pongs}[opcode].append(data)
+
+    def close(self) -> Seen:
+        if not self.seen.ended:
+            self.send(frame(CLOSE, b"\x03\xe8"))
+            self.read()
+        self.free()
+        return self.seen
+
+    def free(self) -> None:
+        self.stream.close()
+        self.socket.close()
+
+
+clients: list[Client] = []
+
+
+def connect(server: Server, *, before_the_answer: bytes = b"") -> Client:
+    clients.append(Client(server, before_the_answer=before_the_answer))
+    return clients[-1]
+
+
+@pytest.fixture(autouse=True)
+def _free_sockets() -> Iterator[None]:
+    yield
+    while clients:
+        clients.pop().free()
+
+
+def cut(data: bytes, *places: int) -> list[bytes]:
+    edges = [0, *sorted(places), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
+
+
+@pytest.fixture(params=["plain", "fast"])
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 1608, 65_535, 65_536, 100_000])
+def test_a_binary_message_of_any_size_arrives_whole(server: Server, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    seen = connect(server).send(frame(BINARY, data)).read(1).close()
+    assert seen == Seen([describe("binary", data)], [], 1000, True)
+
+
+def test_binary_takes_the_short_cut_even_in_pieces(fast: Server) -> None:
+    before = fast.app.directly
+    data = frame(BINARY, b"x" * 1608)
+    client = connect(fast).send(data).read(1)
+    client.send(*cut(data, 1000)).read(2)  # as a network's packets cut it
+    client.send(*cut(data, 3)).read(3)  # within the head
+    client.send(frame(BINARY, b"a", fin=False), frame(CONT, b"b")).read(4)
+    client.send(data * 5).read(9)
+    assert client.close().replies == [
+        *[describe("binary", b"x" * 1608)] * 3,
+        describe("binary", b"ab"),
+        *[describe("binary", b"x" * 1608)] * 5,
+    ]
+    assert fast.app.directly - before == 9
+
+
+def test_frames_dribble_in_byte_by_byte(server: Server) -> None:
+    data = frame(BINARY, b"d" * 140) + frame(TEXT, b"hello") + frame(BINARY, b"")
+    seen = connect(server).send(*cut(data, *range(len(data)))).read(3).close()
+    assert seen.replies == [
+        describe("binary", b"d" * 140),
+        describe("text", b"hello"),
+        describe("binary", b""),
+    ]
+
+
+def test_a_ping_between_fragments_is_answered(server: Server) -> None:
+    packets = (
+        frame(BINARY, b"one", fin=False),
+        frame(PING, b"are you there"),
+        frame(CONT, b"", fin=False),
+        frame(CONT, b"two"),
+        frame(BINARY, b"next"),
+    )
+    for pieces in ((b"".join(packets),), packets):
+        seen = connect(server).send(*pieces).read(2).close()
+        assert seen.replies == [describe("binary", b"onetwo"), describe("binary", b"next")]
+        assert seen.pongs == [b"are you there"]
+
+
+def test_text_and_binary_stay_in_order(server: Server) -> None:
+    client = connect(server)
+    kinds = [TEXT, BINARY, BINARY, TEXT, TEXT, BINARY, TEXT] * 20
+    client.send(b"".join(frame(kind, b"%d" % i) for i, kind in enumerate(kinds)))
+    replies = client.read(len(kinds)).close().replies
+    assert replies == [
+        describe("text" if kind == TEXT else "binary", b"%d" % i) for i, kind in enumerate(kinds)
+    ]
+
+
+def test_an_app_can_go_back_to_the_queue(fast: Server) -> None:
+    client = connect(fast).send(frame(BINARY, b"1")).read(1)
+    before = fast.app.directly
+    client.send(frame(TEXT, b"queue") + frame(BINARY, b"2")).read(2).send(frame(BINARY, b"3"))
+    assert len(client.read(3).close().replies) == 3
+    assert fast.app.directly == before
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (frame(BINARY, b"unmasked", masked=False), 1002),
+        (frame(TEXT, b"unmasked", masked=False), 1002),
+        (b"\xc2\x80aaaa", 1002),
+        (b"\x83\x80aaaa", 1002),
+        (frame(CONT, b"of nothing"), 1002),
+        (frame(BINARY, b"a", fin=False) + frame(BINARY, b"b"), 1002),
+        (frame(PING, b"p" * 126), 1002),
+        (frame(CLOSE, b"\x03"), 1002),
+        (frame(TEXT, b"\xff\xfe"), 1007),
+        (b"\x82\xff" + (MAX_SIZE + 1).to_bytes(8, "big") + b"mask", 1009),
+        (b"\x82\xff" + (1 << 62).to_bytes(8, "big") + b"mask", 1009),
+        (frame(BINARY, b"a" * 70_000, fin=False) + b"\x80\xff" + struct.pack("!Q", 70_000), 1009),
+    ],
+)
+@pytest.mark.parametrize("after_half_a_frame", [False, True])
+def test_a_broken_frame_closes_with_its_code(
+    server: Server, bad: bytes, code: int, after_half_a_frame: bool
+) -> None:
+    good = frame(BINARY, b"g" * 1000)
+    client = connect(server)
+    if after_half_a_frame:
+        client.send(*cut(good, 500)).read(1)
+        client.send(*cut(bad, 1))
+    else:
+        client.send(good).read(1).send(bad)
+    seen = client.read().close()
+    assert (len(seen.replies), seen.close) == (1, code)
+    assert server.disconnect_code(client) == code
+
+
+def test_the_app_closes_while_half_a_frame_is_on_its_way(server: Server) -> None:
+    half, rest = cut(frame(BINARY, b"z" * 2000), 700)
+    before = server.app.directly
+    client = connect(server).send(frame(TEXT, b"close") + half).read(closes=1)
+    client.send(rest + frame(BINARY, b"too", fin=False) + frame(CONT, b"late"))
+    assert client.close() == Seen([], [], 4401, True)
+    assert server.app.directly == before
+    assert server.disconnect_code(client) == 4401
+
+
+def test_nothing_is_taken_after_the_clients_close(server: Server) -> None:
+    before = server.app.directly
+    client = connect(server).send(frame(BINARY, b"last")).read(1)
+    client.send(frame(CLOSE, b"\x03\xe9") + frame(BINARY, b"after") + frame(TEXT, b"all")).read()
+    assert client.close() == Seen([describe("binary", b"last")], [], 1001, True)
+    assert server.disconnect_code(client) == 1001
+    assert server.app.directly - before <= 1
+
+
+@pytest.mark.parametrize("first", range(1, 16))
+def test_payload_that_looks_like_frames_moves_no_boundary(server: Server, first: int) -> None:
+    data = b"\x82" * 8  # a head for two bytes, its mask, and two zeros under that mask
+    for early in (b"", data[: first % 8]):
+        client = connect(server, before_the_answer=early)
+        rest = (data * 8)[len(early) :]
+        client.send(*cut(rest, first, 3 * first))
+        assert client.read(8).close().replies == [describe("binary", b"\0\0")] * 8
+
+
+def test_a_lost_connection_ends_the_app(server: Server) -> None:
+    client = connect(server).send(frame(BINARY, b"1")).read(1).send(frame(BINARY, b"22")[:5])
+    client.free()
+    assert server.disconnect_code(client) in (1005, 1006)
+
+
+def test_what_the_callback_raises_ends_the_connection_only(
+    fast: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = connect(fast).send(frame(BINARY, b"raise"))
+    seen = client.read().close()
+    assert (seen.replies, seen.ended) == ([], True)
+    assert fast.disconnect_code(client) in (1005, 1006)
+    assert "the callback failed" in caplog.text
+    assert connect(fast).send(frame(BINARY, b"ok")).read(1).close().close == 1000
+
+
+def test_frames_before_the_answer_are_left_to_the_parent(server: Server) -> None:
+    data = frame(BINARY, b"early" * 50)
+    client = connect(server, before_the_answer=data)
+    client.send(frame(TEXT, b"later") + data)
+    early = describe("binary", b"early" * 50)
+    assert client.read(3).close().replies == [early, describe("text", b"later"), early]
+
+
+message = st.one_of(
+    st.tuples(st.just("binary"), st.integers(0, 3000)),
+    st.tuples(st.just("text"), st.integers(0, 300)),
+    st.tuples(st.just("pieces"), st.integers(2, 300)),
+    st.tuples(st.just("ping"), st.integers(0, 125)),
+)
+
+
+def encode(kind: str, size: int) -> bytes:
+    data = b"%c" % (97 + size % 26) * size
+    if kind == "pieces":
+        middle = frame(PING, b"amid") + frame(CONT, data[1:-1], fin=False)
+        return frame(BINARY, data[:1], fin=False) + middle + frame(CONT, data[-1:])
+    return frame({"binary": BINARY, "text": TEXT, "ping": PING}[kind], data)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(messages=st.lists(message, min_size=1, max_size=12), where=st.lists(st.floats(0, 1)))
+def test_any_mix_cut_anywhere_gives_what_the_default_class_gives(
+    plain: Server, fast: Server, messages: list[tuple[str, int]], where: list[float]
+) -> None:
+    data = b"".join(encode(kind, size) for kind, size in messages)
+    packets = cut(data, *(int(place * len(data)) for place in where))
+    replies = sum(kind != "ping" for kind, _ in messages)
+    pongs = sum(kind in ("ping", "pieces") for kind, _ in messages)
+    both = [connect(server).send(*packets).read(replies, pongs).close() for server in (plain, fast)]
+    assert both[0] == both[1]
+    assert (len(both[1].replies), len(both[1].pongs)) == (replies, pongs)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+def test_an_encoded_text_frame_is_what_a_client_reads(size: int) -> None:
+    data = encode_text_frame(b"t" * size)
+    head = 2 if size < 126 else 4 if size < 65_536 else 10
+    assert (data[0], len(data)) == (0x81, head + size)
+    assert int.from_bytes(data[2:head] or data[1:2], "big") == size
+    assert data[head:] == b"t" * size

@@ -1,0 +1,49 @@
+/** Calls to our own server that answer JSON. */
+
+const PATIENCE = 15_000;
+
+/** A refusal, with the server's words for people. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   * @param {number} retryAfter seconds, 0 when the server didn't say
+   */
+  constructor(status, code, message, retryAfter) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * POSTs without a body and returns the JSON answer.
+ * @param {string} path
+ * @returns {Promise<any>} throws ApiError when refused, TypeError or a DOMException when unreachable
+ */
+export async function post(path) {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { accept: 'application/json' },
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  const text = await response.text();
+  if (response.ok) return text.startsWith('{') ? JSON.parse(text) : {};
+  throw refusal(response, text);
+}
+
+/**
+ * @param {Response} response
+ * @param {string} text
+ */
+function refusal(response, text) {
+  let error = { code: 'failed', message: `The server answered with an error (${response.status}).` };
+  try {
+    error = { ...error, ...JSON.parse(text).error };
+  } catch {
+    // A proxy in between answers in HTML; the status is all there is to say.
+  }
+  return new ApiError(response.status, error.code, error.message, Number(response.headers.get('retry-after')) || 0);
+}

@@ -1,0 +1,47 @@
+/** The head of the room: title, connection, how long it has been going. */
+
+import { find } from '../lib/dom.js';
+import { clock } from '../lib/text.js';
+
+const WORDS = { connecting: 'Connecting…', offline: 'Reconnecting…' };
+
+export class Header {
+  #title = find('[data-title]');
+  #box = find('[data-connection]');
+  #text = find('[data-connection-text]');
+  /** @type {import('./socket.js').ConnectionState} */
+  #state = 'connecting';
+  #startedAt = 0;
+
+  constructor() {
+    setInterval(() => this.#tick(), 1_000);
+  }
+
+  /** @param {import('../types').SessionState} session */
+  session({ title, started_at }) {
+    if (title) {
+      this.#title.textContent = this.#title.title = title;
+      document.title = `${title} · Sessions`;
+    }
+    if (started_at) this.#startedAt = Date.parse(started_at);
+    this.#tick();
+  }
+
+  /** @param {import('./socket.js').ConnectionState} state */
+  connection(state) {
+    this.#state = state;
+    this.#box.dataset.connection = state;
+    this.#tick();
+  }
+
+  #tick() {
+    if (this.#state !== 'live') this.#say(WORDS[this.#state]);
+    else this.#say(this.#startedAt ? clock((Date.now() - this.#startedAt) / 1000) : 'Live');
+  }
+
+  /** A status that is spoken: the running clock is not, only a change of state. */
+  #say(/** @type {string} */ words) {
+    this.#box.setAttribute('aria-live', this.#state === 'live' ? 'off' : 'polite');
+    if (this.#text.textContent !== words) this.#text.textContent = words;
+  }
+}

@@ -1,0 +1,203 @@
+/** One microphone for captions and call: one MediaStreamTrack, read as 16 kHz frames. */
+
+import { insecureOrigin } from './remedies.js';
+
+const RATE = 16_000;
+const FRAME = 640;
+const SILENT_AFTER = 5 * RATE;
+const CHOICE = 'sessions.microphone';
+
+/**
+ * @typedef {object} MicrophoneEvents
+ * @property {(frame: import('../types').Frame) => void} frame while on
+ * @property {(level: number) => void} level 0 to 1
+ * @property {(silent: boolean) => void} silent nothing but zeros for five seconds, or no longer
+ * @property {(track: MediaStreamTrack) => void} track another track took over
+ * @property {(error: unknown) => void} gone the device went away and no other could be opened
+ */
+
+/** Owns the track, the audio graph and the audio clock. */
+export class Microphone {
+  #events;
+  /** @type {AudioContext | null} */
+  #context = null;
+  /** @type {AudioWorkletNode | null} */
+  #node = null;
+  /** @type {MediaStreamAudioSourceNode | null} */
+  #source = null;
+  /** @type {MediaStreamTrack | null} */
+  #track = null;
+  #on = false;
+  // One past the last sample that was numbered: a new audio graph never goes back.
+  #end = 0;
+  #zeros = 0;
+  #silent = false;
+
+  /** @param {MicrophoneEvents} events */
+  constructor(events) {
+    this.#events = events;
+    document.addEventListener('visibilitychange', () => this.#wake());
+    document.addEventListener('pointerdown', () => this.#wake());
+  }
+
+  get isOn() {
+    return this.#on;
+  }
+
+  get track() {
+    return this.#track;
+  }
+
+  get deviceId() {
+    return this.#track?.getSettings().deviceId ?? '';
+  }
+
+  /** @returns {Promise<MediaDeviceInfo[]>} the microphones that can be chosen */
+  static async devices() {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    return all.filter((device) => device.kind === 'audioinput' && device.deviceId);
+  }
+
+  /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
+  async start() {
+    const track = await openTrack(localStorage.getItem(CHOICE));
+    try {
+      await this.#listen(track);
+    } catch (error) {
+      track.stop();
+      throw error;
+    }
+    this.setOn(true);
+  }
+
+  /** @param {boolean} on false: the track gives zeros, and no frame leaves */
+  setOn(on) {
+    this.#on = on && this.#track !== null;
+    if (this.#track) this.#track.enabled = this.#on;
+    this.#hear(null);
+    this.#wake();
+    if (!this.#on) this.#events.level(0);
+  }
+
+  /** @param {string} deviceId kept for next time */
+  async choose(deviceId) {
+    const track = await openTrack(deviceId, true);
+    localStorage.setItem(CHOICE, deviceId);
+    await this.#listen(track);
+    this.#events.track(track);
+  }
+
+  /**
+   * Reads another track from now on: a switched device, or one that the call has restarted.
+   * @param {MediaStreamTrack} track
+   */
+  async adopt(track) {
+    if (track !== this.#track) await this.#listen(track);
+  }
+
+  /** Lets the device go; `start` opens it again. */
+  stop() {
+    this.#on = false;
+    this.#track?.stop();
+    void this.#context?.close();
+    this.#track = this.#context = this.#source = null;
+  }
+
+  /** @param {MediaStreamTrack} track */
+  async #listen(track) {
+    const previous = this.#track;
+    this.#source?.disconnect();
+    const stream = new MediaStream([track]);
+    const { context, source } = await this.#graphFor(stream);
+    source.connect(/** @type {AudioWorkletNode} */ (this.#node));
+    void context.resume();
+    this.#source = source;
+    this.#track = track;
+    track.enabled = this.#on;
+    track.addEventListener('ended', () => this.#reopen(track), { once: true });
+    if (previous && previous !== track) previous.stop();
+    this.#hear(null);
+  }
+
+  /** @param {MediaStream} stream */
+  async #graphFor(stream) {
+    this.#context ??= await this.#open(new AudioContext({ sampleRate: RATE, latencyHint: 'interactive' }));
+    try {
+      return { context: this.#context, source: this.#context.createMediaStreamSource(stream) };
+    } catch {
+      // Some browsers can't read a device at another rate than its own: resample in the worklet instead.
+      await this.#context.close();
+      this.#context = await this.#open(new AudioContext({ latencyHint: 'interactive' }));
+      return { context: this.#context, source: this.#context.createMediaStreamSource(stream) };
+    }
+  }
+
+  /** @param {AudioContext} context */
+  async #open(context) {
+    await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
+    const index = Math.max(this.#end, Math.round((performance.now() * RATE) / 1000));
+    this.#node?.port.close();
+    this.#node = new AudioWorkletNode(context, 'microphone', {
+      numberOfOutputs: 0,
+      channelCount: 1,
+      channelCountMode: 'explicit',
+      processorOptions: { index },
+    });
+    this.#node.port.onmessage = ({ data }) => this.#take(data);
+    return context;
+  }
+
+  /** @param {import('../types').Frame} frame */
+  #take(frame) {
+    this.#end = frame.index + FRAME;
+    if (!this.#on) return;
+    this.#hear(frame.peak);
+    this.#events.level(frame.peak);
+    this.#events.frame(frame);
+  }
+
+  /** @param {number | null} peak null starts counting anew */
+  #hear(peak) {
+    this.#zeros = peak === 0 ? this.#zeros + FRAME : 0;
+    const silent = this.#zeros >= SILENT_AFTER;
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    this.#events.silent(silent);
+  }
+
+  /** A phone call or a sleeping machine suspends audio; coming back or any touch wakes it. */
+  #wake() {
+    if (this.#context && this.#context.state !== 'running' && this.#context.state !== 'closed') void this.#context.resume();
+  }
+
+  /** @param {MediaStreamTrack} ended */
+  async #reopen(ended) {
+    if (ended !== this.#track) return;
+    try {
+      const track = await openTrack(null);
+      await this.#listen(track);
+      this.#events.track(track);
+    } catch (error) {
+      this.setOn(false);
+      this.#track = null;
+      this.#events.gone(error);
+    }
+  }
+}
+
+/**
+ * @param {string | null} deviceId
+ * @param {boolean} [exactly] no other device will do
+ */
+async function openTrack(deviceId, exactly = false) {
+  if (!navigator.mediaDevices) throw insecureOrigin();
+  const audio = {
+    channelCount: 1,
+    echoCancellation: true,
+    noiseSuppression: true,
+    autoGainControl: true,
+    ...(deviceId && { deviceId: exactly ? { exact: deviceId } : deviceId }),
+  };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio });
+  return stream.getAudioTracks()[0];
+}

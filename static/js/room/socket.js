@@ -1,0 +1,271 @@
+/** The page's side of docs/protocol.md: connects, says hello, sends audio, reconnects, resends. */
+
+import { ApiError } from '../lib/api.js';
+import { AudioRing } from './ring.js';
+
+const PROTOCOL = 'sessions.v1';
+const SAMPLES = 640;
+const KEEP = 30 * 16_000;
+const MAX_BUFFERED = 1 << 20;
+const DRAIN_CHECK = 250;
+const FIRST_DELAY = 250;
+const LONGEST_DELAY = 8_000;
+const TOO_FAST_DELAY = 5_000;
+// A connection that lived this long was good: the next loss starts with a short delay again.
+const STEADY = 10_000;
+const WELCOME_WITHIN = 10_000;
+const WATCH_EVERY = 5_000;
+const QUIET = 15_000;
+const PROBE = new URL('../../favicon.svg', import.meta.url);
+const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
+
+/** @typedef {'connecting' | 'live' | 'offline'} ConnectionState */
+/** @typedef {import('../types').Ticket} Ticket */
+
+/**
+ * @typedef {object} SocketEvents
+ * @property {(state: ConnectionState) => void} state
+ * @property {(message: import('../types').ServerMessage) => void} message
+ * @property {(why: 'removed' | 'ended' | 'refused') => void} over it will not come back by itself
+ * @property {() => void} lost audio was let go before it could be sent
+ */
+
+export class TranscriptionSocket {
+  #join;
+  #events;
+  #ring = new AudioRing(KEEP);
+  #client = randomName();
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {ConnectionState} */
+  #state = 'offline';
+  #attempt = 0;
+  #failures = 0;
+  #liveSince = 0;
+  #lastHeard = 0;
+  #sent = 0;
+  #drained = 0;
+  #seq = 0;
+  #cursor = 0;
+  #mic = false;
+  /** @type {boolean | null} what this connection's server was told */
+  #told = null;
+  #lossSaid = false;
+  #closed = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #drain;
+
+  /**
+   * @param {() => Promise<Ticket>} join asks for a fresh token
+   * @param {SocketEvents} events
+   */
+  constructor(join, events) {
+    this.#join = join;
+    this.#events = events;
+  }
+
+  /** @param {Ticket} ticket the first one; later connections ask for their own */
+  open(ticket) {
+    window.addEventListener('offline', () => this.#drop(0));
+    window.addEventListener('online', () => this.#retryNow());
+    document.addEventListener('visibilitychange', () => !document.hidden && this.#watch());
+    setInterval(() => this.#watch(), WATCH_EVERY);
+    this.#attempt += 1;
+    this.#set('connecting');
+    this.#dial(ticket);
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close(CLOSE.left);
+  }
+
+  /** @param {boolean} on whether audio is coming; said after the audio that came before */
+  setMicrophone(on) {
+    this.#mic = on;
+    this.#pump();
+  }
+
+  /**
+   * Keeps and sends one audio message.
+   * @param {number} index of its first sample
+   * @param {ArrayBuffer} frame
+   */
+  push(index, frame) {
+    const gone = this.#ring.keep(index, SAMPLES, frame);
+    if (gone > this.#cursor) this.#miss(gone);
+    this.#pump();
+  }
+
+  /** @param {number} index */
+  #miss(index) {
+    this.#cursor = index;
+    if (this.#lossSaid) return;
+    this.#lossSaid = true;
+    this.#events.lost();
+  }
+
+  async #connect() {
+    const attempt = ++this.#attempt;
+    this.#set('connecting');
+    try {
+      const ticket = await this.#join();
+      if (attempt === this.#attempt && !this.#closed) this.#dial(ticket);
+    } catch (error) {
+      if (attempt === this.#attempt) this.#turnedAway(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #turnedAway(error) {
+    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) return this.#finish('refused');
+    const wait = error instanceof ApiError ? error.retryAfter * 1000 : 0;
+    this.#retryAfter(Math.max(wait, this.#backOff()));
+  }
+
+  /** @param {Ticket} ticket */
+  #dial({ transcription }) {
+    const socket = new WebSocket(transcription.url, [PROTOCOL, transcription.token]);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.#send(JSON.stringify({ type: 'hello', client: this.#client, seq: this.#seq }));
+    socket.onmessage = ({ data }) => this.#hear(socket, JSON.parse(data));
+    socket.onclose = ({ code }) => this.#drop(code);
+    this.#socket = socket;
+    this.#told = null;
+    this.#sent = this.#drained = 0;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#state !== 'live' && this.#drop(0), WELCOME_WITHIN);
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {import('../types').ServerMessage} message
+   */
+  #hear(socket, message) {
+    if (socket !== this.#socket) return;
+    this.#lastHeard = Date.now();
+    if (message.type === 'welcome') this.#welcomed(message.received);
+    if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
+    this.#events.message(message);
+  }
+
+  /** @param {number} received the next sample that the server wants */
+  #welcomed(received) {
+    clearTimeout(this.#timer);
+    this.#cursor = received;
+    this.#lossSaid = false;
+    this.#liveSince = Date.now();
+    this.#set('live');
+    this.#pump();
+  }
+
+  /** Sends what is kept, oldest first, and the microphone's state in its place between frames. */
+  #pump() {
+    if (this.#state !== 'live' || !this.#socket) return;
+    for (let next = this.#ring.from(this.#cursor); next; next = this.#ring.from(this.#cursor)) {
+      if (this.#socket.bufferedAmount > MAX_BUFFERED) return this.#pumpLater();
+      this.#tell(true);
+      this.#send(next.frame);
+      this.#cursor = next.end;
+    }
+    this.#tell(this.#mic);
+  }
+
+  #pumpLater() {
+    clearTimeout(this.#drain);
+    this.#drain = setTimeout(() => this.#pump(), DRAIN_CHECK);
+  }
+
+  /** @param {boolean} on */
+  #tell(on) {
+    if (this.#told === on) return;
+    this.#told = on;
+    this.#send(JSON.stringify({ type: 'mic', on }));
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #send(data) {
+    this.#socket?.send(data);
+    this.#sent += typeof data === 'string' ? data.length : data.byteLength;
+  }
+
+  /** @param {number} code 0: this side gave up on the connection */
+  #drop(code) {
+    const socket = this.#socket;
+    if (!socket || this.#closed) return;
+    this.#socket = null;
+    this.#attempt += 1;
+    // A dead network never answers the closing handshake: don't wait for it.
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    if (code === CLOSE.ended) return this.#finish('ended');
+    if (code === CLOSE.removed) return this.#finish('removed');
+    if (this.#state === 'live' && Date.now() - this.#liveSince > STEADY) this.#failures = 0;
+    const delay = this.#backOff();
+    this.#retryAfter(code === CLOSE.tooFast ? Math.max(delay, TOO_FAST_DELAY) : delay);
+  }
+
+  #backOff() {
+    const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#failures);
+    this.#failures += 1;
+    return delay * (0.75 + Math.random() / 2);
+  }
+
+  /** @param {number} delay */
+  #retryAfter(delay) {
+    this.#set('offline');
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+
+  #retryNow() {
+    if (this.#closed || this.#state !== 'offline') return;
+    clearTimeout(this.#timer);
+    void this.#connect();
+  }
+
+  /** A dead network closes nothing by itself: audio that doesn't move or a failing probe gives it away. */
+  async #watch() {
+    const socket = this.#socket;
+    if (this.#state !== 'live' || !socket) return;
+    const drained = this.#sent - socket.bufferedAmount;
+    const stuck = socket.bufferedAmount > 0 && drained <= this.#drained;
+    this.#drained = drained;
+    if (stuck) return this.#drop(0);
+    if (Date.now() - this.#lastHeard < QUIET) return;
+    if (await reachable()) this.#lastHeard = Date.now();
+    else if (socket === this.#socket) this.#drop(0);
+  }
+
+  /** @param {'removed' | 'ended' | 'refused'} why */
+  #finish(why) {
+    this.#closed = true;
+    this.#set('offline');
+    this.#events.over(why);
+  }
+
+  /** @param {ConnectionState} state */
+  #set(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.state(state);
+  }
+}
+
+/** Whether the server answers at all; a small file costs it nothing. */
+async function reachable() {
+  try {
+    await fetch(PROBE, { method: 'HEAD', cache: 'no-store', signal: AbortSignal.timeout(WATCH_EVERY) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** 16 random characters; crypto.randomUUID exists on secure origins only. */
+function randomName() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

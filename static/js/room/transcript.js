@@ -1,0 +1,136 @@
+/** The live transcript: one line per utterance, in the order it was spoken. */
+
+import { find, paint, stamp } from '../lib/dom.js';
+import { clock } from '../lib/text.js';
+
+const NEAR_BOTTOM = 64;
+const ANNOUNCED = 4;
+
+/** @typedef {import('../types').Utterance} Utterance */
+/** @typedef {{ element: HTMLElement, start: number, final: boolean }} Line */
+
+/** Draws utterances; keeps the reader's place unless they read along at the end. */
+export class Transcript {
+  #list = find('[data-lines]');
+  #scroll = find('[data-scroll]');
+  #latest = find('[data-latest]');
+  #empty = find('[data-empty]');
+  #announcer = find('[data-announcer]');
+  /** @type {Map<string, Line>} */
+  #lines = new Map();
+  #me;
+  #following = true;
+  // Everything up to this seq was said before we came: drawn, but not read out.
+  #replayed = 0;
+
+  /** @param {string} me identity whose words are not read out to themselves */
+  constructor(me) {
+    this.#me = me;
+    this.#scroll.addEventListener('scroll', () => this.#noticePlace(), { passive: true });
+    this.#latest.addEventListener('click', () => this.#goToLatest());
+    new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
+  }
+
+  /** @param {import('../types').Welcome} welcome a connection begins: open lines of the last one are stale */
+  begin(welcome) {
+    this.#me = welcome.you.identity;
+    this.#replayed = welcome.seq;
+    for (const [id, line] of this.#lines) if (!line.final) this.#remove(id, line);
+  }
+
+  /** @param {Utterance} utterance a new one, a later wording, the final, or a withdrawal (empty partial) */
+  show(utterance) {
+    const line = this.#lines.get(utterance.id);
+    if (!utterance.final && (!utterance.text || line?.final)) {
+      if (line && !line.final) this.#remove(utterance.id, line);
+      return;
+    }
+    this.#write(line ?? this.#add(utterance), utterance);
+    this.#empty.hidden = true;
+    if (utterance.final) this.#announce(utterance);
+    if (this.#following) this.#goToLatest();
+    else this.#latest.hidden = false;
+  }
+
+  /** @param {Utterance} utterance */
+  #add(utterance) {
+    const line = { element: stamp('[data-line-template]'), start: -1, final: false };
+    line.element.dataset.utterance = utterance.id;
+    this.#lines.set(utterance.id, line);
+    return line;
+  }
+
+  /**
+   * @param {Line} line
+   * @param {Utterance} utterance
+   */
+  #write(line, utterance) {
+    const { element } = line;
+    find('.name', element).textContent = utterance.name;
+    find('.at', element).textContent = clock(utterance.start);
+    const words = find('.words', element);
+    words.textContent = utterance.text;
+    words.classList.toggle('in-the-making', !utterance.final);
+    element.dataset.identity = utterance.identity;
+    paint(element, utterance.hue);
+    line.final = utterance.final;
+    if (line.start !== utterance.start) this.#place(line, utterance.start);
+  }
+
+  /**
+   * Lines stand in the order in which they began; equal starts in the order of arrival.
+   * @param {Line} line
+   * @param {number} start
+   */
+  #place(line, start) {
+    const old = line.element.nextElementSibling;
+    line.start = start;
+    line.element.dataset.start = String(start);
+    line.element.remove();
+    let before = this.#list.lastElementChild;
+    while (before && Number(/** @type {HTMLElement} */ (before).dataset.start) > start) before = before.previousElementSibling;
+    if (before) before.after(line.element);
+    else this.#list.prepend(line.element);
+    for (const changed of [line.element, line.element.nextElementSibling, old]) joinToPrevious(changed);
+  }
+
+  /**
+   * @param {string} id
+   * @param {Line} line
+   */
+  #remove(id, line) {
+    const next = line.element.nextElementSibling;
+    line.element.remove();
+    this.#lines.delete(id);
+    joinToPrevious(next);
+    this.#empty.hidden = this.#lines.size > 0;
+  }
+
+  /** Finals only, said by others, from now on: a screen reader is not flooded with words in the making. */
+  #announce(/** @type {Utterance} */ utterance) {
+    if (utterance.identity === this.#me || (utterance.seq ?? 0) <= this.#replayed) return;
+    const line = document.createElement('p');
+    line.textContent = `${utterance.name}: ${utterance.text}`;
+    this.#announcer.append(line);
+    while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstElementChild?.remove();
+  }
+
+  #noticePlace() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
+    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
+    if (this.#following) this.#latest.hidden = true;
+  }
+
+  #goToLatest() {
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    this.#latest.hidden = true;
+  }
+}
+
+/** @param {Element | null} element loses its name when the line before it has the same speaker */
+function joinToPrevious(element) {
+  if (!(element instanceof HTMLElement)) return;
+  const previous = element.previousElementSibling;
+  const same = previous instanceof HTMLElement && previous.dataset.identity === element.dataset.identity;
+  element.classList.toggle('continues', same);
+}

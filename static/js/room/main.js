@@ -16,6 +16,9 @@ import { Stage } from './stage.js';
 import { Transcript } from './transcript.js';
 import { Call } from './video.js';
 
+const LOST = 'The connection is lost. What you say is kept for 30 seconds and sent when it is back.';
+const LOSS_SAID_AFTER = 1_500;
+
 const page = find('#room').dataset;
 const me = {
   identity: page.identity ?? '',
@@ -30,6 +33,8 @@ const header = new Header();
 const transcript = new Transcript(me.identity);
 /** @type {Stage | null} known once joining has told who we are */
 let stage = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let lossTimer;
 
 const microphone = new Microphone({
   frame: ({ index, frame }) => socket.push(index, frame),
@@ -52,8 +57,7 @@ const microphone = new Microphone({
 const socket = new TranscriptionSocket(() => door.join(), {
   state: (state) => {
     header.connection(state);
-    const waiting = state === 'offline' && 'The connection is lost. What you say in the next 30 seconds is kept and sent when it is back.';
-    if (state !== 'connecting') notices.set('connection', waiting || null);
+    explainConnection(state === 'live');
   },
   message: take,
   over: () => door.show(),
@@ -101,6 +105,7 @@ async function join(withMicrophone) {
     throw error;
   });
   stage = new Stage(ticket.you);
+  stage.microphone(microphone.isOn);
   header.session(ticket.session);
   lobby.leave();
   socket.open(ticket);
@@ -134,6 +139,17 @@ function take(message) {
     case 'error':
       notices.toast(message.message);
       break;
+  }
+}
+
+/** The header says at once that the connection is gone; the longer line waits, as most losses are over by then. */
+function explainConnection(/** @type {boolean} */ live) {
+  if (live) {
+    clearTimeout(lossTimer);
+    lossTimer = undefined;
+    notices.set('connection', null);
+  } else {
+    lossTimer ??= setTimeout(() => notices.set('connection', LOST), LOSS_SAID_AFTER);
   }
 }
 
@@ -189,6 +205,7 @@ async function toggleMicrophone() {
 /** One switch for captions, call and label. */
 function showMicrophone() {
   controls.microphone(microphone.isOn);
+  stage?.microphone(microphone.isOn);
   socket.setMicrophone(microphone.isOn);
   void call.setMicrophone(microphone.track, !microphone.isOn);
 }

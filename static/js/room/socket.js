@@ -164,7 +164,7 @@ export class TranscriptionSocket {
 
   /** Sends what is kept, oldest first, and the microphone's state in its place between frames. */
   #pump() {
-    if (this.#state !== 'live' || !this.#socket) return;
+    if (this.#state !== 'live' || this.#socket?.readyState !== WebSocket.OPEN) return;
     for (let next = this.#ring.from(this.#cursor); next; next = this.#ring.from(this.#cursor)) {
       if (this.#socket.bufferedAmount > MAX_BUFFERED) return this.#pumpLater();
       this.#tell(true);

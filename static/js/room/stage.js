@@ -20,6 +20,7 @@ export class Stage {
   #speech = new Map();
   /** @type {Set<string>} */
   #voices = new Set();
+  #micOn = false;
   /** @type {Map<string, HTMLElement>} */
   #videos = new Map();
 
@@ -41,6 +42,12 @@ export class Stage {
     for (const person of here) this.#arrive(person);
     this.#list.dataset.count = String(here.length);
     this.#invite.hidden = here.length > 1;
+  }
+
+  /** @param {boolean} on our own microphone: the page knows it before the server does */
+  microphone(on) {
+    this.#micOn = on;
+    this.#drawState(this.#me.identity);
   }
 
   /** @param {Speech} speech */
@@ -120,7 +127,7 @@ export class Stage {
     tile.element.dataset.speech = state;
     tile.element.classList.toggle('speaking', state === 'listening' || this.#voices.has(identity));
     const mic = find('.tile-mic', tile.element);
-    mic.hidden = state !== 'paused';
+    mic.hidden = identity === this.#me.identity ? this.#micOn : state !== 'paused';
     const words = state === 'delayed' || state === 'failed' ? STATES[state] : '';
     const label = find('.tile-state', tile.element);
     label.textContent = words;

@@ -5,6 +5,7 @@ import { Controls } from './controls.js';
 import { RoomDoor } from './door.js';
 import { wireEnding } from './ending.js';
 import { Header } from './header.js';
+import { Lateness } from './lateness.js';
 import { Lobby } from './lobby.js';
 import { Microphone } from './microphone.js';
 import { Notices } from './notices.js';
@@ -30,6 +31,7 @@ const me = {
 const door = new RoomDoor(page.slug ?? '');
 const notices = new Notices();
 const header = new Header();
+const lateness = new Lateness((text) => notices.set('speech', text));
 const transcript = new Transcript(me.identity);
 /** @type {Stage | null} known once joining has told who we are */
 let stage = null;
@@ -121,16 +123,18 @@ function take(message) {
       showEngine(message.engine);
       transcript.begin(message);
       stage?.people(message.people);
+      lateness.people([]);
       break;
     case 'utterance':
       transcript.show(message);
       break;
     case 'speech':
       stage?.speech(message);
-      if (message.identity === stage?.identity) showSpeech(message);
+      lateness.speech(message, stage?.nameOf(message.identity) ?? 'someone');
       break;
     case 'people':
       stage?.people(message.people);
+      lateness.people(message.people);
       break;
     case 'session':
       if (message.status === 'ENDED' || message.status === 'EXPIRED') door.show();
@@ -157,12 +161,6 @@ function explainConnection(/** @type {boolean} */ live) {
 function showEngine({ health, reason }) {
   const words = { ok: null, degraded: 'Captions may be late', off: 'Captions are off' }[health];
   notices.set('engine', words && (reason ? `${words}: ${reason}` : `${words}.`));
-}
-
-/** @param {import('../types').Speech} speech our own */
-function showSpeech({ state, reason }) {
-  const words = { delayed: 'Your captions are delayed', failed: 'Your captions have failed' }[/** @type {string} */ (state)];
-  notices.set('speech', words ? (reason ? `${words}: ${reason}` : `${words}.`) : null);
 }
 
 /**

@@ -30,8 +30,9 @@ export class Stage {
     this.people([]);
   }
 
-  get identity() {
-    return this.#me.identity;
+  /** @param {string} identity */
+  nameOf(identity) {
+    return this.#tiles.get(identity)?.person.name;
   }
 
   /** @param {Person[]} people everybody who is connected now, me included or not */

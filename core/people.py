@@ -1,0 +1,58 @@
+"""Who people are to Sessions: plain values that carry no database and no request."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["HOST", "MEMBER", "GUEST"]
+HUES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A signed-in user. `hue` (0 to 11) is the colour of their name and initials."""
+
+    id: str
+    name: str
+    email: str
+    hue: int
+
+    @property
+    def initials(self) -> str:
+        """One or two letters to stand for the person."""
+        return initials(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One person in one session, under an identity that the server made."""
+
+    identity: str
+    session_id: str
+    name: str
+    hue: int
+    role: Role
+
+
+def initials(name: str) -> str:
+    """Return the first letters of the first and last word: Ada King Lovelace → AL."""
+    words = name.split()
+    ends = words[:1] + words[1:][-1:]
+    return "".join(word[0] for word in ends).upper()
+
+
+def hue_of(text: str) -> int:
+    """Return the colour number of a person, the same for the same text."""
+    return hashlib.sha256(text.lower().encode()).digest()[0] % HUES
+
+
+def tidy(text: str, limit: int) -> str:
+    """Return text as one line of at most `limit` characters without control characters.
+
+    Names and titles are shown to others, so invisible characters that reorder or hide
+    text (Unicode category C) are left out.
+    """
+    visible = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(visible.split())[:limit].strip()

@@ -1,0 +1,46 @@
+"""Rate limits per client, in memory: enough for the one process that serves."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+WINDOW = 60.0
+MAX_CLIENTS = 10_000  # the longest silent ones are forgotten beyond that
+
+
+class TooManyRequestsError(Exception):
+    """The client must wait; `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many requests")
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled_at: float
+
+
+class RateLimiter:
+    """Allows `per_minute` actions a minute and client, in bursts up to as many."""
+
+    def __init__(self, per_minute: float) -> None:
+        self._rate = per_minute / WINDOW
+        self._size = max(1.0, per_minute)
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def check(self, client: str, now: float | None = None) -> None:
+        """Count one action. Raises TooManyRequestsError."""
+        now = time.monotonic() if now is None else now
+        bucket = self._buckets.pop(client, None) or _Bucket(self._size, now)
+        self._buckets[client] = bucket
+        if len(self._buckets) > MAX_CLIENTS:
+            self._buckets.popitem(last=False)
+        bucket.tokens = min(self._size, bucket.tokens + (now - bucket.filled_at) * self._rate)
+        bucket.filled_at = now
+        if bucket.tokens < 1:
+            raise TooManyRequestsError(max(1, round((1 - bucket.tokens) / self._rate)))
+        bucket.tokens -= 1

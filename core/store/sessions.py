@@ -1,0 +1,157 @@
+"""Sessions: their life from CREATED to ENDED, and who may find them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from core.database import Database, Row
+
+Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
+EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
+
+# 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
+SLUG_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+SLUG_LENGTH = 16
+LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A meeting. Times are aware; `started_at` is the zero of all utterance times."""
+
+    id: str
+    slug: str
+    title: str
+    space_id: str
+    created_by: str | None
+    status: Status
+    languages: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody can join any more."""
+        return self.status in ("ENDED", "EXPIRED")
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long it took, None until it has ended (or when it never began)."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session in the list of those a user may see, with the people who were in it."""
+
+    session: Session
+    people: list[dict[str, Any]]
+
+
+def new_slug() -> str:
+    """Return an unguessable slug such as abcd-efgh-jkmn-pqrs."""
+    letters = "".join(secrets.choice(SLUG_ALPHABET) for _ in range(SLUG_LENGTH))
+    return "-".join(letters[i : i + 4] for i in range(0, SLUG_LENGTH, 4))
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        id=str(row["id"]),
+        slug=row["slug"],
+        title=row["title"],
+        space_id=str(row["space_id"]),
+        created_by=str(row["created_by"]) if row["created_by"] else None,
+        status=row["status"],
+        languages=tuple(row["languages"]),
+        vocabulary=tuple(row["vocabulary"]),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+async def create(db: Database, space_id: str, user_id: str, title: str) -> Session:
+    """Create a session in a space. The caller has checked that the user is a member."""
+    row = await db.returning(
+        "INSERT INTO sessions (slug, title, space_id, created_by)"
+        " VALUES (:slug, :title, :space, :user) RETURNING *",
+        slug=new_slug(),
+        title=title,
+        space=UUID(space_id),
+        user=UUID(user_id),
+    )
+    return _session(row)
+
+
+async def find(db: Database, slug: str) -> Session | None:
+    """Return the session with this link, whoever asks: see core.access for who may do what."""
+    row = await db.fetch_one("SELECT * FROM sessions WHERE slug = :slug", slug=slug)
+    return _session(row) if row else None
+
+
+async def find_by_id(db: Database, session_id: str) -> Session | None:
+    """Return the session with this id."""
+    row = await db.fetch_one("SELECT * FROM sessions WHERE id = :id", id=UUID(session_id))
+    return _session(row) if row else None
+
+
+async def is_member(db: Database, session: Session, user_id: str) -> bool:
+    """Whether the user is a member of the session's space."""
+    row = await db.fetch_one(
+        "SELECT 1 FROM members WHERE space_id = :space AND user_id = :user",
+        space=UUID(session.space_id),
+        user=UUID(user_id),
+    )
+    return row is not None
+
+
+async def start(db: Database, session_id: str, now: datetime) -> None:
+    """Make a session LIVE at the first join; later joins change nothing."""
+    await db.execute(
+        "UPDATE sessions SET status = 'LIVE', started_at = :now"
+        " WHERE id = :id AND status = 'CREATED'",
+        id=UUID(session_id),
+        now=now,
+    )
+
+
+async def end(
+    db: Database, session_id: str, *, by: str | None, reason: EndReason, now: datetime
+) -> bool:
+    """End a session. Returns whether this call ended it: a second one changes nothing."""
+    row = await db.fetch_one(
+        "UPDATE sessions SET status = 'ENDED', ended_at = :now, ended_by = :by,"
+        " end_reason = :reason"
+        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id",
+        id=UUID(session_id),
+        by=UUID(by) if by else None,
+        reason=reason,
+        now=now,
+    )
+    return row is not None
+
+
+async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
+    """Return the newest sessions of the user's spaces and those the user took part in."""
+    rows = await db.fetch_all(
+        "SELECT s.*, (SELECT coalesce(json_agg(json_build_object("
+        "   'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]')"
+        "   FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) AS people"
+        " FROM sessions s WHERE s.status <> 'EXPIRED' AND ("
+        "   s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)"
+        "   OR s.id IN (SELECT session_id FROM participants"
+        "               WHERE user_id = :user AND joined_at IS NOT NULL))"
+        " ORDER BY s.created_at DESC LIMIT :limit",
+        user=UUID(user_id),
+        limit=LISTED,
+    )
+    return [ListedSession(_session(row), json.loads(row["people"])) for row in rows]

@@ -1,0 +1,78 @@
+"""Transcripts: the final utterances of a session, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from core.database import Database
+
+COLUMNS = (
+    "session_id",
+    "stream",
+    "utterance",
+    "seq",
+    "identity",
+    "text",
+    "start",
+    "end",
+    "language",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A final utterance as stored. `start` and `end` are seconds since the session started."""
+
+    stream: str
+    utterance: str
+    seq: int
+    identity: str
+    name: str
+    hue: int
+    role: str
+    text: str
+    start: float
+    end: float
+    language: str | None
+
+
+async def add(db: Database, rows: list[dict[str, Any]]) -> None:
+    """Store final utterances, all or none; those already stored stay as they are.
+
+    Rows are dictionaries with the keys of COLUMNS.
+    """
+    await db.execute_many(
+        "INSERT INTO utterances"
+        " (session_id, stream, utterance, seq, identity, text, start_s, end_s, language)"
+        " VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,"
+        " :start, :end, :language) ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utterance]:
+    """Return a session's utterances by seq."""
+    rows = await db.fetch_all(
+        "SELECT u.*, p.name, p.hue, p.role FROM utterances u JOIN participants p USING (identity)"
+        " WHERE u.session_id = :session ORDER BY u.seq LIMIT :limit",
+        session=UUID(session_id),
+        limit=limit,
+    )
+    return [
+        Utterance(
+            stream=row["stream"],
+            utterance=row["utterance"],
+            seq=row["seq"],
+            identity=row["identity"],
+            name=row["name"],
+            hue=row["hue"],
+            role=row["role"],
+            text=row["text"],
+            start=row["start_s"],
+            end=row["end_s"],
+            language=row["language"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,105 @@
+-- The whole schema. Every statement may run again: it is applied at each start under an advisory lock.
+
+CREATE TABLE IF NOT EXISTS users (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    email       text NOT NULL,
+    hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
+CREATE TABLE IF NOT EXISTS accounts (
+    provider    text NOT NULL,
+    subject     text NOT NULL,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    PRIMARY KEY (provider, subject)
+);
+
+-- A browser that is signed in. The key is a digest: who reads this table can't sign in with it.
+CREATE TABLE IF NOT EXISTS logins (
+    key_digest  bytea PRIMARY KEY,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    expires_at  timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS logins_user ON logins (user_id);
+
+CREATE TABLE IF NOT EXISTS spaces (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE IF NOT EXISTS members (
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    role        text NOT NULL CHECK (role IN ('OWNER', 'MEMBER')),
+    joined_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (space_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS members_user ON members (user_id);
+
+CREATE TABLE IF NOT EXISTS sessions (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    slug        text NOT NULL UNIQUE,
+    title       text NOT NULL CHECK (char_length(title) BETWEEN 1 AND 120),
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    created_by  uuid REFERENCES users ON DELETE SET NULL,
+    status      text NOT NULL DEFAULT 'CREATED'
+                CHECK (status IN ('CREATED', 'LIVE', 'ENDED', 'EXPIRED')),
+    languages   text[] NOT NULL DEFAULT '{}',
+    vocabulary  text[] NOT NULL DEFAULT '{}',
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    started_at  timestamptz,
+    ended_at    timestamptz,
+    ended_by    uuid REFERENCES users ON DELETE SET NULL,
+    end_reason  text CHECK (end_reason IN ('ADMIN_ENDED', 'AUTO_EMPTY_ROOM', 'EXPIRED_NO_JOIN'))
+);
+CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC);
+
+-- One person in one session. Guests have no user; a user has one row however often they join.
+CREATE TABLE IF NOT EXISTS participants (
+    identity    text PRIMARY KEY,
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    user_id     uuid REFERENCES users ON DELETE SET NULL,
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
+    role        text NOT NULL CHECK (role IN ('HOST', 'MEMBER', 'GUEST')),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    joined_at   timestamptz,
+    left_at     timestamptz,
+    UNIQUE (session_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
+
+-- Final utterances. An engine's utterance id is unique within its stream only.
+CREATE TABLE IF NOT EXISTS utterances (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    stream      text NOT NULL,
+    utterance   text NOT NULL,
+    seq         integer NOT NULL,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    text        text NOT NULL,
+    start_s     double precision NOT NULL,
+    end_s       double precision NOT NULL,
+    language    text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (session_id, stream, utterance),
+    UNIQUE (session_id, seq)
+);
+
+-- What one stream sent to its engine and got back: the base of usage and cost.
+CREATE TABLE IF NOT EXISTS streams (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    stream      text NOT NULL,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    engine      text NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    closed_at   timestamptz NOT NULL,
+    sent_s      double precision NOT NULL,
+    frames      integer NOT NULL,
+    partials    integer NOT NULL,
+    finals      integer NOT NULL,
+    errors      integer NOT NULL,
+    PRIMARY KEY (session_id, stream)
+);

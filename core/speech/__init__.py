@@ -1,0 +1,1 @@
+"""Audio in, text out to the room. Knows neither storage nor HTTP."""

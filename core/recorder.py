@@ -1,0 +1,180 @@
+"""Keeps what was said: finals go to PostgreSQL as they come, and wait while it is away.
+
+What could not be stored when the process ends is spooled to a file and stored at the next
+start. Storing twice does no harm: rows are keyed by session, stream and utterance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.database import Database, DatabaseAwayError
+from core.speech.hub import MAX_UTTERANCES, SaidUtterance
+from core.speech.relay import StreamRecord
+from core.store import transcripts, usage
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000  # finals that wait for the database; about an hour of 30 people talking
+BATCH = 200
+RETRY_FIRST = 0.5
+RETRY_MAX = 10.0
+
+
+class Recorder:
+    """Implements core.speech.hub.Keeper on PostgreSQL."""
+
+    def __init__(self, db: Database, spool: Path) -> None:
+        self._db = db
+        self._spool = spool
+        self._waiting: deque[SaidUtterance] = deque()
+        self._accounts: deque[usage.StreamUsage] = deque(maxlen=MAX_WAITING)
+        self._news = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many finals are not stored yet."""
+        return len(self._waiting)
+
+    def start(self) -> None:
+        """Take up what the last process could not store, and begin to write."""
+        self._waiting.extend(_read_spool(self._spool))
+        self._news.set()
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self, seconds: float = 3.0) -> None:
+        """Store what waits, at most so long, and spool the rest."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._waiting or self._accounts:
+                    self._idle.clear()
+                    self._news.set()
+                    await self._idle.wait()
+        except TimeoutError:
+            log.warning("%d utterances are spooled: the database is away", len(self._waiting))
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        _write_spool(self._spool, self._waiting)
+
+    async def said(self, session_id: str) -> list[SaidUtterance]:
+        """Keeper: stored finals and those that still wait, by seq."""
+        stored = await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
+        known = {(one.stream, one.utterance): _said(session_id, one) for one in stored}
+        for one in self._waiting:
+            if one.session_id == session_id:
+                known.setdefault((one.stream, one.utterance), one)
+        return sorted(known.values(), key=lambda one: one.seq)
+
+    def keep(self, utterance: SaidUtterance) -> None:
+        """Keeper: take a final. The oldest is given up when 10,000 already wait."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            log.error("the database is away for too long: an utterance was given up")
+        self._waiting.append(utterance)
+        self._news.set()
+
+    def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
+        """Keeper: take a stream's account."""
+        self._accounts.append(usage.StreamUsage(session_id, identity, **asdict(record)))
+        self._news.set()
+
+    async def _run(self) -> None:
+        pause = RETRY_FIRST
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._write()
+                pause = RETRY_FIRST
+            except DatabaseAwayError:
+                self._news.set()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_MAX)
+            self._idle.set()
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch = list(self._waiting)[:BATCH]
+            await self._store([_row(one) for one in batch])
+            stored = set(map(id, batch))
+            while self._waiting and id(self._waiting[0]) in stored:
+                self._waiting.popleft()
+        while self._accounts:
+            await self._store_account(self._accounts[0])
+            self._accounts.popleft()
+
+    async def _store(self, rows: list[dict[str, Any]]) -> None:
+        """Store rows together; if one is refused, store the others without it."""
+        try:
+            await transcripts.add(self._db, rows)
+        except DatabaseAwayError:
+            raise
+        except Exception as problem:
+            if len(rows) == 1:
+                # Its session or participant was deleted meanwhile; the words go with them.
+                log.error("an utterance was refused by the database: %s", type(problem).__name__)
+                return
+            for row in rows:
+                await self._store([row])
+
+    async def _store_account(self, account: usage.StreamUsage) -> None:
+        try:
+            await usage.add(self._db, account)
+        except DatabaseAwayError:
+            raise
+        except Exception as problem:
+            log.error("a stream's account was refused: %s", type(problem).__name__)
+
+
+def _row(one: SaidUtterance) -> dict[str, Any]:
+    return {column: getattr(one, column) for column in transcripts.COLUMNS}
+
+
+def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
+    return SaidUtterance(
+        session_id=session_id,
+        stream=one.stream,
+        utterance=one.utterance,
+        seq=one.seq,
+        identity=one.identity,
+        name=one.name,
+        hue=one.hue,
+        text=one.text,
+        start=one.start,
+        end=one.end,
+        language=one.language,
+    )
+
+
+def _read_spool(path: Path) -> list[SaidUtterance]:
+    """Return what was spooled; a line cut off by a crash is left out with a warning."""
+    if not path.exists():
+        return []
+    said = []
+    for line in path.read_bytes().splitlines():
+        try:
+            said.append(msgspec.json.decode(line, type=SaidUtterance))
+        except msgspec.DecodeError:
+            log.warning("a damaged line of the spool was left out")
+    return said
+
+
+def _write_spool(path: Path, waiting: deque[SaidUtterance]) -> None:
+    if not waiting:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_bytes(b"\n".join(msgspec.json.encode(one) for one in waiting))
+    partial.replace(path)

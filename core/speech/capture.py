@@ -1,0 +1,251 @@
+"""A capture is one page's microphone: sample clock, voice gate, and the relays it feeds."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.people import Participant
+from core.speech.engine import (
+    BYTES_PER_SAMPLE,
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Health,
+    Recognition,
+    StreamOptions,
+)
+from core.speech.gate import VoiceGate
+from core.speech.relay import Relay, RelayServices, StreamRecord
+from core.speech.wire import SpeechState, WireError
+
+PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
+SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
+PACE_ALLOWANCE = 60.0  # seconds of audio that may come faster than real time: a resent backlog
+LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
+ABSENCE = 10.0  # seconds without audio after which a stream is finished
+CLOCK_JUMP = 35.0  # seconds; more than any backlog: the page's clock stood still, as in sleep
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """How audio is treated on its way: see VOICE_GATE and STREAM_IDLE_SECONDS."""
+
+    gated: bool = True
+    idle_seconds: float = 8.0
+
+
+class CaptureOwner(Protocol):
+    """The room of a capture."""
+
+    slug: str
+    options: StreamOptions
+
+    def session_time(self) -> float:
+        """Return seconds since the session started."""
+
+    def heard(
+        self, capture: Capture, stream: str, recognition: Recognition, start: float, end: float
+    ) -> None:
+        """Take text with its times in seconds since the session started."""
+
+    def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:
+        """Forget a partial."""
+
+    def state_changed(self, capture: Capture) -> None:
+        """Look at `capture.state` again."""
+
+    def words_lost(self, capture: Capture, seconds: float) -> None:
+        """Tell the page that audio had to be dropped."""
+
+    def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
+        """Take the account of one engine stream."""
+
+
+class Capture:
+    """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
+
+    def __init__(
+        self,
+        owner: CaptureOwner,
+        participant: Participant,
+        client: str,
+        services: RelayServices,
+        options: CaptureOptions,
+    ) -> None:
+        self.participant = participant
+        self.client = client
+        self.detached_at: float | None = None
+        self.mic_on = False
+        self._owner = owner
+        self._services = services
+        self._options = options
+        self._received: int | None = None
+        self._zero: float | None = None  # session time of sample 0
+        self._gate = VoiceGate()
+        self._preroll: deque[bytes] = deque()
+        self._preroll_size = 0
+        self._relay: Relay | None = None
+        self._relays: dict[Relay, int] = {}  # all open ones, and the sample each began at
+        self._credit = PACE_ALLOWANCE * SAMPLE_RATE
+        self._credited_at = time.monotonic()
+        self._last_audio = 0.0
+
+    @property
+    def received(self) -> int:
+        """Index of the next sample wanted from the page."""
+        return self._received or 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a relay still carries audio of this page."""
+        return bool(self._relays)
+
+    @property
+    def state(self) -> tuple[SpeechState, str | None]:
+        """What becomes of the speech, and why: the worst of all relays, else the microphone's."""
+        for state in ("failed", "delayed", "listening"):
+            for relay in self._relays:
+                if relay.state == state and (relay.state != "listening" or not relay.finishing):
+                    return relay.state, relay.reason
+        return ("ready" if self.mic_on else "paused"), None
+
+    def mic(self, on: bool) -> None:
+        """Note that audio comes or stops. Stopping finishes the stream."""
+        self.mic_on = on
+        if not on:
+            self._end_stretch()
+        self._owner.state_changed(self)
+
+    def audio(self, index: int, pcm: bytes) -> None:
+        """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
+        if not self.mic_on:
+            raise WireError("mic_off", "audio came while the microphone was said to be off")
+        expected = index if self._received is None else self._received
+        end = index + len(pcm) // BYTES_PER_SAMPLE
+        if end <= expected:
+            return
+        if index < expected:
+            pcm = pcm[(expected - index) * BYTES_PER_SAMPLE :]
+            index = expected
+        self._last_audio = time.monotonic()
+        self._charge(end - index)
+        if index > expected:
+            self._bridge(index - expected)
+        self._received = end
+        self._set_clock(end)
+        self._pass(pcm)
+
+    def tick(self, now: float) -> None:
+        """Finish the stream of a page that went silent without a word (once a second)."""
+        if self._relay is not None and now - self._last_audio > ABSENCE:
+            self._end_stretch()
+
+    def close(self) -> None:
+        """Take no more audio; relays finish what they have."""
+        self.mic_on = False
+        self._end_stretch()
+
+    def abort(self) -> None:
+        """Drop all relays."""
+        for relay in list(self._relays):
+            relay.abort()
+
+    async def wait_closed(self) -> None:
+        """Return when all relays have closed."""
+        for relay in list(self._relays):
+            await relay.wait_closed()
+
+    def _charge(self, samples: int) -> None:
+        elapsed = self._last_audio - self._credited_at
+        self._credited_at = self._last_audio
+        full = PACE_ALLOWANCE * SAMPLE_RATE
+        self._credit = min(full, self._credit + elapsed * SAMPLE_RATE) - samples
+        if self._credit < 0:
+            raise WireError("too_fast", "audio comes faster than it can have been spoken")
+
+    def _set_clock(self, end: int) -> None:
+        """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
+        zero = self._owner.session_time() - end / SAMPLE_RATE
+        if self._zero is None or zero < self._zero or zero > self._zero + CLOCK_JUMP:
+            self._zero = zero
+
+    def _bridge(self, gap: int) -> None:
+        if gap > SHORT_GAP:
+            self._end_stretch()
+        elif self._relay is not None:
+            self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
+        else:
+            self._forget_preroll()
+
+    def _pass(self, pcm: bytes) -> None:
+        heard = self._gate.hear(pcm) if self._options.gated else True
+        if self._relay is not None:
+            self._relay.feed(pcm)
+            if self._options.gated and self._may_let_go():
+                self._end_stretch()
+            return
+        self._preroll.append(pcm)
+        self._preroll_size += len(pcm)
+        if heard and self._services.engine.health().health is not Health.OFF:
+            self._begin_stretch()
+        while self._preroll_size > PREROLL:
+            self._preroll_size -= len(self._preroll.popleft())
+
+    def _may_let_go(self) -> bool:
+        silent = self._gate.silent_for
+        if silent < LETTING_GO:
+            return False
+        return silent >= self._options.idle_seconds or self._services.slots.contended
+
+    def _begin_stretch(self) -> None:
+        relay = Relay(self._services, self._owner.slug, self._owner.options, self)
+        self._relay = relay
+        self._relays[relay] = self.received - self._preroll_size // BYTES_PER_SAMPLE
+        for pcm in self._preroll:
+            relay.feed(pcm)
+        self._forget_preroll()
+        self._owner.state_changed(self)
+
+    def _end_stretch(self) -> None:
+        self._forget_preroll()
+        if self._relay is not None:
+            self._relay.finish()
+            self._relay = None
+            self._owner.state_changed(self)
+
+    def _forget_preroll(self) -> None:
+        self._preroll.clear()
+        self._preroll_size = 0
+
+    def _time(self, relay: Relay, seconds: float) -> float:
+        zero = self._zero or 0.0
+        return max(0.0, zero + self._relays[relay] / SAMPLE_RATE + seconds)
+
+    def heard(self, relay: Relay, stream: str, recognition: Recognition) -> None:
+        """RelayOwner: put the text on the session's clock."""
+        start = self._time(relay, recognition.start)
+        end = max(start, self._time(relay, recognition.end))
+        self._owner.heard(self, stream, recognition, start, end)
+
+    def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:
+        """RelayOwner."""
+        self._owner.withdrawn(self, stream, utterance)
+
+    def state_changed(self, relay: Relay) -> None:
+        """RelayOwner."""
+        self._owner.state_changed(self)
+
+    def words_lost(self, relay: Relay, seconds: float) -> None:
+        """RelayOwner."""
+        self._owner.words_lost(self, seconds)
+
+    def closed(self, relay: Relay) -> None:
+        """RelayOwner."""
+        del self._relays[relay]
+        self._owner.state_changed(self)
+
+    def stream_closed(self, record: StreamRecord) -> None:
+        """RelayOwner."""
+        self._owner.stream_closed(self, record)

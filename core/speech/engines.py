@@ -1,0 +1,55 @@
+"""Makes the engine that the settings ask for."""
+
+from __future__ import annotations
+
+from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
+from core.speech.engine import StreamSink as Sink
+from core.speech.gladia import GladiaEngine
+from core.speech.local import LocalEngine
+
+
+class OffEngine:
+    """No speech recognition: the call goes on, captions say why they are off."""
+
+    name = "off"
+    max_streams = 1
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def start(self) -> None:
+        """Engine."""
+
+    async def close(self) -> None:
+        """Engine."""
+
+    async def open(self, options: StreamOptions, sink: Sink) -> Stream:
+        """Engine: always refuses."""
+        raise EngineError(self._reason, retry=False)
+
+    def health(self) -> EngineHealth:
+        """Engine."""
+        return EngineHealth(Health.OFF, self._reason)
+
+
+def make_engine(
+    choice: str,
+    *,
+    gladia_api_key: str | None,
+    gladia_api_url: str,
+    gladia_region: str | None,
+    gladia_max_streams: int,
+) -> Engine:
+    """Return the engine `gladia`, `local` or `off`, not started yet."""
+    if choice == "off":
+        return OffEngine("captions are switched off by SPEECH_ENGINE")
+    if choice == "local":
+        return LocalEngine()
+    if not gladia_api_key:
+        return OffEngine("captions need GLADIA_API_KEY")
+    return GladiaEngine(
+        gladia_api_key,
+        api_url=gladia_api_url,
+        region=gladia_region,
+        max_streams=gladia_max_streams,
+    )

@@ -1,0 +1,486 @@
+"""The hub: rooms, who listens in them, and the order of what was said.
+
+A room is in memory while somebody is connected or words are still on their way. Everything
+runs on the event loop's thread, so a connect is one step: register, replay, go live. Nothing
+can slip in between and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from core.people import Participant
+from core.speech.capture import Capture, CaptureOptions
+from core.speech.engine import Engine, Recognition, StreamOptions
+from core.speech.relay import AudioBudget, RelayServices, StreamRecord
+from core.speech.slots import SlotPool
+from core.speech.wire import (
+    CLOSE_ENDED,
+    CLOSE_REMOVED,
+    CLOSE_REPLACED,
+    CLOSE_RESTART,
+    EngineView,
+    Error,
+    ErrorCode,
+    Message,
+    People,
+    PersonView,
+    ServerMessage,
+    SessionChanged,
+    SessionView,
+    Speech,
+    Utterance,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_SOCKETS_PER_PERSON = 8
+MAX_SOCKETS_PER_SESSION = 200
+MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
+CAPTURE_MEMORY = 120.0  # seconds that a page may be gone and still go on where it stopped
+END_DRAIN = 5.0  # seconds to wait for the last words when a session ends
+SHUTDOWN_DRAIN = 8.0
+
+
+class Listener(Protocol):
+    """A connected page. Neither method blocks; what can't be sent in time is its own affair."""
+
+    def send(self, message: Message) -> None:
+        """Queue a message. A full queue drops partials first and then closes with 4400."""
+
+    def close(self, code: int) -> None:
+        """Close with this code once everything queued was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSession:
+    """What the hub must know of a session."""
+
+    id: str
+    slug: str
+    title: str
+    status: str
+    started_at: datetime
+    options: StreamOptions = field(default_factory=StreamOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidUtterance:
+    """A final utterance as it is handed over to be kept. Times are session seconds."""
+
+    session_id: str
+    stream: str
+    utterance: str
+    seq: int
+    identity: str
+    name: str
+    hue: int
+    text: str
+    start: float
+    end: float
+    language: str | None
+
+
+class Keeper(Protocol):
+    """Keeps what was said: the hub's only way out of memory."""
+
+    async def said(self, session_id: str) -> list[SaidUtterance]:
+        """Return the session's finals by seq, those not yet stored included."""
+
+    def keep(self, utterance: SaidUtterance) -> None:
+        """Take a final. Never blocks."""
+
+    def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
+        """Take the account of an engine stream."""
+
+
+class Seat:
+    """A page's place in a room; what its socket calls."""
+
+    def __init__(
+        self, room: Room, participant: Participant, capture: Capture, to: Listener
+    ) -> None:
+        self.participant = participant
+        self._room = room
+        self._capture = capture
+        self._listener = to
+
+    @property
+    def audio(self) -> Callable[[int, bytes], None]:
+        """Take a frame: `audio(index, pcm)`; raises WireError."""
+        return self._capture.audio
+
+    def mic(self, on: bool) -> None:
+        """Note that audio comes or stops."""
+        self._capture.mic(on)
+
+    def leave(self) -> bool:
+        """Give the place up. Returns whether the participant has no other page open."""
+        return self._room.leave(self)
+
+    @property
+    def capture(self) -> Capture:
+        """The page's microphone."""
+        return self._capture
+
+    @property
+    def listener(self) -> Listener:
+        """The page's socket."""
+        return self._listener
+
+
+class Room:
+    """One session's room while it is in memory."""
+
+    def __init__(
+        self,
+        session: RoomSession,
+        said: list[SaidUtterance],
+        keeper: Keeper,
+        services: RelayServices,
+    ) -> None:
+        self.session = session
+        self.slug = session.slug
+        self.options = session.options
+        self.seats: list[Seat] = []
+        self.captures: dict[tuple[str, str], Capture] = {}
+        self._keeper = keeper
+        self._services = services
+        self._epoch = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
+        self._finals = [Message(_utterance(one)) for one in said]
+        self._final_keys = {(one.stream, one.utterance) for one in said}
+        # Sequence numbers have no holes, except where a row was lost to a damaged database.
+        self._seqs = [one.seq for one in said]
+        self._partials: dict[str, Message] = {}
+        self._states: dict[str, tuple[str, str | None]] = {}
+        self._speech: dict[str, Message] = {}
+        self._ended: Message | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is here and no words are on their way."""
+        return not self.seats and not any(capture.busy for capture in self.captures.values())
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the newest final."""
+        return self._seqs[-1] if self._seqs else 0
+
+    def session_time(self) -> float:
+        """Return seconds since the session started."""
+        return time.monotonic() - self._epoch
+
+    def enter(
+        self,
+        participant: Participant,
+        client: str,
+        seq: int,
+        listener: Listener,
+        how: CaptureOptions,
+    ) -> Seat:
+        """Register a page, replay what it lacks, and tell the others."""
+        capture = self._capture(participant, client, how)
+        if self._ended is not None:  # between this page's check and its coming in
+            listener.send(self._ended)
+            listener.close(CLOSE_ENDED)
+            return Seat(self, participant, capture, listener)
+        for other in [seat for seat in self.seats if seat.capture is capture]:
+            other.listener.close(CLOSE_REPLACED)
+            self.seats.remove(other)
+        seat = Seat(self, participant, capture, listener)
+        self.seats.append(seat)
+        capture.detached_at = None
+        self._replay(seat, seq)
+        self.publish(People(self.people()))
+        return seat
+
+    def _capture(self, participant: Participant, client: str, how: CaptureOptions) -> Capture:
+        key = (participant.identity, client)
+        capture = self.captures.get(key)
+        if capture is None:
+            capture = Capture(self, participant, client, self._services, how)
+            self.captures[key] = capture
+        return capture
+
+    def _replay(self, seat: Seat, seq: int) -> None:
+        health = self._services.engine.health()
+        seat.listener.send(
+            Message(
+                Welcome(
+                    session=SessionView(
+                        self.slug, self.session.title, self.session.status, self.session.started_at
+                    ),
+                    you=_view(seat.participant),
+                    received=seat.capture.received,
+                    seq=self.last_seq,
+                    engine=EngineView(
+                        self._services.engine.name, health.health.value, health.reason
+                    ),
+                    people=self.people(),
+                )
+            )
+        )
+        missing = next((i for i, known in enumerate(self._seqs) if known > seq), len(self._seqs))
+        for message in [*self._finals[missing:], *self._partials.values(), *self._speech.values()]:
+            seat.listener.send(message)
+
+    def leave(self, seat: Seat) -> bool:
+        """Remove a page. Returns whether its participant has no other."""
+        if seat not in self.seats:
+            return False
+        self.seats.remove(seat)
+        seat.capture.detached_at = time.monotonic()
+        self.publish(People(self.people()))
+        return not any(s.participant.identity == seat.participant.identity for s in self.seats)
+
+    def people(self) -> list[PersonView]:
+        """Return who is here, each once, in the order they came."""
+        return list({s.participant.identity: _view(s.participant) for s in self.seats}.values())
+
+    def publish(self, message: ServerMessage) -> Message:
+        """Send a message to every page."""
+        encoded = Message(message)
+        for seat in self.seats:
+            seat.listener.send(encoded)
+        return encoded
+
+    def tick(self, now: float) -> None:
+        """Once a second: finish what went silent, forget pages that are gone for good."""
+        for key, capture in list(self.captures.items()):
+            capture.tick(now)
+            gone = capture.detached_at is not None and now - capture.detached_at > CAPTURE_MEMORY
+            if gone and not capture.busy:
+                del self.captures[key]
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more audio and wait for the last words, at most so long."""
+        captures = list(self.captures.values())
+        for capture in captures:
+            capture.close()
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(capture.wait_closed() for capture in captures))
+        except TimeoutError:
+            log.warning("the last words of a session did not arrive in time")
+        for capture in captures:
+            capture.abort()
+
+    def close(self, code: int) -> None:
+        """Close every page."""
+        for seat in self.seats:
+            seat.listener.close(code)
+        self.seats.clear()
+
+    def end(self, reason: str) -> None:
+        """Tell every page that the session is over, and close it."""
+        self._ended = self.publish(SessionChanged("ENDED", reason=reason))
+        self.close(CLOSE_ENDED)
+
+    def remove(self, identity: str) -> None:
+        """Close every page of one participant."""
+        for seat in [s for s in self.seats if s.participant.identity == identity]:
+            seat.capture.close()
+            seat.listener.close(CLOSE_REMOVED)
+
+    def heard(
+        self, capture: Capture, stream: str, recognition: Recognition, start: float, end: float
+    ) -> None:
+        """CaptureOwner: give the text its place, keep it if final, and send it to everybody."""
+        if (stream, recognition.utterance) in self._final_keys:
+            return
+        if not recognition.text:
+            self.withdrawn(capture, stream, recognition.utterance)
+            return
+        if not recognition.final:
+            said = self._said(capture, stream, recognition, start, end, seq=0)
+            self._partials[f"{stream}-{recognition.utterance}"] = self.publish(
+                _utterance(said, final=False)
+            )
+            return
+        if len(self._finals) >= MAX_UTTERANCES:
+            self._tell(capture, "words_lost", "this session's transcript is full")
+            return
+        self._keep(self._said(capture, stream, recognition, start, end, seq=self.last_seq + 1))
+
+    def _keep(self, said: SaidUtterance) -> None:
+        self._final_keys.add((said.stream, said.utterance))
+        self._seqs.append(said.seq)
+        self._keeper.keep(said)
+        self._partials.pop(f"{said.stream}-{said.utterance}", None)
+        self._finals.append(self.publish(_utterance(said)))
+
+    def _said(
+        self,
+        capture: Capture,
+        stream: str,
+        recognition: Recognition,
+        start: float,
+        end: float,
+        *,
+        seq: int,
+    ) -> SaidUtterance:
+        return SaidUtterance(
+            session_id=self.session.id,
+            stream=stream,
+            utterance=recognition.utterance,
+            seq=seq,
+            identity=capture.participant.identity,
+            name=capture.participant.name,
+            hue=capture.participant.hue,
+            text=recognition.text,
+            start=round(start, 2),
+            end=round(end, 2),
+            language=recognition.language,
+        )
+
+    def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:
+        """CaptureOwner: take a partial off the pages that show it."""
+        key = f"{stream}-{utterance}"
+        if self._partials.pop(key, None) is not None:
+            nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
+            said = self._said(capture, stream, nothing, 0.0, 0.0, seq=0)
+            self.publish(_utterance(said, final=False))
+
+    def state_changed(self, capture: Capture) -> None:
+        """CaptureOwner: tell everybody what becomes of this participant's speech."""
+        identity = capture.participant.identity
+        states = [c.state for (who, _), c in self.captures.items() if who == identity]
+        state, reason = min(states, key=lambda s: _GRAVITY.index(s[0]))
+        if self._states.get(identity) == (state, reason):
+            return
+        self._states[identity] = (state, reason)
+        self._speech[identity] = self.publish(Speech(identity, state, reason, datetime.now(UTC)))
+
+    def words_lost(self, capture: Capture, seconds: float) -> None:
+        """CaptureOwner: tell the page that spoke."""
+        log.warning("%.2f s of audio were dropped: the engine did not keep up", seconds)
+        self._tell(capture, "words_lost", "some words could not be transcribed in time")
+
+    def _tell(self, capture: Capture, code: ErrorCode, text: str) -> None:
+        message = Message(Error(code, text))
+        for seat in self.seats:
+            if seat.capture is capture:
+                seat.listener.send(message)
+
+    def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
+        """CaptureOwner: hand the account on."""
+        self._keeper.account(self.session.id, capture.participant.identity, record)
+
+
+_GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
+
+
+def _view(participant: Participant) -> PersonView:
+    return PersonView(participant.identity, participant.name, participant.role, participant.hue)
+
+
+def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
+    return Utterance(
+        id=f"{said.stream}-{said.utterance}",
+        seq=said.seq if final else None,
+        identity=said.identity,
+        name=said.name,
+        hue=said.hue,
+        text=said.text,
+        start=said.start,
+        end=said.end,
+        language=said.language,
+        final=final,
+    )
+
+
+class Hub:
+    """All rooms of the process."""
+
+    def __init__(self, engine: Engine, keeper: Keeper, options: CaptureOptions) -> None:
+        self.engine = engine
+        self._keeper = keeper
+        self._options = options
+        self._services = RelayServices(engine, SlotPool(engine.max_streams), AudioBudget())
+        self._rooms: dict[str, asyncio.Task[Room]] = {}
+        self._ticker: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after the rooms; called once, in the running loop."""
+        self._ticker = asyncio.create_task(self._tick())
+
+    def has_place(self, session_id: str, identity: str) -> bool:
+        """Whether one more socket of this participant fits into the session's bounds."""
+        room = self.room(session_id)
+        if room is None:
+            return True
+        own = sum(seat.participant.identity == identity for seat in room.seats)
+        return own < MAX_SOCKETS_PER_PERSON and len(room.seats) < MAX_SOCKETS_PER_SESSION
+
+    def room(self, session_id: str) -> Room | None:
+        """Return a room that is in memory."""
+        task = self._rooms.get(session_id)
+        return task.result() if task and task.done() and not _failed(task) else None
+
+    async def enter(
+        self,
+        session: RoomSession,
+        participant: Participant,
+        client: str,
+        seq: int,
+        listener: Listener,
+    ) -> Seat:
+        """Give a page its place. Raises what the keeper raises when the past can't be loaded."""
+        while True:
+            task = self._rooms.get(session.id)
+            if task is None or _failed(task):
+                task = asyncio.create_task(self._load(session))
+                self._rooms[session.id] = task
+            room = await asyncio.shield(task)
+            # An empty room may have been forgotten between its loading and this line.
+            if self._rooms.get(session.id) is task:
+                return room.enter(participant, client, seq, listener, self._options)
+
+    async def _load(self, session: RoomSession) -> Room:
+        said = await self._keeper.said(session.id)
+        return Room(session, said, self._keeper, self._services)
+
+    async def end(self, session_id: str, reason: str) -> None:
+        """End a session that storage already calls ended: last words, then everybody leaves."""
+        task = self._rooms.get(session_id)
+        if task is None:
+            return
+        await asyncio.wait([task])
+        if _failed(task):
+            return
+        room = task.result()
+        await room.drain(END_DRAIN)
+        room.end(reason)
+        self._rooms.pop(session_id, None)
+
+    async def close(self) -> None:
+        """Let every room say its last words, and send the pages to the next process."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        rooms = [room for sid in list(self._rooms) if (room := self.room(sid))]
+        await asyncio.gather(*(room.drain(SHUTDOWN_DRAIN) for room in rooms))
+        for room in rooms:
+            room.close(CLOSE_RESTART)
+        self._rooms.clear()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            now = time.monotonic()
+            for session_id in list(self._rooms):
+                room = self.room(session_id)
+                if room is not None:
+                    room.tick(now)
+                    if room.idle and not room.captures:
+                        del self._rooms[session_id]
+
+
+def _failed(task: asyncio.Task[Room]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -1,0 +1,359 @@
+"""A relay carries one stretch of a participant's speech to the engine, whatever happens on the way.
+
+It waits for a slot, opens a stream, and hands over what was said meanwhile. When the engine
+loses the stream it opens another and replays what has no final yet. Positions are bytes since
+the relay began, so they stay right over any number of streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from core.speech.engine import (
+    BYTES_PER_SECOND,
+    Engine,
+    EngineError,
+    NoSlotError,
+    Recognition,
+    Stream,
+    StreamOptions,
+)
+from core.speech.slots import SlotPool
+from core.speech.wire import SpeechState
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 60 * BYTES_PER_SECOND  # per relay: a minute of speech waits for a slot or the engine
+MAX_WAITING_IN_ALL = 20 * 1024 * 1024
+PATIENCE = 1.0  # seconds without a stream before people are told that captions are delayed
+RETRY_FIRST = 1.0
+RETRY_MAX = 15.0
+RETRY_HOPELESS = 30.0  # somebody must act (bad key, no credit): look again now and then
+
+
+class AudioBudget:
+    """The bytes of audio that may wait in memory, over all relays of the process."""
+
+    def __init__(self, limit: int = MAX_WAITING_IN_ALL) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> bool:
+        """Reserve `size` bytes; False when they are not to be had."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+    def give(self, size: int) -> None:
+        """Return reserved bytes."""
+        self._left += size
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """What one engine stream sent and got back, for usage and cost."""
+
+    stream: str
+    engine: str
+    opened_at: datetime
+    closed_at: datetime
+    sent_seconds: float
+    frames: int
+    partials: int
+    finals: int
+    errors: int
+
+
+class RelayOwner(Protocol):
+    """Who is told what becomes of the audio; called on the event loop's thread."""
+
+    def heard(self, relay: Relay, stream: str, recognition: Recognition) -> None:
+        """Take text. Its times are seconds since the relay began; `stream` makes its id unique."""
+
+    def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:
+        """Forget a partial whose stream was lost; its audio is replayed."""
+
+    def state_changed(self, relay: Relay) -> None:
+        """Look at `relay.state` and `relay.reason` again."""
+
+    def words_lost(self, relay: Relay, seconds: float) -> None:
+        """Tell people that audio had to be dropped."""
+
+    def closed(self, relay: Relay) -> None:
+        """Forget the relay: everything it carried was handed over."""
+
+    def stream_closed(self, record: StreamRecord) -> None:
+        """Take the account of one engine stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelayServices:
+    """What all relays of a process share."""
+
+    engine: Engine
+    slots: SlotPool
+    budget: AudioBudget
+
+
+class Relay:
+    """Carries audio fed to it to the engine; see the module's text."""
+
+    def __init__(
+        self, services: RelayServices, room: str, options: StreamOptions, owner: RelayOwner
+    ) -> None:
+        self.id = secrets.token_hex(6)
+        self.state: SpeechState = "listening"
+        self.reason: str | None = None
+        self._services = services
+        self._room = room
+        self._options = options
+        self._owner = owner
+        self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
+        self._position = 0  # of the first waiting byte
+        self._link: _Link | None = None
+        self._streams = 0
+        self._finishing = asyncio.Event()
+        self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._grow_impatient)
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def finishing(self) -> bool:
+        """Whether no more audio comes."""
+        return self._finishing.is_set()
+
+    def feed(self, pcm: bytes) -> None:
+        """Take the next audio: straight to the open stream, else it waits, bounded."""
+        if self._link is not None:
+            self._link.feed(pcm)
+        else:
+            self._wait(pcm)
+
+    def finish(self) -> None:
+        """Say that no more audio comes; the relay closes once its last final was handed over."""
+        self._finishing.set()
+
+    def abort(self) -> None:
+        """Stop at once; what has no final yet is lost."""
+        self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Return when the relay is closed."""
+        await asyncio.wait([self._task])
+
+    def _wait(self, pcm: bytes) -> None:
+        budget, size = self._services.budget, len(pcm)
+        dropped = 0
+        while self._waiting and (self._waiting_size + size > MAX_WAITING or not budget.take(size)):
+            dropped += self._drop_oldest()
+        if not self._waiting and not budget.take(size):
+            dropped += size
+            self._position += size
+        else:
+            self._waiting.append(pcm)
+            self._waiting_size += size
+        if dropped:
+            self._owner.words_lost(self, dropped / BYTES_PER_SECOND)
+
+    def _drop_oldest(self) -> int:
+        oldest = self._waiting.popleft()
+        size = len(oldest)
+        self._waiting_size -= size
+        self._position += size
+        self._services.budget.give(size)
+        return size
+
+    async def _run(self) -> None:
+        retry = RETRY_FIRST
+        try:
+            while True:
+                began = time.monotonic()
+                pause = await self._try_once(retry)
+                if pause is None:
+                    return
+                lasted = time.monotonic() - began
+                retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
+        finally:
+            self._close()
+
+    async def _try_once(self, retry: float) -> float | None:
+        """See one stream through. Returns None when done, else seconds before the next try."""
+        slots = self._services.slots
+        await slots.acquire(self._room)
+        try:
+            done = await self._serve()
+        except NoSlotError:
+            slots.refused(self._room)  # which also decides when the next one is granted
+            self._set_state("delayed", "the speech service takes no further stream now")
+            return 0.0
+        except EngineError as problem:
+            slots.release(self._room)
+            self._set_state("failed", str(problem))
+            return retry if problem.retry else RETRY_HOPELESS
+        except BaseException:
+            slots.release(self._room)
+            raise
+        slots.release(self._room)
+        return None if done else retry / 4
+
+    async def _serve(self) -> bool:
+        """Open a stream and see it through. Returns False when it was lost and must be replaced."""
+        self._streams += 1
+        link = _Link(self, f"{self.id}.{self._streams}", self._services.engine.name)
+        stream = await self._services.engine.open(self._options, link)
+        self._services.slots.honoured()
+        if link.lost_event.is_set():
+            stream.abort()
+            return False
+        link.opened(stream, origin=self._position)
+        self._link = link
+        self._impatience.cancel()
+        self._set_state("listening", None)
+        self._hand_over(link)
+        try:
+            await self._finishing_or_lost(link)
+            if not link.lost_event.is_set():
+                await stream.finish()
+            return not link.lost_event.is_set()
+        finally:
+            self._link = None
+            stream.abort()
+            self._owner.stream_closed(link.record())
+
+    def _hand_over(self, link: _Link) -> None:
+        """Feed what waited. No await in here: the next audio must come after it."""
+        waiting, self._waiting = self._waiting, deque()
+        self._services.budget.give(self._waiting_size)
+        self._position += self._waiting_size
+        self._waiting_size = 0
+        for pcm in waiting:
+            link.feed(pcm)
+
+    async def _finishing_or_lost(self, link: _Link) -> None:
+        waits = [asyncio.create_task(event.wait()) for event in (self._finishing, link.lost_event)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def take_back(self, link: _Link, position: int, audio: bytes) -> None:
+        """Let audio of a lost stream wait for the next one; called by the link."""
+        if self._link is link:
+            self._link = None
+        self._position = position
+        for start in range(0, len(audio), BYTES_PER_SECOND):
+            self._wait(audio[start : start + BYTES_PER_SECOND])
+        self._set_state("delayed", "the speech service dropped the connection; catching up")
+
+    def report(self, stream: str, recognition: Recognition) -> None:
+        """Hand text on; called by the link."""
+        self._owner.heard(self, stream, recognition)
+
+    def withdraw(self, stream: str, utterance: str) -> None:
+        """Withdraw a partial of a lost stream; called by the link."""
+        self._owner.withdrawn(self, stream, utterance)
+
+    def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
+        """Take over what the stream says of itself; called by the link."""
+        self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
+
+    def _grow_impatient(self) -> None:
+        if self._link is None and self.state == "listening":
+            self._set_state("delayed", "all transcription streams are busy; catching up")
+
+    def _set_state(self, state: SpeechState, reason: str | None) -> None:
+        if (state, reason) != (self.state, self.reason):
+            self.state, self.reason = state, reason
+            self._owner.state_changed(self)
+
+    def _close(self) -> None:
+        self._impatience.cancel()
+        if self._waiting_size:
+            log.warning(
+                "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
+            )
+            self._owner.words_lost(self, self._waiting_size / BYTES_PER_SECOND)
+        self._services.budget.give(self._waiting_size)
+        self._waiting.clear()
+        self._waiting_size = 0
+        self._owner.closed(self)
+
+
+class _Link:
+    """One engine stream of a relay: turns its positions and times into the relay's."""
+
+    def __init__(self, relay: Relay, stream_id: str, engine: str) -> None:
+        self.lost_event = asyncio.Event()
+        self._relay = relay
+        self._id = stream_id
+        self._engine = engine
+        self._stream: Stream | None = None
+        self._origin = 0
+        self._opened_at = datetime.now(UTC)
+        self._open_partials: set[str] = set()
+        self._bytes = self._frames = self._partials = self._finals = 0
+
+    def opened(self, stream: Stream, *, origin: int) -> None:
+        """Note the stream and the relay's position of its first byte."""
+        self._stream = stream
+        self._origin = origin
+
+    def feed(self, pcm: bytes) -> None:
+        """Feed the stream."""
+        assert self._stream is not None  # noqa: S101 - `opened` comes before the first audio
+        self._bytes += len(pcm)
+        self._frames += 1
+        self._stream.feed(pcm)
+
+    def record(self) -> StreamRecord:
+        """Return the account of this stream so far."""
+        return StreamRecord(
+            stream=self._id,
+            engine=self._engine,
+            opened_at=self._opened_at,
+            closed_at=datetime.now(UTC),
+            sent_seconds=self._bytes / BYTES_PER_SECOND,
+            frames=self._frames,
+            partials=self._partials,
+            finals=self._finals,
+            errors=int(self.lost_event.is_set()),
+        )
+
+    def heard(self, recognition: Recognition) -> None:
+        """StreamSink: text, on the stream's own clock."""
+        if recognition.final:
+            self._finals += 1
+            self._open_partials.discard(recognition.utterance)
+        else:
+            self._partials += 1
+            self._open_partials.add(recognition.utterance)
+        shift = self._origin / BYTES_PER_SECOND
+        moved = replace(recognition, start=recognition.start + shift, end=recognition.end + shift)
+        self._relay.report(self._id, moved)
+
+    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+        """StreamSink: how the stream keeps up."""
+        if not self.lost_event.is_set():
+            self._relay.set_delayed(is_delayed, reason)
+
+    def lost(self, reason: str, replay_from: int) -> None:
+        """StreamSink: the stream is gone; take back what has no final."""
+        if self.lost_event.is_set():
+            return
+        log.info("stream %s was lost: %s", self._id, reason)
+        self.lost_event.set()
+        if self._stream is None:
+            return
+        for utterance in self._open_partials:
+            self._relay.withdraw(self._id, utterance)
+        self._relay.take_back(self, self._origin + replay_from, self._stream.tail(replay_from))

@@ -1,0 +1,90 @@
+"""Slots: how many streams may be open at once, shared fairly between rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+
+REFUSED_PAUSE = 1.0  # seconds before another stream is tried after the engine refused one
+REFUSED_PAUSE_MAX = 15.0
+
+
+@dataclass(slots=True)
+class _Waiter:
+    room: str
+    order: int
+    granted: asyncio.Future[None]
+
+
+class SlotPool:
+    """Hands out `capacity` slots. The room that holds fewest is served first, then who came first.
+
+    An engine may refuse a stream although a slot was free (another program uses the same
+    plan): `refused` then holds back further grants for a moment, doubling up to 15 s.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._held: Counter[str] = Counter()
+        self._waiters: list[_Waiter] = []
+        self._order = itertools.count()
+        self._pause = 0.0
+        self._resume: asyncio.TimerHandle | None = None
+
+    @property
+    def contended(self) -> bool:
+        """Whether somebody waits, so that holders with nothing to say should let go."""
+        return bool(self._waiters)
+
+    @property
+    def held(self) -> int:
+        """How many slots are in use."""
+        return self._held.total()
+
+    async def acquire(self, room: str) -> None:
+        """Wait for a slot. Cancelling while waiting leaves the queue."""
+        granted = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(room, next(self._order), granted)
+        self._waiters.append(waiter)
+        self._grant()
+        try:
+            await waiter.granted
+        except asyncio.CancelledError:
+            if waiter.granted.done() and not waiter.granted.cancelled():
+                self.release(room)
+            else:
+                self._waiters.remove(waiter)
+            raise
+
+    def release(self, room: str) -> None:
+        """Give a slot back."""
+        self._held[room] -= 1
+        if not self._held[room]:
+            del self._held[room]
+        self._grant()
+
+    def refused(self, room: str) -> None:
+        """Give a slot back that the engine didn't honour, and wait before granting others."""
+        self._pause = min(max(REFUSED_PAUSE, self._pause * 2), REFUSED_PAUSE_MAX)
+        if self._resume is None:
+            loop = asyncio.get_running_loop()
+            self._resume = loop.call_later(self._pause, self._after_pause)
+        self.release(room)
+
+    def honoured(self) -> None:
+        """Note that the engine took a stream."""
+        self._pause = 0.0
+
+    def _after_pause(self) -> None:
+        self._resume = None
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiters and self._resume is None and self.held < self._capacity:
+            waiter = min(self._waiters, key=lambda w: (self._held[w.room], w.order))
+            self._waiters.remove(waiter)
+            if not waiter.granted.done():
+                self._held[waiter.room] += 1
+                waiter.granted.set_result(None)

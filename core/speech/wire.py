@@ -1,0 +1,184 @@
+"""The messages of `/ws`, `sessions.v1`, as pure functions: see docs/protocol.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
+
+SUBPROTOCOL = "sessions.v1"
+INDEX_BYTES = 8
+MIN_FRAME = INDEX_BYTES + SAMPLE_RATE // 50 * BYTES_PER_SAMPLE  # 20 ms
+MAX_FRAME = INDEX_BYTES + SAMPLE_RATE // 10 * BYTES_PER_SAMPLE  # 100 ms
+MAX_INDEX = 2**53  # what JavaScript counts exactly; 17,000 years of audio
+MAX_TEXT = 4 * 1024
+MAX_MESSAGE = 64 * 1024
+
+CLOSE_UNSUPPORTED = 1003
+CLOSE_POLICY = 1008
+CLOSE_RESTART = 1012
+CLOSE_TRY_LATER = 1013
+CLOSE_TOO_SLOW = 4400
+CLOSE_REMOVED = 4401
+CLOSE_REPLACED = 4402
+CLOSE_ENDED = 4410
+CLOSE_TOO_FAST = 4429
+
+ErrorCode = Literal[
+    "bad_message", "bad_audio", "mic_off", "too_fast", "words_lost", "hello_expected"
+]
+SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]
+
+
+class WireError(Exception):
+    """What a client sent is not of this protocol; `code` and the text go back to it."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+
+
+class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
+    """The first message: which page this is, and the last final that it shows."""
+
+    client: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+
+
+class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
+    """Whether audio is coming."""
+
+    on: bool
+
+
+_messages: msgspec.json.Decoder[Hello | Mic] = msgspec.json.Decoder(Hello | Mic)
+
+
+def parse_message(text: str) -> Hello | Mic:
+    """Parse a JSON message of a client. Raises WireError."""
+    if len(text) > MAX_TEXT:
+        raise WireError("bad_message", f"a message has at most {MAX_TEXT} characters")
+    try:
+        return _messages.decode(text)
+    except msgspec.DecodeError as problem:
+        raise WireError("bad_message", str(problem)) from None
+
+
+def parse_audio(frame: bytes) -> tuple[int, bytes]:
+    """Split an audio frame into the index of its first sample and its PCM. Raises WireError."""
+    size = len(frame)
+    if not MIN_FRAME <= size <= MAX_FRAME or size % BYTES_PER_SAMPLE:
+        raise WireError(
+            "bad_audio", "a frame is 8 bytes of sample index and 20 to 100 ms of 16 kHz PCM16"
+        )
+    index = int.from_bytes(frame[:INDEX_BYTES], "little")
+    if index > MAX_INDEX:
+        raise WireError("bad_audio", "the sample index is out of range")
+    return index, frame[INDEX_BYTES:]
+
+
+class PersonView(msgspec.Struct, frozen=True):
+    """A participant as others see them."""
+
+    identity: str
+    name: str
+    role: str
+    hue: int
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A session as its room sees it."""
+
+    slug: str
+    title: str
+    status: str
+    started_at: datetime | None
+
+
+class EngineView(msgspec.Struct, frozen=True):
+    """The speech engine as the room sees it."""
+
+    name: str
+    health: str
+    reason: str | None
+
+
+class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
+    """The answer to hello; `received` is the index of the next sample wanted."""
+
+    session: SessionView
+    you: PersonView
+    received: int
+    seq: int
+    engine: EngineView
+    people: list[PersonView]
+
+
+class Utterance(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
+    """Partial (`seq` None) or final text; times are seconds since the session started."""
+
+    id: str
+    seq: int | None
+    identity: str
+    name: str
+    hue: int
+    text: str
+    start: float
+    end: float
+    language: str | None
+    final: bool
+
+
+class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
+    """What becomes of a participant's speech at the moment."""
+
+    identity: str
+    state: SpeechState
+    reason: str | None
+    since: datetime
+
+
+class People(msgspec.Struct, tag_field="type", tag="people", frozen=True):
+    """Who is connected now."""
+
+    people: list[PersonView]
+
+
+class SessionChanged(
+    msgspec.Struct, tag_field="type", tag="session", frozen=True, omit_defaults=True
+):
+    """The session's title changed, or it ended."""
+
+    status: str
+    title: str | None = None
+    reason: str | None = None
+
+
+class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
+    """Something the client did, or something its person must know."""
+
+    code: ErrorCode
+    message: str
+
+
+ServerMessage = Welcome | Utterance | Speech | People | SessionChanged | Error
+
+_encoder = msgspec.json.Encoder()
+
+
+class Message:
+    """An encoded server message: made once, sent to every listener of a room.
+
+    `droppable` messages (partials) are superseded by later ones, so that a listener that
+    can't keep up may miss them.
+    """
+
+    __slots__ = ("droppable", "frame", "payload")
+
+    def __init__(self, message: ServerMessage) -> None:
+        self.payload: bytes = _encoder.encode(message)
+        self.droppable = type(message) is Utterance and not message.final
+        self.frame: bytes | None = None  # a socket may keep its own encoding here

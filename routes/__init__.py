@@ -1,0 +1,1 @@
+"""The doors: load, check, act, render."""

@@ -1,0 +1,199 @@
+"""Sessions: routes, middleware, error pages and lifespan.
+
+`uvicorn app:app` serves it, `python app.py serve` does so with the relay's fast path,
+`python app.py check` prints what the environment says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.config import Config
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import Lifespan
+
+from core import settings as settings_module
+from core.banner import banner
+from core.database import Database, EmbeddedPostgres
+from core.recorder import Recorder
+from core.services import RateLimits, Services
+from core.settings import Settings, SettingsError
+from core.speech.capture import CaptureOptions
+from core.speech.engines import make_engine
+from core.speech.hub import Hub
+from core.store.users import LOGIN_DAYS
+from routes import errors, health, home, login, session, ws
+from routes.guard import Guard
+from routes.logs import redact_tokens
+from routes.static import VersionedStatic
+
+MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
+GRACE = 20  # seconds that a stopping server gives its connections
+
+
+class State(TypedDict):
+    """What the lifespan hands to every request."""
+
+    services: Services
+
+
+ROUTES = [
+    Route("/", home.home),
+    Route("/sessions", home.session_list, methods=["GET"]),
+    Route("/sessions", home.create_session, methods=["POST"]),
+    Route("/s/{slug}", session.session_page),
+    Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
+    Route("/s/{slug}/join", session.join, methods=["POST"]),
+    Route("/s/{slug}/end", session.end, methods=["POST"]),
+    Route("/sign-in", login.sign_in_page),
+    Route("/sign-in/google", login.google_start),
+    Route(login.CALLBACK, login.google_callback),
+    Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
+    Route("/sign-out", login.sign_out_page, methods=["POST"]),
+    Route("/health", health.health),
+    WebSocketRoute("/ws", ws.transcription),
+    Mount("/static", VersionedStatic()),
+]
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Return the application for these settings."""
+    redact_tokens()
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[
+            Middleware(Guard, settings=settings),
+            Middleware(
+                SessionMiddleware,
+                secret_key=settings.login_secret,
+                session_cookie="sessions_login",
+                max_age=LOGIN_DAYS * 24 * 3600,
+                same_site="lax",
+                https_only=settings.https,
+            ),
+        ],
+        exception_handlers=errors.HANDLERS,
+        lifespan=_lifespan(settings),
+        max_body_size=MAX_BODY,
+    )
+    if settings.google_sign_in:
+        app.state.google = login.google_client(settings)
+    return app
+
+
+def _lifespan(settings: Settings) -> Lifespan[Starlette]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        embedded = EmbeddedPostgres(settings.data_dir)
+        try:
+            url = settings.database_url
+            if url is None:
+                url = await asyncio.to_thread(embedded.start)
+            async with _running(settings, Database(url)) as services:
+                print(banner(settings, services.hub.engine), flush=True)
+                yield {"services": services}
+        finally:
+            await asyncio.to_thread(embedded.stop)
+
+    return lifespan
+
+
+@asynccontextmanager
+async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
+    """Start what serves requests, and stop it in the order in which words flow."""
+    await db.connect()
+    recorder = Recorder(db, settings.data_dir / "unsaved.jsonl")
+    engine = make_engine(
+        settings.engine,
+        gladia_api_key=settings.gladia_api_key,
+        gladia_api_url=settings.gladia_api_url,
+        gladia_region=settings.gladia_region,
+        gladia_max_streams=settings.gladia_max_streams,
+    )
+    capture = CaptureOptions(settings.voice_gate, settings.stream_idle_seconds)
+    hub = Hub(engine, recorder, capture)
+    try:
+        await engine.start()
+        recorder.start()
+        hub.start()
+        yield Services(settings, db, hub, recorder, RateLimits(settings.rate_limit_factor))
+    finally:
+        await hub.close()
+        await engine.close()
+        await recorder.close()
+        await db.disconnect()
+
+
+def read_environment() -> Mapping[str, str]:
+    """Return the environment; a file .env beside this one fills in what it lacks."""
+    file = Config(".env") if os.path.exists(".env") else None  # noqa: PTH110 - one question
+    return (file.file_values if file else {}) | dict(os.environ)
+
+
+def load_settings() -> Settings:
+    """Return the settings, or stop the process with the list of what is wrong."""
+    try:
+        settings = settings_module.load(read_environment())
+    except SettingsError as problem:
+        sys.exit(str(problem))
+    for warning in settings.warnings:
+        logging.getLogger("uvicorn.error").warning(warning)
+    if settings.login_secret:
+        return settings
+    secret = settings_module.local_secret(settings.data_dir)
+    return dataclasses.replace(
+        settings,
+        login_secret=secret,
+        transcription_secret=settings.transcription_secret or secret,
+    )
+
+
+def serve() -> None:
+    """Serve with the relay's fast path and clean logs."""
+    settings = load_settings()
+    uvicorn.run(
+        "app:app",
+        host=settings.host,
+        port=settings.port,
+        ws="routes.fastws:DirectWebSocketProtocol",
+        ws_per_message_deflate=False,
+        ws_max_size=64 * 1024,
+        timeout_graceful_shutdown=GRACE,
+        log_level="info" if settings.production else "warning",
+    )
+
+
+def check() -> int:
+    """Print the checklist for production. Returns 1 when production would not start."""
+    findings = settings_module.checklist(read_environment(), strict=True)
+    print(settings_module.render_checklist(findings))
+    ready = settings_module.would_start(findings)
+    print("\nProduction would start." if ready else "\nProduction would not start.")
+    return 0 if ready else 1
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Sessions")
+    parser.add_argument("command", nargs="?", choices=["serve", "check"], default="serve")
+    if parser.parse_args().command == "check":
+        sys.exit(check())
+    serve()
+
+
+if __name__ == "__main__":
+    main()
+else:
+    app = create_app(load_settings())

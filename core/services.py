@@ -1,0 +1,33 @@
+"""The long-lived parts of a running Sessions, made in the lifespan and handed to every route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.database import Database
+from core.rate_limit import RateLimiter
+from core.recorder import Recorder
+from core.settings import Settings
+from core.speech.hub import Hub
+
+
+class RateLimits:
+    """Actions a minute and client; `factor` multiplies them all."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.default = RateLimiter(100 * factor)
+        self.create = RateLimiter(20 * factor)
+        self.token = RateLimiter(30 * factor)
+        self.guest = RateLimiter(60 * factor)
+        self.sign_in = RateLimiter(60 * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What routes reach as `request.state.services`."""
+
+    settings: Settings
+    db: Database
+    hub: Hub
+    recorder: Recorder
+    limits: RateLimits

@@ -1,0 +1,115 @@
+"""What every request passes: same-origin for changes, security headers, rate limits."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.rate_limit import RateLimiter
+from core.settings import Settings, is_loopback
+from routes.render import json_error
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def origin_allowed(settings: Settings, headers: Headers, origin: str) -> bool:
+    """Whether a page of `origin` is ours: NEXTAUTH_URL's, or in development the one asked for."""
+    if origin == settings.public_url:
+        return True
+    return not settings.production and origin == f"http://{headers.get('host', '')}"
+
+
+def same_origin(settings: Settings, headers: Headers) -> bool:
+    """Whether a browser says that one of our own pages sent this. Deny when it says nothing."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return origin_allowed(settings, headers, headers.get("origin", ""))
+
+
+def on_this_computer(connection: HTTPConnection) -> bool:
+    """Whether the browser runs on this computer, as far as anybody can tell.
+
+    The connection must come from loopback, ask for a loopback name (so that no foreign name
+    that resolves to loopback works), and not have passed a proxy, which may speak for others.
+    """
+    headers = connection.headers
+    forwarded = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+    if connection.client is None or any(name in headers for name in forwarded):
+        return False
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    return is_loopback(connection.client.host) and is_loopback(host)
+
+
+def limit(limiter: RateLimiter, connection: HTTPConnection, who: str | None = None) -> None:
+    """Count an action of a person, or else of an address. Raises TooManyRequestsError."""
+    address = connection.client.host if connection.client else "unknown"
+    limiter.check(who or address)
+
+
+def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
+    """Return the origin of /ws as seen by the page: its own, or NEXT_PUBLIC_WS_HOST and PORT."""
+    secure = settings.https or scheme in {"https", "wss"}
+    host = headers.get("host", "")
+    if settings.websocket_host:
+        port = settings.websocket_port or (443 if settings.production else settings.port)
+        default = 443 if secure else 80
+        host = settings.websocket_host + ("" if port == default else f":{port}")
+    return f"{'wss' if secure else 'ws'}://{host}"
+
+
+def content_security_policy(settings: Settings, socket_origin: str) -> str:
+    """Return the policy: our own files, our socket and the LiveKit server, nothing inline."""
+    livekit = settings.livekit_url
+    video = f"{livekit} {livekit.replace('ws', 'http', 1)}"
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"media-src 'self' blob:; connect-src 'self' {socket_origin} {video}; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "worker-src 'none'"
+    )
+
+
+class Guard:
+    """ASGI middleware: refuses foreign changes and puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        secured = self._secured(headers, scope["scheme"], send)
+        if scope["method"] not in SAFE_METHODS and not same_origin(self._settings, headers):
+            refusal = json_error(403, "foreign_origin", "This can only be done from our pages.", {})
+            await refusal(scope, receive, secured)
+            return
+        await self._app(scope, receive, secured)
+
+    def _secured(self, headers: Headers, scheme: str, send: Send) -> Send:
+        socket_origin = websocket_origin(self._settings, headers, scheme)
+        policy = content_security_policy(self._settings, socket_origin)
+
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                out["Content-Security-Policy"] = policy
+                out["X-Content-Type-Options"] = "nosniff"
+                # A link is a key to its session: it is told to no other site.
+                out["Referrer-Policy"] = "same-origin"
+                out["Cross-Origin-Opener-Policy"] = "same-origin"
+                out["Permissions-Policy"] = (
+                    "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+                )
+                if self._settings.https:
+                    out["Strict-Transport-Security"] = "max-age=31536000"
+            await send(message)
+
+        return send_secured

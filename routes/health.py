@@ -1,0 +1,47 @@
+"""GET /health: anybody, in particular load balancers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from core.database import DatabaseAwayError
+from core.services import Services
+from core.speech.engine import Health
+from routes.visitor import services
+
+PATIENCE = 2.0  # seconds that the database may take to say anything
+
+
+async def health(request: Request) -> Response:
+    """Say how the database and the speech engine are; 503 when the database is away."""
+    parts = services(request)
+    database = await _database_answers(parts)
+    speech = parts.hub.engine.health()
+    healthy = database and speech.health is not Health.DEGRADED
+    status = "ok" if healthy else "degraded" if database else "error"
+    body = {
+        "status": status,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "database": "ok" if database else "away",
+        "speech": {
+            "engine": parts.hub.engine.name,
+            "health": speech.health.value,
+            "reason": speech.reason,
+            "since": speech.since.isoformat() if speech.since else None,
+        },
+        "queue": parts.recorder.waiting,
+    }
+    return JSONResponse(body, 200 if database else 503, headers={"Cache-Control": "no-store"})
+
+
+async def _database_answers(parts: Services) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await parts.db.fetch_one("SELECT 1")
+    except (DatabaseAwayError, TimeoutError):
+        return False
+    return True

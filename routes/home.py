@@ -1,0 +1,70 @@
+"""The start page: what this is for strangers, one's sessions for people who are signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from core.people import Person, initials, tidy
+from core.store import sessions, spaces
+from core.store.sessions import ListedSession
+from routes.guard import limit
+from routes.login import sign_in_context
+from routes.render import page
+from routes.visitor import person_of, services
+
+TITLE_LENGTH = 120
+SHOWN_PEOPLE = 6
+
+
+async def home(request: Request) -> Response:
+    """GET /: anybody."""
+    person = await person_of(request)
+    if person is None:
+        return page("home/landing.html", None, **sign_in_context(request, "/"))
+    return page("home/home.html", person, sessions=await _rows(request, person))
+
+
+async def session_list(request: Request) -> Response:
+    """GET /sessions: the list alone, for people who are signed in."""
+    person = await person_of(request)
+    if person is None:
+        return RedirectResponse("/sign-in", 303)
+    return page("home/_sessions.html", person, sessions=await _rows(request, person))
+
+
+async def create_session(request: Request) -> Response:
+    """POST /sessions: people who are signed in start a session in their first space."""
+    person = await person_of(request)
+    if person is None:
+        return RedirectResponse("/sign-in", 303)
+    limit(services(request).limits.create, request, person.id)
+    form = await request.form()
+    db = services(request).db
+    title = tidy(str(form.get("title", "")), TITLE_LENGTH) or f"{person.name}’s session"
+    space = await spaces.first_space(db, person.id, f"{person.name}’s space")
+    session = await sessions.create(db, space, person.id, title)
+    return RedirectResponse(f"/s/{session.slug}", 303)
+
+
+async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:
+    listed = await sessions.listed_for(services(request).db, person.id)
+    return [_row(one) for one in listed]
+
+
+def _row(listed: ListedSession) -> dict[str, Any]:
+    session = listed.session
+    people = [one | {"initials": initials(one["name"])} for one in listed.people]
+    return {
+        "slug": session.slug,
+        "title": session.title,
+        "status": session.status,
+        "created_at": session.created_at,
+        "started_at": session.started_at,
+        "ended_at": session.ended_at,
+        "duration_seconds": session.duration_seconds,
+        "people": people[:SHOWN_PEOPLE],
+        "people_count": len(people),
+    }

@@ -1,0 +1,153 @@
+"""How messages reach a page: one bounded queue per socket, so that nobody holds the room.
+
+`QueueListener` works on any ASGI server. `DirectListener` writes frames that were encoded
+once for the whole room, where the server offers it (see routes.fastws).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Protocol
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from core.speech.wire import CLOSE_TOO_SLOW, Message
+from routes.fastws import DirectSocket, encode_text_frame
+
+MAX_QUEUED = 1000  # messages
+MAX_QUEUED_BYTES = 1024 * 1024
+PARTIALS_STOP = 256 * 1024  # bytes unsent, after which superseded texts aren't worth queueing
+CLOSE_PATIENCE = 2.0  # seconds for the goodbye to a socket that may not be read any more
+
+
+class SocketListener(Protocol):
+    """A core.speech.hub.Listener that a route runs and closes."""
+
+    closed: asyncio.Event
+
+    def send(self, message: Message) -> None:
+        """Queue a message, or drop it, or give the listener up."""
+
+    def close(self, code: int) -> None:
+        """Close with this code after what is queued."""
+
+    async def run(self) -> None:
+        """Send until closed."""
+
+
+class QueueListener:
+    """Queues messages for a task that sends them through ASGI."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.closed = asyncio.Event()
+        self._websocket = websocket
+        self._queue: deque[Message] = deque()
+        self._size = 0
+        self._news = asyncio.Event()
+        self._code: int | None = None
+        self._too_slow = asyncio.Event()
+
+    def send(self, message: Message) -> None:
+        """Listener."""
+        if self._code is not None:
+            return
+        if message.droppable and self._size > PARTIALS_STOP:
+            return
+        if not self._has_room(message):
+            self._drop_partials()
+        if not self._has_room(message):
+            self._code = CLOSE_TOO_SLOW
+            self._too_slow.set()
+            return
+        self._queue.append(message)
+        self._size += len(message.payload)
+        self._news.set()
+
+    def close(self, code: int) -> None:
+        """Listener."""
+        if self._code is None:
+            self._code = code
+            self._news.set()
+
+    async def run(self) -> None:
+        """Send what is queued until closed, or until the page proves too slow."""
+        sending = asyncio.create_task(self._send_all())
+        giving_up = asyncio.create_task(self._too_slow.wait())
+        try:
+            await asyncio.wait([sending, giving_up], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            giving_up.cancel()
+            await _say_goodbye(self._websocket, self._code)
+            self.closed.set()
+
+    async def _send_all(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while self._queue or self._code is None:
+                if not self._queue:
+                    self._news.clear()
+                    await self._news.wait()
+                    continue
+                message = self._queue.popleft()
+                self._size -= len(message.payload)
+                await self._websocket.send_text(message.payload.decode())
+
+    def _has_room(self, message: Message) -> bool:
+        full = len(self._queue) >= MAX_QUEUED
+        return not full and self._size + len(message.payload) <= MAX_QUEUED_BYTES
+
+    def _drop_partials(self) -> None:
+        kept = [message for message in self._queue if not message.droppable]
+        self._queue = deque(kept)
+        self._size = sum(len(message.payload) for message in kept)
+
+
+class DirectListener:
+    """Writes to the transport at once; its buffer is the queue."""
+
+    def __init__(self, websocket: WebSocket, socket: DirectSocket) -> None:
+        self.closed = asyncio.Event()
+        self._websocket = websocket
+        self._socket = socket
+        self._code: int | None = None
+        self._closing = asyncio.Event()
+
+    def send(self, message: Message) -> None:
+        """Listener."""
+        if self._code is not None:
+            return
+        unsent = self._socket.write_buffer_size()
+        if unsent > PARTIALS_STOP:
+            if message.droppable:
+                return
+            if unsent > MAX_QUEUED_BYTES:
+                self.close(CLOSE_TOO_SLOW)
+                return
+        if message.frame is None:
+            message.frame = encode_text_frame(message.payload)
+        self._socket.send_frame(message.frame)
+
+    def close(self, code: int) -> None:
+        """Listener."""
+        if self._code is None:
+            self._code = code
+            self._closing.set()
+
+    async def run(self) -> None:
+        """Wait to be closed."""
+        try:
+            await self._closing.wait()
+        finally:
+            await _say_goodbye(self._websocket, self._code)
+            self.closed.set()
+
+
+async def _say_goodbye(websocket: WebSocket, code: int | None) -> None:
+    """Close politely, for a moment; what is left then goes with the connection."""
+    if code is None:
+        return
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(CLOSE_PATIENCE):
+            await websocket.close(code)

@@ -1,0 +1,215 @@
+"""Signing in and out: Google by OpenID Connect, or a name on this computer in development."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.starlette_client import OAuth
+from joserfc.errors import JoseError
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+
+from core.access import NotFoundError
+from core.people import Person, tidy
+from core.settings import Settings
+from core.store import spaces, users
+from routes.guard import limit, on_this_computer
+from routes.render import page
+from routes.visitor import person_of, services, sign_in, sign_out
+
+log = logging.getLogger(__name__)
+
+CALLBACK = "/api/auth/callback/google"  # registered in people's Google consoles
+NAME_LENGTH = 40
+EMAIL_LENGTH = 254
+PROVIDER_TIMEOUT = 10.0
+
+
+def google_client(settings: Settings) -> Any:
+    """Return Authlib's client for the provider: code flow with PKCE, state and nonce."""
+    oauth = OAuth()
+    oauth.register(
+        "google",
+        client_id=settings.google_client_id,
+        client_secret=settings.google_client_secret,
+        server_metadata_url=settings.google_metadata_url,
+        client_kwargs={
+            "scope": "openid email profile",
+            "code_challenge_method": "S256",
+            "timeout": PROVIDER_TIMEOUT,
+        },
+    )
+    return oauth.google
+
+
+def dev_sign_in_offered(connection: HTTPConnection) -> bool:
+    """Whether a name alone signs in: development, without Google, on this computer."""
+    settings = services(connection).settings
+    return not settings.production and not settings.google_sign_in and on_this_computer(connection)
+
+
+def safe_next(target: object) -> str:
+    """Return a path of ours to go to after signing in; anything else becomes the start page."""
+    if not isinstance(target, str) or not target.startswith("/") or len(target) > 512:
+        return "/"
+    # Browsers read \ as / and skip control characters: /\host and /<tab>/host lead elsewhere.
+    if target.startswith(("//", "/\\")) or not target.isprintable() or "\\" in target:
+        return "/"
+    parts = urlsplit(target)
+    return "/" if parts.scheme or parts.netloc else target
+
+
+def sign_in_context(request: Request, target: str) -> dict[str, Any]:
+    """Return what the sign-in form needs."""
+    return {
+        "google": services(request).settings.google_sign_in,
+        "dev_sign_in": dev_sign_in_offered(request),
+        "next": target,
+    }
+
+
+async def sign_in_page(request: Request) -> Response:
+    """GET /sign-in: anybody."""
+    target = safe_next(request.query_params.get("next", "/"))
+    if await person_of(request):
+        return RedirectResponse(target, 303)
+    return page("login/sign_in.html", None, **sign_in_context(request, target))
+
+
+async def google_start(request: Request) -> Response:
+    """GET /sign-in/google: anybody; sends the browser to the provider."""
+    settings = services(request).settings
+    if not settings.google_sign_in:
+        raise NotFoundError
+    limit(services(request).limits.sign_in, request)
+    target = safe_next(request.query_params.get("next", "/"))
+    if request.headers.get("host") != urlsplit(settings.public_url).netloc:
+        # The provider comes back to NEXTAUTH_URL, so the cookie must be set there.
+        query = urlencode({"next": target})
+        return RedirectResponse(f"{settings.public_url}/sign-in/google?{query}", 303)
+    try:
+        response: Response = await request.app.state.google.authorize_redirect(
+            request, settings.public_url + CALLBACK, next=target
+        )
+    except (httpx2.HTTPError, ValueError, KeyError) as problem:
+        log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
+        return _failed(*PROVIDER_AWAY)
+    return response
+
+
+async def google_callback(request: Request) -> Response:
+    """GET /api/auth/callback/google: a browser that the provider sends back."""
+    settings = services(request).settings
+    if not settings.google_sign_in:
+        raise NotFoundError
+    limit(services(request).limits.sign_in, request)
+    state = request.query_params.get("state", "")
+    target = safe_next(_remembered_next(request, state))
+    try:
+        token = await request.app.state.google.authorize_access_token(request)
+    except AuthlibBaseError as problem:
+        return _failed(*EXPLAINED.get(problem.error or "", REFUSED))
+    except JoseError as problem:
+        log.warning("the provider's answer was refused: %s", type(problem).__name__)
+        return _failed(*UNTRUSTED)
+    except (httpx2.HTTPError, ValueError, KeyError) as problem:
+        log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
+        return _failed(*PROVIDER_AWAY)
+    claims = token.get("userinfo")
+    if not claims or not claims.get("sub"):
+        return _failed(*UNTRUSTED)
+    if claims.get("email_verified") is not True or not claims.get("email"):
+        return _failed(*UNVERIFIED)
+    await sign_in(request, await _user(request, "google", claims["sub"], claims))
+    return RedirectResponse(target, 303)
+
+
+def _remembered_next(request: Request, state: str) -> object:
+    """Return where to go next from what Authlib keeps in the cookie for this state."""
+    kept = request.session.get(f"_state_google_{state}")
+    data = kept.get("data") if isinstance(kept, dict) else None
+    return data.get("next") if isinstance(data, dict) else None
+
+
+async def dev_sign_in(request: Request) -> Response:
+    """POST /sign-in/dev: development only, on this computer only."""
+    if not dev_sign_in_offered(request):
+        raise NotFoundError
+    limit(services(request).limits.sign_in, request)
+    form = await request.form()
+    email = tidy(str(form.get("email", "")), EMAIL_LENGTH).lower()
+    name = tidy(str(form.get("name", "")), NAME_LENGTH)
+    if not name or "@" not in email:
+        context = sign_in_context(request, safe_next(form.get("next")))
+        return page("login/sign_in.html", None, status=422, **context)
+    claims = {"name": name, "email": email}
+    await sign_in(request, await _user(request, "development", email, claims))
+    return RedirectResponse(safe_next(form.get("next")), 303)
+
+
+async def sign_out_page(request: Request) -> Response:
+    """POST /sign-out: anybody."""
+    await sign_out(request)
+    return RedirectResponse("/", 303)
+
+
+async def _user(request: Request, provider: str, subject: str, claims: dict[str, Any]) -> Person:
+    """Return the user behind the provider's subject, made with a space at the first sign-in."""
+    db = services(request).db
+    known = await users.find_by_account(db, provider, subject)
+    if known:
+        return known
+    email = str(claims["email"])[:EMAIL_LENGTH]
+    name = tidy(str(claims.get("name") or email.partition("@")[0]), NAME_LENGTH) or "Somebody"
+    person = await users.create(db, provider, subject, name, email)
+    await spaces.first_space(db, person.id, f"{name}’s space")
+    return person
+
+
+Explanation = tuple[int, str, str]
+
+DENIED: Explanation = (
+    403,
+    "You didn’t sign in.",
+    "The sign-in was cancelled, so nothing has changed.",
+)
+STALE: Explanation = (
+    400,
+    "This sign-in has run out.",
+    "It took too long, was finished in another tab, or cookies are blocked. Start it once more.",
+)
+UNTRUSTED: Explanation = (
+    502,
+    "We couldn’t verify who you are.",
+    "Google’s answer was not valid at this server’s time. Try again; if it stays, the server’s"
+    " clock or its Google settings are wrong.",
+)
+UNVERIFIED: Explanation = (
+    403,
+    "Your e-mail address isn’t verified.",
+    "Google doesn’t vouch for it yet. Verify it in your Google account, then sign in again.",
+)
+PROVIDER_AWAY: Explanation = (
+    502,
+    "Google can’t be reached.",
+    "The sign-in service doesn’t answer right now. Try again in a moment.",
+)
+REFUSED: Explanation = (
+    502,
+    "Google refused the sign-in.",
+    "Try again; if it stays, who runs this server should look at its Google settings.",
+)
+EXPLAINED: dict[str, Explanation] = {
+    "access_denied": DENIED,
+    "mismatching_state": STALE,
+    "invalid_grant": STALE,
+}
+
+
+def _failed(status: int, title: str, message: str) -> Response:
+    action = {"href": "/sign-in", "label": "Sign in again"}
+    return page("error.html", None, status=status, title=title, message=message, action=action)

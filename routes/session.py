@@ -1,0 +1,176 @@
+"""A session's address: the gate for guests, the room while it goes on, then its transcript."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from core import tokens
+from core.access import (
+    Admission,
+    EndedError,
+    NeedsNameError,
+    NotFoundError,
+    admit,
+    admit_guest,
+    hosted_session,
+    session_with_link,
+    transcript_reader,
+)
+from core.livekit import video_pass
+from core.people import Participant, initials, tidy
+from core.speech.hub import MAX_UTTERANCES
+from core.store import participants, sessions, transcripts
+from core.store.transcripts import Utterance
+from routes.guard import limit, websocket_origin
+from routes.login import dev_sign_in_offered
+from routes.render import page
+from routes.visitor import person_of, remember_guest, services, visitor_of
+
+NAME_LENGTH = 40
+
+
+async def session_page(request: Request) -> Response:
+    """GET /s/{slug}: whoever has the link; after the end, who was there or is of its space."""
+    slug = request.path_params["slug"]
+    session = await session_with_link(services(request).db, slug)
+    return await (_transcript(request, slug) if session.over else _room(request, slug))
+
+
+async def _room(request: Request, slug: str) -> Response:
+    try:
+        admission = await admit(services(request).db, slug, await visitor_of(request, slug))
+    except NeedsNameError:
+        return _gate(request, slug, None)
+    settings, engine = services(request).settings, services(request).hub.engine
+    health = engine.health()
+    return page(
+        "session/room.html",
+        await person_of(request),
+        session=admission.session,
+        me=admission.participant,
+        is_host=admission.is_host,
+        link=f"{_own_origin(request, settings.public_url, settings.production)}/s/{slug}",
+        speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
+    )
+
+
+def _own_origin(request: Request, public_url: str, production: bool) -> str:
+    """Return the origin to put into links: in development, the one the browser used."""
+    return public_url if production else f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _gate(request: Request, slug: str, error: str | None) -> Response:
+    can_sign_in = services(request).settings.google_sign_in or dev_sign_in_offered(request)
+    status = 422 if error else 200
+    return page(
+        "session/gate.html", None, status=status, slug=slug, error=error, sign_in=can_sign_in
+    )
+
+
+async def become_guest(request: Request) -> Response:
+    """POST /s/{slug}/guest: whoever has the link and isn't signed in gives a name."""
+    slug = request.path_params["slug"]
+    limit(services(request).limits.guest, request)
+    if await person_of(request):
+        return RedirectResponse(f"/s/{slug}", 303)
+    form = await request.form()
+    name = tidy(str(form.get("name", "")), NAME_LENGTH)
+    if not name:
+        await session_with_link(services(request).db, slug)
+        return _gate(request, slug, "Type a name, so that others know who speaks.")
+    guest = await admit_guest(services(request).db, slug, name)
+    remember_guest(request, slug, guest.identity)
+    return RedirectResponse(f"/s/{slug}", 303)
+
+
+async def join(request: Request) -> Response:
+    """POST /s/{slug}/join: participants get fresh tokens for /ws and the call, as JSON."""
+    slug = request.path_params["slug"]
+    visitor = await visitor_of(request, slug)
+    limit(
+        services(request).limits.token,
+        request,
+        visitor.person.id if visitor.person else visitor.guest_identity,
+    )
+    admission = await admit(services(request).db, slug, visitor)
+    return JSONResponse(_passes(request, admission), headers={"Cache-Control": "no-store"})
+
+
+def _passes(request: Request, admission: Admission) -> dict[str, Any]:
+    settings = services(request).settings
+    session, me = admission.session, admission.participant
+    video = video_pass(settings, session, me)
+    socket = websocket_origin(settings, request.headers, request.url.scheme)
+    return {
+        "you": {"identity": me.identity, "name": me.name, "role": me.role, "hue": me.hue},
+        "session": {
+            "slug": session.slug,
+            "title": session.title,
+            "status": session.status,
+            "started_at": session.started_at.isoformat() if session.started_at else None,
+        },
+        "transcription": {
+            "url": f"{socket}/ws",
+            "token": tokens.mint(settings.transcription_secret, session, me),
+        },
+        "video": {"url": video.url, "token": video.token},
+    }
+
+
+async def end(request: Request) -> Response:
+    """POST /s/{slug}/end: its host ends a session for everybody."""
+    slug = request.path_params["slug"]
+    visitor = await visitor_of(request, slug)
+    session = await hosted_session(services(request).db, slug, visitor)
+    if visitor.person is None:
+        raise NotFoundError
+    now = datetime.now(UTC)
+    await sessions.end(
+        services(request).db, session.id, by=visitor.person.id, reason="ADMIN_ENDED", now=now
+    )
+    await services(request).hub.end(session.id, "ADMIN_ENDED")
+    return RedirectResponse(f"/s/{slug}", 303)
+
+
+async def _transcript(request: Request, slug: str) -> Response:
+    db = services(request).db
+    person = await person_of(request)
+    try:
+        session = await transcript_reader(db, slug, await visitor_of(request, slug))
+    except EndedError:
+        return page("session/ended.html", person, status=403)
+    said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
+    return page(
+        "session/transcript.html",
+        person,
+        session=session,
+        people=[_face(one) for one in await participants.who_joined(db, session.id)],
+        turns=turns(said),
+    )
+
+
+def _face(one: Participant) -> dict[str, Any]:
+    return {"name": one.name, "hue": one.hue, "initials": initials(one.name)}
+
+
+def turns(said: list[Utterance]) -> list[dict[str, Any]]:
+    """Group utterances, in the order they were begun, into what one person said in a row."""
+    in_order = sorted(said, key=lambda one: (one.start, one.seq))
+    return [_turn(list(group)) for _, group in groupby(in_order, key=lambda one: one.identity)]
+
+
+def _turn(said: list[Utterance]) -> dict[str, Any]:
+    first = said[0]
+    return {
+        "name": first.name,
+        "hue": first.hue,
+        "initials": initials(first.name),
+        "is_guest": first.role == "GUEST",
+        "start": first.start,
+        "utterances": [{"id": one.seq, "start": one.start, "text": one.text} for one in said],
+    }

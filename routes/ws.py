@@ -1,0 +1,221 @@
+"""`/ws`: audio up, transcript down. The protocol is docs/protocol.md."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.types import Message as Event
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from core import tokens
+from core.database import DatabaseAwayError
+from core.people import Participant
+from core.rate_limit import TooManyRequestsError
+from core.speech import wire
+from core.speech.engine import StreamOptions
+from core.speech.hub import RoomSession, Seat
+from core.speech.wire import WireError
+from core.store import participants, sessions
+from core.store.sessions import Session
+from routes.fastws import EXTENSION, DirectSocket
+from routes.guard import limit, origin_allowed
+from routes.listeners import DirectListener, QueueListener, SocketListener
+from routes.render import json_error
+from routes.visitor import services
+
+log = logging.getLogger(__name__)
+
+HELLO_PATIENCE = 10.0  # seconds
+MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
+
+
+class _RefusedError(Exception):
+    """The connection isn't accepted; the status says why."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    session: Session
+    participant: Participant
+
+
+async def transcription(websocket: WebSocket) -> None:
+    """GET /ws: participants with a transcription token of a session that goes on."""
+    try:
+        caller = await _check(websocket)
+    except _RefusedError as refusal:
+        answer = json_error(refusal.status, refusal.code, "This connection is refused.", {})
+        await websocket.send_denial_response(answer)
+        return
+    offered = websocket.scope["subprotocols"]
+    await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+    await _Conversation(websocket, caller).run()
+
+
+async def _check(websocket: WebSocket) -> _Caller:
+    parts = services(websocket)
+    origin = websocket.headers.get("origin")
+    if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
+        raise _RefusedError(403, "foreign_origin")
+    try:
+        claims = tokens.read(parts.settings.transcription_secret, _token(websocket))
+        limit(parts.limits.default, websocket, claims.identity)
+        session = await sessions.find_by_id(parts.db, claims.session_id)
+        participant = await participants.find(parts.db, claims.session_id, claims.identity)
+    except (tokens.BadTokenError, ValueError):
+        raise _RefusedError(401, "bad_token") from None
+    except TooManyRequestsError:
+        raise _RefusedError(429, "too_many_connections") from None
+    except DatabaseAwayError:
+        raise _RefusedError(503, "database_away") from None
+    if session is None or participant is None:
+        raise _RefusedError(404, "not_found")
+    if session.over:
+        raise _RefusedError(403, "ended")
+    if not parts.hub.has_place(session.id, participant.identity):
+        raise _RefusedError(429, "too_many_connections")
+    return _Caller(session, participant)
+
+
+def _token(websocket: WebSocket) -> str:
+    """Return the token from the subprotocols, or from the query for clients without them."""
+    offered = [one for one in websocket.scope["subprotocols"] if one != wire.SUBPROTOCOL]
+    return offered[0] if offered else websocket.query_params.get("token", "")
+
+
+class _Conversation:
+    """One accepted socket, from hello to goodbye."""
+
+    def __init__(self, websocket: WebSocket, caller: _Caller) -> None:
+        self._websocket = websocket
+        self._caller = caller
+        self._direct: DirectSocket | None = websocket.scope["extensions"].get(EXTENSION)
+        self._listener: SocketListener = (
+            DirectListener(websocket, self._direct) if self._direct else QueueListener(websocket)
+        )
+        self._seat: Seat | None = None
+        self._mistakes = 0
+
+    async def run(self) -> None:
+        """Serve the page until it leaves or is closed."""
+        sending = asyncio.create_task(self._listener.run())
+        receiving = asyncio.create_task(self._receive_all())
+        try:
+            await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            receiving.cancel()
+            sending.cancel()
+            await self._leave()
+            await asyncio.wait([sending, receiving])
+
+    async def _receive_all(self) -> None:
+        try:
+            async with asyncio.timeout(HELLO_PATIENCE):
+                hello = await self._hello()
+            await self._enter(hello)
+            while True:
+                self._handle(await self._websocket.receive())
+        except WebSocketDisconnect:
+            return
+        except TimeoutError:
+            self._refuse(WireError("hello_expected", "the first message must be hello"))
+            self._listener.close(wire.CLOSE_POLICY)
+        except DatabaseAwayError:
+            self._listener.close(wire.CLOSE_TRY_LATER)
+        await self._listener.closed.wait()
+
+    async def _hello(self) -> wire.Hello:
+        while True:
+            event = await self._websocket.receive()
+            if event["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(event["code"])
+            try:
+                message = wire.parse_message(event.get("text") or "")
+            except WireError as mistake:
+                self._refuse(mistake)
+                continue
+            if isinstance(message, wire.Hello):
+                return message
+            self._refuse(WireError("hello_expected", "the first message must be hello"))
+
+    async def _enter(self, hello: wire.Hello) -> None:
+        parts, me = services(self._websocket), self._caller.participant
+        now = datetime.now(UTC)
+        await sessions.start(parts.db, self._caller.session.id, now)
+        await participants.joined(parts.db, me.identity, now)
+        session = await sessions.find_by_id(parts.db, self._caller.session.id)
+        if session is None or session.over:
+            self._listener.close(wire.CLOSE_ENDED)
+            return
+        room = _room_session(session, now)
+        self._seat = await parts.hub.enter(room, me, hello.client, hello.seq, self._listener)
+        if self._direct is not None:
+            self._direct.on_binary(self._audio)
+
+    def _handle(self, event: Event) -> None:
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event["code"])
+        frame = event.get("bytes")
+        if frame is not None:
+            self._audio(frame)
+        else:
+            self._message(event["text"])
+
+    def _message(self, text: str) -> None:
+        try:
+            message = wire.parse_message(text)
+            if isinstance(message, wire.Hello):
+                raise WireError("bad_message", "hello was already said")
+            if self._seat is not None:
+                self._seat.mic(message.on)
+        except WireError as mistake:
+            self._refuse(mistake)
+
+    def _audio(self, frame: bytes) -> None:
+        try:
+            index, pcm = wire.parse_audio(frame)
+            if self._seat is not None:
+                self._seat.audio(index, pcm)
+        except WireError as mistake:
+            self._refuse(mistake)
+
+    def _refuse(self, mistake: WireError) -> None:
+        """Tell the page what was wrong; close when it goes on like that."""
+        self._listener.send(wire.Message(wire.Error(mistake.code, str(mistake))))
+        self._mistakes += 1
+        if mistake.code == "too_fast":
+            self._listener.close(wire.CLOSE_TOO_FAST)
+        elif self._mistakes >= MAX_MISTAKES:
+            audio = mistake.code in {"bad_audio", "mic_off"}
+            self._listener.close(wire.CLOSE_UNSUPPORTED if audio else wire.CLOSE_POLICY)
+
+    async def _leave(self) -> None:
+        if self._direct is not None:
+            self._direct.on_binary(None)
+        if self._seat is None or not self._seat.leave():
+            return
+        try:
+            now = datetime.now(UTC)
+            identity = self._caller.participant.identity
+            await participants.left(services(self._websocket).db, identity, now)
+        except DatabaseAwayError:
+            log.warning("a leave could not be noted: the database is away")
+
+
+def _room_session(session: Session, now: datetime) -> RoomSession:
+    return RoomSession(
+        id=session.id,
+        slug=session.slug,
+        title=session.title,
+        status=session.status,
+        started_at=session.started_at or now,
+        options=StreamOptions(session.languages, session.vocabulary),
+    )

@@ -1,0 +1,47 @@
+# `make run` and `make test` do all the set-up on a machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test lint format bench clean
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/python app.py serve
+
+test: $(VENV)/.development
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.lint_js
+
+format: $(VENV)/.development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.development
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) benchmarks/build .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	$(PIP) -r requirements.txt || $(MAKE) --no-print-directory without-local-engine
+	@touch $@
+
+# Platforms for which the local engine has no wheel (Alpine, glibc before 2.34): all but that.
+.PHONY: without-local-engine
+without-local-engine:
+	@echo "The local speech engine can't be installed here; captions will need GLADIA_API_KEY."
+	grep -v '^moonshine-voice' requirements.txt > $(VENV)/requirements.txt
+	$(PIP) -r $(VENV)/requirements.txt
+
+$(VENV)/.development: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,198 @@
+"""People as the server meets them over HTTP and /ws."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import httpx2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, SAMPLE_RATE
+
+FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
+
+
+class Visitor:
+    """A browser without a screen: cookies, same-origin requests, forms."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = httpx2.Client(base_url=url, timeout=20, headers={"Origin": url})
+
+    def sign_in(self, name: str) -> Visitor:
+        """Use the development sign-in."""
+        email = f"{name.lower().replace(' ', '.')}@example.com"
+        answer = self.http.post("/sign-in/dev", data={"name": name, "email": email, "next": "/"})
+        assert answer.status_code == 303, answer.text
+        return self
+
+    def start_session(self, title: str = "") -> str:
+        """Start a session and return its slug."""
+        answer = self.http.post("/sessions", data={"title": title})
+        assert answer.status_code == 303, answer.text
+        return re.fullmatch(r"/s/([a-z0-9-]+)", answer.headers["location"])[1]  # type: ignore[index]
+
+    def be_guest(self, slug: str, name: str) -> Visitor:
+        """Give a name at the gate."""
+        answer = self.http.post(f"/s/{slug}/guest", data={"name": name})
+        assert answer.status_code == 303, answer.text
+        return self
+
+    def join(self, slug: str) -> dict[str, Any]:
+        """Return the passes to the room."""
+        answer = self.http.post(f"/s/{slug}/join", headers={"Accept": "application/json"})
+        assert answer.status_code == 200, answer.text
+        passes: dict[str, Any] = answer.json()
+        return passes
+
+    def end(self, slug: str) -> httpx2.Response:
+        """End the session for everybody."""
+        return self.http.post(f"/s/{slug}/end", timeout=60)
+
+    def page(self, slug: str = "", client: str | None = None) -> RoomPage:
+        """Return a page of the room, not connected yet."""
+        return RoomPage(self, slug, client)
+
+
+class RoomPage:
+    """A page in the room: `async with visitor.page(slug) as page`. Keeps all it was sent."""
+
+    def __init__(self, visitor: Visitor, slug: str, client: str | None = None) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.closed: tuple[int | None, str] | None = None
+        self.index = 0
+        self.client = client or secrets.token_hex(8)
+        self._visitor = visitor
+        self._slug = slug
+        self._seq = 0
+        self._socket: ClientConnection | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+
+    async def __aenter__(self) -> RoomPage:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.leave()
+
+    @property
+    def socket(self) -> ClientConnection:
+        """The open socket."""
+        assert self._socket is not None
+        return self._socket
+
+    async def connect(self) -> None:
+        """Join, open the socket, say hello and wait for the welcome."""
+        passes = await asyncio.to_thread(self._visitor.join, self._slug)
+        transcription = passes["transcription"]
+        self.closed = None
+        self._socket = await connect(
+            transcription["url"],
+            subprotocols=[Subprotocol("sessions.v1"), Subprotocol(transcription["token"])],
+            origin=self._visitor.url,  # type: ignore[arg-type]
+            max_size=None,
+            compression=None,
+        )
+        self._reading = asyncio.create_task(self._read())
+        before = len(self.of_type("welcome"))
+        await self.send({"type": "hello", "client": self.client, "seq": self._seq})
+        await self.until(lambda: len(self.of_type("welcome")) > before)
+
+    async def leave(self) -> None:
+        """Close the socket as a page that is left."""
+        if self._socket is not None:
+            await self._socket.close()
+        await self._stop_reading()
+
+    async def drop(self) -> None:
+        """Lose the connection without a goodbye."""
+        self.socket.transport.abort()
+        await self._stop_reading()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a JSON message."""
+        await self.socket.send(json.dumps(message))
+
+    async def mic(self, on: bool) -> None:
+        """Tell whether audio comes."""
+        await self.send({"type": "mic", "on": on})
+
+    async def speak(self, pcm: bytes, *, speed: float = 0.0) -> None:
+        """Send audio at `speed` times real time, or at once with 0."""
+        for start in range(0, len(pcm), FRAME * BYTES_PER_SAMPLE):
+            piece = pcm[start : start + FRAME * BYTES_PER_SAMPLE]
+            if len(piece) < FRAME * BYTES_PER_SAMPLE:
+                piece = piece.ljust(FRAME * BYTES_PER_SAMPLE, b"\0")
+            await self.send_frame(self.index, piece)
+            self.index += FRAME
+            if speed:
+                await asyncio.sleep(len(piece) / BYTES_PER_SECOND / speed)
+
+    async def send_frame(self, index: int, pcm: bytes) -> None:
+        """Send one audio frame."""
+        await self.socket.send(index.to_bytes(8, "little") + pcm)
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        """Return the messages of a type."""
+        return [message for message in self.messages if message["type"] == kind]
+
+    @property
+    def finals(self) -> list[dict[str, Any]]:
+        """Return the final utterances in the order they came."""
+        return [message for message in self.of_type("utterance") if message["final"]]
+
+    @property
+    def text(self) -> str:
+        """Return all that was finally said."""
+        return " ".join(message["text"] for message in self.finals)
+
+    async def until(self, true: Callable[[], Any], seconds: float = 30) -> None:
+        """Wait until something is true of what was sent."""
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(true)
+        except TimeoutError:
+            last = self.messages[-5:]
+            raise AssertionError(f"did not happen; closed: {self.closed}, last: {last}") from None
+
+    async def until_closed(self, seconds: float = 30) -> int | None:
+        """Wait until the server closes, and return the code."""
+        await self.until(lambda: self.closed is not None, seconds)
+        return self.closed[0] if self.closed else None
+
+    async def _read(self) -> None:
+        socket = self.socket
+        try:
+            async for text in socket:
+                message = json.loads(text)
+                if message.get("seq"):
+                    self._seq = max(
+                        self._seq, message["seq"] if message["type"] == "utterance" else 0
+                    )
+                async with self._news:
+                    self.messages.append(message)
+                    self._news.notify_all()
+        except ConnectionClosed:
+            pass
+        async with self._news:
+            self.closed = (socket.close_code, socket.close_reason or "")
+            self._news.notify_all()
+
+    async def _stop_reading(self) -> None:
+        if self._reading is not None:
+            await self._reading
+            self._reading = None

@@ -107,6 +107,7 @@ export class Call {
   }
 
   #newRoom() {
+    LivekitClient.setLogLevel('error');
     const room = new LivekitClient.Room({
       adaptiveStream: true,
       dynacast: true,

@@ -1,0 +1,31 @@
+"""Gladia's live speech-to-text API v2, emulated faithfully on loopback.
+
+What the service promises follows Gladia's OpenAPI document, what it leaves open is a
+`Switches` field, how long things take is in `Timings`, and trouble is planned through
+`GladiaEmulator.faults`. The recognised text comes from the audio that really arrived.
+"""
+
+from .emulator import API_KEY, GladiaEmulator
+from .faults import Fault, Faults
+from .recognizers import MoonshineRecognizer, WordRecognizer
+from .records import Acknowledgment, Connection, Frame, HttpRequest, Session
+from .settings import Switches, Timings
+from .validation import LANGUAGES, TRANSLATION_LANGUAGES
+
+__all__ = [
+    "API_KEY",
+    "LANGUAGES",
+    "TRANSLATION_LANGUAGES",
+    "Acknowledgment",
+    "Connection",
+    "Fault",
+    "Faults",
+    "Frame",
+    "GladiaEmulator",
+    "HttpRequest",
+    "MoonshineRecognizer",
+    "Session",
+    "Switches",
+    "Timings",
+    "WordRecognizer",
+]

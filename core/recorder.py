@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,21 @@ RETRY_FIRST = 0.5
 RETRY_MAX = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A final that is not stored yet, and whom to tell when it is."""
+
+    said: SaidUtterance
+    stored: Callable[[], None]
+
+
 class Recorder:
     """Implements core.speech.hub.Keeper on PostgreSQL."""
 
     def __init__(self, db: Database, spool: Path) -> None:
         self._db = db
         self._spool = spool
-        self._waiting: deque[SaidUtterance] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._accounts: deque[usage.StreamUsage] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -47,7 +56,7 @@ class Recorder:
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
-        self._waiting.extend(_read_spool(self._spool))
+        self._waiting.extend(_Waiting(one, lambda: None) for one in _read_spool(self._spool))
         self._news.set()
         self._task = asyncio.create_task(self._run())
 
@@ -64,23 +73,23 @@ class Recorder:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        _write_spool(self._spool, self._waiting)
+        _write_spool(self._spool, [one.said for one in self._waiting])
 
     async def said(self, session_id: str) -> list[SaidUtterance]:
         """Keeper: stored finals and those that still wait, by seq."""
         stored = await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
         known = {(one.stream, one.utterance): _said(session_id, one) for one in stored}
-        for one in self._waiting:
-            if one.session_id == session_id:
-                known.setdefault((one.stream, one.utterance), one)
+        for said in (one.said for one in self._waiting):
+            if said.session_id == session_id:
+                known.setdefault((said.stream, said.utterance), said)
         return sorted(known.values(), key=lambda one: one.seq)
 
-    def keep(self, utterance: SaidUtterance) -> None:
+    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
         """Keeper: take a final. The oldest is given up when 10,000 already wait."""
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             log.error("the database is away for too long: an utterance was given up")
-        self._waiting.append(utterance)
+        self._waiting.append(_Waiting(utterance, stored))
         self._news.set()
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
@@ -105,10 +114,12 @@ class Recorder:
     async def _write(self) -> None:
         while self._waiting:
             batch = list(self._waiting)[:BATCH]
-            await self._store([_row(one) for one in batch])
-            stored = set(map(id, batch))
-            while self._waiting and id(self._waiting[0]) in stored:
-                self._waiting.popleft()
+            await self._store([_row(one.said) for one in batch])
+            for one in batch:
+                # Unless it was given up meanwhile, because too many came behind it.
+                if self._waiting and self._waiting[0] is one:
+                    self._waiting.popleft()
+                one.stored()
         while self._accounts:
             await self._store_account(self._accounts[0])
             self._accounts.popleft()
@@ -169,7 +180,7 @@ def _read_spool(path: Path) -> list[SaidUtterance]:
     return said
 
 
-def _write_spool(path: Path, waiting: deque[SaidUtterance]) -> None:
+def _write_spool(path: Path, waiting: list[SaidUtterance]) -> None:
     if not waiting:
         path.unlink(missing_ok=True)
         return

@@ -156,7 +156,7 @@ class _Conversation:
             self._listener.close(wire.CLOSE_ENDED)
             return
         room = _room_session(session, now)
-        self._seat = await parts.hub.enter(room, me, hello.client, hello.seq, self._listener)
+        self._seat = await parts.hub.enter(room, me, hello, self._listener)
         if self._direct is not None:
             self._direct.on_binary(self._audio)
 

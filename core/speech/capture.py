@@ -36,6 +36,15 @@ class CaptureOptions:
     idle_seconds: float = 8.0
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When words were said: seconds since the session started, and the page's sample after them."""
+
+    start: float
+    end: float
+    until: int
+
+
 class CaptureOwner(Protocol):
     """The room of a capture."""
 
@@ -45,10 +54,8 @@ class CaptureOwner(Protocol):
     def session_time(self) -> float:
         """Return seconds since the session started."""
 
-    def heard(
-        self, capture: Capture, stream: str, recognition: Recognition, start: float, end: float
-    ) -> None:
-        """Take text with its times in seconds since the session started."""
+    def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
+        """Take text and when it was said."""
 
     def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:
         """Forget a partial."""
@@ -70,18 +77,18 @@ class Capture:
         self,
         owner: CaptureOwner,
         participant: Participant,
-        client: str,
         services: RelayServices,
         options: CaptureOptions,
+        *,
+        settled: int = 0,
     ) -> None:
         self.participant = participant
-        self.client = client
         self.detached_at: float | None = None
         self.mic_on = False
         self._owner = owner
         self._services = services
         self._options = options
-        self._received: int | None = None
+        self._received: int | None = settled or None
         self._zero: float | None = None  # session time of sample 0
         self._gate = VoiceGate()
         self._preroll: deque[bytes] = deque()
@@ -227,7 +234,8 @@ class Capture:
         """RelayOwner: put the text on the session's clock."""
         start = self._time(relay, recognition.start)
         end = max(start, self._time(relay, recognition.end))
-        self._owner.heard(self, stream, recognition, start, end)
+        until = self._relays[relay] + round(recognition.end * SAMPLE_RATE)
+        self._owner.heard(self, stream, recognition, Span(start, end, until))
 
     def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:
         """RelayOwner."""

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from core.people import Participant
-from core.speech.capture import Capture, CaptureOptions
+from core.speech.capture import Capture, CaptureOptions, Span
 from core.speech.engine import Engine, Recognition, StreamOptions
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
@@ -27,13 +27,14 @@ from core.speech.wire import (
     CLOSE_RESTART,
     EngineView,
     Error,
-    ErrorCode,
+    Hello,
     Message,
     People,
     PersonView,
     ServerMessage,
     SessionChanged,
     SessionView,
+    Settled,
     Speech,
     Utterance,
     Welcome,
@@ -87,6 +88,11 @@ class SaidUtterance:
     end: float
     language: str | None
 
+    @property
+    def key(self) -> str:
+        """Its id on the wire, unique within the session."""
+        return f"{self.stream}-{self.utterance}"
+
 
 class Keeper(Protocol):
     """Keeps what was said: the hub's only way out of memory."""
@@ -94,8 +100,8 @@ class Keeper(Protocol):
     async def said(self, session_id: str) -> list[SaidUtterance]:
         """Return the session's finals by seq, those not yet stored included."""
 
-    def keep(self, utterance: SaidUtterance) -> None:
-        """Take a final. Never blocks."""
+    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
+        """Take a final and call `stored` once it can't be lost any more. Never blocks."""
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Take the account of an engine stream."""
@@ -180,13 +186,12 @@ class Room:
     def enter(
         self,
         participant: Participant,
-        client: str,
-        seq: int,
+        hello: Hello,
         listener: Listener,
         how: CaptureOptions,
     ) -> Seat:
         """Register a page, replay what it lacks, and tell the others."""
-        capture = self._capture(participant, client, how)
+        capture = self._capture(participant, hello, how)
         if self._ended is not None:  # between this page's check and its coming in
             listener.send(self._ended)
             listener.close(CLOSE_ENDED)
@@ -197,15 +202,16 @@ class Room:
         seat = Seat(self, participant, capture, listener)
         self.seats.append(seat)
         capture.detached_at = None
-        self._replay(seat, seq)
+        # A page that has seen more than there is has seen text that a crash took with it.
+        self._replay(seat, hello.seq if hello.seq <= self.last_seq else 0)
         self.publish(People(self.people()))
         return seat
 
-    def _capture(self, participant: Participant, client: str, how: CaptureOptions) -> Capture:
-        key = (participant.identity, client)
+    def _capture(self, participant: Participant, hello: Hello, how: CaptureOptions) -> Capture:
+        key = (participant.identity, hello.client)
         capture = self.captures.get(key)
         if capture is None:
-            capture = Capture(self, participant, client, self._services, how)
+            capture = Capture(self, participant, self._services, how, settled=hello.settled)
             self.captures[key] = capture
         return capture
 
@@ -289,42 +295,30 @@ class Room:
             seat.capture.close()
             seat.listener.close(CLOSE_REMOVED)
 
-    def heard(
-        self, capture: Capture, stream: str, recognition: Recognition, start: float, end: float
-    ) -> None:
+    def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
         """CaptureOwner: give the text its place, keep it if final, and send it to everybody."""
         if (stream, recognition.utterance) in self._final_keys:
             return
         if not recognition.text:
             self.withdrawn(capture, stream, recognition.utterance)
-            return
-        if not recognition.final:
-            said = self._said(capture, stream, recognition, start, end, seq=0)
-            self._partials[f"{stream}-{recognition.utterance}"] = self.publish(
-                _utterance(said, final=False)
-            )
-            return
-        if len(self._finals) >= MAX_UTTERANCES:
-            self._tell(capture, "words_lost", "this session's transcript is full")
-            return
-        self._keep(self._said(capture, stream, recognition, start, end, seq=self.last_seq + 1))
+        elif not recognition.final:
+            said = self._said(capture, stream, recognition, when)
+            self._partials[said.key] = self.publish(_utterance(said, final=False))
+        elif len(self._finals) >= MAX_UTTERANCES:
+            self._tell(capture, Error("words_lost", "this session's transcript is full"))
+        else:
+            said = self._said(capture, stream, recognition, when, seq=self.last_seq + 1)
+            self._keep(said, lambda: self._tell(capture, Settled(when.until)))
 
-    def _keep(self, said: SaidUtterance) -> None:
+    def _keep(self, said: SaidUtterance, stored: Callable[[], None]) -> None:
         self._final_keys.add((said.stream, said.utterance))
         self._seqs.append(said.seq)
-        self._keeper.keep(said)
-        self._partials.pop(f"{said.stream}-{said.utterance}", None)
+        self._partials.pop(said.key, None)
         self._finals.append(self.publish(_utterance(said)))
+        self._keeper.keep(said, stored)
 
     def _said(
-        self,
-        capture: Capture,
-        stream: str,
-        recognition: Recognition,
-        start: float,
-        end: float,
-        *,
-        seq: int,
+        self, capture: Capture, stream: str, recognition: Recognition, when: Span, seq: int = 0
     ) -> SaidUtterance:
         return SaidUtterance(
             session_id=self.session.id,
@@ -335,8 +329,8 @@ class Room:
             name=capture.participant.name,
             hue=capture.participant.hue,
             text=recognition.text,
-            start=round(start, 2),
-            end=round(end, 2),
+            start=round(when.start, 2),
+            end=round(when.end, 2),
             language=recognition.language,
         )
 
@@ -345,7 +339,7 @@ class Room:
         key = f"{stream}-{utterance}"
         if self._partials.pop(key, None) is not None:
             nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
-            said = self._said(capture, stream, nothing, 0.0, 0.0, seq=0)
+            said = self._said(capture, stream, nothing, Span(0.0, 0.0, 0))
             self.publish(_utterance(said, final=False))
 
     def state_changed(self, capture: Capture) -> None:
@@ -361,10 +355,10 @@ class Room:
     def words_lost(self, capture: Capture, seconds: float) -> None:
         """CaptureOwner: tell the page that spoke."""
         log.warning("%.2f s of audio were dropped: the engine did not keep up", seconds)
-        self._tell(capture, "words_lost", "some words could not be transcribed in time")
+        self._tell(capture, Error("words_lost", "some words could not be transcribed in time"))
 
-    def _tell(self, capture: Capture, code: ErrorCode, text: str) -> None:
-        message = Message(Error(code, text))
+    def _tell(self, capture: Capture, what: ServerMessage) -> None:
+        message = Message(what)
         for seat in self.seats:
             if seat.capture is capture:
                 seat.listener.send(message)
@@ -383,7 +377,7 @@ def _view(participant: Participant) -> PersonView:
 
 def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
     return Utterance(
-        id=f"{said.stream}-{said.utterance}",
+        id=said.key,
         seq=said.seq if final else None,
         identity=said.identity,
         name=said.name,
@@ -428,8 +422,7 @@ class Hub:
         self,
         session: RoomSession,
         participant: Participant,
-        client: str,
-        seq: int,
+        hello: Hello,
         listener: Listener,
     ) -> Seat:
         """Give a page its place. Raises what the keeper raises when the past can't be loaded."""
@@ -441,7 +434,7 @@ class Hub:
             room = await asyncio.shield(task)
             # An empty room may have been forgotten between its loading and this line.
             if self._rooms.get(session.id) is task:
-                return room.enter(participant, client, seq, listener, self._options)
+                return room.enter(participant, hello, listener, self._options)
 
     async def _load(self, session: RoomSession) -> Room:
         said = await self._keeper.said(session.id)

@@ -42,10 +42,15 @@ class WireError(Exception):
 
 
 class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
-    """The first message: which page this is, and the last final that it shows."""
+    """The first message: which page this is, and the last final that it shows.
+
+    `settled` is what the page was last told by Settled: a server that doesn't know the page
+    (it was restarted) takes its audio from there.
+    """
 
     client: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+    settled: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -157,6 +162,12 @@ class SessionChanged(
     reason: str | None = None
 
 
+class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):
+    """To the page that spoke: text of its audio before this sample is stored for good."""
+
+    index: int
+
+
 class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
     """Something the client did, or something its person must know."""
 
@@ -164,7 +175,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
     message: str
 
 
-ServerMessage = Welcome | Utterance | Speech | People | SessionChanged | Error
+ServerMessage = Welcome | Utterance | Speech | People | SessionChanged | Settled | Error
 
 _encoder = msgspec.json.Encoder()
 

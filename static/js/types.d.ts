@@ -63,6 +63,7 @@ export type ServerMessage =
   | { type: 'people'; people: Person[] }
   | ({ type: 'session' } & SessionState)
   | { type: 'insights'; title: string | null; topics: unknown[] }
+  | { type: 'settled'; index: number }
   | { type: 'error'; code: string; message: string };
 
 export interface Door {

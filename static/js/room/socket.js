@@ -46,6 +46,8 @@ export class TranscriptionSocket {
   #sent = 0;
   #drained = 0;
   #seq = 0;
+  // Text of our audio up to here is stored: a server that was restarted need not hear it again.
+  #settled = 0;
   #cursor = 0;
   #mic = false;
   /** @type {boolean | null} what this connection's server was told */
@@ -130,7 +132,7 @@ export class TranscriptionSocket {
   #dial({ transcription }) {
     const socket = new WebSocket(transcription.url, [PROTOCOL, transcription.token]);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#send(JSON.stringify({ type: 'hello', client: this.#client, seq: this.#seq }));
+    socket.onopen = () => this.#send(JSON.stringify({ type: 'hello', client: this.#client, seq: this.#seq, settled: this.#settled }));
     socket.onmessage = ({ data }) => this.#hear(socket, JSON.parse(data));
     socket.onclose = ({ code }) => this.#drop(code);
     this.#socket = socket;
@@ -147,15 +149,18 @@ export class TranscriptionSocket {
   #hear(socket, message) {
     if (socket !== this.#socket) return;
     this.#lastHeard = Date.now();
-    if (message.type === 'welcome') this.#welcomed(message.received);
+    if (message.type === 'welcome') this.#welcomed(message);
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
-    this.#events.message(message);
+    if (message.type === 'settled') this.#settled = Math.max(this.#settled, message.index);
+    else this.#events.message(message);
   }
 
-  /** @param {number} received the next sample that the server wants */
-  #welcomed(received) {
+  /** @param {import('../types').Welcome} welcome `received` is the next sample that the server wants */
+  #welcomed({ received, seq }) {
     clearTimeout(this.#timer);
     this.#cursor = received;
+    // A crash can take the newest text with it; it is told again under the same numbers.
+    this.#seq = Math.min(this.#seq, seq);
     this.#lossSaid = false;
     this.#liveSince = Date.now();
     this.#set('live');

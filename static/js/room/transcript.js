@@ -7,7 +7,7 @@ const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
 
 /** @typedef {import('../types').Utterance} Utterance */
-/** @typedef {{ element: HTMLElement, start: number, final: boolean }} Line */
+/** @typedef {{ element: HTMLElement, start: number, final: boolean, seq: number }} Line */
 
 /** Draws utterances; keeps the reader's place unless they read along at the end. */
 export class Transcript {
@@ -31,11 +31,11 @@ export class Transcript {
     new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
   }
 
-  /** @param {import('../types').Welcome} welcome a connection begins: open lines of the last one are stale */
+  /** @param {import('../types').Welcome} welcome a connection begins: open lines of the last one, and text it doesn't know, are stale */
   begin(welcome) {
     this.#me = welcome.you.identity;
     this.#replayed = welcome.seq;
-    for (const [id, line] of this.#lines) if (!line.final) this.#remove(id, line);
+    for (const [id, line] of this.#lines) if (!line.final || line.seq > welcome.seq) this.#remove(id, line);
   }
 
   /** @param {Utterance} utterance a new one, a later wording, the final, or a withdrawal (empty partial) */
@@ -54,7 +54,7 @@ export class Transcript {
 
   /** @param {Utterance} utterance */
   #add(utterance) {
-    const line = { element: stamp('[data-line-template]'), start: -1, final: false };
+    const line = { element: stamp('[data-line-template]'), start: -1, final: false, seq: 0 };
     line.element.dataset.utterance = utterance.id;
     this.#lines.set(utterance.id, line);
     return line;
@@ -74,6 +74,7 @@ export class Transcript {
     element.dataset.identity = utterance.identity;
     paint(element, utterance.hue);
     line.final = utterance.final;
+    line.seq = utterance.seq ?? 0;
     if (line.start !== utterance.start) this.#place(line, utterance.start);
   }
 

@@ -191,7 +191,7 @@ async function openMicrophone() {
 /** @param {unknown} error */
 function explainMicrophone(error) {
   const { says, remedy } = remedyFor(error);
-  notices.set('microphone', `${says} ${remedy}`);
+  notices.set('microphone', `${says} ${remedy}`, { label: 'Try again', act: () => void openMicrophone() });
 }
 
 async function toggleMicrophone() {

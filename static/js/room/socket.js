@@ -14,8 +14,8 @@ const TOO_FAST_DELAY = 5_000;
 // A connection that lived this long was good: the next loss starts with a short delay again.
 const STEADY = 10_000;
 const WELCOME_WITHIN = 10_000;
-const WATCH_EVERY = 5_000;
-const QUIET = 15_000;
+const WATCH_EVERY = 4_000;
+const QUIET = 10_000;
 const PROBE = new URL('../../favicon.svg', import.meta.url);
 const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
 

@@ -1,0 +1,1 @@
+"""What Sessions costs, measured beside peers in one run."""

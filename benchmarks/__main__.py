@@ -1,0 +1,5 @@
+"""`python -m benchmarks`: run the relay benchmark."""
+
+from benchmarks.relay import main
+
+main()

@@ -1,0 +1,324 @@
+"""What relaying costs, measured beside peers in one run: `python -m benchmarks [--quick]`.
+
+Every contender is measured at 100 and 400 streams in alternating rounds, of which the median
+counts; then some are given more and more streams, until the 99th percentile of the latency
+that they add to audio reaches 20 ms. Absolute values belong to a machine: compare the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.contenders import Contender, HAProxy, Nginx, Node, Sdk, Sessions
+from benchmarks.rig import (
+    BUILD,
+    Latency,
+    Load,
+    Measurement,
+    RigError,
+    awake,
+    build,
+    measure,
+    refuse_foreign_ports,
+    relay_process,
+)
+
+FEW, MANY = 100, 400
+STEPS = (600, 800, 1000, 1200, 1400, 1600)
+QUICK_STEPS = (1000,)
+LATENCY_LIMIT = 20.0  # ms
+LONGEST_RUN = 1200  # seconds after which the spinners end, whatever happens
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often to measure; `nice` is the priority of relay and generator."""
+
+    rounds: int
+    seconds: float
+    steps: tuple[int, ...]
+    nice: int
+
+
+@dataclass(slots=True)
+class Book:
+    """All measurements: per contender and number of streams, in the order they were made."""
+
+    entries: dict[tuple[str, int], list[Measurement]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def median(
+        self, name: str, streams: int, value: Callable[[Measurement], float]
+    ) -> float | None:
+        """Return the median of a value over the rounds, None when there are none."""
+        found = [value(one) for one in self.entries.get((name, streams), []) if one.valid]
+        return statistics.median(found) if found else None
+
+    def kb_per_stream(self, name: str) -> float | None:
+        """Return the slope of resident memory between few and many streams."""
+        few = self.median(name, FEW, lambda one: one.windows[1].rss_kb)
+        many = self.median(name, MANY, lambda one: one.windows[1].rss_kb)
+        return None if few is None or many is None else (many - few) / (MANY - FEW)
+
+    def most_streams(self, name: str, window: int) -> int | None:
+        """Return the most streams that were carried whole and in time."""
+        good = [
+            streams
+            for (one, streams), found in self.entries.items()
+            if one == name and any(_holds(each, window) for each in found)
+        ]
+        return max(good, default=None)
+
+
+def _holds(one: Measurement, window: int) -> bool:
+    seen = one.windows[window]
+    caption = seen.caption.p99 if window else 0.0
+    lost = seen.lost or seen.undelivered
+    return one.valid and one.joined and not lost and max(seen.audio.p99, caption) < LATENCY_LIMIT
+
+
+def run_once(contender: Contender, streams: int, plan: Plan) -> Measurement:
+    """Start the contender afresh and measure it."""
+    load = Load(streams, plan.seconds, passthrough=contender.passthrough)
+    places = contender.tokens(streams, load.room)
+    log = BUILD / "relay.log"
+    with relay_process(contender.command(), contender.environment(), log, plan.nice) as pid:
+        return measure(load, pid, places, plan.nice)
+
+
+def run_all(contenders: Sequence[Contender], plan: Plan) -> Book:
+    """Measure everybody in alternating rounds, then look for the most streams."""
+    book = Book()
+    with ExitStack() as stack:
+        for contender in contenders:
+            stack.enter_context(contender.services())
+        stack.enter_context(awake(LONGEST_RUN))
+        for _ in range(plan.rounds):
+            for streams in (FEW, MANY):
+                for contender in contenders:
+                    if contender.most is None:
+                        _note(book, contender, streams, plan)
+        for contender in contenders:
+            if contender.most is not None:
+                _note(book, contender, contender.most, plan)
+            elif contender.searched:
+                _search(book, contender, plan)
+    return book
+
+
+def _search(book: Book, contender: Contender, plan: Plan) -> None:
+    for streams in plan.steps:
+        one = _note(book, contender, streams, plan)
+        if not _holds(one, 0):
+            return
+
+
+def _note(book: Book, contender: Contender, streams: int, plan: Plan) -> Measurement:
+    one = run_once(contender, streams, plan)
+    book.entries[contender.name, streams].append(one)
+    audio, both = one.windows
+    print(
+        f"{contender.name:34} {streams:5} streams  {one.frame_us:6.1f} us/frame"
+        f" {one.transcript_us:7.1f} us/transcript  audio p99 {audio.audio.p99:7.2f}"
+        f"/{both.audio.p99:7.2f} ms  caption p99 {both.caption.p99:7.2f} ms"
+        f"  lost {audio.lost + both.lost}+{both.undelivered}"
+        f"  generator {both.own_cpu:4.0%}{'' if one.intact else '  NOT INTACT'}"
+        f"{'' if one.valid else '  INVALID'}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return one
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None or value != value else f"{value:.{digits}f}"  # noqa: PLR0124
+
+
+def _pair(first: float | None, second: float | None) -> str:
+    return f"{_number(first)}/{_number(second)}"
+
+
+def table(book: Book, contenders: Iterable[Contender]) -> str:
+    """Return the results as a Markdown table."""
+    lines = [
+        "| Relay | µs/frame | µs/transcript | most streams on a core | p50, p99 ms at 400: audio"
+        " | caption | kB/stream |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_row(book, contender) for contender in contenders)])
+
+
+def _row(book: Book, contender: Contender) -> str:
+    name = contender.name
+    few, many = (FEW, MANY) if contender.most is None else (contender.most, 0)
+
+    def both(value: Callable[[Measurement], float]) -> str:
+        return _pair(book.median(name, few, value), book.median(name, many, value))
+
+    def delay(kind: Callable[[Measurement], Latency]) -> str:
+        p50 = book.median(name, many, lambda one: kind(one).p50)
+        p99 = book.median(name, many, lambda one: kind(one).p99)
+        return f"{_number(p50, 2)}, {_number(p99, 2)}"
+
+    most = "–"
+    if contender.searched:
+        audio, captions = book.most_streams(name, 0), book.most_streams(name, 1)
+        most = f"{_number(audio)} ({_number(captions)} with captions)"
+    cells = [
+        f"{name}, at {contender.most} streams" if contender.most else name,
+        both(lambda one: one.frame_us),
+        both(lambda one: one.transcript_us) + (" (1:1)" if contender.passthrough else ""),
+        most,
+        delay(lambda one: one.windows[1].audio),
+        delay(lambda one: one.windows[1].caption),
+        _number(book.kb_per_stream(name)),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def ratios(book: Book) -> str:
+    """Return what was to be reached, and what was."""
+
+    def at(name: str, streams: int, value: Callable[[Measurement], float]) -> float:
+        found = book.median(name, streams, value)
+        return float("nan") if found is None else found
+
+    frame: Callable[[Measurement], float] = lambda one: one.frame_us  # noqa: E731
+    transcript: Callable[[Measurement], float] = lambda one: one.transcript_us  # noqa: E731
+    ours = at(Sessions.NAME, MANY, frame)
+    lines = [
+        f"CPU per frame at {MANY}: {ours / at(Nginx.name, MANY, frame):.2f} x nginx (<= 1.35),"
+        f" {ours / at(Node.name, MANY, frame):.2f} x Node (<= 0.80)",
+        f"CPU per transcript at {MANY}: {at(Sessions.NAME, MANY, transcript):.0f} us,"
+        f" {at(Sessions.NAME, MANY, transcript) / at(Node.name, MANY, transcript):.2f}"
+        " x Node (<= 0.75)",
+        "CPU per frame as streams grow: "
+        + ", ".join(
+            f"{streams}: {_number(book.median(name, streams, frame), 1)}"
+            for name, streams in sorted(book.entries)
+            if name == Sessions.NAME
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def histograms(book: Book) -> str:
+    """Return how Sessions' added latency is spread, at the most and the usual load."""
+    lines = []
+    for (name, streams), found in sorted(book.entries.items()):
+        if name == Sessions.NAME and streams >= MANY:
+            both = found[-1].windows[1]
+            lines.append(f"{streams} streams, audio to upstream:   {_histogram(both.audio)}")
+            lines.append(f"{streams} streams, caption to the last: {_histogram(both.caption)}")
+    return "\n".join(lines)
+
+
+def _histogram(of: Latency) -> str:
+    total = max(1, of.count)
+    parts = [
+        f"{'>' if edge < 0 else '<'}{100 if edge < 0 else edge:g} ms {count / total:.1%}"
+        for edge, count in of.histogram
+        if count
+    ]
+    return ", ".join(parts)
+
+
+def conditions(book: Book, plan: Plan) -> str:
+    """Return when and where this was measured, and what was left out."""
+    windows = [window for found in book.entries.values() for one in found for window in one.windows]
+    samples = sum(window.audio.count + window.caption.count for window in windows)
+    left_out = sum(window.audio.left_out + window.caption.left_out for window in windows)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {os.cpu_count()} cores,"
+        f" Python {platform.python_version()}; median of {plan.rounds} rounds of"
+        f" {plan.seconds:g} s. {left_out} of {samples + left_out} samples left out because they"
+        f" overlap one of {sum(window.stalls for window in windows)} stalls of the machine."
+        f" The generator used at most {max((w.own_cpu for w in windows), default=0):.0%} of its"
+        f" core."
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()
+
+
+def present(contenders: Iterable[Contender]) -> list[Contender]:
+    """Return those that can run; say what the others lack."""
+    found = []
+    for contender in contenders:
+        missing = contender.missing()
+        if missing is None:
+            found.append(contender)
+        else:
+            print(f"skipped: {contender.name} needs {missing}", file=sys.stderr)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round, three sizes")
+    parser.add_argument("--seconds", type=float, help="length of a window")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", default="", help="names that contain this, split by commas")
+    parser.add_argument("--steps", help="numbers of streams to try beyond 400, split by commas")
+    parser.add_argument("--nice", type=int, default=0, help="priority, for a machine in use")
+    given = parser.parse_args(arguments)
+    plan = Plan(
+        rounds=given.rounds or (1 if given.quick else 3),
+        seconds=given.seconds or (2 if given.quick else 4),
+        steps=tuple(map(int, given.steps.split(",")))
+        if given.steps
+        else QUICK_STEPS
+        if given.quick
+        else STEPS,
+        nice=given.nice,
+    )
+    everybody: list[Contender] = [
+        Sessions(),
+        Nginx(),
+        HAProxy(),
+        Node(),
+        Sdk(),
+        Sessions(gated=True),
+    ]
+    wanted = [part.lower() for part in given.only.split(",")]
+    try:
+        build()
+        refuse_foreign_ports()
+        chosen = [one for one in everybody if any(part in one.name.lower() for part in wanted)]
+        contenders = present(chosen)
+        book = run_all(contenders, plan)
+    except RigError as problem:
+        sys.exit(str(problem))
+    print(
+        table(book, contenders), ratios(book), histograms(book), conditions(book, plan), sep="\n\n"
+    )
+    _keep(book)
+
+
+def _keep(book: Book) -> None:
+    """Leave the raw numbers beside the programs, for a closer look."""
+    raw = {f"{name}, {streams}": found for (name, streams), found in book.entries.items()}
+    (BUILD / "last.json").write_text(json.dumps(msgspec.to_builtins(raw), indent=1))
+
+
+if __name__ == "__main__":
+    main()

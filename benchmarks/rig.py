@@ -1,0 +1,248 @@
+"""The measuring rig: builds the generator, starts relays on their own core, runs one measurement.
+
+The relay has core 0, the generator (all browsers and the upstream) core 1. Both cores are kept
+awake by spinners of idle priority.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+HERE = Path(__file__).parent
+BUILD = HERE / "build"
+LOAD = HERE / "load"
+
+RELAY_CORE = 0
+GENERATOR_CORE = 1
+RELAY_PORT = 18_100
+UPSTREAM_PORT = 18_101
+
+BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean nothing
+START_PATIENCE = 30.0
+STOP_PATIENCE = 5.0
+
+GENERATOR_SOURCES = ("generator.c", "net.c", "measure.c", "sha1.c")
+
+
+class RigError(Exception):
+    """The measurement can't be made; the message says what to do about it."""
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds; the histogram pairs upper bounds (-1: none) with counts."""
+
+    count: int
+    left_out: int
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+    histogram: list[tuple[float, int]]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What was counted in one window. `audio` is browser to upstream, `caption` is upstream to
+    the last viewer of the room; `lateness` is the generator's own delay behind its schedule.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    own_cpu: float
+    sent: int
+    received: int
+    lost: int
+    transcripts: int
+    deliveries: int
+    undelivered: int
+    rss_kb: int
+    stalls: int
+    stalled_ms: float
+    audio: Latency
+    caption: Latency
+    lateness: Latency
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """One run of the generator: a window with audio only, then one with transcripts too."""
+
+    joined: bool
+    streams: int
+    talking: int
+    heard: int
+    disorder: int
+    corrupt: int
+    foreign: int
+    doubled: int
+    closed: int
+    refused: int
+    windows: tuple[Window, Window]
+
+    @property
+    def intact(self) -> bool:
+        """Whether everybody joined and everything arrived, once, in order and unchanged."""
+        wrong = self.disorder + self.corrupt + self.foreign + self.doubled + self.closed
+        lost = any(window.lost or window.undelivered for window in self.windows)
+        return self.joined and not wrong and not lost
+
+    @property
+    def valid(self) -> bool:
+        """Whether the generator had time left, so that what it saw was the relay's doing."""
+        return all(window.own_cpu <= BUSY_GENERATOR for window in self.windows)
+
+    @property
+    def frame_us(self) -> float:
+        """Microseconds of the relay's CPU per audio frame."""
+        audio = self.windows[0]
+        return audio.cpu_seconds * 1e6 / audio.received if audio.received else float("nan")
+
+    @property
+    def transcript_us(self) -> float:
+        """Microseconds of the relay's CPU per transcript to everybody in the room."""
+        audio, both = self.windows
+        if not audio.received or not both.transcripts:
+            return float("nan")
+        for_audio = audio.cpu_seconds * both.received / audio.received
+        return (both.cpu_seconds - for_audio) * 1e6 / both.transcripts
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the generator does: `room` people hear each other, for `seconds` per window."""
+
+    streams: int
+    seconds: float
+    warmup: float = 1.0
+    room: int = 5
+    passthrough: bool = False
+    final_every: int = 25
+    per_second: int = 5
+    join_rate: float = 250
+
+
+def build() -> None:
+    """Compile what is older than its source."""
+    BUILD.mkdir(exist_ok=True)
+    _compile("generator", GENERATOR_SOURCES)
+    _compile("spin", ("spin.c",))
+
+
+def _compile(program: str, sources: Sequence[str]) -> None:
+    target = BUILD / program
+    newest = max(source.stat().st_mtime for source in LOAD.iterdir())
+    if target.exists() and target.stat().st_mtime > newest:
+        return
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise RigError("there is no C compiler: install gcc or clang")
+    paths = [str(LOAD / source) for source in sources]
+    command = [compiler, "-O2", "-o", str(target), *paths, "-lm", "-lpthread"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RigError(f"{program} can't be compiled:\n{done.stderr}")
+
+
+def is_served(port: int) -> bool:
+    """Tell whether something listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def refuse_foreign_ports() -> None:
+    """Raise RigError when a port of ours is in use: numbers would be somebody else's."""
+    for port in (RELAY_PORT, UPSTREAM_PORT):
+        if is_served(port):
+            raise RigError(f"something already listens on port {port}: stop it first")
+
+
+@contextmanager
+def awake(seconds: int) -> Iterator[None]:
+    """Keep both cores from halting, for at most that long."""
+    spinners = [
+        subprocess.Popen([str(BUILD / "spin"), str(core), str(seconds)])
+        for core in (RELAY_CORE, GENERATOR_CORE)
+    ]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+
+
+@contextmanager
+def relay_process(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, nice: int
+) -> Iterator[int]:
+    """Run a relay on its core until the block ends. Yields its pid once its port answers."""
+    refuse_foreign_ports()
+    pinned = ["nice", "-n", str(nice), "taskset", "-c", str(RELAY_CORE), *command]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            pinned, env=os.environ | dict(environment), stdout=output, stderr=output
+        )
+    try:
+        _wait_until_served(process, log)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def _wait_until_served(process: subprocess.Popen[bytes], log: Path) -> None:
+    limit = time.monotonic() + START_PATIENCE
+    while not is_served(RELAY_PORT):
+        if process.poll() is not None or time.monotonic() > limit:
+            raise RigError(f"the relay did not start:\n{log.read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def measure(load: Load, pid: int, tokens: Sequence[str], nice: int) -> Measurement:
+    """Put the relay with this pid under load. Raises RigError when the generator fails."""
+    token_file = BUILD / "tokens"
+    token_file.write_text("".join(f"{token}\n" for token in tokens))
+    options = {
+        "port": RELAY_PORT,
+        "listen": UPSTREAM_PORT,
+        "streams": load.streams,
+        "room": load.room,
+        "seconds": load.seconds,
+        "warmup": load.warmup,
+        "final-every": load.final_every,
+        "per-second": load.per_second,
+        "join-rate": load.join_rate,
+        "tokens": token_file,
+        "pids": pid,
+        "cores": f"{RELAY_CORE},{GENERATOR_CORE}",
+    }
+    command = ["nice", "-n", str(nice), "taskset", "-c", str(GENERATOR_CORE)]
+    command += [str(BUILD / "generator"), *(f"--{key}={value}" for key, value in options.items())]
+    command += ["--passthrough"] if load.passthrough else []
+    longest = 60 + 2 * (load.seconds + load.warmup)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
+    if done.returncode:
+        raise RigError(f"the generator failed: {done.stderr}")
+    measured = msgspec.json.decode(done.stdout, type=Measurement)
+    if measured.refused:
+        raise RigError(f"the relay refused browsers: {done.stderr}")
+    return measured

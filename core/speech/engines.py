@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
 from core.speech.engine import StreamSink as Sink
-from core.speech.gladia import GladiaEngine
-from core.speech.local import LocalEngine
 
 
 class OffEngine:
@@ -40,13 +38,20 @@ def make_engine(
     gladia_region: str | None,
     gladia_max_streams: int,
 ) -> Engine:
-    """Return the engine `gladia`, `local` or `off`, not started yet."""
+    """Return the engine `gladia`, `local` or `off`, not started yet.
+
+    Only the chosen one is imported: each brings libraries that the others don't need.
+    """
     if choice == "off":
         return OffEngine("captions are switched off by SPEECH_ENGINE")
     if choice == "local":
+        from core.speech.local import LocalEngine  # noqa: PLC0415
+
         return LocalEngine()
     if not gladia_api_key:
         return OffEngine("captions need GLADIA_API_KEY")
+    from core.speech.gladia import GladiaEngine  # noqa: PLC0415
+
     return GladiaEngine(
         gladia_api_key,
         api_url=gladia_api_url,

@@ -1,0 +1,118 @@
+"""Chromium for tests: the `browsers` fixture opens pages that have a fake camera and microphone.
+
+Every page gets a browser process of its own, because what the microphone plays is an option of the
+process. Without Chromium these tests are skipped with the reason; in CI (`CI=true`) they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-accept-this-tab-capture",
+    # Media stays on the loopback interface, also where there is no other.
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+)
+_PERMISSIONS = ("camera", "microphone")
+
+
+def find_chromium() -> str | None:
+    """The Chromium to use: `CHROMIUM`, then the PATH; None where there is none."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def require_chromium() -> str:
+    """The path of Chromium, or the end of the test: skipped, failed in CI."""
+    path = find_chromium()
+    if path is None:
+        reason = "no Chromium: install one of {} or set CHROMIUM".format(", ".join(_NAMES))
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+class Browsers:
+    """Opens pages; the fixture closes them.
+
+    Attributes:
+        errors: exceptions nobody caught in any of the pages.
+    """
+
+    def __init__(self, playwright: Playwright, executable: str) -> None:
+        self.errors: list[str] = []
+        self._playwright = playwright
+        self._executable = executable
+        self._open: list[Browser] = []
+
+    async def context(
+        self,
+        *,
+        microphone: Path | None = None,
+        loop: bool = True,
+        permissions: Sequence[str] = _PERMISSIONS,
+        flags: Sequence[str] = (),
+        **options: Any,
+    ) -> BrowserContext:
+        """A new browser process with one empty profile.
+
+        Args:
+            microphone: WAV file the fake microphone plays (default: a beep every second).
+            loop: play it again and again.
+            permissions: what pages may do without asking; `()` lets them meet a refusal.
+            flags: more command line options.
+            options: of Playwright's `new_context`, such as `viewport` or `storage_state`.
+        """
+        more = [*flags]
+        if microphone:
+            ending = "" if loop else "%noloop"
+            more.append(f"--use-file-for-fake-audio-capture={microphone}{ending}")
+        if not permissions:
+            more.append("--deny-permission-prompts")
+        browser = await self._playwright.chromium.launch(
+            executable_path=self._executable, args=[*_FLAGS, *more]
+        )
+        self._open.append(browser)
+        context = await browser.new_context(permissions=[*permissions], **options)
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        return context
+
+    async def page(self, **options: Any) -> Page:
+        """The one page of a new `context(**options)`."""
+        return await (await self.context(**options)).new_page()
+
+    async def close(self) -> None:
+        """Close every browser."""
+        while self._open:
+            await self._open.pop().close()
+
+
+@pytest.fixture
+async def browsers() -> AsyncIterator[Browsers]:
+    """Chromium with fake devices: `page = await browsers.page()`."""
+    executable = require_chromium()
+    async with async_playwright() as playwright:
+        opened = Browsers(playwright, executable)
+        try:
+            yield opened
+        finally:
+            await opened.close()

@@ -67,8 +67,8 @@ class SlotPool:
 
     def refused(self, room: str) -> None:
         """Give a slot back that the engine didn't honour, and wait before granting others."""
-        self._pause = min(max(REFUSED_PAUSE, self._pause * 2), REFUSED_PAUSE_MAX)
-        if self._resume is None:
+        if self._resume is None:  # else others were refused in the same moment
+            self._pause = min(max(REFUSED_PAUSE, self._pause * 2), REFUSED_PAUSE_MAX)
             loop = asyncio.get_running_loop()
             self._resume = loop.call_later(self._pause, self._after_pause)
         self.release(room)

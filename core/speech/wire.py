@@ -19,6 +19,7 @@ MAX_MESSAGE = 64 * 1024
 
 CLOSE_UNSUPPORTED = 1003
 CLOSE_POLICY = 1008
+CLOSE_TOO_BIG = 1009
 CLOSE_RESTART = 1012
 CLOSE_TRY_LATER = 1013
 CLOSE_TOO_SLOW = 4400
@@ -48,7 +49,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     (it was restarted) takes its audio from there.
     """
 
-    client: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     settled: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
 
@@ -64,8 +65,8 @@ _messages: msgspec.json.Decoder[Hello | Mic] = msgspec.json.Decoder(Hello | Mic)
 
 def parse_message(text: str) -> Hello | Mic:
     """Parse a JSON message of a client. Raises WireError."""
-    if len(text) > MAX_TEXT:
-        raise WireError("bad_message", f"a message has at most {MAX_TEXT} characters")
+    if len(text.encode()) > MAX_TEXT:
+        raise WireError("bad_message", f"a message has at most {MAX_TEXT} bytes")
     try:
         return _messages.decode(text)
     except msgspec.DecodeError as problem:
@@ -184,12 +185,12 @@ class Message:
     """An encoded server message: made once, sent to every listener of a room.
 
     `droppable` messages (partials) are superseded by later ones, so that a listener that
-    can't keep up may miss them.
+    can't keep up may miss them. A withdrawal isn't: nothing comes after it.
     """
 
     __slots__ = ("droppable", "frame", "payload")
 
     def __init__(self, message: ServerMessage) -> None:
         self.payload: bytes = _encoder.encode(message)
-        self.droppable = type(message) is Utterance and not message.final
+        self.droppable = type(message) is Utterance and not message.final and message.text != ""
         self.frame: bytes | None = None  # a socket may keep its own encoding here

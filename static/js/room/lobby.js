@@ -14,6 +14,8 @@ export class Lobby {
     for (const button of this.#buttons) {
       button.addEventListener('click', () => this.#try(() => join(button.dataset.join === 'microphone')));
     }
+    // Off until now: a click that came before this script would have been lost.
+    this.#busy(false);
   }
 
   /** The room takes the page over. */

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from core.database import Database, DatabaseAwayError
@@ -27,6 +28,9 @@ MAX_WAITING = 10_000  # finals that wait for the database; about an hour of 30 p
 BATCH = 200
 RETRY_FIRST = 0.5
 RETRY_MAX = 10.0
+# About the row itself: trying again can't help. Anything else (a full disk, a server that turned
+# read-only) passes, and words wait for it.
+REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,9 @@ class Recorder:
             try:
                 await self._write()
                 pause = RETRY_FIRST
-            except DatabaseAwayError:
+            except Exception as problem:
+                if not isinstance(problem, DatabaseAwayError):
+                    log.error("the database takes nothing: %s", type(problem).__name__)
                 self._news.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_MAX)
@@ -128,9 +134,7 @@ class Recorder:
         """Store rows together; if one is refused, store the others without it."""
         try:
             await transcripts.add(self._db, rows)
-        except DatabaseAwayError:
-            raise
-        except Exception as problem:
+        except REFUSALS as problem:
             if len(rows) == 1:
                 # Its session or participant was deleted meanwhile; the words go with them.
                 log.error("an utterance was refused by the database: %s", type(problem).__name__)
@@ -141,9 +145,7 @@ class Recorder:
     async def _store_account(self, account: usage.StreamUsage) -> None:
         try:
             await usage.add(self._db, account)
-        except DatabaseAwayError:
-            raise
-        except Exception as problem:
+        except REFUSALS as problem:
             log.error("a stream's account was refused: %s", type(problem).__name__)
 
 

@@ -27,6 +27,9 @@ class SocketListener(Protocol):
 
     closed: asyncio.Event
 
+    def replay(self, messages: list[Message]) -> None:
+        """Queue what was said before, whatever its size."""
+
     def send(self, message: Message) -> None:
         """Queue a message, or drop it, or give the listener up."""
 
@@ -43,11 +46,17 @@ class QueueListener:
     def __init__(self, websocket: WebSocket) -> None:
         self.closed = asyncio.Event()
         self._websocket = websocket
+        self._past: deque[Message] = deque()
         self._queue: deque[Message] = deque()
         self._size = 0
         self._news = asyncio.Event()
         self._code: int | None = None
         self._too_slow = asyncio.Event()
+
+    def replay(self, messages: list[Message]) -> None:
+        """Listener: the messages are the room's own, so that a long past costs no memory."""
+        self._past.extend(messages)
+        self._news.set()
 
     def send(self, message: Message) -> None:
         """Listener."""
@@ -85,14 +94,21 @@ class QueueListener:
 
     async def _send_all(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
-            while self._queue or self._code is None:
-                if not self._queue:
+            while (message := self._next()) or self._code is None:
+                if message is None:
                     self._news.clear()
                     await self._news.wait()
-                    continue
-                message = self._queue.popleft()
-                self._size -= len(message.payload)
-                await self._websocket.send_text(message.payload.decode())
+                else:
+                    await self._websocket.send_text(message.payload.decode())
+
+    def _next(self) -> Message | None:
+        if self._past:
+            return self._past.popleft()
+        if not self._queue:
+            return None
+        message = self._queue.popleft()
+        self._size -= len(message.payload)
+        return message
 
     def _has_room(self, message: Message) -> bool:
         full = len(self._queue) >= MAX_QUEUED
@@ -113,6 +129,13 @@ class DirectListener:
         self._socket = socket
         self._code: int | None = None
         self._closing = asyncio.Event()
+        self._live = 0  # bytes written since the replay
+
+    def replay(self, messages: list[Message]) -> None:
+        """Listener."""
+        for message in messages:
+            self._write(message)
+        self._live = 0
 
     def send(self, message: Message) -> None:
         """Listener."""
@@ -122,11 +145,15 @@ class DirectListener:
         if unsent > PARTIALS_STOP:
             if message.droppable:
                 return
-            if unsent > MAX_QUEUED_BYTES:
+            if min(unsent, self._live) > MAX_QUEUED_BYTES:  # a long past isn't the page's fault
                 self.close(CLOSE_TOO_SLOW)
                 return
+        self._write(message)
+
+    def _write(self, message: Message) -> None:
         if message.frame is None:
             message.frame = encode_text_frame(message.payload)
+        self._live += len(message.frame)
         self._socket.send_frame(message.frame)
 
     def close(self, code: int) -> None:

@@ -55,12 +55,17 @@ async def transcription(websocket: WebSocket) -> None:
         answer = json_error(refusal.status, refusal.code, "This connection is refused.", {})
         await websocket.send_denial_response(answer)
         return
-    offered = websocket.scope["subprotocols"]
-    await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-    await _Conversation(websocket, caller).run()
+    try:
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
+        await _Conversation(websocket, caller).run()
+    finally:
+        places = services(websocket).hub.places
+        places.give(caller.session.id, caller.participant.identity)
 
 
 async def _check(websocket: WebSocket) -> _Caller:
+    """Find out who calls, and take a place for them. Raises _RefusedError."""
     parts = services(websocket)
     origin = websocket.headers.get("origin")
     if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
@@ -80,7 +85,7 @@ async def _check(websocket: WebSocket) -> _Caller:
         raise _RefusedError(404, "not_found")
     if session.over:
         raise _RefusedError(403, "ended")
-    if not parts.hub.has_place(session.id, participant.identity):
+    if not parts.hub.places.take(session.id, participant.identity):
         raise _RefusedError(429, "too_many_connections")
     return _Caller(session, participant)
 
@@ -103,6 +108,7 @@ class _Conversation:
         )
         self._seat: Seat | None = None
         self._mistakes = 0
+        self._closing = False
 
     async def run(self) -> None:
         """Serve the page until it leaves or is closed."""
@@ -163,11 +169,15 @@ class _Conversation:
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(event["code"])
-        frame = event.get("bytes")
-        if frame is not None:
+        frame, text = event.get("bytes"), event.get("text") or ""
+        if self._closing:
+            return
+        if len(frame or text) > wire.MAX_MESSAGE:  # a server without `ws_max_size` takes more
+            self._close(wire.CLOSE_TOO_BIG)
+        elif frame is not None:
             self._audio(frame)
         else:
-            self._message(event["text"])
+            self._message(text)
 
     def _message(self, text: str) -> None:
         try:
@@ -192,10 +202,17 @@ class _Conversation:
         self._listener.send(wire.Message(wire.Error(mistake.code, str(mistake))))
         self._mistakes += 1
         if mistake.code == "too_fast":
-            self._listener.close(wire.CLOSE_TOO_FAST)
+            self._close(wire.CLOSE_TOO_FAST)
         elif self._mistakes >= MAX_MISTAKES:
             audio = mistake.code in {"bad_audio", "mic_off"}
-            self._listener.close(wire.CLOSE_UNSUPPORTED if audio else wire.CLOSE_POLICY)
+            self._close(wire.CLOSE_UNSUPPORTED if audio else wire.CLOSE_POLICY)
+
+    def _close(self, code: int) -> None:
+        """Close, and take nothing more: audio after a refused frame would leave a hole."""
+        self._closing = True
+        if self._direct is not None:
+            self._direct.on_binary(None)
+        self._listener.close(code)
 
     async def _leave(self) -> None:
         if self._direct is not None:

@@ -36,7 +36,7 @@ class AppServer:
         self.url = f"http://localhost:{self.port}"
         self.data_dir = data_dir
         self.secret = uuid.uuid4().hex * 2
-        self._command = command or [sys.executable, "app.py", "serve"]
+        self.command = command or [sys.executable, "app.py", "serve"]
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
@@ -66,7 +66,7 @@ class AppServer:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.data_dir / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_PATIENCE
         while time.monotonic() < deadline:

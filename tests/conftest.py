@@ -56,10 +56,12 @@ def make_server_in(
     """Start servers that live as long as the fixture that asks for them."""
     servers: list[AppServer] = []
 
-    def make(data_dir: Path | None = None, **environment: str) -> AppServer:
+    def make(
+        data_dir: Path | None = None, command: list[str] | None = None, **environment: str
+    ) -> AppServer:
         environment.setdefault("DATABASE_URL", make_database())
         directory = data_dir or tmp_path_factory.mktemp("data")
-        servers.append(AppServer(directory, environment))
+        servers.append(AppServer(directory, environment, command))
         return servers[-1].start()
 
     yield make
@@ -80,10 +82,12 @@ def make_server(
     """Start servers for one test."""
     servers: list[AppServer] = []
 
-    def make(data_dir: Path | None = None, **environment: str) -> AppServer:
+    def make(
+        data_dir: Path | None = None, command: list[str] | None = None, **environment: str
+    ) -> AppServer:
         environment.setdefault("DATABASE_URL", make_database())
         directory = data_dir or tmp_path_factory.mktemp("data")
-        servers.append(AppServer(directory, environment))
+        servers.append(AppServer(directory, environment, command))
         return servers[-1].start()
 
     yield make

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -15,9 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, SAMPLE_RATE
+from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
+KEPT = 30 * SAMPLE_RATE  # samples that a page keeps to send again
 
 
 class Visitor:
@@ -25,7 +27,9 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx2.Client(base_url=url, timeout=20, headers={"Origin": url})
+        # No connection is kept open, so that a test need not close its visitors.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self.http = httpx2.Client(base_url=url, timeout=20, headers={"Origin": url}, limits=limits)
 
     def sign_in(self, name: str) -> Visitor:
         """Use the development sign-in."""
@@ -69,10 +73,12 @@ class RoomPage:
         self.messages: list[dict[str, Any]] = []
         self.closed: tuple[int | None, str] | None = None
         self.index = 0
+        self.settled = 0
         self.client = client or secrets.token_hex(8)
         self._visitor = visitor
         self._slug = slug
         self._seq = 0
+        self._spoken = bytearray()
         self._socket: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
         self._news = asyncio.Condition()
@@ -109,8 +115,10 @@ class RoomPage:
         )
         self._reading = asyncio.create_task(self._read())
         before = len(self.of_type("welcome"))
-        await self.send({"type": "hello", "client": self.client, "seq": self._seq})
+        hello = {"client": self.client, "seq": self._seq, "settled": self.settled}
+        await self.send({"type": "hello"} | hello)
         await self.until(lambda: len(self.of_type("welcome")) > before)
+        self._seq = min(self._seq, self.welcome["seq"])
 
     async def leave(self) -> None:
         """Close the socket as a page that is left."""
@@ -133,14 +141,29 @@ class RoomPage:
 
     async def speak(self, pcm: bytes, *, speed: float = 0.0) -> None:
         """Send audio at `speed` times real time, or at once with 0."""
-        for start in range(0, len(pcm), FRAME * BYTES_PER_SAMPLE):
-            piece = pcm[start : start + FRAME * BYTES_PER_SAMPLE]
-            if len(piece) < FRAME * BYTES_PER_SAMPLE:
-                piece = piece.ljust(FRAME * BYTES_PER_SAMPLE, b"\0")
-            await self.send_frame(self.index, piece)
-            self.index += FRAME
+        began, first = time.monotonic(), self.index
+        self.record(pcm)
+        for index in range(first, self.index, FRAME):
+            await self._send_spoken(index)
             if speed:
-                await asyncio.sleep(len(piece) / BYTES_PER_SECOND / speed)
+                ahead = (index + FRAME - first) / SAMPLE_RATE / speed - (time.monotonic() - began)
+                await asyncio.sleep(max(0.0, ahead))
+
+    def record(self, pcm: bytes) -> None:
+        """Say something that isn't sent yet, as while the connection is lost."""
+        size = FRAME * BYTES_PER_SAMPLE
+        self._spoken += pcm.ljust(-(-len(pcm) // size) * size, b"\0")
+        self.index = len(self._spoken) // BYTES_PER_SAMPLE
+
+    async def resend(self, first: int | None = None) -> None:
+        """Send what was said from this sample on: what the server wants, unless told otherwise."""
+        begin = self.welcome["received"] if first is None else first
+        for index in range(max(begin, self.index - KEPT) // FRAME * FRAME, self.index, FRAME):
+            await self._send_spoken(index)
+
+    async def _send_spoken(self, index: int) -> None:
+        begin = index * BYTES_PER_SAMPLE
+        await self.send_frame(index, bytes(self._spoken[begin : begin + FRAME * BYTES_PER_SAMPLE]))
 
     async def send_frame(self, index: int, pcm: bytes) -> None:
         """Send one audio frame."""
@@ -149,6 +172,15 @@ class RoomPage:
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Return the messages of a type."""
         return [message for message in self.messages if message["type"] == kind]
+
+    def forget_after(self, seq: int) -> None:
+        """Pretend to have seen the finals up to this one."""
+        self._seq = seq
+
+    @property
+    def welcome(self) -> dict[str, Any]:
+        """Return the latest welcome."""
+        return self.of_type("welcome")[-1]
 
     @property
     def finals(self) -> list[dict[str, Any]]:
@@ -183,6 +215,8 @@ class RoomPage:
                     self._seq = max(
                         self._seq, message["seq"] if message["type"] == "utterance" else 0
                     )
+                if message["type"] == "settled":
+                    self.settled = max(self.settled, message["index"])
                 async with self._news:
                     self.messages.append(message)
                     self._news.notify_all()

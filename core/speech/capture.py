@@ -17,7 +17,7 @@ from core.speech.engine import (
     StreamOptions,
 )
 from core.speech.gate import VoiceGate
-from core.speech.relay import Relay, RelayServices, StreamRecord
+from core.speech.relay import MAX_WAITING, AudioBudget, Relay, RelayServices, StreamRecord
 from core.speech.wire import SpeechState, WireError
 
 PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
@@ -25,6 +25,7 @@ SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends t
 PACE_ALLOWANCE = 60.0  # seconds of audio that may come faster than real time: a resent backlog
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
+LOSS_NEWS = 5.0  # seconds at least between two notices that words were lost
 CLOCK_JUMP = 35.0  # seconds; more than any backlog: the page's clock stood still, as in sleep
 
 
@@ -98,6 +99,10 @@ class Capture:
         self._credit = PACE_ALLOWANCE * SAMPLE_RATE
         self._credited_at = time.monotonic()
         self._last_audio = 0.0
+        self._budget = AudioBudget(MAX_WAITING, services.budget)
+        self._lost = 0.0
+        self._lost_told_at = -LOSS_NEWS
+        self._closed = False
 
     @property
     def received(self) -> int:
@@ -120,15 +125,18 @@ class Capture:
 
     def mic(self, on: bool) -> None:
         """Note that audio comes or stops. Stopping finishes the stream."""
-        self.mic_on = on
+        self.mic_on = on and not self._closed
         if not on:
             self._end_stretch()
         self._owner.state_changed(self)
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
+        if self._closed:  # not the page's mistake: it doesn't know yet
+            return
         if not self.mic_on:
             raise WireError("mic_off", "audio came while the microphone was said to be off")
+        self._charge(len(pcm) // BYTES_PER_SAMPLE)
         expected = index if self._received is None else self._received
         end = index + len(pcm) // BYTES_PER_SAMPLE
         if end <= expected:
@@ -137,7 +145,6 @@ class Capture:
             pcm = pcm[(expected - index) * BYTES_PER_SAMPLE :]
             index = expected
         self._last_audio = time.monotonic()
-        self._charge(end - index)
         if index > expected:
             self._bridge(index - expected)
         self._received = end
@@ -148,9 +155,11 @@ class Capture:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._relay is not None and now - self._last_audio > ABSENCE:
             self._end_stretch()
+        self._tell_loss(now)
 
     def close(self) -> None:
         """Take no more audio; relays finish what they have."""
+        self._closed = True
         self.mic_on = False
         self._end_stretch()
 
@@ -165,12 +174,13 @@ class Capture:
             await relay.wait_closed()
 
     def _charge(self, samples: int) -> None:
-        elapsed = self._last_audio - self._credited_at
-        self._credited_at = self._last_audio
+        now = time.monotonic()
         full = PACE_ALLOWANCE * SAMPLE_RATE
-        self._credit = min(full, self._credit + elapsed * SAMPLE_RATE) - samples
-        if self._credit < 0:
+        self._credit = min(full, self._credit + (now - self._credited_at) * SAMPLE_RATE)
+        self._credited_at = now
+        if samples > self._credit:
             raise WireError("too_fast", "audio comes faster than it can have been spoken")
+        self._credit -= samples
 
     def _set_clock(self, end: int) -> None:
         """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
@@ -207,7 +217,7 @@ class Capture:
         return silent >= self._options.idle_seconds or self._services.slots.contended
 
     def _begin_stretch(self) -> None:
-        relay = Relay(self._services, self._owner.slug, self._owner.options, self)
+        relay = Relay(self._services, self._owner.slug, self._owner.options, self, self._budget)
         self._relay = relay
         self._relays[relay] = self.received - self._preroll_size // BYTES_PER_SAMPLE
         for pcm in self._preroll:
@@ -245,9 +255,19 @@ class Capture:
         """RelayOwner."""
         self._owner.state_changed(self)
 
-    def words_lost(self, relay: Relay, seconds: float) -> None:
-        """RelayOwner."""
-        self._owner.words_lost(self, seconds)
+    def drop_oldest(self) -> int:
+        """RelayOwner: relays are kept in the order in which their audio was spoken."""
+        return next((size for relay in self._relays if (size := relay.drop_oldest())), 0)
+
+    def words_lost(self, seconds: float) -> None:
+        """RelayOwner: tell the page, though not for every frame."""
+        self._lost += seconds
+        self._tell_loss(time.monotonic())
+
+    def _tell_loss(self, now: float) -> None:
+        if self._lost and now - self._lost_told_at >= LOSS_NEWS:
+            self._owner.words_lost(self, self._lost)
+            self._lost, self._lost_told_at = 0.0, now
 
     def closed(self, relay: Relay) -> None:
         """RelayOwner."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import Protocol
 from core.people import Participant
 from core.speech.capture import Capture, CaptureOptions, Span
 from core.speech.engine import Engine, Recognition, StreamOptions
+from core.speech.places import Places
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.speech.wire import (
@@ -36,14 +38,13 @@ from core.speech.wire import (
     SessionView,
     Settled,
     Speech,
+    SpeechState,
     Utterance,
     Welcome,
 )
 
 log = logging.getLogger(__name__)
 
-MAX_SOCKETS_PER_PERSON = 8
-MAX_SOCKETS_PER_SESSION = 200
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 CAPTURE_MEMORY = 120.0  # seconds that a page may be gone and still go on where it stopped
 END_DRAIN = 5.0  # seconds to wait for the last words when a session ends
@@ -52,6 +53,9 @@ SHUTDOWN_DRAIN = 8.0
 
 class Listener(Protocol):
     """A connected page. Neither method blocks; what can't be sent in time is its own affair."""
+
+    def replay(self, messages: list[Message]) -> None:
+        """Queue what was said before; called once, first. It may be longer than any bound."""
 
     def send(self, message: Message) -> None:
         """Queue a message. A full queue drops partials first and then closes with 4400."""
@@ -217,25 +221,18 @@ class Room:
 
     def _replay(self, seat: Seat, seq: int) -> None:
         health = self._services.engine.health()
-        seat.listener.send(
-            Message(
-                Welcome(
-                    session=SessionView(
-                        self.slug, self.session.title, self.session.status, self.session.started_at
-                    ),
-                    you=_view(seat.participant),
-                    received=seat.capture.received,
-                    seq=self.last_seq,
-                    engine=EngineView(
-                        self._services.engine.name, health.health.value, health.reason
-                    ),
-                    people=self.people(),
-                )
-            )
+        session = self.session
+        welcome = Welcome(
+            session=SessionView(self.slug, session.title, session.status, session.started_at),
+            you=_view(seat.participant),
+            received=seat.capture.received,
+            seq=self.last_seq,
+            engine=EngineView(self._services.engine.name, health.health.value, health.reason),
+            people=self.people(),
         )
-        missing = next((i for i, known in enumerate(self._seqs) if known > seq), len(self._seqs))
-        for message in [*self._finals[missing:], *self._partials.values(), *self._speech.values()]:
-            seat.listener.send(message)
+        missing = self._finals[bisect_right(self._seqs, seq) :]
+        now = [*self._partials.values(), *self._speech.values()]
+        seat.listener.replay([Message(welcome), *missing, *now])
 
     def leave(self, seat: Seat) -> bool:
         """Remove a page. Returns whether its participant has no other."""
@@ -264,6 +261,7 @@ class Room:
             gone = capture.detached_at is not None and now - capture.detached_at > CAPTURE_MEMORY
             if gone and not capture.busy:
                 del self.captures[key]
+                self._show_state(capture.participant.identity)
 
     async def drain(self, seconds: float) -> None:
         """Take no more audio and wait for the last words, at most so long."""
@@ -344,9 +342,12 @@ class Room:
 
     def state_changed(self, capture: Capture) -> None:
         """CaptureOwner: tell everybody what becomes of this participant's speech."""
-        identity = capture.participant.identity
+        self._show_state(capture.participant.identity)
+
+    def _show_state(self, identity: str) -> None:
         states = [c.state for (who, _), c in self.captures.items() if who == identity]
-        state, reason = min(states, key=lambda s: _GRAVITY.index(s[0]))
+        gone: tuple[SpeechState, str | None] = ("paused", None)
+        state, reason = min(states, key=lambda s: _GRAVITY.index(s[0]), default=gone)
         if self._states.get(identity) == (state, reason):
             return
         self._states[identity] = (state, reason)
@@ -395,6 +396,7 @@ class Hub:
 
     def __init__(self, engine: Engine, keeper: Keeper, options: CaptureOptions) -> None:
         self.engine = engine
+        self.places = Places()
         self._keeper = keeper
         self._options = options
         self._services = RelayServices(engine, SlotPool(engine.max_streams), AudioBudget())
@@ -404,14 +406,6 @@ class Hub:
     def start(self) -> None:
         """Begin to look after the rooms; called once, in the running loop."""
         self._ticker = asyncio.create_task(self._tick())
-
-    def has_place(self, session_id: str, identity: str) -> bool:
-        """Whether one more socket of this participant fits into the session's bounds."""
-        room = self.room(session_id)
-        if room is None:
-            return True
-        own = sum(seat.participant.identity == identity for seat in room.seats)
-        return own < MAX_SOCKETS_PER_PERSON and len(room.seats) < MAX_SOCKETS_PER_SESSION
 
     def room(self, session_id: str) -> Room | None:
         """Return a room that is in memory."""

@@ -31,7 +31,7 @@ from core.speech.wire import SpeechState
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 60 * BYTES_PER_SECOND  # per relay: a minute of speech waits for a slot or the engine
+MAX_WAITING = 60 * BYTES_PER_SECOND  # per page: a minute of speech waits for a slot or the engine
 MAX_WAITING_IN_ALL = 20 * 1024 * 1024
 PATIENCE = 1.0  # seconds without a stream before people are told that captions are delayed
 RETRY_FIRST = 1.0
@@ -40,14 +40,15 @@ RETRY_HOPELESS = 30.0  # somebody must act (bad key, no credit): look again now 
 
 
 class AudioBudget:
-    """The bytes of audio that may wait in memory, over all relays of the process."""
+    """The bytes of audio that may wait in memory: of one page, as a part of the process's."""
 
-    def __init__(self, limit: int = MAX_WAITING_IN_ALL) -> None:
+    def __init__(self, limit: int = MAX_WAITING_IN_ALL, whole: AudioBudget | None = None) -> None:
         self._left = limit
+        self._whole = whole
 
     def take(self, size: int) -> bool:
         """Reserve `size` bytes; False when they are not to be had."""
-        if size > self._left:
+        if size > self._left or (self._whole is not None and not self._whole.take(size)):
             return False
         self._left -= size
         return True
@@ -55,6 +56,8 @@ class AudioBudget:
     def give(self, size: int) -> None:
         """Return reserved bytes."""
         self._left += size
+        if self._whole is not None:
+            self._whole.give(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ class RelayOwner(Protocol):
     def state_changed(self, relay: Relay) -> None:
         """Look at `relay.state` and `relay.reason` again."""
 
-    def words_lost(self, relay: Relay, seconds: float) -> None:
+    def drop_oldest(self) -> int:
+        """Let go of the oldest audio that waits, in whichever relay. Returns its bytes, or 0."""
+
+    def words_lost(self, seconds: float) -> None:
         """Tell people that audio had to be dropped."""
 
     def closed(self, relay: Relay) -> None:
@@ -107,7 +113,12 @@ class Relay:
     """Carries audio fed to it to the engine; see the module's text."""
 
     def __init__(
-        self, services: RelayServices, room: str, options: StreamOptions, owner: RelayOwner
+        self,
+        services: RelayServices,
+        room: str,
+        options: StreamOptions,
+        owner: RelayOwner,
+        budget: AudioBudget,
     ) -> None:
         self.id = secrets.token_hex(6)
         self.state: SpeechState = "listening"
@@ -116,6 +127,7 @@ class Relay:
         self._room = room
         self._options = options
         self._owner = owner
+        self._budget = budget
         self._waiting: deque[bytes] = deque()
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte
@@ -149,27 +161,29 @@ class Relay:
         """Return when the relay is closed."""
         await asyncio.wait([self._task])
 
-    def _wait(self, pcm: bytes) -> None:
-        budget, size = self._services.budget, len(pcm)
-        dropped = 0
-        while self._waiting and (self._waiting_size + size > MAX_WAITING or not budget.take(size)):
-            dropped += self._drop_oldest()
-        if not self._waiting and not budget.take(size):
-            dropped += size
-            self._position += size
-        else:
-            self._waiting.append(pcm)
-            self._waiting_size += size
-        if dropped:
-            self._owner.words_lost(self, dropped / BYTES_PER_SECOND)
-
-    def _drop_oldest(self) -> int:
-        oldest = self._waiting.popleft()
-        size = len(oldest)
+    def drop_oldest(self) -> int:
+        """Let go of the oldest audio that waits here. Returns its bytes, 0 without any."""
+        if not self._waiting:
+            return 0
+        size = len(self._waiting.popleft())
         self._waiting_size -= size
         self._position += size
-        self._services.budget.give(size)
+        self._budget.give(size)
         return size
+
+    def _wait(self, pcm: bytes) -> None:
+        size, dropped = len(pcm), 0
+        while not self._budget.take(size):
+            freed = self._owner.drop_oldest()
+            dropped += freed
+            if not freed:  # what others wait with fills the memory
+                self._position += size
+                self._owner.words_lost((dropped + size) / BYTES_PER_SECOND)
+                return
+        self._waiting.append(pcm)
+        self._waiting_size += size
+        if dropped:
+            self._owner.words_lost(dropped / BYTES_PER_SECOND)
 
     async def _run(self) -> None:
         retry = RETRY_FIRST
@@ -189,6 +203,9 @@ class Relay:
         """See one stream through. Returns None when done, else seconds before the next try."""
         slots = self._services.slots
         await slots.acquire(self._room)
+        if self.finishing and not self._waiting:  # everything was dropped meanwhile
+            slots.release(self._room)
+            return None
         try:
             done = await self._serve()
         except NoSlotError:
@@ -218,7 +235,7 @@ class Relay:
         self._link = link
         self._impatience.cancel()
         self._set_state("listening", None)
-        self._hand_over(link)
+        self._hand_over()
         try:
             await self._finishing_or_lost(link)
             if not link.lost_event.is_set():
@@ -229,14 +246,14 @@ class Relay:
             stream.abort()
             self._owner.stream_closed(link.record())
 
-    def _hand_over(self, link: _Link) -> None:
+    def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
         waiting, self._waiting = self._waiting, deque()
-        self._services.budget.give(self._waiting_size)
+        self._budget.give(self._waiting_size)
         self._position += self._waiting_size
         self._waiting_size = 0
         for pcm in waiting:
-            link.feed(pcm)
+            self.feed(pcm)  # not `link.feed`: the stream may be lost while it is fed
 
     async def _finishing_or_lost(self, link: _Link) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (self._finishing, link.lost_event)]
@@ -282,8 +299,8 @@ class Relay:
             log.warning(
                 "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
             )
-            self._owner.words_lost(self, self._waiting_size / BYTES_PER_SECOND)
-        self._services.budget.give(self._waiting_size)
+            self._owner.words_lost(self._waiting_size / BYTES_PER_SECOND)
+        self._budget.give(self._waiting_size)
         self._waiting.clear()
         self._waiting_size = 0
         self._owner.closed(self)
@@ -356,4 +373,6 @@ class _Link:
             return
         for utterance in self._open_partials:
             self._relay.withdraw(self._id, utterance)
-        self._relay.take_back(self, self._origin + replay_from, self._stream.tail(replay_from))
+        audio = self._stream.tail(replay_from)
+        # What the stream no longer kept moves the beginning of the tail, not its end.
+        self._relay.take_back(self, self._origin + self._bytes - len(audio), audio)

@@ -136,6 +136,8 @@ class Relay:
         self._finishing = asyncio.Event()
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._grow_impatient)
         self._task = asyncio.create_task(self._run())
+        # Not in a `finally`: a task that is cancelled before its first step has none.
+        self._task.add_done_callback(self._close)
 
     @property
     def finishing(self) -> bool:
@@ -187,17 +189,14 @@ class Relay:
 
     async def _run(self) -> None:
         retry = RETRY_FIRST
-        try:
-            while True:
-                began = time.monotonic()
-                pause = await self._try_once(retry)
-                if pause is None:
-                    return
-                lasted = time.monotonic() - began
-                retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
-        finally:
-            self._close()
+        while True:
+            began = time.monotonic()
+            pause = await self._try_once(retry)
+            if pause is None:
+                return
+            lasted = time.monotonic() - began
+            retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
 
     async def _try_once(self, retry: float) -> float | None:
         """See one stream through. Returns None when done, else seconds before the next try."""
@@ -293,8 +292,10 @@ class Relay:
             self.state, self.reason = state, reason
             self._owner.state_changed(self)
 
-    def _close(self) -> None:
+    def _close(self, task: asyncio.Task[None]) -> None:
         self._impatience.cancel()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            log.error("a relay failed", exc_info=problem)
         if self._waiting_size:
             log.warning(
                 "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND

@@ -1,0 +1,534 @@
+"""Audio on its way to an engine: what the wire can't reach in a test's time.
+
+The engine here hears word audio and breaks when it is told to. All else is the real thing,
+from the samples that a page sends to the words and times that its room gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from core.people import Participant
+from core.speech import capture as capture_module
+from core.speech import relay as relay_module
+from core.speech.capture import Capture, CaptureOptions, Span
+from core.speech.engine import (
+    BYTES_PER_SAMPLE,
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    EngineError,
+    EngineHealth,
+    Health,
+    NoSlotError,
+    Recognition,
+    StreamOptions,
+    StreamSink,
+)
+from core.speech.relay import AudioBudget, RelayServices, StreamRecord
+from core.speech.slots import SlotPool
+from core.speech.wire import WireError
+from tests.fakes.wordaudio import WordDecoder, silence, speak, vocabulary
+
+ADA = Participant("p_ada", "session", "Ada", 1, "HOST")
+FRAME = SAMPLE_RATE // 25 * BYTES_PER_SAMPLE
+WORDS = vocabulary(400, seed=3)
+
+
+class Ear:
+    """Stream: hears word audio; every word is an utterance of its own."""
+
+    def __init__(self, engine: ScriptedEngine, sink: StreamSink) -> None:
+        self.fed = bytearray()
+        self.over = False
+        self._engine = engine
+        self._sink = sink
+        self._decoder = WordDecoder()
+        self._heard = 0
+        self._settled = 0
+
+    def feed(self, pcm: bytes) -> None:
+        assert not self.over, "a stream that is over is fed no more"
+        self.fed += pcm
+        for word in self._decoder.feed(pcm):
+            self._report(word.text, word.start, word.end)
+        losses = self._engine.lose_after
+        if losses and len(self.fed) >= losses[0]:
+            losses.pop(0)
+            self.lose()
+
+    def lose(self) -> None:
+        self.over = True
+        self._sink.heard(Recognition("open", "half a wo", 0.0, 0.1, final=False))
+        self._sink.lost("the test says so", self._settled)
+
+    def tail(self, position: int) -> bytes:
+        kept = self._engine.keeps
+        return bytes(self.fed[max(position, len(self.fed) - kept) :])
+
+    async def finish(self) -> None:
+        await asyncio.sleep(0)
+        if not self.over:
+            for word in self._decoder.finish():
+                self._report(word.text, word.start, word.end)
+
+    def abort(self) -> None:
+        self.over = True
+
+    def _report(self, text: str, start: int, end: int) -> None:
+        self._heard += 1
+        self._settled = end * BYTES_PER_SAMPLE
+        times = (start / SAMPLE_RATE, end / SAMPLE_RATE)
+        self._sink.heard(Recognition(str(self._heard), text, *times, final=True))
+
+
+@dataclass
+class ScriptedEngine:
+    """Engine: does to each `open` what the script says, then takes every stream."""
+
+    script: list[Exception] = field(default_factory=list)
+    lose_after: list[int] = field(default_factory=list)
+    keeps: int = 10**9
+    closed: bool = False
+    streams: list[Ear] = field(default_factory=list)
+    opened_at: list[float] = field(default_factory=list)
+    name: str = "scripted"
+    max_streams: int = 3
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def open(self, options: StreamOptions, sink: StreamSink) -> Ear:
+        self.opened_at.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0)
+        if self.script:
+            raise self.script.pop(0)
+        if self.closed:
+            raise NoSlotError
+        self.streams.append(Ear(self, sink))
+        return self.streams[-1]
+
+    def health(self) -> EngineHealth:
+        return EngineHealth(Health.OK)
+
+
+class Room:
+    """CaptureOwner: keeps what it was told. Its clock goes as the page's."""
+
+    def __init__(self, slug: str = "room") -> None:
+        self.slug = slug
+        self.options = StreamOptions()
+        self.now = 0.0
+        self.heard_words: list[tuple[str, Span]] = []
+        self.withdrawn_ids: list[str] = []
+        self.states: list[tuple[str, str | None]] = []
+        self.lost = 0.0
+        self.loss_notices = 0
+        self.records: list[StreamRecord] = []
+
+    def session_time(self) -> float:
+        return self.now
+
+    def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
+        if recognition.final:
+            self.heard_words.append((recognition.text, when))
+
+    def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:
+        self.withdrawn_ids.append(utterance)
+
+    def state_changed(self, capture: Capture) -> None:
+        self.states.append(capture.state)
+
+    def words_lost(self, capture: Capture, seconds: float) -> None:
+        self.lost += seconds
+        self.loss_notices += 1
+
+    def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def words(self) -> list[str]:
+        return [word for word, _ in self.heard_words]
+
+
+class Page:
+    """A page that speaks into a capture, at once, on a clock of its own."""
+
+    def __init__(
+        self, engine: ScriptedEngine, services: RelayServices | None = None, *, gated: bool = True
+    ) -> None:
+        self.room = Room()
+        self.services = services or services_of(engine)
+        self.capture = Capture(self.room, ADA, self.services, CaptureOptions(gated=gated))
+        self.capture.mic(True)
+        self.index = 0
+        self.spoken: list[tuple[str, float]] = []
+
+    def say(self, *words: str) -> None:
+        for word in words:
+            self.spoken.append((word, self.index / SAMPLE_RATE))
+            self.send(speak(word))
+
+    def send(self, pcm: bytes) -> None:
+        whole = pcm.ljust(-(-len(pcm) // FRAME) * FRAME, b"\0")
+        for start in range(0, len(whole), FRAME):
+            self.room.now += FRAME / BYTES_PER_SECOND
+            self.capture.audio(self.index, whole[start : start + FRAME])
+            self.index += FRAME // BYTES_PER_SAMPLE
+
+    async def done(self, seconds: float = 10) -> None:
+        """Mute, and wait until everything was handed over."""
+        self.capture.mic(False)
+        async with asyncio.timeout(seconds):
+            await self.capture.wait_closed()
+
+    def assert_heard_as_spoken(self) -> None:
+        # Two streams of a page may answer in any order; people read by time.
+        heard = sorted(self.room.heard_words, key=lambda one: one[1].start)
+        assert [word for word, _ in heard] == [word for word, _ in self.spoken]
+        for (word, when), (_, spoken_at) in zip(heard, self.spoken, strict=True):
+            assert when.start == pytest.approx(spoken_at, abs=0.05), word
+            assert when.until / SAMPLE_RATE == pytest.approx(when.end, abs=0.05), word
+
+
+def services_of(engine: ScriptedEngine, budget: int = 20_000_000) -> RelayServices:
+    return RelayServices(engine, SlotPool(engine.max_streams), AudioBudget(budget))
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def until(true: Callable[[], object]) -> None:
+    for _ in range(500):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen within 5 s")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait milliseconds where people wait seconds, and let pages speak as fast as tests run."""
+    monkeypatch.setattr(relay_module, "RETRY_FIRST", 0.04)
+    monkeypatch.setattr(relay_module, "RETRY_MAX", 0.3)
+    monkeypatch.setattr(relay_module, "RETRY_HOPELESS", 0.1)
+    monkeypatch.setattr(relay_module, "PATIENCE", 0.05)
+    monkeypatch.setattr("core.speech.slots.REFUSED_PAUSE", 0.05)
+    monkeypatch.setattr(capture_module, "PACE_ALLOWANCE", 10_000.0)
+    yield
+
+
+# The way to the engine
+
+
+async def test_the_first_word_is_whole_and_on_time() -> None:
+    page = Page(ScriptedEngine())
+    page.send(silence(3))
+    page.say(*WORDS[:5])
+    page.send(silence(1))
+    await page.done()
+    page.assert_heard_as_spoken()
+
+
+async def test_silence_opens_no_stream() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine)
+    page.send(silence(20))
+    await settle()
+    await page.done()
+    assert engine.opened_at == []
+
+
+async def test_without_the_gate_silence_is_sent_too() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine, gated=False)
+    page.send(silence(20))
+    page.say(*WORDS[:3])
+    await page.done()
+    assert len(engine.streams[0].fed) >= 20 * BYTES_PER_SECOND
+    page.assert_heard_as_spoken()
+
+
+async def test_a_stream_is_finished_after_a_long_silence_and_another_one_goes_on() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine)
+    for start in (0, 5, 10):
+        page.say(*WORDS[start : start + 5])
+        page.send(silence(30))
+        await settle()
+    await page.done()
+    page.assert_heard_as_spoken()
+    assert len(engine.streams) == 3
+    spoken = 15 * 0.4
+    assert sum(record.sent_seconds for record in page.room.records) < spoken + 3 * 9
+    assert sum(record.finals for record in page.room.records) == 15
+
+
+async def test_a_short_gap_is_silence_and_a_long_one_a_new_stream() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine)
+    for gap in (0.5, 20):
+        page.say(*WORDS[:3])
+        page.index += int(gap * SAMPLE_RATE)
+        page.room.now += gap
+        await settle()
+    page.say(*WORDS[3:6])
+    await page.done()
+    page.assert_heard_as_spoken()
+    assert len(engine.streams) == 2
+
+
+async def test_a_page_that_vanishes_does_not_keep_its_stream() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine)
+    page.say(*WORDS[:3])
+    await settle()
+    page.capture.tick(asyncio.get_running_loop().time() + 1)
+    assert page.capture.state[0] == "listening"
+    page.capture.tick(asyncio.get_running_loop().time() + 11)
+    await page.capture.wait_closed()
+    page.assert_heard_as_spoken()
+    assert not page.capture.busy
+
+
+async def test_late_frames_do_not_move_the_words_in_time() -> None:
+    page = Page(ScriptedEngine())
+    page.say(*WORDS[:3])
+    page.room.now += 4.0  # a stalled network: the same audio clock, frames come later
+    for word in WORDS[3:6]:
+        page.say(word)
+    await page.done()
+    page.assert_heard_as_spoken()
+
+
+async def test_after_the_computer_slept_the_clock_is_set_again() -> None:
+    page = Page(ScriptedEngine())
+    page.say(*WORDS[:3])
+    await page.done()
+    page.room.now += 3600
+    page.capture.mic(True)
+    page.say(*WORDS[3:6])
+    await page.done()
+    assert page.room.words == WORDS[:6]
+    assert page.room.heard_words[3][1].start == pytest.approx(page.spoken[3][1] + 3600, abs=0.1)
+
+
+def test_a_closing_room_takes_no_audio_and_blames_nobody() -> None:
+    async def talk_on() -> None:
+        engine = ScriptedEngine()
+        page = Page(engine)
+        page.say(*WORDS[:3])
+        await settle()
+        page.capture.close()
+        received = page.capture.received
+        page.send(speak("late"))
+        page.capture.mic(True)
+        page.send(speak("later"))
+        await page.capture.wait_closed()
+        page.assert_heard_as_spoken()
+        assert page.capture.received == received
+
+    asyncio.run(talk_on())
+
+
+async def test_a_repeated_frame_counts_as_audio_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_module, "PACE_ALLOWANCE", 2.0)
+    page = Page(ScriptedEngine())
+
+    def repeat() -> None:
+        for _ in range(100):
+            page.capture.audio(0, bytes(FRAME))
+
+    with pytest.raises(WireError, match="faster"):
+        repeat()
+
+
+# Waiting
+
+
+async def test_audio_waits_for_a_slot_and_is_heard_in_full() -> None:
+    engine = ScriptedEngine(max_streams=1)
+    services = services_of(engine)
+    first, second = Page(engine, services), Page(engine, services)
+    first.say(*WORDS[:10])
+    second.say(*WORDS[10:20])
+    await until(lambda: second.capture.state[0] == "delayed")
+    assert "busy" in (second.capture.state[1] or "")
+    assert first.capture.state == ("listening", None)
+    assert second.room.words == []
+    await first.done()
+    await second.done()
+    first.assert_heard_as_spoken()
+    second.assert_heard_as_spoken()
+
+
+async def test_who_is_silent_lets_go_when_others_wait() -> None:
+    engine = ScriptedEngine(max_streams=1)
+    services = services_of(engine)
+    first, second = Page(engine, services), Page(engine, services)
+    first.say(*WORDS[:3])
+    first.send(silence(2))
+    await settle()
+    second.say(*WORDS[3:6])
+    await settle()
+    assert second.room.words == []
+    first.send(silence(0.2))
+    await until(lambda: second.room.words == WORDS[3:6])
+    assert first.capture.mic_on
+
+
+async def test_refused_streams_are_tried_again() -> None:
+    engine = ScriptedEngine(script=[NoSlotError(), NoSlotError()])
+    page = Page(engine)
+    page.say(*WORDS[:5])
+    await until(lambda: page.capture.state[0] == "delayed")
+    page.say(*WORDS[5:10])
+    await until(lambda: engine.streams)
+    page.say(*WORDS[10:12])
+    await page.done()
+    page.assert_heard_as_spoken()
+    waits = [b - a for a, b in zip(engine.opened_at, engine.opened_at[1:], strict=False)]
+    assert waits[0] >= 0.04
+    assert waits[1] >= 0.08
+
+
+async def test_trouble_that_somebody_must_end_is_told_and_ends_by_itself() -> None:
+    trouble = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    engine = ScriptedEngine(script=[trouble])
+    page = Page(engine)
+    page.say(*WORDS[:5])
+    await until(lambda: ("failed", str(trouble)) in page.room.states)
+    await until(lambda: engine.streams)
+    await settle()
+    assert page.room.states[-1] == ("listening", None)
+    await page.done()
+    page.assert_heard_as_spoken()
+
+
+async def test_of_a_long_wait_the_last_minute_is_kept_and_the_loss_is_told() -> None:
+    engine = ScriptedEngine(closed=True)
+    page = Page(engine)
+    page.say(*WORDS[:260])
+    total = page.index / SAMPLE_RATE
+    assert total > 70
+    assert page.room.loss_notices == 1, "the page is told once, not for every frame"
+    engine.closed = False
+    await page.done()
+    missing = len(page.spoken) - len([w for w in page.room.words if w != "<?>"])
+    assert page.spoken[missing][1] == pytest.approx(total - 60, abs=1)
+    heard = [(word, span) for word, span in page.room.heard_words if word != "<?>"]
+    assert [word for word, _ in heard] == [word for word, _ in page.spoken[missing:]]
+    assert heard[0][1].start == pytest.approx(page.spoken[missing][1], abs=0.05)
+
+
+async def test_the_minute_is_counted_per_page_over_all_its_streams() -> None:
+    engine = ScriptedEngine(closed=True)
+    page = Page(engine)
+    for turn in range(4):
+        page.say(*WORDS[turn * 62 : turn * 62 + 62])  # 17 s each
+        page.capture.mic(False)
+        page.capture.mic(True)
+        await settle()
+    total = page.index / SAMPLE_RATE
+    engine.closed = False
+    await page.done()
+    heard = [word for word in page.room.words if word != "<?>"]
+    expected = [word for word, at in page.spoken if at >= total - 60]
+    assert sorted(heard) == sorted(expected), "order between streams is the engine's"
+    page.capture.tick(asyncio.get_running_loop().time() + 10)
+    assert page.room.lost == pytest.approx(total - 60, abs=0.5)
+
+
+async def test_all_pages_together_wait_within_one_bound() -> None:
+    engine = ScriptedEngine(closed=True)
+    budget = 30 * BYTES_PER_SECOND
+    services = services_of(engine, budget)
+    pages = [Page(engine, services) for _ in range(3)]
+    for page in pages:
+        page.say(*WORDS[:50])
+    assert not services.budget.take(FRAME)
+    assert pages[0].room.lost == 0
+    assert pages[2].room.loss_notices == 1
+    engine.closed = False
+    for page in pages:
+        await page.done()
+    assert pages[0].room.words == WORDS[:50]
+    assert services.budget.take(budget), "everything was given back"
+
+
+# Lost streams
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_streams_may_be_lost_anywhere_and_no_word_is_lost_or_doubled(seed: int) -> None:
+    source = random.Random(seed)
+    losses = [source.randint(1, 4 * BYTES_PER_SECOND) for _ in range(source.randint(1, 6))]
+    engine = ScriptedEngine(lose_after=losses)
+    page = Page(engine)
+    for start in range(0, 60, 6):
+        page.say(*WORDS[start : start + 6])
+        page.send(silence(source.choice([0, 0.1, 12])))
+        await asyncio.sleep(source.choice([0, 0.01, 0.05]))
+    await page.done()
+    page.assert_heard_as_spoken()
+    assert sum(record.errors for record in page.room.records) > 0
+    assert "open" in page.room.withdrawn_ids
+
+
+async def test_a_stream_lost_while_it_takes_over_what_waited_loses_nothing() -> None:
+    engine = ScriptedEngine(script=[NoSlotError()], lose_after=[2 * BYTES_PER_SECOND])
+    page = Page(engine)
+    page.say(*WORDS[:30])
+    await page.done()
+    page.assert_heard_as_spoken()
+    assert len(engine.streams) == 2
+
+
+async def test_what_a_lost_stream_no_longer_keeps_does_not_move_the_rest_in_time() -> None:
+    engine = ScriptedEngine(keeps=BYTES_PER_SECOND)
+    page = Page(engine)
+    page.say(WORDS[0])
+    await settle()
+    page.send(b"\x10\x27\xf0\xd8" * (2 * BYTES_PER_SECOND // 4))  # a noise that is no word
+    engine.streams[0].lose()
+    page.say(*WORDS[1:10])
+    await page.done()
+    heard = [(word, span) for word, span in page.room.heard_words if word != "<?>"]
+    assert [word for word, _ in heard] == [word for word, _ in page.spoken]
+    for (_, span), (_, at) in zip(heard, page.spoken, strict=True):
+        assert span.start == pytest.approx(at, abs=0.05)
+
+
+async def test_an_engine_that_takes_and_drops_streams_is_not_hammered() -> None:
+    engine = ScriptedEngine(lose_after=[1] * 1000)
+    page = Page(engine)
+    page.say(*WORDS[:5])
+    await asyncio.sleep(0.5)
+    assert page.capture.state[0] == "delayed"
+    assert 3 <= len(engine.opened_at) <= 25
+    waits = [b - a for a, b in zip(engine.opened_at, engine.opened_at[1:], strict=False)]
+    assert max(waits[-3:]) > 2 * waits[0]
+    engine.lose_after.clear()
+    await page.done()
+    page.assert_heard_as_spoken()
+
+
+async def test_an_aborted_page_gives_everything_back() -> None:
+    engine = ScriptedEngine(closed=True)
+    services = services_of(engine, budget=10 * BYTES_PER_SECOND)
+    page = Page(engine, services)
+    page.say(*WORDS[:20])
+    page.capture.abort()
+    await page.capture.wait_closed()
+    assert services.budget.take(10 * BYTES_PER_SECOND)
+    assert services.slots.held == 0
+    assert page.room.lost == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)

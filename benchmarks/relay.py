@@ -28,10 +28,11 @@ from benchmarks.rig import (
     Latency,
     Load,
     Measurement,
+    Quiet,
     RigError,
-    awake,
     build,
     measure,
+    prioritise,
     refuse_foreign_ports,
     relay_process,
 )
@@ -40,17 +41,18 @@ FEW, MANY = 100, 400
 STEPS = (600, 800, 1000, 1200, 1400, 1600)
 QUICK_STEPS = (1000,)
 LATENCY_LIMIT = 20.0  # ms
-LONGEST_RUN = 1200  # seconds after which the spinners end, whatever happens
+DISTURBED = 0.03  # share of time lost to other programs above which a measurement is repeated
+REPEATS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often to measure; `nice` is the priority of relay and generator."""
+    """How long and how often to measure, and how to wait for a quiet machine."""
 
     rounds: int
     seconds: float
     steps: tuple[int, ...]
-    nice: int
+    quiet: Quiet
 
 
 @dataclass(slots=True)
@@ -65,8 +67,9 @@ class Book:
         self, name: str, streams: int, value: Callable[[Measurement], float]
     ) -> float | None:
         """Return the median of a value over the rounds, None when there are none."""
-        found = [value(one) for one in self.entries.get((name, streams), []) if one.valid]
-        return statistics.median(found) if found else None
+        found = [one for one in self.entries.get((name, streams), []) if one.valid and one.joined]
+        calm = [one for one in found if one.disturbed <= DISTURBED] or found
+        return statistics.median(map(value, calm)) if calm else None
 
     def kb_per_stream(self, name: str) -> float | None:
         """Return the slope of resident memory between few and many streams."""
@@ -96,8 +99,9 @@ def run_once(contender: Contender, streams: int, plan: Plan) -> Measurement:
     load = Load(streams, plan.seconds, passthrough=contender.passthrough)
     places = contender.tokens(streams, load.room)
     log = BUILD / "relay.log"
-    with relay_process(contender.command(), contender.environment(), log, plan.nice) as pid:
-        return measure(load, pid, places, plan.nice)
+    plan.quiet.wait()
+    with relay_process(contender.command(), contender.environment(), log) as pid:
+        return measure(load, pid, places)
 
 
 def run_all(contenders: Sequence[Contender], plan: Plan) -> Book:
@@ -106,7 +110,6 @@ def run_all(contenders: Sequence[Contender], plan: Plan) -> Book:
     with ExitStack() as stack:
         for contender in contenders:
             stack.enter_context(contender.services())
-        stack.enter_context(awake(LONGEST_RUN))
         for _ in range(plan.rounds):
             for streams in (FEW, MANY):
                 for contender in contenders:
@@ -128,20 +131,28 @@ def _search(book: Book, contender: Contender, plan: Plan) -> None:
 
 
 def _note(book: Book, contender: Contender, streams: int, plan: Plan) -> Measurement:
-    one = run_once(contender, streams, plan)
-    book.entries[contender.name, streams].append(one)
+    """Measure and write down; again if other programs took too much of a core meanwhile."""
+    for _ in range(1 + REPEATS):
+        one = run_once(contender, streams, plan)
+        book.entries[contender.name, streams].append(one)
+        _report(contender, streams, one)
+        if one.disturbed <= DISTURBED:
+            break
+    return one
+
+
+def _report(contender: Contender, streams: int, one: Measurement) -> None:
     audio, both = one.windows
     print(
         f"{contender.name:34} {streams:5} streams  {one.frame_us:6.1f} us/frame"
         f" {one.transcript_us:7.1f} us/transcript  audio p99 {audio.audio.p99:7.2f}"
         f"/{both.audio.p99:7.2f} ms  caption p99 {both.caption.p99:7.2f} ms"
         f"  lost {audio.lost + both.lost}+{both.undelivered}"
-        f"  generator {both.own_cpu:4.0%}{'' if one.intact else '  NOT INTACT'}"
-        f"{'' if one.valid else '  INVALID'}",
+        f"  generator {both.own_cpu:4.0%}  disturbed {one.disturbed:4.1%}"
+        f"{'' if one.intact else '  NOT INTACT'}{'' if one.valid else '  INVALID'}",
         file=sys.stderr,
         flush=True,
     )
-    return one
 
 
 def _number(value: float | None, digits: int = 0) -> str:
@@ -279,7 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", default="", help="names that contain this, split by commas")
     parser.add_argument("--steps", help="numbers of streams to try beyond 400, split by commas")
-    parser.add_argument("--nice", type=int, default=0, help="priority, for a machine in use")
+    parser.add_argument("--nice", type=int, default=0, help="priority, on a busy machine")
+    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for quiet")
     given = parser.parse_args(arguments)
     plan = Plan(
         rounds=given.rounds or (1 if given.quick else 3),
@@ -289,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else QUICK_STEPS
         if given.quick
         else STEPS,
-        nice=given.nice,
+        quiet=Quiet(given.patience),
     )
     everybody: list[Contender] = [
         Sessions(),
@@ -301,6 +313,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     wanted = [part.lower() for part in given.only.split(",")]
     try:
+        if given.nice:
+            prioritise(given.nice)
         build()
         refuse_foreign_ports()
         chosen = [one for one in everybody if any(part in one.name.lower() for part in wanted)]

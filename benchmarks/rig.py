@@ -31,6 +31,8 @@ UPSTREAM_PORT = 18_101
 BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean nothing
 START_PATIENCE = 30.0
 STOP_PATIENCE = 5.0
+QUIET_SAMPLE = 0.25  # seconds
+QUIET_SHARE = 0.15
 
 GENERATOR_SOURCES = ("generator.c", "net.c", "measure.c", "sha1.c")
 
@@ -55,11 +57,15 @@ class Latency(msgspec.Struct, frozen=True):
 class Window(msgspec.Struct, frozen=True):
     """What was counted in one window. `audio` is browser to upstream, `caption` is upstream to
     the last viewer of the room; `lateness` is the generator's own delay behind its schedule.
+    `own_cpu` is the generator's share of its core; `waited` and `own_waited` are the shares of the
+    time in which relay and generator were ready to run but others had their core.
     """
 
     seconds: float
     cpu_seconds: float
     own_cpu: float
+    waited: float
+    own_waited: float
     sent: int
     received: int
     lost: int
@@ -100,6 +106,11 @@ class Measurement(msgspec.Struct, frozen=True):
     def valid(self) -> bool:
         """Whether the generator had time left, so that what it saw was the relay's doing."""
         return all(window.own_cpu <= BUSY_GENERATOR for window in self.windows)
+
+    @property
+    def disturbed(self) -> float:
+        """The share of time that other programs took from relay or generator, at worst."""
+        return max(max(window.waited, window.own_waited) for window in self.windows)
 
     @property
     def frame_us(self) -> float:
@@ -167,6 +178,44 @@ def refuse_foreign_ports() -> None:
             raise RigError(f"something already listens on port {port}: stop it first")
 
 
+class Quiet:
+    """Waits for other programs to leave the processor alone, for `budget` seconds in all."""
+
+    def __init__(self, budget: float) -> None:
+        self._budget = budget
+
+    def wait(self) -> None:
+        """Return when little else runs, or when the budget is used up."""
+        while self._budget > 0 and (busy := _busy_share(QUIET_SAMPLE)) > QUIET_SHARE:
+            self._budget -= QUIET_SAMPLE + busy
+            time.sleep(busy)
+
+
+def _busy_share(seconds: float) -> float:
+    """Return the share of all cores that is in use, without what runs at low priority."""
+    before = _processor_times()
+    time.sleep(seconds)
+    spent = [late - early for early, late in zip(before, _processor_times(), strict=True)]
+    user, _, system, *_ = spent
+    return (user + system) / max(1, sum(spent))
+
+
+def _processor_times() -> list[int]:
+    line = Path("/proc/stat").read_text().partition("\n")[0]
+    return [int(value) for value in line.split()[1:9]]
+
+
+def prioritise(nice: int) -> None:
+    """Run this process and what it starts at another priority, for a machine in use.
+
+    Linux groups processes by session (autogroup): the group's priority is what counts then.
+    """
+    try:
+        Path("/proc/self/autogroup").write_text(str(nice))
+    except OSError:
+        os.nice(nice)
+
+
 @contextmanager
 def awake(seconds: int) -> Iterator[None]:
     """Keep both cores from halting, for at most that long."""
@@ -184,11 +233,11 @@ def awake(seconds: int) -> Iterator[None]:
 
 @contextmanager
 def relay_process(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, nice: int
+    command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> Iterator[int]:
     """Run a relay on its core until the block ends. Yields its pid once its port answers."""
     refuse_foreign_ports()
-    pinned = ["nice", "-n", str(nice), "taskset", "-c", str(RELAY_CORE), *command]
+    pinned = ["taskset", "-c", str(RELAY_CORE), *command]
     with log.open("wb") as output:
         process = subprocess.Popen(
             pinned, env=os.environ | dict(environment), stdout=output, stderr=output
@@ -217,7 +266,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def measure(load: Load, pid: int, tokens: Sequence[str], nice: int) -> Measurement:
+def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
     """Put the relay with this pid under load. Raises RigError when the generator fails."""
     token_file = BUILD / "tokens"
     token_file.write_text("".join(f"{token}\n" for token in tokens))
@@ -235,11 +284,12 @@ def measure(load: Load, pid: int, tokens: Sequence[str], nice: int) -> Measureme
         "pids": pid,
         "cores": f"{RELAY_CORE},{GENERATOR_CORE}",
     }
-    command = ["nice", "-n", str(nice), "taskset", "-c", str(GENERATOR_CORE)]
-    command += [str(BUILD / "generator"), *(f"--{key}={value}" for key, value in options.items())]
+    command = ["taskset", "-c", str(GENERATOR_CORE), str(BUILD / "generator")]
+    command += [f"--{key}={value}" for key, value in options.items()]
     command += ["--passthrough"] if load.passthrough else []
-    longest = 60 + 2 * (load.seconds + load.warmup)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
+    longest = 60 + int(2 * (load.seconds + load.warmup))
+    with awake(longest):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
     if done.returncode:
         raise RigError(f"the generator failed: {done.stderr}")
     measured = msgspec.json.decode(done.stdout, type=Measurement)

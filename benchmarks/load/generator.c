@@ -55,7 +55,7 @@ typedef struct {
 
 typedef struct {
     uint64_t from, until;
-    uint64_t cpu, own_cpu;
+    uint64_t cpu, own_cpu, waited, own_waited;
     uint64_t sent, received, transcripts, deliveries, undelivered;
     long rss_kb;
     samples audio, caption, lateness;
@@ -445,13 +445,22 @@ static uint64_t relay_cpu(void) {
     return total;
 }
 
+static uint64_t relay_wait(void) {
+    uint64_t total = 0;
+    for (int i = 0; i < options.pids; i++) total += wait_time(options.pid[i]);
+    return total;
+}
+
 static void measure(window *into) {
+    uint64_t waited = relay_wait(), own_waited = wait_time(getpid());
     uint64_t cpu = relay_cpu(), own = cpu_time(0), time = now();
     into->from = time;
     into->until = time + (uint64_t)(options.seconds * 1e9);
     run_until(into->until);
     into->cpu = relay_cpu() - cpu;
     into->own_cpu = cpu_time(0) - own;
+    into->waited = relay_wait() - waited;
+    into->own_waited = wait_time(getpid()) - own_waited;
     for (int i = 0; i < options.pids; i++) into->rss_kb += resident_kb(options.pid[i]);
 }
 
@@ -469,10 +478,11 @@ static void print_window(window *of) {
     uint64_t stalled;
     double seconds = of->until > of->from ? (double)(of->until - of->from) / 1e9 : 1;
     count_stalls(of->from, of->until, &stalls, &stalled);
-    printf("{\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"own_cpu\":%.4f,\"sent\":%llu,\"received\":%llu,"
+    printf("{\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"own_cpu\":%.4f,\"waited\":%.4f,\"own_waited\":%.4f,\"sent\":%llu,\"received\":%llu,"
            "\"lost\":%lld,\"transcripts\":%llu,\"deliveries\":%llu,\"undelivered\":%llu,\"rss_kb\":%ld,"
            "\"stalls\":%u,\"stalled_ms\":%.1f,\"audio\":",
-           seconds, (double)of->cpu / 1e9, (double)of->own_cpu / 1e9 / seconds, (unsigned long long)of->sent,
+           seconds, (double)of->cpu / 1e9, (double)of->own_cpu / 1e9 / seconds,
+           (double)of->waited / 1e9 / seconds, (double)of->own_waited / 1e9 / seconds, (unsigned long long)of->sent,
            (unsigned long long)of->received, (long long)(of->sent - of->received), (unsigned long long)of->transcripts,
            (unsigned long long)of->deliveries, (unsigned long long)of->undelivered, of->rss_kb, stalls,
            (double)stalled / 1e6);

@@ -38,6 +38,17 @@ uint64_t cpu_time(pid_t pid) {
     return read_clock(clock);
 }
 
+uint64_t wait_time(pid_t pid) {
+    char path[64];
+    unsigned long long waited = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%*u %llu", &waited) != 1) waited = 0;
+    fclose(file);
+    return waited;
+}
+
 long resident_kb(pid_t pid) {
     char path[64];
     long pages = 0;

@@ -22,6 +22,9 @@ uint64_t now(void);
 /* CPU time of a whole process, all its threads; of the calling thread for pid 0. */
 uint64_t cpu_time(pid_t pid);
 
+/* How long a process's main thread was ready to run and wasn't let. */
+uint64_t wait_time(pid_t pid);
+
 /* Resident memory of a process in kB. */
 long resident_kb(pid_t pid);
 

@@ -1,0 +1,456 @@
+"""The local engine: English, on this machine's processor, with no account and no network."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from typing import TypeVar
+
+from core.speech.engine import (
+    BYTES_PER_SECOND,
+    EngineError,
+    EngineHealth,
+    Health,
+    NoSlotError,
+    Recognition,
+    StreamOptions,
+    StreamSink,
+)
+from core.speech.moonshine import Recognizer
+from core.speech.segments import Segment, Segmenter
+
+TOO_SLOW = "this machine is transcribing slower than people speak"
+MAX_PENDING_SECONDS = 60
+DELAYED_ABOVE_SECONDS = 2.0
+CAUGHT_UP_BELOW_SECONDS = 0.5
+
+_PIECE_BYTES = 5 * BYTES_PER_SECOND
+_TURN_BYTES = BYTES_PER_SECOND // 2
+_CLOSE_SECONDS = 5.0
+_T = TypeVar("_T")
+_DOUBLED_PUNCTUATION = re.compile(r"([,;:])(?:\s*[,;:])+")
+
+
+def local_engine_available() -> str | None:
+    """Return None, or a sentence that says why this machine can't transcribe and what helps."""
+    try:
+        import moonshine_voice  # noqa: F401, PLC0415 - absent on some platforms
+    except ImportError:
+        return (
+            "the local speech engine has no package for this platform (there is one for Linux "
+            "with glibc, Windows on x86-64 and macOS 15 or newer on Apple silicon): "
+            "set GLADIA_API_KEY to transcribe with Gladia"
+        )
+    except Exception as error:
+        return f"the local speech engine can't be loaded ({error}): set GLADIA_API_KEY"
+    return None
+
+
+class LocalEngine:
+    """Transcribes up to `max_streams` participants in `workers` threads of its own.
+
+    Each worker has its own copy of the model, because one copy serves one thread at a time.
+    By default there is one, and a second one where there are four cores or more: a call keeps
+    several cores busy already.
+    """
+
+    name = "local"
+
+    def __init__(
+        self, *, max_streams: int = 8, workers: int | None = None, drain_seconds: float = 15.0
+    ) -> None:
+        self.max_streams = max_streams
+        self._worker_count = workers or (2 if _cores() >= 4 else 1)
+        self._drain_seconds = drain_seconds
+        self._workers: list[_Worker] = []
+        self._streams: set[LocalStream] = set()
+        self._state = EngineHealth(Health.OFF, "the local speech engine has not been started")
+
+    async def start(self) -> None:
+        """Load the model. Where that fails, the engine stays off and `health` says why."""
+        reason = await asyncio.to_thread(local_engine_available)
+        for _ in range(0 if reason else self._worker_count):
+            worker = _Worker()
+            try:
+                await worker.start()
+            except Exception as error:
+                reason = f"the local speech engine can't load its model: {error}"
+                break
+            self._workers.append(worker)
+        if self._workers:
+            self._set_state(Health.OK, None)
+        else:
+            self._set_state(Health.OFF, reason)
+
+    async def close(self) -> None:
+        """Abort the streams, then free the models once the threads come back from them."""
+        for stream in list(self._streams):
+            stream.abort()
+        await asyncio.gather(*(worker.close() for worker in self._workers))
+        self._workers.clear()
+        self._set_state(Health.OFF, "the local speech engine was stopped")
+
+    async def open(self, options: StreamOptions, sink: StreamSink) -> LocalStream:
+        """Open a stream. Languages and vocabulary are ignored: the model knows English only."""
+        if self._state.health is Health.OFF or not self._workers:
+            raise EngineError(self._state.reason or "the local speech engine is off", retry=False)
+        if len(self._streams) >= self.max_streams:
+            raise NoSlotError(f"all {self.max_streams} local transcription streams are busy")
+        worker = min(self._workers, key=lambda each: each.streams)
+        stream = LocalStream(sink, worker, self._drain_seconds, self._stream_over)
+        worker.streams += 1
+        self._streams.add(stream)
+        return stream
+
+    def health(self) -> EngineHealth:
+        """Return OK, OFF with the reason, or DEGRADED while streams lag or after an error."""
+        if self._state.health is not Health.OFF:
+            lagging = any(stream.is_delayed for stream in self._streams)
+            failure = next((worker.failure for worker in self._workers if worker.failure), None)
+            reason = failure or (TOO_SLOW if lagging else None)
+            self._set_state(Health.DEGRADED if reason else Health.OK, reason)
+        return self._state
+
+    def _set_state(self, health: Health, reason: str | None) -> None:
+        if (self._state.health, self._state.reason) != (health, reason):
+            self._state = EngineHealth(health, reason, datetime.now(UTC))
+
+    def _stream_over(self, stream: LocalStream) -> None:
+        self._streams.discard(stream)
+
+
+class LocalStream:
+    """One participant's audio; everything here happens on the event loop's thread.
+
+    Audio waits here until the worker takes it, 60 s at most: beyond that the oldest is
+    dropped and `dropped_seconds` grows. Whoever feeds compares it before and after.
+    """
+
+    def __init__(
+        self,
+        sink: StreamSink,
+        worker: _Worker,
+        drain_seconds: float,
+        on_over: Callable[[LocalStream], None],
+    ) -> None:
+        self.is_delayed = False
+        self._sink = sink
+        self._worker = worker
+        self._drain_seconds = drain_seconds
+        self._on_over = on_over
+        self._ear = _Ear()
+        self._audio = bytearray()
+        self._audio_start = 0
+        self._taken = 0
+        self._in_flight = 0
+        self._gap = 0
+        self._dropped = 0
+        self._partial: _Line | None = None
+        self._ending = False
+        self._drained = False
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def pending_seconds(self) -> float:
+        """Seconds of audio that were fed and not transcribed yet."""
+        if self._over.done():
+            return 0.0
+        return (self._waiting + self._in_flight) / BYTES_PER_SECOND
+
+    @property
+    def dropped_seconds(self) -> float:
+        """Seconds of audio given up because too much was waiting; it never shrinks."""
+        return self._dropped / BYTES_PER_SECOND
+
+    def feed(self, pcm: bytes) -> None:
+        """Take the next audio; cheap. After the end it is ignored."""
+        if self._ending or self._over.done():
+            return
+        self._audio += pcm
+        excess = self._waiting - MAX_PENDING_SECONDS * BYTES_PER_SECOND
+        if excess > 0:
+            self._drop(excess)
+        self._note_delay()
+        self._worker.wake(self)
+
+    def tail(self, position: int) -> bytes:
+        """Return the audio kept from byte `position` on."""
+        return bytes(self._audio[max(0, position - self._audio_start) :])
+
+    async def finish(self) -> None:
+        """Transcribe what is left; after `drain_seconds` what viewers last read becomes final."""
+        self._ending = True
+        if not self._over.done():
+            self._worker.wake(self)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                await asyncio.shield(self._over)
+        if not self._over.done():
+            self._dropped += self._waiting + self._in_flight
+            self._settle_partial()
+            self._end()
+
+    def abort(self) -> None:
+        """Drop everything. What a worker computes for this stream right now is ignored."""
+        self._end()
+
+    # What the worker calls, on the event loop's thread:
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to do for a worker to take this stream's turn."""
+        if self._over.done():
+            return False
+        return self._ending or self._waiting >= _TURN_BYTES
+
+    def take(self) -> Callable[[Recognizer], _Heard]:
+        """Hand over the next piece as something to compute in a worker's thread."""
+        offset = self._taken - self._audio_start
+        piece = bytes(self._audio[offset : offset + _PIECE_BYTES])
+        self._taken += len(piece)
+        self._in_flight = len(piece)
+        gap, self._gap = self._gap, 0
+        behind = self._waiting > DELAYED_ABOVE_SECONDS * BYTES_PER_SECOND
+        last = self._ending and not self._waiting
+        self._drained = last
+        ear = self._ear
+        return lambda recognizer: ear.listen(
+            recognizer, gap, piece, update=not behind and not last, last=last
+        )
+
+    def took(self, heard: _Heard) -> None:
+        """Report what a worker heard in the piece it took last."""
+        if self._over.done():
+            return
+        self._in_flight = 0
+        for line in heard.lines:
+            self._report(line)
+        settled = heard.settled - self._audio_start
+        if settled > 0:
+            del self._audio[:settled]
+            self._audio_start += settled
+        self._note_delay()
+        if self._drained:
+            self._end()
+
+    def failed(self, reason: str) -> None:
+        """Report that a worker failed on the piece it took last; the stream is over."""
+        if self._over.done():
+            return
+        if self._partial and self._partial.start < self._audio_start:
+            self._settle_partial()
+        kept = bytes(self._audio)
+        self._end()
+        self._audio += kept
+        self._sink.lost(reason, self._audio_start)
+
+    @property
+    def _waiting(self) -> int:
+        return self._audio_start + len(self._audio) - self._taken
+
+    def _drop(self, excess: int) -> None:
+        # Audio that was taken is let go as well: a replay must be without holes.
+        cut = self._taken + excess + excess % 2
+        del self._audio[: cut - self._audio_start]
+        self._dropped += cut - self._taken
+        self._gap += cut - self._taken
+        self._audio_start = self._taken = cut
+
+    def _note_delay(self) -> None:
+        if not self.is_delayed and self.pending_seconds > DELAYED_ABOVE_SECONDS:
+            self.is_delayed = True
+            self._sink.delayed(True, TOO_SLOW)
+        elif self.is_delayed and self.pending_seconds < CAUGHT_UP_BELOW_SECONDS:
+            self.is_delayed = False
+            self._sink.delayed(False)
+
+    def _report(self, line: _Line) -> None:
+        shown = self._partial.text if self._partial else ""
+        self._partial = None if line.final else line
+        if line.text == shown and not line.final:
+            return
+        if not line.text and not shown:
+            return
+        self._sink.heard(line.recognition())
+
+    def _settle_partial(self) -> None:
+        if self._partial and self._partial.text:
+            line = self._partial
+            self._report(_Line(line.index, line.text, line.start, line.end, final=True))
+
+    def _end(self) -> None:
+        if self._over.done():
+            return
+        self._over.set_result(None)
+        self._worker.streams -= 1
+        self._audio.clear()
+        self.is_delayed = False
+        self._on_over(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The text of one segment; `start` and `end` are byte positions in what was fed."""
+
+    index: int
+    text: str
+    start: int
+    end: int
+    final: bool
+
+    def recognition(self) -> Recognition:
+        return Recognition(
+            utterance=str(self.index),
+            text=self.text,
+            start=self.start / BYTES_PER_SECOND,
+            end=self.end / BYTES_PER_SECOND,
+            # An utterance whose final turns out empty was none: an empty partial withdraws it.
+            final=self.final and bool(self.text),
+            language="en",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What came of one piece; nothing before byte `settled` is needed any more."""
+
+    lines: list[_Line]
+    settled: int
+
+
+class _Ear:
+    """What a worker's thread knows of one stream; one thread uses it at a time."""
+
+    def __init__(self) -> None:
+        self._segmenter = Segmenter()
+        self._next_update = 0
+
+    def listen(
+        self, recognizer: Recognizer, gap: int, pcm: bytes, *, update: bool, last: bool
+    ) -> _Heard:
+        """Hear `pcm`, which follows `gap` bytes that were dropped.
+
+        `update` asks for the text so far of what is still being said, `last` ends it.
+        """
+        segments = [self._segmenter.skip(gap)] if gap else []
+        segments += self._segmenter.push(pcm)
+        if last:
+            segments.append(self._segmenter.flush())
+        elif update:
+            segments.append(self._due_update())
+        lines = [_line(recognizer, segment) for segment in segments if segment]
+        return _Heard(lines, self._segmenter.settled)
+
+    def _due_update(self) -> Segment | None:
+        # Every update transcribes the whole segment again: the longer it is, the rarer they get.
+        segment = self._segmenter.open()
+        if segment is None or segment.end < self._next_update:
+            return None
+        self._next_update = segment.end + len(segment.audio) // 5
+        return segment
+
+
+def _line(recognizer: Recognizer, segment: Segment) -> _Line:
+    text = tidy(recognizer.text_of(segment.audio))
+    return _Line(segment.index, text, segment.start, segment.end, segment.complete)
+
+
+class _Worker:
+    """A thread with a model of its own, and the streams that wait for their turn with it.
+
+    All methods belong to the event loop's thread; only `_run` is the worker's own.
+    """
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self.failure: str | None = None
+        self._turns: deque[LocalStream] = deque()
+        self._current: LocalStream | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loaded: asyncio.Future[None] = self._loop.create_future()
+        self._jobs: SimpleQueue[Callable[[Recognizer], _Heard] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="local-speech", daemon=True)
+
+    async def start(self) -> None:
+        """Return once the model is loaded, or raise what prevented it."""
+        self._thread.start()
+        await self._loaded
+
+    async def close(self) -> None:
+        """Let the thread free its model; bounded, as one call can't be interrupted."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS)
+
+    def wake(self, stream: LocalStream) -> None:
+        """Give the stream a turn, after those that wait already, if it needs one."""
+        if stream.ready and stream is not self._current and stream not in self._turns:
+            self._turns.append(stream)
+            self._next()
+
+    def _next(self) -> None:
+        while self._turns and self._current is None:
+            stream = self._turns.popleft()
+            if stream.ready:
+                self._current = stream
+                self._jobs.put(stream.take())
+
+    def _done(self, heard: _Heard | Exception) -> None:
+        stream, self._current = self._current, None
+        if stream is None:
+            return
+        try:
+            if isinstance(heard, Exception):
+                self.failure = f"the local speech engine failed: {heard}"
+                stream.failed(self.failure)
+            else:
+                self.failure = None
+                stream.took(heard)
+        finally:
+            self.wake(stream)
+            self._next()
+
+    def _loading_done(self, error: Exception | None) -> None:
+        if self._loaded.done():
+            return
+        if error:
+            self._loaded.set_exception(error)
+        else:
+            self._loaded.set_result(None)
+
+    def _run(self) -> None:
+        try:
+            recognizer = Recognizer()
+        except Exception as error:
+            self._post(self._loading_done, error)
+            return
+        self._post(self._loading_done, None)
+        while job := self._jobs.get():
+            try:
+                self._post(self._done, job(recognizer))
+            except Exception as error:
+                self._post(self._done, error)
+        recognizer.close()
+
+    def _post(self, callback: Callable[[_T], None], value: _T) -> None:
+        # A loop that was closed without the engine being closed has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, value)
+
+
+def tidy(text: str) -> str:
+    """Remove outer space and the doubled commas that the model likes to write."""
+    return _DOUBLED_PUNCTUATION.sub(r"\1", " ".join(text.split()))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -88,6 +88,11 @@ CREATE TABLE IF NOT EXISTS utterances (
     UNIQUE (session_id, seq)
 );
 
+-- Which page said it, and its sample after the words: where a process that doesn't know the page
+-- goes on, so that a restart repeats no sentence.
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
+
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,

@@ -166,6 +166,8 @@ def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
         start=one.start,
         end=one.end,
         language=one.language,
+        client=one.client,
+        until=one.until,
     )
 
 

@@ -81,9 +81,11 @@ class Capture:
         services: RelayServices,
         options: CaptureOptions,
         *,
+        client: str = "",
         settled: int = 0,
     ) -> None:
         self.participant = participant
+        self.client = client
         self.detached_at: float | None = None
         self.mic_on = False
         self._owner = owner

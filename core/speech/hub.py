@@ -78,7 +78,10 @@ class RoomSession:
 
 @dataclass(frozen=True, slots=True)
 class SaidUtterance:
-    """A final utterance as it is handed over to be kept. Times are session seconds."""
+    """A final utterance as it is handed over to be kept. Times are session seconds.
+
+    `client` is the page that it came from, and `until` that page's sample after its words.
+    """
 
     session_id: str
     stream: str
@@ -91,6 +94,8 @@ class SaidUtterance:
     start: float
     end: float
     language: str | None
+    client: str
+    until: int
 
     @property
     def key(self) -> str:
@@ -168,6 +173,11 @@ class Room:
         self._final_keys = {(one.stream, one.utterance) for one in said}
         # Sequence numbers have no holes, except where a row was lost to a damaged database.
         self._seqs = [one.seq for one in said]
+        # By participant and page: how far its audio is transcribed. A page may know less, when
+        # the connection went before `settled` came.
+        self._settled: dict[tuple[str, str], int] = {}
+        for one in said:
+            self._settle(one)
         self._partials: dict[str, Message] = {}
         self._states: dict[str, tuple[str, str | None]] = {}
         self._speech: dict[str, Message] = {}
@@ -215,7 +225,10 @@ class Room:
         key = (participant.identity, hello.client)
         capture = self.captures.get(key)
         if capture is None:
-            capture = Capture(self, participant, self._services, how, settled=hello.settled)
+            settled = max(hello.settled, self._settled.get(key, 0))
+            capture = Capture(
+                self, participant, self._services, how, client=hello.client, settled=settled
+            )
             self.captures[key] = capture
         return capture
 
@@ -311,9 +324,14 @@ class Room:
     def _keep(self, said: SaidUtterance, stored: Callable[[], None]) -> None:
         self._final_keys.add((said.stream, said.utterance))
         self._seqs.append(said.seq)
+        self._settle(said)
         self._partials.pop(said.key, None)
         self._finals.append(self.publish(_utterance(said)))
         self._keeper.keep(said, stored)
+
+    def _settle(self, said: SaidUtterance) -> None:
+        key = (said.identity, said.client)
+        self._settled[key] = max(said.until, self._settled.get(key, 0))
 
     def _said(
         self, capture: Capture, stream: str, recognition: Recognition, when: Span, seq: int = 0
@@ -330,6 +348,8 @@ class Room:
             start=round(when.start, 2),
             end=round(when.end, 2),
             language=recognition.language,
+            client=capture.client,
+            until=when.until,
         )
 
     def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:

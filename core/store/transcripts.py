@@ -18,12 +18,17 @@ COLUMNS = (
     "start",
     "end",
     "language",
+    "client",
+    "until",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A final utterance as stored. `start` and `end` are seconds since the session started."""
+    """A final utterance as stored. `start` and `end` are seconds since the session started.
+
+    `client` is the page that it came from, and `until` that page's sample after its words.
+    """
 
     stream: str
     utterance: str
@@ -36,6 +41,8 @@ class Utterance:
     start: float
     end: float
     language: str | None
+    client: str
+    until: int
 
 
 async def add(db: Database, rows: list[dict[str, Any]]) -> None:
@@ -45,9 +52,10 @@ async def add(db: Database, rows: list[dict[str, Any]]) -> None:
     """
     await db.execute_many(
         "INSERT INTO utterances"
-        " (session_id, stream, utterance, seq, identity, text, start_s, end_s, language)"
+        " (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,"
+        " client, until)"
         " VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,"
-        " :start, :end, :language) ON CONFLICT DO NOTHING",
+        " :start, :end, :language, :client, :until) ON CONFLICT DO NOTHING",
         rows,
     )
 
@@ -73,6 +81,8 @@ async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utter
             start=row["start_s"],
             end=row["end_s"],
             language=row["language"],
+            client=row["client"],
+            until=row["until"],
         )
         for row in rows
     ]

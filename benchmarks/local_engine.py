@@ -41,6 +41,10 @@ class Captions:
         """Sink."""
         self.delays += is_delayed
 
+    def dropped(self, seconds: float) -> None:
+        """Sink."""
+        raise AssertionError("the engine did not keep up")
+
     def lost(self, reason: str, replay_from: int) -> None:
         """Sink."""
         raise AssertionError(reason)

@@ -50,6 +50,9 @@ class StreamSink(Protocol):
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         """The engine can't keep up (or is reconnecting) right now, or can again."""
 
+    def dropped(self, seconds: float) -> None:
+        """So much audio was given up because too much was waiting: its words are lost."""
+
     def lost(self, reason: str, replay_from: int) -> None:
         """The stream is over without having been finished.
 

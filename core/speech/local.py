@@ -26,6 +26,7 @@ from core.speech.engine import (
 )
 from core.speech.moonshine import Recognizer
 from core.speech.segments import Segment, Segmenter
+from core.speech.voicing import has_voice
 
 TOO_SLOW = "this machine is transcribing slower than people speak"
 MAX_PENDING_SECONDS = 60
@@ -131,7 +132,7 @@ class LocalStream:
     """One participant's audio; everything here happens on the event loop's thread.
 
     Audio waits here until the worker takes it, 60 s at most: beyond that the oldest is
-    dropped and `dropped_seconds` grows. Whoever feeds compares it before and after.
+    dropped, the sink is told, and `dropped_seconds` grows.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ class LocalStream:
             async with asyncio.timeout(self._drain_seconds):
                 await asyncio.shield(self._over)
         if not self._over.done():
-            self._dropped += self._waiting + self._in_flight
+            self._give_up(self._waiting + self._in_flight)
             self._settle_partial()
             self._end()
 
@@ -260,9 +261,14 @@ class LocalStream:
         # Audio that was taken is let go as well: a replay must be without holes.
         cut = self._taken + excess + excess % 2
         del self._audio[: cut - self._audio_start]
-        self._dropped += cut - self._taken
+        self._give_up(cut - self._taken)
         self._gap += cut - self._taken
         self._audio_start = self._taken = cut
+
+    def _give_up(self, size: int) -> None:
+        self._dropped += size
+        if size:
+            self._sink.dropped(size / BYTES_PER_SECOND)
 
     def _note_delay(self) -> None:
         if not self.is_delayed and self.pending_seconds > DELAYED_ABOVE_SECONDS:
@@ -359,7 +365,7 @@ class _Ear:
 
 
 def _line(recognizer: Recognizer, segment: Segment) -> _Line:
-    text = tidy(recognizer.text_of(segment.audio))
+    text = tidy(recognizer.text_of(segment.audio)) if has_voice(segment.audio) else ""
     return _Line(segment.index, text, segment.start, segment.end, segment.complete)
 
 

@@ -279,6 +279,10 @@ class Relay:
         """Withdraw a partial of a lost stream; called by the link."""
         self._owner.withdrawn(self, stream, utterance)
 
+    def note_loss(self, seconds: float) -> None:
+        """Take note that the engine gave audio up; called by the link."""
+        self._owner.words_lost(seconds)
+
     def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
         """Take over what the stream says of itself; called by the link."""
         self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
@@ -363,6 +367,10 @@ class _Link:
         """StreamSink: how the stream keeps up."""
         if not self.lost_event.is_set():
             self._relay.set_delayed(is_delayed, reason)
+
+    def dropped(self, seconds: float) -> None:
+        """StreamSink: the engine fell too far behind."""
+        self._relay.note_loss(seconds)
 
     def lost(self, reason: str, replay_from: int) -> None:
         """StreamSink: the stream is gone; take back what has no final."""

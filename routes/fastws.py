@@ -67,6 +67,9 @@ class DirectSocket(Protocol):
     def write_buffer_size(self) -> int:
         """Return how many bytes were written and not yet taken by the kernel."""
 
+    def abort(self) -> None:
+        """End the connection at once; what was not sent yet is dropped."""
+
 
 def encode_text_frame(payload: bytes) -> bytes:
     """Return `payload` (UTF-8) as one unmasked text frame, ready for any number of sockets."""
@@ -117,6 +120,10 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         """See `DirectSocket`."""
         size: int = self.transport.get_write_buffer_size()
         return size
+
+    def abort(self) -> None:
+        """See `DirectSocket`."""
+        self.transport.abort()
 
     def handle_connect(self, event: Request) -> None:
         """Offer the short cut to the app, which starts at the event loop's next turn."""

@@ -167,14 +167,21 @@ class DirectListener:
         try:
             await self._closing.wait()
         finally:
-            await _say_goodbye(self._websocket, self._code)
+            if not await _say_goodbye(self._websocket, self._code):
+                # A transport that is closed keeps what a page never reads, for as long as it lives.
+                self._socket.abort()
             self.closed.set()
 
 
-async def _say_goodbye(websocket: WebSocket, code: int | None) -> None:
-    """Close politely, for a moment; what is left then goes with the connection."""
+async def _say_goodbye(websocket: WebSocket, code: int | None) -> bool:
+    """Close politely, for a moment. Returns False when the page took no goodbye in that time."""
     if code is None:
-        return
-    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        return True
+    try:
         async with asyncio.timeout(CLOSE_PATIENCE):
             await websocket.close(code)
+    except TimeoutError:
+        return False
+    except (WebSocketDisconnect, RuntimeError):
+        pass
+    return True

@@ -27,6 +27,7 @@ from starlette.types import Lifespan
 from core import settings as settings_module
 from core.banner import banner
 from core.database import Database, EmbeddedPostgres
+from core.livekit import Calls
 from core.recorder import Recorder
 from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
@@ -34,7 +35,7 @@ from core.speech.capture import CaptureOptions
 from core.speech.engines import make_engine
 from core.speech.hub import Hub
 from core.store.users import LOGIN_DAYS
-from routes import errors, health, home, login, session, ws
+from routes import errors, health, home, hosting, login, session, ws
 from routes.guard import Guard
 from routes.logs import redact_tokens
 from routes.static import VersionedStatic
@@ -57,6 +58,12 @@ ROUTES = [
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
     Route("/s/{slug}/join", session.join, methods=["POST"]),
     Route("/s/{slug}/end", session.end, methods=["POST"]),
+    Route("/s/{slug}/settings", hosting.settings, methods=["POST"]),
+    Route("/s/{slug}/people/{identity}/admit", hosting.admit, methods=["POST"]),
+    Route("/s/{slug}/people/{identity}/deny", hosting.deny, methods=["POST"]),
+    Route("/s/{slug}/people/{identity}/mute", hosting.mute, methods=["POST"]),
+    Route("/s/{slug}/people/{identity}/remove", hosting.remove, methods=["POST"]),
+    Route("/s/{slug}/people/{identity}/host", hosting.make_host, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/sign-in/google", login.google_start),
     Route(login.CALLBACK, login.google_callback),
@@ -124,15 +131,18 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     )
     capture = CaptureOptions(settings.voice_gate, settings.stream_idle_seconds)
     hub = Hub(engine, recorder, capture)
+    calls = Calls(settings)
     try:
         await engine.start()
         recorder.start()
         hub.start()
-        yield Services(settings, db, hub, recorder, RateLimits(settings.rate_limit_factor))
+        limits = RateLimits(settings.rate_limit_factor)
+        yield Services(settings, db, hub, calls, recorder, limits)
     finally:
         await hub.close()
         await engine.close()
         await recorder.close()
+        await calls.close()
         await db.disconnect()
 
 

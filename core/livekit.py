@@ -1,15 +1,27 @@
-"""LiveKit: tokens that let a page join its session's room, and nothing else."""
+"""LiveKit: tokens that let a page join its session's room, and what the server does in rooms.
+
+No admin grant leaves this module: pages get a pass for themselves, and hosts ask the server.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 import warnings
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, TypeVar
 
+import aiohttp
 from jwt.warnings import InsecureKeyLengthWarning
 from livekit import api
+from livekit.api.twirp_client import ServerError
+from livekit.protocol.models import TrackSource
+from livekit.protocol.webhook import WebhookEvent
 
-from core.people import Participant
+from core.people import Participant, Role
 from core.settings import Settings
 from core.store.sessions import Session
 
@@ -17,7 +29,28 @@ from core.store.sessions import Session
 warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning, module="jwt")
 
 TOKEN_LIFETIME = timedelta(minutes=10)  # LiveKit renews it on an open connection
-SOURCES = ["microphone", "camera", "screen_share", "screen_share_audio"]
+_ALL = ["microphone", "camera", "screen_share", "screen_share_audio"]
+SOURCES: dict[Role, list[str]] = {"HOST": _ALL, "MEMBER": _ALL, "GUEST": _ALL}
+PATIENCE = 4.0  # seconds for a call to LiveKit's API; its own timeouts never fire
+JOIN_PATIENCE = 1.5  # seconds that somebody who joins waits for their room to be made
+BREATHER = 15.0  # seconds without such waiting after LiveKit did not answer
+ROOM_KEPT = 30 * 60  # seconds that LiveKit keeps an empty room: a session may pause
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+CallProblem = Literal["unreachable", "refused", "failed"]
+
+
+class CallError(Exception):
+    """LiveKit didn't do it. `problem`: it doesn't answer, refuses our key, or failed."""
+
+    def __init__(self, problem: CallProblem) -> None:
+        super().__init__(problem)
+        self.problem: CallProblem = problem
+
+
+class BadWebhookError(Exception):
+    """What came isn't signed by our LiveKit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +69,7 @@ def video_pass(settings: Settings, session: Session, participant: Participant) -
         can_subscribe=True,
         can_publish=True,
         can_publish_data=True,
-        can_publish_sources=SOURCES,
+        can_publish_sources=SOURCES[participant.role],
         can_update_own_metadata=False,
     )
     token = (
@@ -48,3 +81,100 @@ def video_pass(settings: Settings, session: Session, participant: Participant) -
         .with_grants(grants)
     )
     return VideoPass(settings.livekit_url, token.to_jwt())
+
+
+class Calls:
+    """What the server does in LiveKit's rooms; made in the running event loop.
+
+    Every method raises CallError. Who or what isn't there needs nothing done.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        key, secret = settings.livekit_api_key, settings.livekit_api_secret
+        self._api = api.LiveKitAPI(settings.livekit_url, key, secret, failover=False)
+        self._webhooks = api.WebhookReceiver(api.TokenVerifier(key, secret))
+        self._silent_until = 0.0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.aclose()
+
+    async def open_room(self, slug: str) -> None:
+        """Make the room; done before, it changes nothing. Quick to give up: somebody waits."""
+        if time.monotonic() < self._silent_until:
+            raise CallError("unreachable")
+        request = api.CreateRoomRequest(
+            name=slug, empty_timeout=ROOM_KEPT, departure_timeout=ROOM_KEPT
+        )
+        try:
+            await _asked(self._api.room.create_room(request), JOIN_PATIENCE)
+        except CallError:
+            self._silent_until = time.monotonic() + BREATHER
+            raise
+
+    async def close_room(self, slug: str) -> None:
+        """Close the room with everybody in it."""
+        await _asked(self._api.room.delete_room(api.DeleteRoomRequest(room=slug)))
+
+    async def remove(self, slug: str, identity: str) -> None:
+        """Throw somebody out. Their pass stays good for minutes: see core.jobs."""
+        who = api.RoomParticipantIdentity(room=slug, identity=identity)
+        await _asked(self._api.room.remove_participant(who))
+
+    async def mute(self, slug: str, identity: str) -> None:
+        """Mute somebody's microphone; only they can turn it on again."""
+        who = api.RoomParticipantIdentity(room=slug, identity=identity)
+        info = await _asked(self._api.room.get_participant(who))
+        for track in info.tracks if info else ():
+            if track.source == TrackSource.MICROPHONE and not track.muted:
+                await _asked(
+                    self._api.room.mute_published_track(
+                        api.MuteRoomTrackRequest(
+                            room=slug, identity=identity, track_sid=track.sid, muted=True
+                        )
+                    )
+                )
+
+    async def tell_role(self, slug: str, identity: str, role: Role) -> None:
+        """Let everybody in the call see a participant's new role."""
+        await _asked(
+            self._api.room.update_participant(
+                api.UpdateParticipantRequest(
+                    room=slug, identity=identity, attributes={"role": role}
+                )
+            )
+        )
+
+    async def present(self, slugs: list[str]) -> dict[str, set[str]]:
+        """Return who is in these rooms, by slug; a room that isn't there is left out."""
+        rooms = await _asked(self._api.room.list_rooms(api.ListRoomsRequest(names=slugs)))
+        return {room.name: await self._people(room.name) for room in (rooms.rooms if rooms else ())}
+
+    async def _people(self, slug: str) -> set[str]:
+        found = await _asked(
+            self._api.room.list_participants(api.ListParticipantsRequest(room=slug))
+        )
+        return {one.identity for one in (found.participants if found else ())}
+
+    def read_webhook(self, body: bytes, authorization: str) -> WebhookEvent:
+        """Check a webhook's signature (a JWT with the body's digest). Raises BadWebhookError."""
+        try:
+            return self._webhooks.receive(body.decode(), authorization)
+        except Exception as problem:  # the package raises bare ones
+            raise BadWebhookError from problem
+
+
+async def _asked(call: Awaitable[T], patience: float = PATIENCE) -> T | None:
+    """Return LiveKit's answer, None when what was asked about isn't there."""
+    try:
+        async with asyncio.timeout(patience):
+            return await call
+    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        log.warning("LiveKit doesn't answer: %s", type(problem).__name__)
+        raise CallError("unreachable") from problem
+    except ServerError as problem:
+        if problem.code == "not_found":
+            return None
+        log.warning("LiveKit: %s, status %d", problem.code, problem.status)
+        refused = problem.status in (401, 403)
+        raise CallError("refused" if refused else "failed") from problem

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["HOST", "MEMBER", "GUEST"]
+State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
 HUES = 12
 
 
@@ -34,6 +35,8 @@ class Participant:
     name: str
     hue: int
     role: Role
+    state: State = "ADMITTED"
+    user_id: str | None = None
 
 
 def initials(name: str) -> str:
@@ -56,3 +59,9 @@ def tidy(text: str, limit: int) -> str:
     """
     visible = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(visible.split())[:limit].strip()
+
+
+def tidy_lines(text: str, limit: int) -> str:
+    """Return text of several lines, each tidied as by `tidy`, without empty ones at the ends."""
+    lines = [tidy(line, limit) for line in text.splitlines()]
+    return "\n".join(lines).strip()[:limit].strip()

@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
 
+from core.chat import ChatLine
 from core.database import Database, DatabaseAwayError
 from core.speech.hub import MAX_UTTERANCES, SaidUtterance
 from core.speech.relay import StreamRecord
-from core.store import transcripts, usage
+from core.store import chat, transcripts, usage
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ RETRY_MAX = 10.0
 # About the row itself: trying again can't help. Anything else (a full disk, a server that turned
 # read-only) passes, and words wait for it.
 REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+
+
+_Kept = TypeVar("_Kept", SaidUtterance, ChatLine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Recorder:
         self._db = db
         self._spool = spool
         self._waiting: deque[_Waiting] = deque()
+        self._lines: deque[ChatLine] = deque()
         self._accounts: deque[usage.StreamUsage] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -60,7 +65,9 @@ class Recorder:
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
-        self._waiting.extend(_Waiting(one, lambda: None) for one in _read_spool(self._spool))
+        spooled = _read_spool(self._spool, SaidUtterance)
+        self._waiting.extend(_Waiting(one, lambda: None) for one in spooled)
+        self._lines.extend(_read_spool(_chat_spool(self._spool), ChatLine))
         self._news.set()
         self._task = asyncio.create_task(self._run())
 
@@ -68,7 +75,7 @@ class Recorder:
         """Store what waits, at most so long, and spool the rest."""
         try:
             async with asyncio.timeout(seconds):
-                while self._waiting or self._accounts:
+                while self._waiting or self._lines or self._accounts:
                     self._idle.clear()
                     self._news.set()
                     await self._idle.wait()
@@ -78,6 +85,7 @@ class Recorder:
             self._task.cancel()
             await asyncio.wait([self._task])
         _write_spool(self._spool, [one.said for one in self._waiting])
+        _write_spool(_chat_spool(self._spool), list(self._lines))
 
     async def said(self, session_id: str) -> list[SaidUtterance]:
         """Keeper: stored finals and those that still wait, by seq."""
@@ -94,6 +102,22 @@ class Recorder:
             self._waiting.popleft()
             log.error("the database is away for too long: an utterance was given up")
         self._waiting.append(_Waiting(utterance, stored))
+        self._news.set()
+
+    async def chat(self, session_id: str) -> list[ChatLine]:
+        """Keeper: stored lines and those that still wait, by id."""
+        known = {line.id: line for line in await chat.of_session(self._db, session_id)}
+        for line in self._lines:
+            if line.session_id == session_id:
+                known.setdefault(line.id, line)
+        return sorted(known.values(), key=lambda line: line.id)
+
+    def keep_line(self, line: ChatLine) -> None:
+        """Keeper: take a chat line. The oldest is given up when 10,000 already wait."""
+        if len(self._lines) >= MAX_WAITING:
+            self._lines.popleft()
+            log.error("the database is away for too long: a chat line was given up")
+        self._lines.append(line)
         self._news.set()
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
@@ -126,6 +150,11 @@ class Recorder:
                 if self._waiting and self._waiting[0] is one:
                     self._waiting.popleft()
                 one.stored()
+        while self._lines:
+            line = self._lines[0]
+            await self._store_line(line)
+            if self._lines and self._lines[0] is line:
+                self._lines.popleft()
         while self._accounts:
             await self._store_account(self._accounts[0])
             self._accounts.popleft()
@@ -141,6 +170,12 @@ class Recorder:
                 return
             for row in rows:
                 await self._store([row])
+
+    async def _store_line(self, line: ChatLine) -> None:
+        try:
+            await chat.add(self._db, line)
+        except REFUSALS as problem:
+            log.error("a chat line was refused by the database: %s", type(problem).__name__)
 
     async def _store_account(self, account: usage.StreamUsage) -> None:
         try:
@@ -171,20 +206,24 @@ def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
     )
 
 
-def _read_spool(path: Path) -> list[SaidUtterance]:
+def _chat_spool(spool: Path) -> Path:
+    return spool.with_name(f"chat-{spool.name}")
+
+
+def _read_spool(path: Path, kind: type[_Kept]) -> list[_Kept]:
     """Return what was spooled; a line cut off by a crash is left out with a warning."""
     if not path.exists():
         return []
-    said = []
+    kept = []
     for line in path.read_bytes().splitlines():
         try:
-            said.append(msgspec.json.decode(line, type=SaidUtterance))
+            kept.append(msgspec.json.decode(line, type=kind))
         except msgspec.DecodeError:
             log.warning("a damaged line of the spool was left out")
-    return said
+    return kept
 
 
-def _write_spool(path: Path, waiting: list[SaidUtterance]) -> None:
+def _write_spool(path: Path, waiting: Sequence[SaidUtterance | ChatLine]) -> None:
     if not waiting:
         path.unlink(missing_ok=True)
         return

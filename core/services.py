@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.database import Database
+from core.livekit import Calls
 from core.rate_limit import RateLimiter
 from core.recorder import Recorder
 from core.settings import Settings
@@ -20,6 +21,8 @@ class RateLimits:
         self.token = RateLimiter(30 * factor)
         self.guest = RateLimiter(60 * factor)
         self.sign_in = RateLimiter(60 * factor)
+        self.chat = RateLimiter(20 * factor)
+        self.gesture = RateLimiter(60 * factor)  # hands and reactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +32,6 @@ class Services:
     settings: Settings
     db: Database
     hub: Hub
+    calls: Calls
     recorder: Recorder
     limits: RateLimits

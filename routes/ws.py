@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core import tokens
 from core.database import DatabaseAwayError
-from core.people import Participant
-from core.rate_limit import TooManyRequestsError
+from core.people import Participant, tidy_lines
+from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.speech import wire
 from core.speech.engine import StreamOptions
 from core.speech.hub import RoomSession, Seat
@@ -81,7 +81,7 @@ async def _check(websocket: WebSocket) -> _Caller:
         raise _RefusedError(429, "too_many_connections") from None
     except DatabaseAwayError:
         raise _RefusedError(503, "database_away") from None
-    if session is None or participant is None:
+    if session is None or participant is None or participant.state != "ADMITTED":
         raise _RefusedError(404, "not_found")
     if session.over:
         raise _RefusedError(403, "ended")
@@ -153,18 +153,36 @@ class _Conversation:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
 
     async def _enter(self, hello: wire.Hello) -> None:
-        parts, me = services(self._websocket), self._caller.participant
+        parts, identity = services(self._websocket), self._caller.participant.identity
         now = datetime.now(UTC)
-        await sessions.start(parts.db, self._caller.session.id, now)
-        await participants.joined(parts.db, me.identity, now)
+        me = await participants.came(parts.db, identity, "page", now)
+        if me is not None:
+            await sessions.start(parts.db, me.session_id, now)
         session = await sessions.find_by_id(parts.db, self._caller.session.id)
         if session is None or session.over:
             self._listener.close(wire.CLOSE_ENDED)
+            return
+        if me is None:
+            self._listener.close(wire.CLOSE_REMOVED)
             return
         room = _room_session(session, now)
         self._seat = await parts.hub.enter(room, me, hello, self._listener)
         if self._direct is not None:
             self._direct.on_binary(self._audio)
+        await self._look_again(me)
+
+    async def _look_again(self, me: Participant) -> None:
+        """Catch what a host did between the check and the place in the room."""
+        parts = services(self._websocket)
+        session = await sessions.find_by_id(parts.db, me.session_id)
+        now = await participants.find(parts.db, me.session_id, me.identity)
+        room = parts.hub.room(me.session_id)
+        if session is None or session.over:
+            self._listener.close(wire.CLOSE_ENDED)
+        elif now is None or now.state != "ADMITTED":
+            self._listener.close(wire.CLOSE_REMOVED)
+        elif room is not None and now.role != me.role:
+            room.change_role(me.identity, now.role)
 
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":
@@ -185,9 +203,34 @@ class _Conversation:
             if isinstance(message, wire.Hello):
                 raise WireError("bad_message", "hello was already said")
             if self._seat is not None:
-                self._seat.mic(message.on)
+                self._act(self._seat, message)
         except WireError as mistake:
             self._refuse(mistake)
+
+    def _act(self, seat: Seat, message: wire.Mic | wire.Say | wire.Hand | wire.React) -> None:
+        limits = services(self._websocket).limits
+        match message:
+            case wire.Mic(on):
+                seat.mic(on)
+            case wire.Say(text):
+                self._count(limits.chat)
+                tidied = tidy_lines(text, wire.MAX_CHAT)
+                if not tidied:
+                    raise WireError("bad_message", "a chat line needs some text")
+                seat.say(tidied)
+            case wire.Hand(up):
+                self._count(limits.gesture)
+                seat.hand(up)
+            case wire.React(emoji):
+                self._count(limits.gesture)
+                seat.react(emoji)
+
+    def _count(self, limiter: RateLimiter) -> None:
+        try:
+            limiter.check(self._caller.participant.identity)
+        except TooManyRequestsError as problem:
+            seconds = problem.retry_after
+            raise WireError("too_much", f"that was a lot: wait {seconds} s") from None
 
     def _audio(self, frame: bytes) -> None:
         try:
@@ -200,7 +243,7 @@ class _Conversation:
     def _refuse(self, mistake: WireError) -> None:
         """Tell the page what was wrong; close when it goes on like that."""
         self._listener.send(wire.Message(wire.Error(mistake.code, str(mistake))))
-        self._mistakes += 1
+        self._mistakes += mistake.code != "too_much"  # people who are eager aren't mistaken
         if mistake.code == "too_fast":
             self._close(wire.CLOSE_TOO_FAST)
         elif self._mistakes >= MAX_MISTAKES:
@@ -222,7 +265,7 @@ class _Conversation:
         try:
             now = datetime.now(UTC)
             identity = self._caller.participant.identity
-            await participants.left(services(self._websocket).db, identity, now)
+            await participants.went(services(self._websocket).db, identity, "page", now)
         except DatabaseAwayError:
             log.warning("a leave could not be noted: the database is away")
 
@@ -235,4 +278,6 @@ def _room_session(session: Session, now: datetime) -> RoomSession:
         status=session.status,
         started_at=session.started_at or now,
         options=StreamOptions(session.languages, session.vocabulary),
+        admission=session.admission,
+        locked=session.locked,
     )

@@ -42,6 +42,10 @@ async def sign_in_and_start(page: Page, url: str, name: str, title: str) -> str:
     await page.get_by_role("textbox", name="What is it about").fill(title)
     await page.get_by_role("button", name="Start a session").click()
     await page.wait_for_url(re.compile(r"/s/"))
+    await page.evaluate(
+        "fetch(location.href + '/settings',"
+        " {method: 'POST', body: new URLSearchParams({admission: 'ANYONE'})})"
+    )
     return page.url
 
 

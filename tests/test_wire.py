@@ -68,7 +68,8 @@ def test_mic_is_understood(on: bool) -> None:
 
 
 def test_the_documented_examples_are_understood() -> None:
-    for example in shown("hello") + shown("mic"):
+    upward = [shown(kind)[0] for kind in ("hello", "mic", "chat", "hand", "reaction")]
+    for example in upward:
         parse_message(json.dumps(example))
 
 
@@ -162,7 +163,7 @@ def test_an_index_that_javascript_cannot_count_is_refused(index: int) -> None:
 def test_the_encoders_say_what_the_documentation_shows() -> None:
     started = datetime(2026, 1, 1, 10, tzinfo=UTC)
     welcome = wire.Welcome(
-        session=wire.SessionView("…", "…", "LIVE", started),
+        session=wire.SessionView("…", "…", "LIVE", started, "KNOCK", locked=False),
         you=wire.PersonView("p_…", "Ada", "HOST", 4),
         received=48000,
         seq=19,
@@ -173,13 +174,19 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         "s1-3", 18, "p_…", "Ada", 4, "Good morning.", 12.4, 13.6, "en", final=True
     )
     late = wire.Speech("p_…", "delayed", "all transcription streams are busy", started)
-    people = wire.People([wire.PersonView("p_…", "Ada", "HOST", 4)])
+    people = wire.People(
+        [wire.PersonView("p_…", "Ada", "HOST", 4, started)], [wire.KnockView("p_…", "Bob", 7)]
+    )
+    chat = wire.Chat(7, "p_…", "Ada", 4, "HOST", "Hello.", started)
     assert [said(welcome)] == shown("welcome")
     assert [said(utterance)] == shown("utterance")
     assert [said(late)] == shown("speech")
     assert [said(people)] == shown("people")
+    assert said(chat) in shown("chat")
+    assert said(wire.Reaction("p_…", "👍")) in shown("reaction")
+    assert [said(wire.Muted())] == shown("muted")
     assert [
-        said(wire.SessionChanged("LIVE", title="…")),
+        said(wire.SessionChanged("LIVE", title="…", admission="ANYONE", locked=True)),
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),
     ] == shown("session")
     assert [said(wire.Settled(416000))] == shown("settled")

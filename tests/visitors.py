@@ -38,9 +38,10 @@ class Visitor:
         assert answer.status_code == 303, answer.text
         return self
 
-    def start_session(self, title: str = "") -> str:
-        """Start a session and return its slug."""
-        answer = self.http.post("/sessions", data={"title": title})
+    def start_session(self, title: str = "", admission: str = "ANYONE") -> str:
+        """Start a session and return its slug. Guests come in unasked unless told otherwise."""
+        form = {"title": title, "admission": admission}
+        answer = self.http.post("/sessions", data=form)
         assert answer.status_code == 303, answer.text
         return re.fullmatch(r"/s/([a-z0-9-]+)", answer.headers["location"])[1]  # type: ignore[index]
 
@@ -49,6 +50,18 @@ class Visitor:
         answer = self.http.post(f"/s/{slug}/guest", data={"name": name})
         assert answer.status_code == 303, answer.text
         return self
+
+    def knock(self, slug: str) -> tuple[int, Any]:
+        """Ask to come in, and return the answer's status and JSON."""
+        answer = self.http.post(f"/s/{slug}/join", headers={"Accept": "application/json"})
+        return answer.status_code, answer.json()
+
+    def host(self, slug: str, what: str, **form: str) -> tuple[int, str]:
+        """Do what hosts do, such as `settings`; return the status, and a problem's code if any."""
+        headers = {"Accept": "application/json"}
+        answer = self.http.post(f"/s/{slug}/{what}", data=form, headers=headers)
+        body = answer.json() if answer.content else {}
+        return answer.status_code, (body.get("error") or body.get("call") or {}).get("code", "")
 
     def join(self, slug: str) -> dict[str, Any]:
         """Return the passes to the room."""

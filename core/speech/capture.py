@@ -105,6 +105,7 @@ class Capture:
         self._lost = 0.0
         self._lost_told_at = -LOSS_NEWS
         self._closed = False
+        self._muted = False
 
     @property
     def received(self) -> int:
@@ -128,13 +129,19 @@ class Capture:
     def mic(self, on: bool) -> None:
         """Note that audio comes or stops. Stopping finishes the stream."""
         self.mic_on = on and not self._closed
+        self._muted = False
         if not on:
             self._end_stretch()
         self._owner.state_changed(self)
 
+    def mute(self) -> None:
+        """Take no more audio until the page says `mic` again; what is on its way is dropped."""
+        self.mic(False)
+        self._muted = True
+
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
-        if self._closed:  # not the page's mistake: it doesn't know yet
+        if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
             return
         if not self.mic_on:
             raise WireError("mic_off", "audio came while the microphone was said to be off")

@@ -12,13 +12,16 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from core.people import Participant
+from core.chat import ChatLine
+from core.people import Participant, Role
 from core.speech.capture import Capture, CaptureOptions, Span
+from core.speech.chat import ChatLog
 from core.speech.engine import Engine, Recognition, StreamOptions
+from core.speech.knocks import Knocks
 from core.speech.places import Places
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
@@ -27,12 +30,16 @@ from core.speech.wire import (
     CLOSE_REMOVED,
     CLOSE_REPLACED,
     CLOSE_RESTART,
+    Emoji,
     EngineView,
     Error,
     Hello,
+    KnockView,
     Message,
+    Muted,
     People,
     PersonView,
+    Reaction,
     ServerMessage,
     SessionChanged,
     SessionView,
@@ -41,6 +48,7 @@ from core.speech.wire import (
     SpeechState,
     Utterance,
     Welcome,
+    WireError,
 )
 
 log = logging.getLogger(__name__)
@@ -74,6 +82,8 @@ class RoomSession:
     status: str
     started_at: datetime
     options: StreamOptions = field(default_factory=StreamOptions)
+    admission: str = "KNOCK"
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,12 @@ class Keeper(Protocol):
     async def said(self, session_id: str) -> list[SaidUtterance]:
         """Return the session's finals by seq, those not yet stored included."""
 
+    async def chat(self, session_id: str) -> list[ChatLine]:
+        """Return the session's chat lines by id, those not yet stored included."""
+
+    def keep_line(self, line: ChatLine) -> None:
+        """Take a chat line. Never blocks."""
+
     def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
         """Take a final and call `stored` once it can't be lost any more. Never blocks."""
 
@@ -126,6 +142,18 @@ class Seat:
         self._room = room
         self._capture = capture
         self._listener = to
+
+    def say(self, text: str) -> None:
+        """Write a line into the chat. Raises WireError (too_much)."""
+        self._room.say(self.participant, text)
+
+    def hand(self, up: bool) -> None:
+        """Raise or lower the participant's hand."""
+        self._room.hand(self.participant.identity, up)
+
+    def react(self, emoji: Emoji) -> None:
+        """Show a reaction to everybody."""
+        self._room.publish(Reaction(self.participant.identity, emoji))
 
     @property
     def audio(self) -> Callable[[int, bytes], None]:
@@ -158,8 +186,11 @@ class Room:
         self,
         session: RoomSession,
         said: list[SaidUtterance],
+        lines: list[ChatLine],
         keeper: Keeper,
         services: RelayServices,
+        *,
+        knocks: Knocks,
     ) -> None:
         self.session = session
         self.slug = session.slug
@@ -168,6 +199,9 @@ class Room:
         self.captures: dict[tuple[str, str], Capture] = {}
         self._keeper = keeper
         self._services = services
+        self._knocks = knocks
+        self._chat = ChatLog(lines)
+        self._hands: dict[str, datetime] = {}
         self._epoch = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
         self._finals = [Message(_utterance(one)) for one in said]
         self._final_keys = {(one.stream, one.utterance) for one in said}
@@ -217,8 +251,8 @@ class Room:
         self.seats.append(seat)
         capture.detached_at = None
         # A page that has seen more than there is has seen text that a crash took with it.
-        self._replay(seat, hello.seq if hello.seq <= self.last_seq else 0)
-        self.publish(People(self.people()))
+        self._replay(seat, hello.seq if hello.seq <= self.last_seq else 0, hello.chat)
+        self.show_people()
         return seat
 
     def _capture(self, participant: Participant, hello: Hello, how: CaptureOptions) -> Capture:
@@ -232,12 +266,19 @@ class Room:
             self.captures[key] = capture
         return capture
 
-    def _replay(self, seat: Seat, seq: int) -> None:
+    def _replay(self, seat: Seat, seq: int, line_id: int) -> None:
         health = self._services.engine.health()
         session = self.session
         welcome = Welcome(
-            session=SessionView(self.slug, session.title, session.status, session.started_at),
-            you=_view(seat.participant),
+            session=SessionView(
+                slug=self.slug,
+                title=session.title,
+                status=session.status,
+                started_at=session.started_at,
+                admission=session.admission,
+                locked=session.locked,
+            ),
+            you=self._view(seat.participant),
             received=seat.capture.received,
             seq=self.last_seq,
             engine=EngineView(self._services.engine.name, health.health.value, health.reason),
@@ -245,7 +286,7 @@ class Room:
         )
         missing = self._finals[bisect_right(self._seqs, seq) :]
         now = [*self._partials.values(), *self._speech.values()]
-        seat.listener.replay([Message(welcome), *missing, *now])
+        seat.listener.replay([Message(welcome), *self._chat.after(line_id), *missing, *now])
 
     def leave(self, seat: Seat) -> bool:
         """Remove a page. Returns whether its participant has no other."""
@@ -253,12 +294,69 @@ class Room:
             return False
         self.seats.remove(seat)
         seat.capture.detached_at = time.monotonic()
-        self.publish(People(self.people()))
+        self.show_people()
         return not any(s.participant.identity == seat.participant.identity for s in self.seats)
 
     def people(self) -> list[PersonView]:
         """Return who is here, each once, in the order they came."""
-        return list({s.participant.identity: _view(s.participant) for s in self.seats}.values())
+        here = {s.participant.identity: self._view(s.participant) for s in self.seats}
+        return list(here.values())
+
+    def _view(self, one: Participant) -> PersonView:
+        hand = self._hands.get(one.identity)
+        return PersonView(one.identity, one.name, one.role, one.hue, hand)
+
+    def show_people(self) -> None:
+        """Tell every page who is here, and hosts who waits."""
+        waiting = [
+            KnockView(one.identity, one.name, one.hue) for one in self._knocks.of(self.session.id)
+        ]
+        people = self.people()
+        for_all = Message(People(people))
+        for_hosts = Message(People(people, waiting)) if waiting else for_all
+        for seat in self.seats:
+            seat.listener.send(for_hosts if seat.participant.role == "HOST" else for_all)
+
+    def say(self, author: Participant, text: str) -> None:
+        """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
+        if self._chat.full:
+            raise WireError("too_much", "this session's chat is full")
+        line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
+        self._keeper.keep_line(line)
+        for seat in self.seats:
+            seat.listener.send(message)
+
+    def hand(self, identity: str, up: bool) -> None:
+        """Raise or lower a hand; it is shown while its person is here."""
+        if up == (identity in self._hands):
+            return
+        if up:
+            self._hands[identity] = datetime.now(UTC)
+        else:
+            del self._hands[identity]
+        self.show_people()
+
+    def mute(self, identity: str) -> None:
+        """Take no more audio from a participant's pages until they turn the microphone on."""
+        muted = Message(Muted())
+        for seat in self._seats_of(identity):
+            seat.capture.mute()
+            seat.listener.send(muted)
+
+    def change_role(self, identity: str, role: Role) -> None:
+        """Let a participant be something else from now on."""
+        for seat in self._seats_of(identity):
+            seat.participant = replace(seat.participant, role=role)
+        self.show_people()
+
+    def change(self, *, title: str, admission: str, locked: bool) -> None:
+        """Tell every page what a host has changed."""
+        self.session = replace(self.session, title=title, admission=admission, locked=locked)
+        status = self.session.status
+        self.publish(SessionChanged(status, title=title, admission=admission, locked=locked))
+
+    def _seats_of(self, identity: str) -> list[Seat]:
+        return [seat for seat in self.seats if seat.participant.identity == identity]
 
     def publish(self, message: ServerMessage) -> Message:
         """Send a message to every page."""
@@ -275,6 +373,8 @@ class Room:
             if gone and not capture.busy:
                 del self.captures[key]
                 self._show_state(capture.participant.identity)
+                if not self._seats_of(capture.participant.identity):
+                    self._hands.pop(capture.participant.identity, None)
 
     async def drain(self, seconds: float) -> None:
         """Take no more audio and wait for the last words, at most so long."""
@@ -301,8 +401,8 @@ class Room:
         self.close(CLOSE_ENDED)
 
     def remove(self, identity: str) -> None:
-        """Close every page of one participant."""
-        for seat in [s for s in self.seats if s.participant.identity == identity]:
+        """Close every page of one participant. What they had said is still transcribed."""
+        for seat in self._seats_of(identity):
             seat.capture.close()
             seat.listener.close(CLOSE_REMOVED)
 
@@ -392,10 +492,6 @@ class Room:
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 
-def _view(participant: Participant) -> PersonView:
-    return PersonView(participant.identity, participant.name, participant.role, participant.hue)
-
-
 def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
     return Utterance(
         id=said.key,
@@ -417,6 +513,7 @@ class Hub:
     def __init__(self, engine: Engine, keeper: Keeper, options: CaptureOptions) -> None:
         self.engine = engine
         self.places = Places()
+        self._knocks = Knocks()
         self._keeper = keeper
         self._options = options
         self._services = RelayServices(engine, SlotPool(engine.max_streams), AudioBudget())
@@ -431,6 +528,21 @@ class Hub:
         """Return a room that is in memory."""
         task = self._rooms.get(session_id)
         return task.result() if task and task.done() and not _failed(task) else None
+
+    def knock(self, session_id: str, participant: Participant) -> None:
+        """Show hosts that somebody stands at the door."""
+        if self._knocks.knock(session_id, participant):
+            self._show_people(session_id)
+
+    def stop_knocking(self, session_id: str, identity: str) -> None:
+        """Note that somebody was answered."""
+        if self._knocks.forget(session_id, identity):
+            self._show_people(session_id)
+
+    def _show_people(self, session_id: str) -> None:
+        room = self.room(session_id)
+        if room is not None:
+            room.show_people()
 
     async def enter(
         self,
@@ -452,7 +564,8 @@ class Hub:
 
     async def _load(self, session: RoomSession) -> Room:
         said = await self._keeper.said(session.id)
-        return Room(session, said, self._keeper, self._services)
+        lines = await self._keeper.chat(session.id)
+        return Room(session, said, lines, self._keeper, self._services, knocks=self._knocks)
 
     async def end(self, session_id: str, reason: str) -> None:
         """End a session that storage already calls ended: last words, then everybody leaves."""
@@ -481,6 +594,8 @@ class Hub:
         while True:
             await asyncio.sleep(1)
             now = time.monotonic()
+            for session_id in self._knocks.tick(now):
+                self._show_people(session_id)
             for session_id in list(self._rooms):
                 room = self.room(session_id)
                 if room is not None:

@@ -14,7 +14,8 @@ INDEX_BYTES = 8
 MIN_FRAME = INDEX_BYTES + SAMPLE_RATE // 50 * BYTES_PER_SAMPLE  # 20 ms
 MAX_FRAME = INDEX_BYTES + SAMPLE_RATE // 10 * BYTES_PER_SAMPLE  # 100 ms
 MAX_INDEX = 2**53  # what JavaScript counts exactly; 17,000 years of audio
-MAX_TEXT = 4 * 1024
+MAX_TEXT = 16 * 1024  # bytes; a chat line of 2,000 characters, each escaped, and its frame
+MAX_CHAT = 2000  # characters
 MAX_MESSAGE = 64 * 1024
 
 CLOSE_UNSUPPORTED = 1003
@@ -29,8 +30,9 @@ CLOSE_ENDED = 4410
 CLOSE_TOO_FAST = 4429
 
 ErrorCode = Literal[
-    "bad_message", "bad_audio", "mic_off", "too_fast", "words_lost", "hello_expected"
+    "bad_message", "bad_audio", "mic_off", "too_fast", "too_much", "words_lost", "hello_expected"
 ]
+Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
 SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]
 
 
@@ -46,12 +48,13 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     """The first message: which page this is, and the last final that it shows.
 
     `settled` is what the page was last told by Settled: a server that doesn't know the page
-    (it was restarted) takes its audio from there.
+    (it was restarted) takes its audio from there. `chat` is the last chat line that it shows.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     settled: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
+    chat: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -60,10 +63,29 @@ class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
     on: bool
 
 
-_messages: msgspec.json.Decoder[Hello | Mic] = msgspec.json.Decoder(Hello | Mic)
+class Say(msgspec.Struct, tag_field="type", tag="chat", frozen=True):
+    """A line for the chat; `text` is not tidied yet."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CHAT)]
 
 
-def parse_message(text: str) -> Hello | Mic:
+class Hand(msgspec.Struct, tag_field="type", tag="hand", frozen=True):
+    """A hand goes up or down."""
+
+    up: bool
+
+
+class React(msgspec.Struct, tag_field="type", tag="reaction", frozen=True):
+    """A reaction that everybody sees for a moment."""
+
+    emoji: Emoji
+
+
+ClientMessage = Hello | Mic | Say | Hand | React
+_messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+def parse_message(text: str) -> ClientMessage:
     """Parse a JSON message of a client. Raises WireError."""
     if len(text.encode()) > MAX_TEXT:
         raise WireError("bad_message", f"a message has at most {MAX_TEXT} bytes")
@@ -93,6 +115,15 @@ class PersonView(msgspec.Struct, frozen=True):
     name: str
     role: str
     hue: int
+    hand: datetime | None = None  # since when it is up
+
+
+class KnockView(msgspec.Struct, frozen=True):
+    """Somebody at the door, as hosts see them."""
+
+    identity: str
+    name: str
+    hue: int
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -102,6 +133,8 @@ class SessionView(msgspec.Struct, frozen=True):
     title: str
     status: str
     started_at: datetime | None
+    admission: str = "KNOCK"
+    locked: bool = False
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -148,19 +181,45 @@ class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
 
 
 class People(msgspec.Struct, tag_field="type", tag="people", frozen=True):
-    """Who is connected now."""
+    """Who is connected now, and to hosts who waits at the door."""
 
     people: list[PersonView]
+    waiting: list[KnockView] = []
+
+
+class Chat(msgspec.Struct, tag_field="type", tag="chat", frozen=True):
+    """A chat line. `id` counts from 1 in every session."""
+
+    id: int
+    identity: str
+    name: str
+    hue: int
+    role: str
+    text: str
+    at: datetime
+
+
+class Reaction(msgspec.Struct, tag_field="type", tag="reaction", frozen=True):
+    """Somebody reacted; nothing of it is kept."""
+
+    identity: str
+    emoji: Emoji
+
+
+class Muted(msgspec.Struct, tag_field="type", tag="muted", frozen=True):
+    """To a page whose microphone a host has turned off; it may be turned on again."""
 
 
 class SessionChanged(
     msgspec.Struct, tag_field="type", tag="session", frozen=True, omit_defaults=True
 ):
-    """The session's title changed, or it ended."""
+    """What a host has changed, or that the session ended and why."""
 
     status: str
     title: str | None = None
     reason: str | None = None
+    admission: str | None = None
+    locked: bool | None = None
 
 
 class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):
@@ -176,7 +235,18 @@ class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
     message: str
 
 
-ServerMessage = Welcome | Utterance | Speech | People | SessionChanged | Settled | Error
+ServerMessage = (
+    Welcome
+    | Utterance
+    | Speech
+    | People
+    | Chat
+    | Reaction
+    | Muted
+    | SessionChanged
+    | Settled
+    | Error
+)
 
 _encoder = msgspec.json.Encoder()
 

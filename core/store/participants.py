@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from core.database import Database, Row
-from core.people import Participant, Person, Role, hue_of
+from core.people import Participant, Person, Role, State, hue_of
 from core.store.sessions import Session
+
+Door = Literal["page", "call"]
 
 
 def new_identity() -> str:
@@ -23,16 +26,22 @@ def _participant(row: Row) -> Participant:
         name=row["name"],
         hue=row["hue"],
         role=row["role"],
+        state=row["state"],
+        user_id=str(row["user_id"]) if row["user_id"] else None,
     )
 
 
 async def for_user(db: Database, session: Session, person: Person, role: Role) -> Participant:
-    """Return the user's participant in this session, made at the first call."""
+    """Return the user's participant in this session, made (WAITING) at the first call.
+
+    Who was made a host stays one.
+    """
     row = await db.returning(
-        "INSERT INTO participants (identity, session_id, user_id, name, hue, role)"
-        " VALUES (:identity, :session, :user, :name, :hue, :role)"
-        " ON CONFLICT (session_id, user_id)"
-        " DO UPDATE SET name = excluded.name, role = excluded.role RETURNING *",
+        "INSERT INTO participants (identity, session_id, user_id, name, hue, role, state)"
+        " VALUES (:identity, :session, :user, :name, :hue, :role, 'WAITING')"
+        " ON CONFLICT (session_id, user_id) DO UPDATE SET name = excluded.name,"
+        " role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END"
+        " RETURNING *",
         identity=new_identity(),
         session=UUID(session.id),
         user=UUID(person.id),
@@ -43,16 +52,19 @@ async def for_user(db: Database, session: Session, person: Person, role: Role) -
     return _participant(row)
 
 
-async def add_guest(db: Database, session: Session, name: str) -> Participant:
+async def add_guest(
+    db: Database, session: Session, name: str, state: State = "WAITING"
+) -> Participant:
     """Make a participant for somebody who typed a name."""
     identity = new_identity()
     row = await db.returning(
-        "INSERT INTO participants (identity, session_id, name, hue, role)"
-        " VALUES (:identity, :session, :name, :hue, 'GUEST') RETURNING *",
+        "INSERT INTO participants (identity, session_id, name, hue, role, state)"
+        " VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *",
         identity=identity,
         session=UUID(session.id),
         name=name,
         hue=hue_of(identity),
+        state=state,
     )
     return _participant(row)
 
@@ -96,20 +108,93 @@ async def count(db: Database, session_id: str) -> int:
     return int(row["n"])
 
 
-async def joined(db: Database, identity: str, now: datetime) -> None:
-    """Note that a participant came (the first time counts) and is here."""
+async def change_state(
+    db: Database, session_id: str, identity: str, to: State, *, only_from: tuple[State, ...]
+) -> Participant | None:
+    """Change whether somebody is let in, in one step; None when they are in none of the states."""
+    row = await db.fetch_one(
+        "UPDATE participants SET state = :state WHERE identity = :identity"
+        " AND session_id = :session AND state = ANY(:states) RETURNING *",
+        state=to,
+        identity=identity,
+        session=UUID(session_id),
+        states=list(only_from),
+    )
+    return _participant(row) if row else None
+
+
+async def make_host(db: Database, session_id: str, identity: str) -> Participant | None:
+    """Give an admitted participant the host role; None without one."""
+    row = await db.fetch_one(
+        "UPDATE participants SET role = 'HOST' WHERE identity = :identity"
+        " AND session_id = :session AND state = 'ADMITTED' RETURNING *",
+        identity=identity,
+        session=UUID(session_id),
+    )
+    return _participant(row) if row else None
+
+
+async def came(db: Database, identity: str, door: Door, now: datetime) -> Participant | None:
+    """Note that a participant is here (the first time counts).
+
+    None for who isn't admitted, or when the session is over.
+    """
+    row = await db.fetch_one(
+        f"UPDATE participants SET {door}_seen_at = :now, left_at = NULL,"  # noqa: S608 - a Door
+        " joined_at = coalesce(joined_at, :now)"
+        " WHERE identity = :identity AND state = 'ADMITTED' AND EXISTS (SELECT 1 FROM sessions s"
+        "   WHERE s.id = participants.session_id AND s.status IN ('CREATED', 'LIVE')) RETURNING *",
+        identity=identity,
+        now=now,
+    )
+    return _participant(row) if row else None
+
+
+async def went(db: Database, identity: str, door: Door, now: datetime) -> None:
+    """Note that a participant went by one door; they have left when they are gone by both."""
+    other = "call" if door == "page" else "page"
     await db.execute(
-        "UPDATE participants SET joined_at = coalesce(joined_at, :now), left_at = NULL"
-        " WHERE identity = :identity",
+        f"UPDATE participants SET {door}_seen_at = NULL,"  # noqa: S608 - a Door
+        f" left_at = CASE WHEN {other}_seen_at IS NULL THEN :now END"
+        " WHERE identity = :identity AND joined_at IS NOT NULL AND left_at IS NULL",
         identity=identity,
         now=now,
     )
 
 
-async def left(db: Database, identity: str, now: datetime) -> None:
-    """Note that a participant's last page has gone."""
+async def still_here(db: Database, identities: list[str], door: Door, now: datetime) -> None:
+    """Note that these participants are still here."""
     await db.execute(
-        "UPDATE participants SET left_at = :now WHERE identity = :identity",
-        identity=identity,
+        f"UPDATE participants SET {door}_seen_at = :now, left_at = NULL"  # noqa: S608 - a Door
+        " WHERE identity = ANY(:identities) AND joined_at IS NOT NULL AND state = 'ADMITTED'",
+        identities=identities,
+        now=now,
+    )
+
+
+async def close_stale(db: Database, *, page: datetime, call: datetime) -> None:
+    """Let everybody have left who was last seen before these times: a process or LiveKit died.
+
+    They left when they were last seen.
+    """
+    await db.execute(
+        "UPDATE participants SET"
+        " page_seen_at = CASE WHEN page_seen_at >= :page THEN page_seen_at END,"
+        " call_seen_at = CASE WHEN call_seen_at >= :call THEN call_seen_at END,"
+        " left_at = CASE WHEN page_seen_at >= :page OR call_seen_at >= :call THEN NULL"
+        "   ELSE coalesce(greatest(page_seen_at, call_seen_at), joined_at) END"
+        " WHERE joined_at IS NOT NULL AND left_at IS NULL AND (page_seen_at < :page"
+        "   OR call_seen_at < :call OR (page_seen_at IS NULL AND call_seen_at IS NULL))",
+        page=page,
+        call=call,
+    )
+
+
+async def all_left(db: Database, session_id: str, now: datetime) -> None:
+    """Note that nobody is in the session any more."""
+    await db.execute(
+        "UPDATE participants SET left_at = :now, page_seen_at = NULL, call_seen_at = NULL"
+        " WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL",
+        session=UUID(session_id),
         now=now,
     )

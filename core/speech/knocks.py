@@ -1,0 +1,60 @@
+"""Who stands at the door of a session and waits for a host."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from core.people import Participant
+
+PATIENCE = 8.0  # seconds after the last knock; a page that waits knocks every 2.5 s
+
+
+@dataclass(slots=True)
+class _Knock:
+    participant: Participant
+    heard_at: float
+
+
+class Knocks:
+    """Remembers knocks until they are answered, or until nobody knocks any more.
+
+    What a host decides is kept in the database; that somebody is still there, only here.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, dict[str, _Knock]] = {}
+
+    def of(self, session_id: str) -> list[Participant]:
+        """Return who waits, in the order they came."""
+        return [knock.participant for knock in self._sessions.get(session_id, {}).values()]
+
+    def knock(self, session_id: str, participant: Participant) -> bool:
+        """Note a knock. Returns whether it is news."""
+        door = self._sessions.setdefault(session_id, {})
+        known = door.get(participant.identity)
+        if known is not None and known.participant == participant:
+            known.heard_at = time.monotonic()
+            return False
+        door[participant.identity] = _Knock(participant, time.monotonic())
+        return True
+
+    def forget(self, session_id: str, identity: str) -> bool:
+        """Forget somebody who was answered. Returns whether they waited."""
+        door = self._sessions.get(session_id, {})
+        found = door.pop(identity, None) is not None
+        if not door:
+            self._sessions.pop(session_id, None)
+        return found
+
+    def tick(self, now: float) -> list[str]:
+        """Forget who went away, and return the sessions where that happened (once a second)."""
+        gone = [
+            (session_id, identity)
+            for session_id, door in self._sessions.items()
+            for identity, knock in door.items()
+            if now - knock.heard_at > PATIENCE
+        ]
+        for session_id, identity in gone:
+            self.forget(session_id, identity)
+        return list({session_id for session_id, _ in gone})

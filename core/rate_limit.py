@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -42,5 +43,5 @@ class RateLimiter:
         bucket.tokens = min(self._size, bucket.tokens + (now - bucket.filled_at) * self._rate)
         bucket.filled_at = now
         if bucket.tokens < 1:
-            raise TooManyRequestsError(max(1, round((1 - bucket.tokens) / self._rate)))
+            raise TooManyRequestsError(max(1, math.ceil((1 - bucket.tokens) / self._rate)))
         bucket.tokens -= 1

@@ -8,12 +8,13 @@ against it. Nothing else in the code reads the environment.
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 GOOGLE_METADATA_URL = "https://accounts.google.com/.well-known/openid-configuration"
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
@@ -129,11 +130,24 @@ def _switch(value: str) -> Parsed:
 
 
 def _production(value: str) -> Parsed:
-    return value == "production", None
+    """Accept the values that Node.js programs know: a typing error must not open development."""
+    if value.lower() not in {"production", "development", "test"}:
+        raise _InvalidError("must be production, development or test")
+    return value.lower() == "production", None
 
 
 def _path(value: str) -> Parsed:
-    return Path(value), None
+    return Path(value).expanduser(), None
+
+
+def _split(value: str) -> SplitResult:
+    """Split an address; an impossible port or host is found here, not by who uses it."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise _InvalidError("isn't an address that can be understood") from None
+    return parts
 
 
 def _url(*schemes: str) -> Callable[[str], Parsed]:
@@ -144,19 +158,25 @@ def _url(*schemes: str) -> Callable[[str], Parsed]:
 
     def parse(value: str) -> Parsed:
         trimmed = value.rstrip("/")
-        parts = urlsplit(trimmed)
+        parts = _split(trimmed)
         if parts.scheme not in schemes or not parts.hostname:
             raise _InvalidError(f"must be an address that starts with {' or '.join(schemes)}://")
+        if parts.username is not None:
+            raise _InvalidError("must not carry a user name or password: addresses are shown")
         return trimmed, "the slash at its end was removed" if trimmed != value else None
 
     return parse
 
 
 def _origin(value: str) -> Parsed:
+    """Accept an origin and write it as browsers do: small letters, no port that goes without."""
     url, warning = _url("https", "http")(value)
-    if urlsplit(url).path:
+    parts = _split(url)
+    if parts.path or parts.query or parts.fragment:
         raise _InvalidError("must be an origin such as https://meet.example.com, without a path")
-    return url, warning
+    netloc = parts.netloc.lower()
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    return f"{parts.scheme}://{netloc.removesuffix(usual)}", warning
 
 
 def _livekit_url(value: str) -> Parsed:
@@ -169,7 +189,7 @@ def _livekit_url(value: str) -> Parsed:
 
 
 def _postgres_url(value: str) -> Parsed:
-    if urlsplit(value).scheme not in {"postgres", "postgresql"}:
+    if _split(value).scheme not in {"postgres", "postgresql"}:
         raise _InvalidError("must start with postgresql://")
     return value, None
 
@@ -178,8 +198,8 @@ def _host(value: str) -> Parsed:
     """Accept a host name; a scheme in front of it is removed with a warning."""
     scheme, found, rest = value.partition("://")
     host = (rest if found else scheme).rstrip("/")
-    if not host or any(c in host for c in "/ ?#@"):
-        raise _InvalidError("must be a host name only")
+    if not host or any(c in host for c in "/ ?#@:"):
+        raise _InvalidError("must be a host name only; a port goes into NEXT_PUBLIC_WS_PORT")
     return (
         host,
         "it must be a host only: the scheme or slash was removed" if host != value else None,
@@ -453,13 +473,13 @@ def _examine(
 
 def _is_required(variable: Variable, environ: Mapping[str, str]) -> bool:
     if variable.name == "GLADIA_API_KEY":
-        return environ.get("SPEECH_ENGINE", "auto") in {"", "auto", "gladia"}
+        return environ.get("SPEECH_ENGINE", "").strip() in {"", "auto", "gladia"}
     return variable.required
 
 
 def is_production(environ: Mapping[str, str]) -> bool:
     """Whether the environment asks for production."""
-    return environ.get("NODE_ENV", "").strip() == "production"
+    return environ.get("NODE_ENV", "").strip().lower() == "production"
 
 
 def checklist(environ: Mapping[str, str], *, strict: bool | None = None) -> list[Finding]:
@@ -524,10 +544,13 @@ def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
 def local_secret(data_dir: Path) -> str:
     """Return the secret kept in `data_dir`, made at the first call, readable by its owner only."""
     path = data_dir / "secret"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or not path.read_text().strip():
+        # Written beside and moved: a crash half way must not leave an empty secret behind.
+        fresh = data_dir / f"secret.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.replace(path)
     return path.read_text().strip()
 
 

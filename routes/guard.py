@@ -5,13 +5,15 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
-from routes.render import json_error
+from routes.errors import BROKEN, FOREIGN, show
 
+MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -40,7 +42,10 @@ def on_this_computer(connection: HTTPConnection) -> bool:
     forwarded = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
     if connection.client is None or any(name in headers for name in forwarded):
         return False
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
     return is_loopback(connection.client.host) and is_loopback(host)
 
 
@@ -53,7 +58,9 @@ def limit(limiter: RateLimiter, connection: HTTPConnection, who: str | None = No
 def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
     """Return the origin of /ws as seen by the page: its own, or NEXT_PUBLIC_WS_HOST and PORT."""
     secure = settings.https or scheme in {"https", "wss"}
-    host = headers.get("host", "")
+    # A proxy may have changed the Host header; in production, NEXTAUTH_URL says what it was.
+    public = urlsplit(settings.public_url).netloc
+    host = public if settings.production else headers.get("host", "")
     if settings.websocket_host:
         port = settings.websocket_port or (443 if settings.production else settings.port)
         default = 443 if secure else 80
@@ -86,30 +93,58 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        secured = self._secured(headers, scope["scheme"], send)
+        answer = _Answer(
+            self._settings, websocket_origin(self._settings, headers, scope["scheme"]), send
+        )
         if scope["method"] not in SAFE_METHODS and not same_origin(self._settings, headers):
-            refusal = json_error(403, "foreign_origin", "This can only be done from our pages.", {})
-            await refusal(scope, receive, secured)
+            await show(Request(scope), FOREIGN)(scope, receive, answer)
             return
-        await self._app(scope, receive, secured)
+        try:
+            await self._app(scope, _limited(receive), answer)
+        except Exception:
+            # Starlette would answer from outside of this middleware, without the headers.
+            if not answer.begun:
+                await show(Request(scope), BROKEN)(scope, receive, answer)
+            raise
 
-    def _secured(self, headers: Headers, scheme: str, send: Send) -> Send:
-        socket_origin = websocket_origin(self._settings, headers, scheme)
-        policy = content_security_policy(self._settings, socket_origin)
 
-        async def send_secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                out = MutableHeaders(scope=message)
-                out["Content-Security-Policy"] = policy
-                out["X-Content-Type-Options"] = "nosniff"
-                # A link is a key to its session: it is told to no other site.
-                out["Referrer-Policy"] = "same-origin"
-                out["Cross-Origin-Opener-Policy"] = "same-origin"
-                out["Permissions-Policy"] = (
-                    "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
-                )
-                if self._settings.https:
-                    out["Strict-Transport-Security"] = "max-age=31536000"
-            await send(message)
+def _limited(receive: Receive) -> Receive:
+    """Refuse to read a body beyond MAX_BODY."""
+    size = 0
 
-        return send_secured
+    async def receive_limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise HTTPException(413)
+        return message
+
+    return receive_limited
+
+
+class _Answer:
+    """Sends one answer with the security headers, and knows whether it has begun."""
+
+    def __init__(self, settings: Settings, socket_origin: str, send: Send) -> None:
+        self.begun = False
+        self._policy = content_security_policy(settings, socket_origin)
+        self._https = settings.https
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        """ASGI's send."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            out = MutableHeaders(scope=message)
+            out["Content-Security-Policy"] = self._policy
+            out["X-Content-Type-Options"] = "nosniff"
+            # A link is a key to its session: it is told to no other site.
+            out["Referrer-Policy"] = "same-origin"
+            out["Cross-Origin-Opener-Policy"] = "same-origin"
+            out["Permissions-Policy"] = (
+                "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+            )
+            if self._https:
+                out["Strict-Transport-Security"] = "max-age=31536000"
+        await self._send(message)

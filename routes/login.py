@@ -19,7 +19,14 @@ from core.settings import Settings
 from core.store import spaces, users
 from routes.guard import limit, on_this_computer
 from routes.render import page
-from routes.visitor import person_of, services, sign_in, sign_out
+from routes.visitor import (
+    begun_sign_in,
+    forget_begun_sign_ins,
+    person_of,
+    services,
+    sign_in,
+    sign_out,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +34,17 @@ CALLBACK = "/api/auth/callback/google"  # registered in people's Google consoles
 NAME_LENGTH = 40
 EMAIL_LENGTH = 254
 PROVIDER_TIMEOUT = 10.0
+
+# What Authlib raises when the provider is away, or answers something that isn't OpenID Connect.
+PROVIDER_PROBLEMS = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
 
 
 def google_client(settings: Settings) -> Any:
@@ -57,7 +75,9 @@ def safe_next(target: object) -> str:
     if not isinstance(target, str) or not target.startswith("/") or len(target) > 512:
         return "/"
     # Browsers read \ as / and skip control characters: /\host and /<tab>/host lead elsewhere.
-    if target.startswith(("//", "/\\")) or not target.isprintable() or "\\" in target:
+    if target.startswith("//") or "\\" in target:
+        return "/"
+    if not (target.isascii() and target.isprintable()):  # ours are, and the cookie has 4 KB
         return "/"
     parts = urlsplit(target)
     return "/" if parts.scheme or parts.netloc else target
@@ -87,18 +107,20 @@ async def google_start(request: Request) -> Response:
         raise NotFoundError
     limit(services(request).limits.sign_in, request)
     target = safe_next(request.query_params.get("next", "/"))
-    if request.headers.get("host") != urlsplit(settings.public_url).netloc:
-        # The provider comes back to NEXTAUTH_URL, so the cookie must be set there.
-        query = urlencode({"next": target})
+    elsewhere = request.headers.get("host") != urlsplit(settings.public_url).netloc
+    if elsewhere and "moved" not in request.query_params:
+        # The provider comes back to NEXTAUTH_URL, so the cookie must be set there. Once only:
+        # behind a proxy that changes the Host header, it never looks like NEXTAUTH_URL.
+        query = urlencode({"next": target, "moved": "1"})
         return RedirectResponse(f"{settings.public_url}/sign-in/google?{query}", 303)
+    google, callback = request.app.state.google, settings.public_url + CALLBACK
     try:
-        response: Response = await request.app.state.google.authorize_redirect(
-            request, settings.public_url + CALLBACK, next=target
-        )
-    except (httpx2.HTTPError, ValueError, KeyError) as problem:
-        log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
-        return _failed(*PROVIDER_AWAY)
-    return response
+        begun = await google.create_authorization_url(callback)
+    except PROVIDER_PROBLEMS as problem:
+        return _provider_failed(request, problem)
+    address = begun.pop("url")
+    await google.save_authorize_data(request, redirect_uri=callback, next=target, **begun)
+    return RedirectResponse(address, 303)
 
 
 async def google_callback(request: Request) -> Response:
@@ -107,32 +129,22 @@ async def google_callback(request: Request) -> Response:
     if not settings.google_sign_in:
         raise NotFoundError
     limit(services(request).limits.sign_in, request)
-    state = request.query_params.get("state", "")
-    target = safe_next(_remembered_next(request, state))
+    begun = begun_sign_in(request, request.query_params.get("state", ""))
+    if begun is None and "error" not in request.query_params:
+        return _failed(request, STALE)
     try:
         token = await request.app.state.google.authorize_access_token(request)
     except AuthlibBaseError as problem:
-        return _failed(*EXPLAINED.get(problem.error or "", REFUSED))
-    except JoseError as problem:
-        log.warning("the provider's answer was refused: %s", type(problem).__name__)
-        return _failed(*UNTRUSTED)
-    except (httpx2.HTTPError, ValueError, KeyError) as problem:
-        log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
-        return _failed(*PROVIDER_AWAY)
-    claims = token.get("userinfo")
-    if not claims or not claims.get("sub"):
-        return _failed(*UNTRUSTED)
+        return _failed(request, EXPLAINED.get(str(problem.error), REFUSED))
+    except (JoseError, *PROVIDER_PROBLEMS) as problem:
+        return _provider_failed(request, problem)
+    claims = token.get("userinfo") or {}
+    if not isinstance(claims.get("sub"), str):
+        return _failed(request, UNTRUSTED)
     if claims.get("email_verified") is not True or not claims.get("email"):
-        return _failed(*UNVERIFIED)
+        return _failed(request, UNVERIFIED)
     await sign_in(request, await _user(request, "google", claims["sub"], claims))
-    return RedirectResponse(target, 303)
-
-
-def _remembered_next(request: Request, state: str) -> object:
-    """Return where to go next from what Authlib keeps in the cookie for this state."""
-    kept = request.session.get(f"_state_google_{state}")
-    data = kept.get("data") if isinstance(kept, dict) else None
-    return data.get("next") if isinstance(data, dict) else None
+    return RedirectResponse(safe_next(begun and begun.get("next")), 303)
 
 
 async def dev_sign_in(request: Request) -> Response:
@@ -163,7 +175,7 @@ async def _user(request: Request, provider: str, subject: str, claims: dict[str,
     known = await users.find_by_account(db, provider, subject)
     if known:
         return known
-    email = str(claims["email"])[:EMAIL_LENGTH]
+    email = tidy(str(claims["email"]), EMAIL_LENGTH)
     name = tidy(str(claims.get("name") or email.partition("@")[0]), NAME_LENGTH) or "Somebody"
     person = await users.create(db, provider, subject, name, email)
     await spaces.first_space(db, person.id, f"{name}’s space")
@@ -210,6 +222,16 @@ EXPLAINED: dict[str, Explanation] = {
 }
 
 
-def _failed(status: int, title: str, message: str) -> Response:
+def _provider_failed(request: Request, problem: Exception) -> Response:
+    """Answer that the provider can't be used, and ask it anew for everything next time."""
+    log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
+    for stale in ("_loaded_at", "jwks"):
+        request.app.state.google.server_metadata.pop(stale, None)
+    return _failed(request, UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY)
+
+
+def _failed(request: Request, explanation: Explanation) -> Response:
+    forget_begun_sign_ins(request)
+    status, title, message = explanation
     action = {"href": "/sign-in", "label": "Sign in again"}
     return page("error.html", None, status=status, title=title, message=message, action=action)

@@ -61,7 +61,7 @@ _environment.globals.update(static=static)
 
 def page(template: str, person: Person | None, *, status: int = 200, **context: Any) -> Response:
     """Render a template. Pages are about one visitor, so nothing keeps a copy."""
-    html = _environment.get_template(template).render(person=person, **context)
+    html = _environment.get_template(template).render(person=person, status=status, **context)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
 
 
@@ -73,4 +73,5 @@ def wants_json(connection: HTTPConnection) -> bool:
 
 def json_error(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
     """Return the one shape of errors in JSON."""
-    return JSONResponse({"error": {"code": code, "message": message}}, status, headers=headers)
+    kept = {"Cache-Control": "no-store"} | headers
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers=kept)

@@ -6,6 +6,7 @@ identities under which this browser is a guest of sessions.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.services import Services
 from core.store import users
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
+BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
 
 
 def services(connection: HTTPConnection) -> Services:
@@ -53,6 +55,21 @@ def remember_guest(request: Request, slug: str, identity: str) -> None:
     guests = {key: value for key, value in _guests(request).items() if key != slug}
     newest = dict(list(guests.items())[-(REMEMBERED_GUESTS - 1) :])
     request.session["guests"] = newest | {slug: identity}
+
+
+def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
+    """Return what a sign-in was begun with, None when not in this browser or too long ago."""
+    kept = request.session.get(BEGUN + state)
+    if not isinstance(kept, dict) or kept["exp"] < time.time():
+        return None
+    data: dict[str, Any] = kept["data"]
+    return data
+
+
+def forget_begun_sign_ins(request: Request) -> None:
+    """Drop what a failed sign-in left behind."""
+    for key in [key for key in request.session if key.startswith(BEGUN)]:
+        request.session.pop(key)
 
 
 async def sign_in(request: Request, person: Person) -> None:

@@ -1,0 +1,181 @@
+"""An OpenID provider that can misbehave, where the usual one for tests can't.
+
+It speaks OpenID Connect Core 1.0 (code flow) with PKCE (RFC 7636), consents at once, and is as
+strict as Google: a code works once, for the redirect address and the challenge it was given for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+CLIENT_ID = "client-of-the-tests"
+CLIENT_SECRET = "secret-of-the-tests"
+METADATA = "/.well-known/openid-configuration"
+TOKEN = "/token"
+JWKS = "/jwks"
+
+Answer = tuple[int, str]
+
+
+def new_key(kid: str) -> RSAKey:
+    """Return a key for signatures."""
+    return RSAKey.generate_key(parameters={"kid": kid, "use": "sig"})
+
+
+class Provider:
+    """Runs in a thread while it is a context; `stop` and `start` make it go away and come back."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Any] = {}
+        # What id tokens say instead; None leaves a claim out.
+        self.changed_claims: dict[str, Any] = {}
+        # What an address answers instead of what it should, by path.
+        self.instead: dict[str, Answer] = {}
+        self.signing_key = new_key("first")
+        self.published_key = self.signing_key
+        self.algorithm = "RS256"
+        self.authorizations: list[Mapping[str, str]] = []
+        self._codes: dict[str, Mapping[str, str]] = {}
+        self._port = 0
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The issuer."""
+        return f"http://localhost:{self._port}"
+
+    def __enter__(self) -> Provider:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Answer from now on, at the same address as before."""
+        handler = type("Handler", (_Handler,), {"provider": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Refuse connections from now on."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+            self._server = None
+
+    def behave(self) -> None:
+        """Undo all misbehaviour."""
+        self.stop()
+        self.changed_claims, self.instead, self.algorithm = {}, {}, "RS256"
+        self.published_key = self.signing_key
+        self.start()
+
+    def metadata(self) -> dict[str, Any]:
+        """OpenID Connect Discovery 1.0, section 3."""
+        return {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": self.url + TOKEN,
+            "jwks_uri": self.url + JWKS,
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "code_challenge_methods_supported": ["S256"],
+        }
+
+    def authorize(self, query: Mapping[str, str]) -> str:
+        """Return where the browser goes back to."""
+        self.authorizations.append(query)
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = query
+        return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
+
+    def token(self, form: Mapping[str, str], client: str) -> tuple[int, dict[str, Any]]:
+        """RFC 6749, section 4.1.3, with the check of RFC 7636, section 4.6."""
+        if client != f"{CLIENT_ID}:{CLIENT_SECRET}":
+            return 401, {"error": "invalid_client"}
+        asked = self._codes.pop(form.get("code", ""), None)
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if (
+            asked is None
+            or asked["redirect_uri"] != form.get("redirect_uri")
+            or asked["code_challenge"] != challenge
+        ):
+            return 400, {"error": "invalid_grant"}
+        return 200, {
+            "access_token": secrets.token_urlsafe(16),
+            "token_type": "Bearer",
+            "expires_in": 3600,
+            "id_token": self._id_token(asked["nonce"]),
+        }
+
+    def _id_token(self, nonce: str) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": CLIENT_ID,
+            "iat": now,
+            "exp": now + 3600,
+            "nonce": nonce,
+            **self.claims,
+            **self.changed_claims,
+        }
+        told = {name: value for name, value in claims.items() if value is not None}
+        header = {"alg": self.algorithm, "kid": self.signing_key.kid}
+        return jwt.encode(header, told, self.signing_key, algorithms=[self.algorithm])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    provider: Provider
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        if address.path == "/authorize":
+            query = {name: values[0] for name, values in parse_qs(address.query).items()}
+            self.send_response(302)
+            self.send_header("Location", self.provider.authorize(query))
+            self.end_headers()
+        elif address.path == METADATA:
+            self._answer(200, self.provider.metadata())
+        elif address.path == JWKS:
+            self._answer(200, {"keys": [self.provider.published_key.as_dict(private=False)]})
+        else:
+            self._answer(404, {})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        form = {name: values[0] for name, values in parse_qs(body).items()}
+        kind, _, credentials = self.headers.get("Authorization", "").partition(" ")
+        client = base64.b64decode(credentials).decode() if kind == "Basic" else ""
+        self._answer(*self.provider.token(form, client))
+
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
+        status, text = self.provider.instead.get(
+            urlsplit(self.path).path, (status, json.dumps(content))
+        )
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
+        """Say nothing."""

@@ -10,7 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from core.access import EndedError, FullError, NeedsNameError, NotFoundError
+from core.access import (
+    EndedError,
+    FullError,
+    NeedsNameError,
+    NotFoundError,
+    ProtectedError,
+    RefusedError,
+)
 from core.database import DatabaseAwayError
 from core.rate_limit import TooManyRequestsError
 from routes.render import json_error, page, wants_json
@@ -36,6 +43,26 @@ NOT_FOUND = Problem(
 )
 ENDED = Problem(403, "ended", "This session has ended.", "Nobody can join it any more.")
 FULL = Problem(403, "full", "This session is full.", "It has as many people as it can have.")
+REFUSED = {
+    "removed": Problem(
+        403, "removed", "You were removed from this session.", "A host has ended it for you."
+    ),
+    "denied": Problem(
+        403, "denied", "You weren’t let in.", "A host has answered your knock with no."
+    ),
+    "locked": Problem(
+        403, "locked", "This session is locked.", "Nobody new can come in at the moment."
+    ),
+    "members_only": Problem(
+        403,
+        "members_only",
+        "This session is for members only.",
+        "Sign in as a member of its space, or ask the host to let guests in.",
+    ),
+}
+PROTECTED = Problem(
+    403, "is_host", "They can’t be removed.", "The session is theirs, or their space’s."
+)
 NEEDS_NAME = Problem(
     401, "unknown_visitor", "Who are you?", "Open the session's link to sign in or give a name."
 )
@@ -66,6 +93,7 @@ FOR_STATUS = {
     404: NOT_FOUND,
     405: Problem(405, "wrong_method", "That can’t be done here.", "Go back and try once more."),
     413: TOO_LARGE,
+    422: Problem(422, "invalid", "That isn’t possible.", "Something in it can’t be as it is."),
 }
 
 
@@ -98,6 +126,15 @@ async def _full(request: Request, _: Exception) -> Response:
     return show(request, FULL)
 
 
+async def _refused(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, RefusedError)  # noqa: S101 - for the type checker
+    return show(request, REFUSED[problem.code])
+
+
+async def _protected(request: Request, _: Exception) -> Response:
+    return show(request, PROTECTED)
+
+
 async def _needs_name(request: Request, _: Exception) -> Response:
     return show(request, NEEDS_NAME)
 
@@ -125,6 +162,8 @@ HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     NotFoundError: _not_found,
     EndedError: _ended,
     FullError: _full,
+    RefusedError: _refused,
+    ProtectedError: _protected,
     NeedsNameError: _needs_name,
     DatabaseAwayError: _away,
     TooManyRequestsError: _busy,

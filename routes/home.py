@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from core.people import Person, initials, tidy
 from core.store import sessions, spaces
-from core.store.sessions import ListedSession
+from core.store.sessions import ListedSession, is_admission
 from routes.guard import limit
 from routes.login import sign_in_context
 from routes.render import page
@@ -47,8 +47,10 @@ async def create_session(request: Request) -> Response:
     form = await request.form()
     db = services(request).db
     title = tidy(str(form.get("title", "")), TITLE_LENGTH) or f"{person.name}’s session"
+    chosen = form.get("admission")
+    admission = chosen if is_admission(chosen) else "KNOCK"
     space = await spaces.first_space(db, person.id, f"{person.name}’s space")
-    session = await sessions.create(db, space, person.id, title)
+    session = await sessions.create(db, space, person.id, title, admission)
     return RedirectResponse(f"/s/{session.slug}", 303)
 
 

@@ -11,12 +11,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from core import tokens
 from core.access import (
+    Action,
     Admission,
     EndedError,
     NeedsNameError,
-    NotFoundError,
     admit,
     admit_guest,
+    at_the_door,
     hosted_session,
     session_with_link,
     transcript_reader,
@@ -43,7 +44,7 @@ async def session_page(request: Request) -> Response:
 
 async def _room(request: Request, slug: str) -> Response:
     try:
-        admission = await admit(services(request).db, slug, await visitor_of(request, slug))
+        admission = await at_the_door(services(request).db, slug, await visitor_of(request, slug))
     except NeedsNameError:
         return _gate(request, slug, None)
     settings, engine = services(request).settings, services(request).hub.engine
@@ -85,13 +86,17 @@ async def become_guest(request: Request) -> Response:
         if session.over:
             raise EndedError
         return _gate(request, slug, "Type a name, so that others know who speaks.")
-    guest = await admit_guest(services(request).db, slug, name)
+    visitor = await visitor_of(request, slug)
+    guest = await admit_guest(services(request).db, slug, visitor, name)
     remember_guest(request, slug, guest.identity)
     return RedirectResponse(f"/s/{slug}", 303)
 
 
 async def join(request: Request) -> Response:
-    """POST /s/{slug}/join: participants get fresh tokens for /ws and the call, as JSON."""
+    """POST /s/{slug}/join: who is let in gets fresh tokens for /ws and the call, as JSON.
+
+    Who must wait for a host gets 202, and asks again every few seconds to be seen waiting.
+    """
     slug = request.path_params["slug"]
     visitor = await visitor_of(request, slug)
     limit(
@@ -100,7 +105,14 @@ async def join(request: Request) -> Response:
         visitor.person.id if visitor.person else visitor.guest_identity,
     )
     admission = await admit(services(request).db, slug, visitor)
-    return JSONResponse(_passes(request, admission), headers={"Cache-Control": "no-store"})
+    session, me = admission.session, admission.participant
+    kept = {"Cache-Control": "no-store"}
+    if admission.waiting:
+        services(request).hub.knock(session.id, me)
+        waiting = {"waiting": True, "session": {"title": session.title}}
+        return JSONResponse(waiting, 202, headers=kept)
+    services(request).hub.stop_knocking(session.id, me.identity)
+    return JSONResponse(_passes(request, admission), headers=kept)
 
 
 def _passes(request: Request, admission: Admission) -> dict[str, Any]:
@@ -115,6 +127,8 @@ def _passes(request: Request, admission: Admission) -> dict[str, Any]:
             "title": session.title,
             "status": session.status,
             "started_at": session.started_at.isoformat() if session.started_at else None,
+            "admission": session.admission,
+            "locked": session.locked,
         },
         "transcription": {
             "url": f"{socket}/ws",
@@ -128,13 +142,10 @@ async def end(request: Request) -> Response:
     """POST /s/{slug}/end: its host ends a session for everybody."""
     slug = request.path_params["slug"]
     visitor = await visitor_of(request, slug)
-    session = await hosted_session(services(request).db, slug, visitor)
-    if visitor.person is None:
-        raise NotFoundError
+    session = await hosted_session(services(request).db, slug, visitor, Action.END)
+    by = visitor.person.id if visitor.person else None  # a guest may have been made a host
     now = datetime.now(UTC)
-    await sessions.end(
-        services(request).db, session.id, by=visitor.person.id, reason="ADMIN_ENDED", now=now
-    )
+    await sessions.end(services(request).db, session.id, by=by, reason="ADMIN_ENDED", now=now)
     await services(request).hub.end(session.id, "ADMIN_ENDED")
     return RedirectResponse(f"/s/{slug}", 303)
 

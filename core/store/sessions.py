@@ -7,12 +7,14 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, get_args
 from uuid import UUID
 
 from core.database import Database, Row
 
 Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
+Membership = Literal["OWNER", "MEMBER"]
+Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
 EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
@@ -37,6 +39,8 @@ class Session:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    admission: Admission
+    locked: bool
 
     @property
     def over(self) -> bool:
@@ -59,6 +63,11 @@ class ListedSession:
     people: list[dict[str, Any]]
 
 
+def is_admission(text: object) -> TypeGuard[Admission]:
+    """Whether this is one of the three ways to let people in."""
+    return text in get_args(Admission)
+
+
 def new_slug() -> str:
     """Return an unguessable slug such as abcd-efgh-jkmn-pqrs."""
     letters = "".join(secrets.choice(SLUG_ALPHABET) for _ in range(SLUG_LENGTH))
@@ -78,18 +87,23 @@ def _session(row: Row) -> Session:
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        admission=row["admission"],
+        locked=row["locked"],
     )
 
 
-async def create(db: Database, space_id: str, user_id: str, title: str) -> Session:
+async def create(
+    db: Database, space_id: str, user_id: str, title: str, admission: Admission = "KNOCK"
+) -> Session:
     """Create a session in a space. The caller has checked that the user is a member."""
     row = await db.returning(
-        "INSERT INTO sessions (slug, title, space_id, created_by)"
-        " VALUES (:slug, :title, :space, :user) RETURNING *",
+        "INSERT INTO sessions (slug, title, space_id, created_by, admission)"
+        " VALUES (:slug, :title, :space, :user, :admission) RETURNING *",
         slug=new_slug(),
         title=title,
         space=UUID(space_id),
         user=UUID(user_id),
+        admission=admission,
     )
     return _session(row)
 
@@ -108,14 +122,37 @@ async def find_by_id(db: Database, session_id: str) -> Session | None:
     return _session(row) if row else None
 
 
-async def is_member(db: Database, session: Session, user_id: str) -> bool:
-    """Whether the user is a member of the session's space."""
+async def membership(db: Database, session: Session, user_id: str) -> Membership | None:
+    """Return what the user is in the session's space, None when not a member."""
     row = await db.fetch_one(
-        "SELECT 1 FROM members WHERE space_id = :space AND user_id = :user",
+        "SELECT role FROM members WHERE space_id = :space AND user_id = :user",
         space=UUID(session.space_id),
         user=UUID(user_id),
     )
-    return row is not None
+    role: Membership | None = row["role"] if row else None
+    return role
+
+
+async def change(
+    db: Database,
+    session_id: str,
+    *,
+    title: str | None = None,
+    admission: Admission | None = None,
+    locked: bool | None = None,
+) -> Session | None:
+    """Change what is given of a session that goes on; None when it is over."""
+    row = await db.fetch_one(
+        "UPDATE sessions SET title = coalesce(CAST(:title AS text), title),"
+        " admission = coalesce(CAST(:admission AS text), admission),"
+        " locked = coalesce(CAST(:locked AS boolean), locked)"
+        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING *",
+        id=UUID(session_id),
+        title=title,
+        admission=admission,
+        locked=locked,
+    )
+    return _session(row) if row else None
 
 
 async def start(db: Database, session_id: str, now: datetime) -> None:

@@ -37,12 +37,6 @@ class Browser(Visitor):
             verify=False,  # there is no https here, and reading all certificates takes its time
         )
 
-    def start_session(self, title: str = "") -> str:
-        """Start a session that everybody with the link may join, and return its slug."""
-        answer = self.http.post("/sessions", data={"title": title, "admission": "ANYONE"})
-        assert answer.status_code == 303, answer.text
-        return str(answer.headers["location"].removeprefix("/s/"))
-
 
 def outside(method: str, url: str, **options: object) -> httpx2.Response:
     """Ask a page of anybody's, without cookies, without an origin."""

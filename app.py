@@ -40,7 +40,6 @@ from routes.guard import Guard
 from routes.logs import redact_tokens
 from routes.static import VersionedStatic
 
-MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
 GRACE = 20  # seconds that a stopping server gives its connections
 
 
@@ -93,7 +92,6 @@ def create_app(settings: Settings) -> Starlette:
         ],
         exception_handlers=errors.HANDLERS,
         lifespan=_lifespan(settings),
-        max_body_size=MAX_BODY,
     )
     if settings.google_sign_in:
         app.state.google = login.google_client(settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -162,7 +163,17 @@ class EmbeddedPostgres:
             ) from problem
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         self._server = get_server(self._directory.resolve())
+        self._forget_the_dead()
         return str(self._server.get_uri())
+
+    def _forget_the_dead(self) -> None:
+        """Take killed processes out of the count, or nobody would ever be the last one."""
+        import psutil  # noqa: PLC0415 - comes with the package of the embedded PostgreSQL
+
+        holders = self._server.global_process_id_list
+        for pid in holders.get_and_add(os.getpid()):
+            if not psutil.pid_exists(pid):
+                holders.get_and_remove(pid)
 
     def stop(self) -> None:
         """Leave the server; the last one stops it."""

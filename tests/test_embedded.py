@@ -145,7 +145,6 @@ def test_a_reload_neither_breaks_nor_doubles_the_database(start: Start, tmp_path
     assert "Traceback" not in machine.log
 
 
-@pytest.mark.xfail(strict=True, reason="the package counts processes that were killed")
 def test_a_crash_loses_nothing_and_leaves_nothing_running(start: Start) -> None:
     first = start()
     ada = Browser(first.url).sign_in("Ada Lovelace")

@@ -1,6 +1,7 @@
 /** The wire messages of docs/protocol.md, and what the browser's own typings leave out. */
 
 export type Role = 'HOST' | 'MEMBER' | 'GUEST';
+export type Admission = 'ANYONE' | 'KNOCK' | 'MEMBERS';
 export type SpeechState = 'ready' | 'listening' | 'delayed' | 'paused' | 'failed';
 
 export interface Person {
@@ -8,6 +9,35 @@ export interface Person {
   name: string;
   role: Role;
   hue: number;
+  /** when the hand went up */
+  hand?: string | null;
+}
+
+/** Somebody who knocked and waits to be let in. */
+export interface Knock {
+  identity: string;
+  name: string;
+  hue: number;
+}
+
+/** Somebody as the call knows them. */
+export interface CallPerson extends Person {
+  /** whether their microphone is heard; null when they never opened one */
+  mic: boolean | null;
+  quality: Quality;
+}
+
+export type Quality = 'unknown' | 'lost' | 'poor' | 'good' | 'excellent';
+
+/** Everything a page shows about one person. */
+export interface Face extends Person {
+  me: boolean;
+  mic: boolean;
+  speaking: boolean;
+  quality: Quality;
+  /** what is wrong with their captions, or '' */
+  trouble: string;
+  reason: string;
 }
 
 export interface Engine {
@@ -22,6 +52,8 @@ export interface SessionState {
   title?: string | null;
   started_at?: string | null;
   reason?: string;
+  admission?: Admission;
+  locked?: boolean;
 }
 
 export interface Welcome {
@@ -32,6 +64,7 @@ export interface Welcome {
   seq: number;
   engine: Engine;
   people: Person[];
+  waiting?: Knock[];
 }
 
 export interface Utterance {
@@ -56,28 +89,55 @@ export interface Speech {
   since: string;
 }
 
+export interface ChatLine {
+  type: 'chat';
+  id: number;
+  identity: string;
+  name: string;
+  hue: number;
+  role: Role;
+  text: string;
+  at: string;
+}
+
 export type ServerMessage =
   | Welcome
   | Utterance
   | Speech
-  | { type: 'people'; people: Person[] }
+  | ChatLine
+  | { type: 'people'; people: Person[]; waiting?: Knock[] }
+  | { type: 'reaction'; identity: string; emoji: string }
+  | { type: 'muted' }
   | ({ type: 'session' } & SessionState)
   | { type: 'insights'; title: string | null; topics: unknown[] }
   | { type: 'settled'; index: number }
   | { type: 'error'; code: string; message: string };
+
+/** What a page says besides audio, `hello` and `mic`. */
+export type Remark =
+  | { type: 'chat'; text: string }
+  | { type: 'hand'; up: boolean }
+  | { type: 'reaction'; emoji: string };
 
 export interface Door {
   url: string;
   token: string;
 }
 
-/** The answer of POST /s/{slug}/join. */
+/** The answer of POST /s/{slug}/join to who may come in. */
 export interface Ticket {
   you: Person;
   session: SessionState;
   transcription: Door;
   video: Door | null;
 }
+
+/** The answer of POST /s/{slug}/join while a knock is unanswered. */
+export interface Waiting {
+  waiting: true;
+}
+
+export type HostAction = 'admit' | 'deny' | 'mute' | 'remove' | 'host';
 
 /** What the worklet posts per frame: `frame` is a whole audio message of the protocol. */
 export interface Frame {
@@ -87,7 +147,7 @@ export interface Frame {
 }
 
 declare global {
-  // livekit-client's own typings are not vendored; its surface is used in room/video.js only.
+  // livekit-client's own typings are not vendored; its surface is used in room/call.js only.
   const LivekitClient: any;
 
   // The scope of an AudioWorklet module.

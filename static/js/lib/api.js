@@ -19,19 +19,29 @@ export class ApiError extends Error {
 }
 
 /**
- * POSTs without a body and returns the JSON answer.
+ * POSTs and returns the JSON answer.
  * @param {string} path
+ * @param {Record<string, string>} [fields] of a form
  * @returns {Promise<any>} throws ApiError when refused, TypeError or a DOMException when unreachable
  */
-export async function post(path) {
+export async function post(path, fields) {
   const response = await fetch(path, {
     method: 'POST',
     headers: { accept: 'application/json' },
+    body: fields && new URLSearchParams(fields),
     signal: AbortSignal.timeout(PATIENCE),
   });
   const text = await response.text();
   if (response.ok) return text.startsWith('{') ? JSON.parse(text) : {};
   throw refusal(response, text);
+}
+
+/**
+ * @param {unknown} error what `post` threw
+ * @returns {string} in words for people
+ */
+export function reasonOf(error) {
+  return error instanceof ApiError ? error.message : 'The server can’t be reached. Check your connection and try again.';
 }
 
 /**

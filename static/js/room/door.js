@@ -1,6 +1,9 @@
-/** The two requests of a room: in, and the end for everyone. */
+/** The requests of a room: in, what a host may do, and the end for everyone. */
 
 import { post } from '../lib/api.js';
+
+/** @typedef {import('../types').Ticket} Ticket */
+/** @typedef {import('../types').Waiting} Waiting */
 
 export class RoomDoor {
   #path;
@@ -10,9 +13,26 @@ export class RoomDoor {
     this.#path = `/s/${encodeURIComponent(slug)}`;
   }
 
-  /** @returns {Promise<import('../types').Ticket>} fresh tokens; throws ApiError when refused */
+  /** @returns {Promise<Ticket | Waiting>} fresh tokens, or the knock is unanswered; throws ApiError when refused */
   join() {
     return post(`${this.#path}/join`);
+  }
+
+  /**
+   * Only a host may.
+   * @param {string} identity
+   * @param {import('../types').HostAction} action
+   */
+  act(identity, action) {
+    return post(`${this.#path}/people/${encodeURIComponent(identity)}/${action}`);
+  }
+
+  /**
+   * Changes who may come in, or the title. Only a host may.
+   * @param {Record<string, string>} fields
+   */
+  settings(fields) {
+    return post(`${this.#path}/settings`, fields);
   }
 
   /** Ends the session for everybody. Only a host may. */

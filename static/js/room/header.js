@@ -12,6 +12,8 @@ export class Header {
   /** @type {import('./socket.js').ConnectionState} */
   #state = 'connecting';
   #startedAt = 0;
+  #name = document.title;
+  #news = 0;
 
   constructor() {
     setInterval(() => this.#tick(), 1_000);
@@ -21,10 +23,17 @@ export class Header {
   session({ title, started_at }) {
     if (title) {
       this.#title.textContent = this.#title.title = title;
-      document.title = `${title} · Sessions`;
+      this.#name = `${title} · Sessions`;
+      this.news(this.#news);
     }
     if (started_at) this.#startedAt = Date.parse(started_at);
     this.#tick();
+  }
+
+  /** @param {number} count of what waits for the reader, for who is looking at another tab */
+  news(count) {
+    this.#news = count;
+    document.title = count ? `(${count}) ${this.#name}` : this.#name;
   }
 
   /** @param {import('./socket.js').ConnectionState} state */

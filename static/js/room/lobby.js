@@ -1,45 +1,191 @@
-/** What stands before the room: the click that joins, which browsers also want for sound and microphone. */
+/** What stands before the room: a look at oneself, a word into the microphone, and the click that joins. */
 
-import { ApiError } from '../lib/api.js';
+import { ApiError, reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
+import { keep, recall } from '../lib/kept.js';
+
+const ASK_EVERY = 2_500;
+const MICROPHONE = 'microphone-on';
+const CAMERA = 'camera-on';
+
+/** @typedef {import('../types').Ticket} Ticket */
+/** @typedef {{ microphone: boolean, camera: boolean }} Wish */
+
+/**
+ * @typedef {object} LobbyActions
+ * @property {(on: boolean) => Promise<boolean>} microphone turns it on or off; whether it is on now
+ * @property {(on: boolean) => Promise<boolean>} camera
+ * @property {(wish: Wish) => Promise<void>} join its failure is shown here
+ */
 
 export class Lobby {
   #root = find('[data-lobby]');
   #problem = find('[data-lobby-problem]');
-  /** @type {HTMLButtonElement[]} */
-  #buttons = [...this.#root.querySelectorAll('button')];
+  #primary = /** @type {HTMLButtonElement} */ (find('[data-join="wish"]'));
+  #listen = /** @type {HTMLButtonElement} */ (find('[data-join="listen"]'));
+  #mic = /** @type {HTMLButtonElement} */ (find('[data-lobby-mic]'));
+  #camera = /** @type {HTMLButtonElement} */ (find('[data-lobby-camera]'));
+  #meter = /** @type {HTMLMeterElement} */ (find('[data-lobby-meter]'));
+  #hint = find('[data-lobby-hint]');
+  #actions;
+  /** @type {Wish} what joining will turn on */
+  #wish = { microphone: recall(MICROPHONE) !== 'off', camera: recall(CAMERA) === 'on' };
+  // Whether the browser may be asked now: before the first click only where it needn't ask anybody.
+  #trying = false;
 
-  /** @param {(withMicrophone: boolean) => Promise<void>} join its failure is shown here */
-  constructor(join) {
-    for (const button of this.#buttons) {
-      button.addEventListener('click', () => this.#try(() => join(button.dataset.join === 'microphone')));
-    }
+  /** @param {LobbyActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#mic.addEventListener('click', () => this.#toggle('microphone'));
+    this.#camera.addEventListener('click', () => this.#toggle('camera'));
+    this.#primary.addEventListener('click', () => this.#try(this.#wish));
+    this.#listen.addEventListener('click', () => this.#try({ microphone: false, camera: false }));
+    this.#draw();
     // Off until now: a click that came before this script would have been lost.
     this.#busy(false);
+    void this.#preview();
+  }
+
+  /** @param {HTMLElement | null} view of the own camera */
+  picture(view) {
+    find('[data-preview]').replaceChildren(...(view ? [view] : []));
+    find('[data-preview-off]').hidden = view !== null;
+  }
+
+  /** @param {number} level 0 to 1 */
+  level(level) {
+    this.#meter.value = level;
+  }
+
+  /** @param {string | null} text what is wrong with microphone or camera */
+  hint(text) {
+    this.#hint.textContent = text ?? '';
+    this.#hint.hidden = !text;
+  }
+
+  /**
+   * Asks until somebody has answered the knock.
+   * @param {() => Promise<Ticket | import('../types').Waiting>} ask
+   * @returns {Promise<Ticket>} throws what `ask` throws when refused
+   */
+  async admitted(ask) {
+    for (;;) {
+      const answer = await ask().catch((error) => this.#whileWaiting(error));
+      if (!('waiting' in answer)) return answer;
+      this.#wait(true);
+      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
+    }
   }
 
   /** The room takes the page over. */
   leave() {
     this.#root.hidden = true;
+    this.#wait(false);
     for (const part of document.querySelectorAll('[data-joined]')) part.removeAttribute('hidden');
     find('#room').dataset.state = 'joined';
   }
 
-  /** @param {() => Promise<void>} join */
-  async #try(join) {
+  /**
+   * A hiccup doesn't end the waiting, a refusal does.
+   * @param {unknown} error
+   * @returns {import('../types').Waiting}
+   */
+  #whileWaiting(error) {
+    const refused = error instanceof ApiError && error.status < 500 && error.status !== 429;
+    if (refused || find('#room').dataset.state !== 'waiting') throw error;
+    return { waiting: true };
+  }
+
+  /** @param {boolean} waiting */
+  #wait(waiting) {
+    find('#room').dataset.state = waiting ? 'waiting' : 'lobby';
+    find('[data-lobby-ready]').hidden = waiting;
+    find('[data-lobby-waiting]').hidden = !waiting;
+  }
+
+  async #preview() {
+    const allowed = await Promise.all([isAllowed('microphone'), isAllowed('camera')]);
+    if (this.#wish.microphone && allowed[0]) await this.#turn('microphone', true);
+    if (this.#wish.camera && allowed[1]) await this.#turn('camera', true);
+  }
+
+  /** @param {keyof Wish} device */
+  async #toggle(device) {
+    const button = device === 'microphone' ? this.#mic : this.#camera;
+    const on = button.getAttribute('aria-pressed') !== 'true';
+    await this.#turn(device, on);
+    keep(device === 'microphone' ? MICROPHONE : CAMERA, on ? 'on' : 'off');
+  }
+
+  /**
+   * @param {keyof Wish} device
+   * @param {boolean} on
+   */
+  async #turn(device, on) {
+    if (this.#trying) return;
+    this.#trying = true;
+    const isOn = await this.#actions[device](on);
+    this.#trying = false;
+    this.#wish[device] = isOn;
+    const button = device === 'microphone' ? this.#mic : this.#camera;
+    button.setAttribute('aria-pressed', String(isOn));
+    this.#draw();
+  }
+
+  /** @param {Wish} wish */
+  async #try(wish) {
     this.#busy(true);
     this.#problem.hidden = true;
     try {
-      await join();
+      await this.#actions.join(wish);
     } catch (error) {
-      this.#problem.textContent = error instanceof ApiError ? error.message : 'The server can’t be reached. Check your connection and try again.';
+      this.#wait(false);
+      this.#problem.textContent = reasonOf(error);
       this.#problem.hidden = false;
       this.#busy(false);
     }
   }
 
+  /** The button says what joining will turn on. */
+  #draw() {
+    const { microphone, camera } = this.#wish;
+    find('[data-join-text]').textContent = joinWords(microphone, camera);
+    this.#primary.dataset.microphone = String(microphone);
+    this.#listen.hidden = !microphone && !camera;
+    find('[data-lobby-mic-text]').textContent = pressed(this.#mic) ? 'Microphone is on' : 'Microphone is off';
+    find('[data-lobby-camera-text]').textContent = pressed(this.#camera) ? 'Camera is on' : 'Camera is off';
+    if (!pressed(this.#mic)) this.level(0);
+  }
+
   /** @param {boolean} busy */
   #busy(busy) {
-    for (const button of this.#buttons) button.disabled = busy;
+    for (const button of [this.#primary, this.#listen, this.#mic, this.#camera]) button.disabled = busy;
+  }
+}
+
+/** @param {Element} button */
+function pressed(button) {
+  return button.getAttribute('aria-pressed') === 'true';
+}
+
+/**
+ * @param {boolean} microphone
+ * @param {boolean} camera
+ */
+function joinWords(microphone, camera) {
+  if (microphone) return camera ? 'Join with microphone and camera' : 'Join with microphone';
+  return camera ? 'Join with camera, muted' : 'Join and listen only';
+}
+
+/**
+ * @param {'microphone' | 'camera'} name
+ * @returns {Promise<boolean>} whether the device opens without a question
+ */
+async function isAllowed(name) {
+  try {
+    const { state } = await navigator.permissions.query({ name: /** @type {PermissionName} */ (name) });
+    return state === 'granted';
+  } catch {
+    return false;
   }
 }

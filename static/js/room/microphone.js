@@ -1,11 +1,12 @@
 /** One microphone for captions and call: one MediaStreamTrack, read as 16 kHz frames. */
 
+import { keep, recall } from '../lib/kept.js';
 import { insecureOrigin } from './remedies.js';
 
 const RATE = 16_000;
 const FRAME = 640;
 const SILENT_AFTER = 5 * RATE;
-const CHOICE = 'sessions.microphone';
+const CHOICE = 'microphone';
 
 /**
  * @typedef {object} MicrophoneEvents
@@ -38,6 +39,7 @@ export class Microphone {
     this.#events = events;
     document.addEventListener('visibilitychange', () => this.#wake());
     document.addEventListener('pointerdown', () => this.#wake());
+    document.addEventListener('keydown', () => this.#wake());
   }
 
   get isOn() {
@@ -52,15 +54,9 @@ export class Microphone {
     return this.#track?.getSettings().deviceId ?? '';
   }
 
-  /** @returns {Promise<MediaDeviceInfo[]>} the microphones that can be chosen */
-  static async devices() {
-    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    return all.filter((device) => device.kind === 'audioinput' && device.deviceId);
-  }
-
   /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
   async start() {
-    const track = await openTrack(localStorage.getItem(CHOICE));
+    const track = await openTrack(recall(CHOICE));
     try {
       await this.#listen(track);
     } catch (error) {
@@ -79,10 +75,11 @@ export class Microphone {
     if (!this.#on) this.#events.level(0);
   }
 
-  /** @param {string} deviceId kept for next time */
+  /** @param {string} deviceId kept for next time; opened now only while there is a track */
   async choose(deviceId) {
+    if (!this.#track) return keep(CHOICE, deviceId);
     const track = await openTrack(deviceId, true);
-    localStorage.setItem(CHOICE, deviceId);
+    keep(CHOICE, deviceId);
     await this.#listen(track);
     this.#events.track(track);
   }

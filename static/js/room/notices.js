@@ -3,6 +3,7 @@
 import { find, stamp } from '../lib/dom.js';
 
 const TOAST_TIME = 7_000;
+const MOST_TOASTS = 3;
 
 /** @typedef {{ label: string, act: () => void }} Action */
 
@@ -34,13 +35,18 @@ export class Notices {
     this.#shown.set(topic, line);
   }
 
-  /** @param {string} text gone by itself; the same text is not shown twice at once */
-  toast(text) {
-    for (const shown of this.#toasts.children) if (shown.textContent === text) return;
+  /**
+   * @param {string} text gone by itself; the same text is not shown twice at once
+   * @param {Action} [action]
+   */
+  toast(text, action) {
+    for (const shown of this.#toasts.children) if (shown.firstChild?.textContent === text) return;
     const toast = document.createElement('p');
     toast.className = 'toast';
-    toast.textContent = text;
+    toast.append(text);
+    if (action) toast.append(' ', actionButton({ label: action.label, act: () => [toast.remove(), action.act()] }));
     this.#toasts.append(toast);
+    while (this.#toasts.childElementCount > MOST_TOASTS) this.#toasts.firstElementChild?.remove();
     setTimeout(() => toast.remove(), TOAST_TIME);
   }
 }

@@ -1,41 +1,47 @@
-/** The dialog in which a microphone is chosen and its level seen. */
+/** The dialog for devices, and for a host the session's title. */
 
+import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
-import { Microphone } from './microphone.js';
 
 export class Settings {
   #dialog = /** @type {HTMLDialogElement} */ (find('[data-settings-dialog]'));
-  #select = /** @type {HTMLSelectElement} */ (find('[data-microphones]'));
   #meter = /** @type {HTMLMeterElement} */ (find('[data-meter]'));
-  #microphone;
+  #form = /** @type {HTMLFormElement} */ (find('[data-title-form]'));
+  #title = /** @type {HTMLInputElement} */ (find('[data-title-field]'));
+  #problem = find('[data-title-problem]');
 
-  /**
-   * @param {Microphone} microphone
-   * @param {(error: unknown) => void} failed
-   */
-  constructor(microphone, failed) {
-    this.#microphone = microphone;
-    this.#select.addEventListener('change', () => microphone.choose(this.#select.value).catch(failed));
-    navigator.mediaDevices?.addEventListener('devicechange', () => this.#dialog.open && this.#list());
+  /** @param {(title: string) => Promise<void>} rename */
+  constructor(rename) {
+    this.#form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      this.#problem.hidden = true;
+      try {
+        await rename(this.#title.value.trim());
+        this.#dialog.close();
+      } catch (error) {
+        this.#problem.textContent = reasonOf(error);
+        this.#problem.hidden = false;
+      }
+    });
   }
 
-  async open() {
+  open() {
+    this.#problem.hidden = true;
     this.#dialog.showModal();
-    await this.#list();
+  }
+
+  /** @param {string} title */
+  title(title) {
+    if (!this.#dialog.open) this.#title.value = title;
+  }
+
+  /** @param {boolean} host whether the title may be changed */
+  hosting(host) {
+    this.#form.hidden = !host;
   }
 
   /** @param {number} level 0 to 1 */
   level(level) {
     if (this.#dialog.open) this.#meter.value = level;
-  }
-
-  async #list() {
-    const devices = await Microphone.devices();
-    this.#select.replaceChildren(
-      ...devices.map(({ deviceId, label }, place) => new Option(label || `Microphone ${place + 1}`, deviceId)),
-    );
-    this.#select.disabled = devices.length === 0;
-    if (devices.length === 0) this.#select.append(new Option('Turn the microphone on to choose one'));
-    else this.#select.value = this.#microphone.deviceId || devices[0].deviceId;
   }
 }

@@ -17,16 +17,19 @@ const WELCOME_WITHIN = 10_000;
 const WATCH_EVERY = 4_000;
 const QUIET = 10_000;
 const PROBE = new URL('../../favicon.svg', import.meta.url);
+// A host has to answer the knock anew: as patient as the lobby.
+const KNOCK_DELAY = 2_500;
 const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
 
 /** @typedef {'connecting' | 'live' | 'offline'} ConnectionState */
 /** @typedef {import('../types').Ticket} Ticket */
+/** @typedef {import('../types').Waiting} Waiting */
 
 /**
  * @typedef {object} SocketEvents
  * @property {(state: ConnectionState) => void} state
  * @property {(message: import('../types').ServerMessage) => void} message
- * @property {(why: 'removed' | 'ended' | 'refused') => void} over it will not come back by itself
+ * @property {(why: string) => void} over it will not come back by itself: `removed`, `ended` or the code of a refusal
  * @property {() => void} lost audio was let go before it could be sent
  */
 
@@ -46,6 +49,8 @@ export class TranscriptionSocket {
   #sent = 0;
   #drained = 0;
   #seq = 0;
+  // The last line of the chat that was shown.
+  #chat = 0;
   // Text of our audio up to here is stored: a server that was restarted need not hear it again.
   #settled = 0;
   #cursor = 0;
@@ -60,7 +65,7 @@ export class TranscriptionSocket {
   #drain;
 
   /**
-   * @param {() => Promise<Ticket>} join asks for a fresh token
+   * @param {() => Promise<Ticket | Waiting>} join asks for a fresh token
    * @param {SocketEvents} events
    */
   constructor(join, events) {
@@ -92,6 +97,16 @@ export class TranscriptionSocket {
   }
 
   /**
+   * @param {import('../types').Remark} remark
+   * @returns {boolean} false when there is no connection: it was not sent and will not be
+   */
+  say(remark) {
+    if (this.#state !== 'live' || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#send(JSON.stringify(remark));
+    return true;
+  }
+
+  /**
    * Keeps and sends one audio message.
    * @param {number} index of its first sample
    * @param {ArrayBuffer} frame
@@ -115,7 +130,9 @@ export class TranscriptionSocket {
     this.#set('connecting');
     try {
       const ticket = await this.#join();
-      if (attempt === this.#attempt && !this.#closed) this.#dial(ticket);
+      if (attempt !== this.#attempt || this.#closed) return;
+      if ('waiting' in ticket) this.#retryAfter(KNOCK_DELAY);
+      else this.#dial(ticket);
     } catch (error) {
       if (attempt === this.#attempt) this.#turnedAway(error);
     }
@@ -123,16 +140,21 @@ export class TranscriptionSocket {
 
   /** @param {unknown} error */
   #turnedAway(error) {
-    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) return this.#finish('refused');
+    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) return this.#finish(error.code);
     const wait = error instanceof ApiError ? error.retryAfter * 1000 : 0;
     this.#retryAfter(Math.max(wait, this.#backOff()));
+  }
+
+  #hello() {
+    const shown = { seq: this.#seq, chat: this.#chat, settled: this.#settled };
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown }));
   }
 
   /** @param {Ticket} ticket */
   #dial({ transcription }) {
     const socket = new WebSocket(transcription.url, [PROTOCOL, transcription.token]);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#send(JSON.stringify({ type: 'hello', client: this.#client, seq: this.#seq, settled: this.#settled }));
+    socket.onopen = () => this.#hello();
     socket.onmessage = ({ data }) => this.#hear(socket, JSON.parse(data));
     socket.onclose = ({ code }) => this.#drop(code);
     this.#socket = socket;
@@ -151,6 +173,7 @@ export class TranscriptionSocket {
     this.#lastHeard = Date.now();
     if (message.type === 'welcome') this.#welcomed(message);
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
+    if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
     if (message.type === 'settled') this.#settled = Math.max(this.#settled, message.index);
     else this.#events.message(message);
   }
@@ -245,7 +268,7 @@ export class TranscriptionSocket {
     else if (socket === this.#socket) this.#drop(0);
   }
 
-  /** @param {'removed' | 'ended' | 'refused'} why */
+  /** @param {string} why */
   #finish(why) {
     this.#closed = true;
     this.#set('offline');

@@ -1,137 +1,200 @@
-/** One tile per person: camera or initials, name, microphone, how their captions are doing. */
+/** Everybody's tiles: a grid, or a few large with the others in a strip, in pages where they don't all fit. */
 
-import { find, paint, stamp } from '../lib/dom.js';
-import { initials } from '../lib/text.js';
+import { find } from '../lib/dom.js';
+import { grid, spotlight } from './layout.js';
+import { put, Tile } from './tile.js';
 
-/** @typedef {import('../types').Person} Person */
-/** @typedef {import('../types').Speech} Speech */
-/** @typedef {{ person: Person, element: HTMLElement }} Tile */
+/** @typedef {import('../types').Face} Face */
+/** @typedef {import('./call.js').Picture} Picture */
 
-const STATES = { delayed: 'captions delayed', failed: 'captions failed' };
+const SCREEN = '#screen';
 
-/** Everybody the server or the call knows of; the call alone never decides a name. */
 export class Stage {
+  #area = find('[data-stage]');
   #list = find('[data-tiles]');
   #invite = find('[data-invite]');
-  #me;
-  /** @type {Map<string, Tile>} */
+  #pager = find('[data-pager]');
+  #stopSharing;
+  /** @type {Map<string, Tile>} by identity, shared screens by identity + SCREEN */
   #tiles = new Map();
-  /** @type {Map<string, Speech>} */
-  #speech = new Map();
-  /** @type {Set<string>} */
-  #voices = new Set();
-  #micOn = false;
   /** @type {Map<string, HTMLElement>} */
-  #videos = new Map();
+  #pictures = new Map();
+  /** @type {Map<string, Face>} */
+  #faces = new Map();
+  /** @type {string[]} */
+  #order = [];
+  /** @type {Map<string, number>} when who was heard last */
+  #heard = new Map();
+  #pinned = '';
+  #page = 0;
+  #me = '';
 
-  /** @param {Person} me always shown, first */
-  constructor(me) {
-    this.#me = me;
-    this.people([]);
+  /** @param {() => void} stopSharing the button on the own shared screen */
+  constructor(stopSharing) {
+    this.#stopSharing = stopSharing;
+    find('[data-previous]', this.#pager).addEventListener('click', () => this.#turn(-1));
+    find('[data-next]', this.#pager).addEventListener('click', () => this.#turn(1));
+    this.#list.addEventListener('keydown', (event) => this.#walk(event));
+    new ResizeObserver(() => this.#arrange()).observe(this.#area);
   }
 
-  /** @param {string} identity */
-  nameOf(identity) {
-    return this.#tiles.get(identity)?.person.name;
-  }
-
-  /** @param {Person[]} people everybody who is connected now, me included or not */
-  people(people) {
-    const here = [this.#me, ...people.filter(({ identity }) => identity !== this.#me.identity)];
-    const identities = new Set(here.map(({ identity }) => identity));
-    for (const [identity, tile] of this.#tiles) if (!identities.has(identity)) this.#leave(identity, tile);
-    for (const person of here) this.#arrive(person);
-    this.#list.dataset.count = String(here.length);
-    this.#invite.hidden = here.length > 1;
-  }
-
-  /** @param {boolean} on our own microphone: the page knows it before the server does */
-  microphone(on) {
-    this.#micOn = on;
-    this.#drawState(this.#me.identity);
-  }
-
-  /** @param {Speech} speech */
-  speech(speech) {
-    this.#speech.set(speech.identity, speech);
-    this.#drawState(speech.identity);
-  }
-
-  /** @param {Iterable<string>} identities whose voice the call hears */
-  voices(identities) {
-    this.#voices = new Set(identities);
-    for (const identity of this.#tiles.keys()) this.#drawState(identity);
+  /** @param {Face[]} faces everybody who is here now, in the order of arrival */
+  draw(faces) {
+    this.#faces = new Map(faces.map((face) => [face.identity, face]));
+    this.#me = faces.find(({ me }) => me)?.identity ?? '';
+    for (const face of faces) if (face.speaking) this.#heard.set(face.identity, Date.now());
+    this.#invite.hidden = faces.length > 1;
+    this.#list.dataset.count = String(faces.length);
+    this.#refresh();
   }
 
   /**
    * @param {string} identity
-   * @param {HTMLElement | null} element the camera's picture; null when it is off
+   * @param {Picture} picture
+   * @param {HTMLElement | null} element null when it is off
    */
-  video(identity, element) {
-    if (element) this.#videos.set(identity, element);
-    else this.#videos.delete(identity);
-    this.#drawVideo(identity);
+  picture(identity, picture, element) {
+    const key = picture === 'screen' ? identity + SCREEN : identity;
+    if (element) this.#pictures.set(key, element);
+    else this.#pictures.delete(key);
+    this.#tiles.get(key)?.picture(element);
+    this.#refresh();
   }
 
-  /** @param {Person} person */
-  #arrive(person) {
-    const tile = this.#tiles.get(person.identity) ?? this.#add(person);
-    tile.person = person;
-    paint(tile.element, person.hue);
-    find('.tile-initials', tile.element).textContent = initials(person.name);
-    find('.tile-name', tile.element).textContent = this.#label(person);
-    this.#drawState(person.identity);
+  /**
+   * @param {string} identity
+   * @param {string} emoji
+   */
+  react(identity, emoji) {
+    this.#tiles.get(identity)?.react(emoji);
   }
 
-  /** @param {Person} person */
-  #label(person) {
-    if (person.identity === this.#me.identity) return `${person.name} (you)`;
-    return person.role === 'GUEST' ? `${person.name} (guest)` : person.name;
+  #refresh() {
+    const wanted = new Set([...this.#pictures.keys()].filter((key) => key.endsWith(SCREEN) && this.#faces.has(identityOf(key))));
+    for (const identity of this.#faces.keys()) wanted.add(identity);
+    for (const [key, tile] of this.#tiles) if (!wanted.has(key)) this.#remove(key, tile);
+    for (const key of wanted) {
+      const face = /** @type {Face} */ (this.#faces.get(identityOf(key)));
+      (this.#tiles.get(key) ?? this.#add(key)).draw(face);
+    }
+    this.#arrange();
   }
 
-  /** @param {Person} person */
-  #add(person) {
-    const tile = { person, element: stamp('[data-tile-template]') };
-    tile.element.dataset.identity = person.identity;
-    tile.element.classList.toggle('mine', person.identity === this.#me.identity);
-    this.#tiles.set(person.identity, tile);
+  /** @param {string} key */
+  #add(key) {
+    const pin = () => this.#pin(key);
+    const tile = new Tile(key.endsWith(SCREEN), { pin, stopSharing: this.#stopSharing });
+    tile.picture(this.#pictures.get(key) ?? null);
+    this.#tiles.set(key, tile);
+    this.#order.push(key);
     this.#list.append(tile.element);
-    this.#drawVideo(person.identity);
     return tile;
   }
 
   /**
-   * @param {string} identity
+   * @param {string} key
    * @param {Tile} tile
    */
-  #leave(identity, tile) {
+  #remove(key, tile) {
     tile.element.remove();
-    this.#tiles.delete(identity);
-    this.#speech.delete(identity);
+    this.#tiles.delete(key);
+    this.#order.splice(this.#order.indexOf(key), 1);
+    if (key === this.#pinned) this.#pinned = '';
   }
 
-  /** @param {string} identity */
-  #drawVideo(identity) {
-    const tile = this.#tiles.get(identity);
-    if (!tile) return;
-    const element = this.#videos.get(identity);
-    find('.tile-media', tile.element).replaceChildren(...(element ? [element] : []));
-    find('.tile-initials', tile.element).hidden = Boolean(element);
-    tile.element.classList.toggle('has-video', Boolean(element));
+  /** @param {string} key */
+  #pin(key) {
+    this.#pinned = key === this.#pinned ? '' : key;
+    for (const [other, tile] of this.#tiles) tile.pinned(other === this.#pinned);
+    this.#arrange();
   }
 
-  /** Who never turned a microphone on has no state yet: that is as good as off. */
-  #drawState(/** @type {string} */ identity) {
-    const tile = this.#tiles.get(identity);
-    if (!tile) return;
-    const { state, reason } = this.#speech.get(identity) ?? { state: 'paused', reason: null };
-    tile.element.dataset.speech = state;
-    tile.element.classList.toggle('speaking', state === 'listening' || this.#voices.has(identity));
-    const mic = find('.tile-mic', tile.element);
-    mic.hidden = identity === this.#me.identity ? this.#micOn : state !== 'paused';
-    const words = state === 'delayed' || state === 'failed' ? STATES[state] : '';
-    const label = find('.tile-state', tile.element);
-    label.textContent = words;
-    label.title = reason ?? '';
+  /** @param {number} step */
+  #turn(step) {
+    this.#page += step;
+    this.#arrange();
   }
+
+  /** What is large: the pinned tile, else every screen that somebody else shares. */
+  #large() {
+    if (this.#pinned) return [this.#pinned];
+    return this.#order.filter((key) => key.endsWith(SCREEN) && identityOf(key) !== this.#me);
+  }
+
+  #arrange() {
+    const { clientWidth: width, clientHeight: height } = this.#area;
+    if (!width || !height) return;
+    const large = this.#large();
+    const rest = this.#order.filter((key) => !large.includes(key));
+    const { main, rest: rects, pages, page, pager } = large.length
+      ? spotlight(large.length, rest.length, width, height, this.#page)
+      : grid(rest.length, width, height, this.#page);
+    this.#page = page;
+    if (pages > 1 && page === 0) this.#bringSpeakers(rest, rects.filter(Boolean).length);
+    large.forEach((key, place) => this.#tiles.get(key)?.place(main[place], true));
+    rest.forEach((key, place) => this.#tiles.get(key)?.place(rects[place], !large.length && rest.length === 1));
+    this.#drawPager(pages, pager);
+    this.#setTabStop([...large, ...rest.filter((_, place) => rects[place])]);
+  }
+
+  /**
+   * Who speaks beyond the first page changes places with who was silent there for longest.
+   * @param {string[]} rest
+   * @param {number} shown
+   */
+  #bringSpeakers(rest, shown) {
+    for (const key of rest.slice(shown)) {
+      if (!this.#faces.get(key)?.speaking) continue;
+      const candidates = rest.slice(0, shown).filter((other) => other !== this.#me && !this.#faces.get(other)?.speaking);
+      const quietest = candidates.sort((a, b) => (this.#heard.get(a) ?? 0) - (this.#heard.get(b) ?? 0))[0];
+      if (!quietest) break;
+      swap(this.#order, key, quietest);
+      swap(rest, key, quietest);
+    }
+  }
+
+  /**
+   * @param {number} pages
+   * @param {import('./layout.js').Rect} rect
+   */
+  #drawPager(pages, rect) {
+    this.#pager.hidden = pages < 2;
+    put(this.#pager, rect);
+    find('[data-page]', this.#pager).textContent = `${this.#page + 1} of ${pages}`;
+    /** @type {HTMLButtonElement} */ (find('[data-previous]', this.#pager)).disabled = this.#page === 0;
+    /** @type {HTMLButtonElement} */ (find('[data-next]', this.#pager)).disabled = this.#page >= pages - 1;
+  }
+
+  /** @param {string[]} shown one of them takes Tab; arrow keys go on from there */
+  #setTabStop(shown) {
+    const focused = shown.find((key) => this.#tiles.get(key)?.element.contains(document.activeElement)) ?? shown[0];
+    for (const [key, tile] of this.#tiles) tile.tabStop(key === focused);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #walk(event) {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const shown = [...this.#tiles.values()].filter(({ element }) => !element.hidden);
+    const place = shown.findIndex(({ element }) => element.contains(document.activeElement));
+    if (!step || place < 0) return;
+    event.preventDefault();
+    const next = shown[(place + step + shown.length) % shown.length];
+    for (const tile of this.#tiles.values()) tile.tabStop(tile === next);
+    next.focus();
+  }
+}
+
+/** @param {string} key */
+function identityOf(key) {
+  return key.endsWith(SCREEN) ? key.slice(0, -SCREEN.length) : key;
+}
+
+/**
+ * @param {string[]} list
+ * @param {string} one
+ * @param {string} other
+ */
+function swap(list, one, other) {
+  const [a, b] = [list.indexOf(one), list.indexOf(other)];
+  [list[a], list[b]] = [list[b], list[a]];
 }

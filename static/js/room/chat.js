@@ -1,0 +1,168 @@
+/** The chat: kept with the session, read by who comes late. */
+
+import { find, paint, stamp } from '../lib/dom.js';
+
+const NEAR_BOTTOM = 64;
+// A line comes back within moments. One that doesn't was lost with the connection, or refused.
+const PATIENCE = 8_000;
+const LINK = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]]/g;
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+
+/** @typedef {import('../types').ChatLine} ChatLine */
+/** @typedef {{ text: string, element: HTMLElement, timer: ReturnType<typeof setTimeout> }} Pending */
+
+export class Chat {
+  #list = find('[data-chat-lines]');
+  #scroll = find('[data-chat-scroll]');
+  #empty = find('[data-chat-empty]');
+  #form = /** @type {HTMLFormElement} */ (find('[data-chat-form]'));
+  #field = /** @type {HTMLTextAreaElement} */ (find('[data-chat-text]'));
+  #send;
+  #news;
+  /** @type {Set<number>} */
+  #ids = new Set();
+  /** @type {Pending[]} own lines on their way */
+  #pending = [];
+  #me = '';
+  #open = false;
+  #unread = 0;
+
+  /**
+   * @param {(text: string) => boolean} send false while there is no connection
+   * @param {(unread: number, line: ChatLine | null) => void} news unread lines, and the one that has just come
+   */
+  constructor(send, news) {
+    this.#send = send;
+    this.#news = news;
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#field.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#submit();
+    });
+  }
+
+  /** @param {string} me identity whose lines are our own */
+  begin(me) {
+    this.#me = me;
+  }
+
+  /** @param {boolean} open whether the reader sees it */
+  opened(open) {
+    this.#open = open;
+    if (!open) return;
+    this.#unread = 0;
+    this.#news(0, null);
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+  }
+
+  /**
+   * @param {ChatLine} line
+   * @param {boolean} fresh false when it was written before we came
+   */
+  show(line, fresh) {
+    if (this.#ids.has(line.id)) return;
+    this.#ids.add(line.id);
+    const mine = line.identity === this.#me;
+    if (mine) this.#arrived(line.text);
+    this.#place(draw(line));
+    if (this.#open || mine || !fresh) return;
+    this.#unread += 1;
+    this.#news(this.#unread, line);
+  }
+
+  /** The server took no more lines for now: the newest one was not kept. */
+  refused() {
+    const newest = this.#pending.at(-1);
+    if (newest) this.#fail(newest);
+  }
+
+  #submit() {
+    const text = this.#field.value.trim();
+    if (text && this.#post(text)) this.#field.value = '';
+  }
+
+  /** @param {string} text */
+  #post(text) {
+    if (!this.#send(text)) return false;
+    const element = stamp('[data-chat-template]');
+    element.classList.add('mine', 'pending');
+    find('.at', element).textContent = 'sending…';
+    fill(find('.chat-text', element), text);
+    /** @type {Pending} */
+    const pending = { text, element, timer: setTimeout(() => this.#fail(pending), PATIENCE) };
+    this.#pending.push(pending);
+    this.#place(element);
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    return true;
+  }
+
+  /** @param {string} text */
+  #arrived(text) {
+    const pending = this.#pending.find((one) => one.text === text);
+    if (pending) this.#forget(pending);
+  }
+
+  /** @param {Pending} pending */
+  #forget(pending) {
+    clearTimeout(pending.timer);
+    pending.element.remove();
+    this.#pending = this.#pending.filter((one) => one !== pending);
+  }
+
+  /** @param {Pending} pending */
+  #fail(pending) {
+    clearTimeout(pending.timer);
+    find('.at', pending.element).textContent = 'not sent';
+    pending.element.classList.add('failed');
+    const again = document.createElement('button');
+    again.type = 'button';
+    again.className = 'text-button';
+    again.textContent = 'Send again';
+    again.addEventListener('click', () => this.#post(pending.text) && this.#forget(pending));
+    if (!pending.element.querySelector('button')) pending.element.append(again);
+  }
+
+  /** Lines on their way stay last. @param {HTMLElement} element */
+  #place(element) {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
+    const following = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM;
+    const waiting = element.classList.contains('pending') ? null : (this.#pending[0]?.element ?? null);
+    this.#list.insertBefore(element, waiting);
+    this.#empty.hidden = true;
+    if (following) this.#scroll.scrollTop = this.#scroll.scrollHeight;
+  }
+}
+
+/** @param {ChatLine} line */
+function draw(line) {
+  const element = stamp('[data-chat-template]');
+  element.dataset.chat = String(line.id);
+  paint(element, line.hue);
+  find('.name', element).textContent = line.name;
+  find('.guest', element).hidden = line.role !== 'GUEST';
+  find('.at', element).textContent = time.format(new Date(line.at));
+  fill(find('.chat-text', element), line.text);
+  return element;
+}
+
+/**
+ * Text with its addresses as links.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function fill(element, text) {
+  let end = 0;
+  for (const { 0: address, index } of text.matchAll(LINK)) {
+    const link = document.createElement('a');
+    link.href = link.textContent = address;
+    link.target = '_blank';
+    link.rel = 'noopener noreferrer';
+    element.append(text.slice(end, index), link);
+    end = index + address.length;
+  }
+  element.append(text.slice(end));
+}

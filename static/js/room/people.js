@@ -1,0 +1,139 @@
+/** The list of people, and what a host may do about each of them. */
+
+import { find, paint, stamp } from '../lib/dom.js';
+import { initials } from '../lib/text.js';
+
+/** @typedef {import('../types').Face} Face */
+/** @typedef {import('../types').Knock} Knock */
+/** @typedef {import('../types').HostAction} HostAction */
+/** @typedef {import('../types').SessionState} SessionState */
+
+const ROLES = { HOST: 'host', MEMBER: '', GUEST: 'guest' };
+
+/**
+ * @typedef {object} PeopleActions all of them checked by the server
+ * @property {(action: HostAction, person: { identity: string, name: string }) => void} act
+ * @property {(fields: Record<string, string>) => void} settings
+ */
+
+export class People {
+  #list = find('[data-people]');
+  #counts = document.querySelectorAll('[data-people-count]');
+  #hosting = find('[data-hosting]');
+  #lock = /** @type {HTMLInputElement} */ (find('[data-lock]'));
+  #admission = /** @type {HTMLSelectElement} */ (find('[data-admission]'));
+  #knocks = find('[data-knocks]');
+  #actions;
+  /** @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+  /** @type {Map<string, HTMLElement>} */
+  #waiting = new Map();
+  #host = false;
+
+  /** @param {PeopleActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#lock.addEventListener('change', () => actions.settings({ locked: this.#lock.checked ? 'on' : 'off' }));
+    this.#admission.addEventListener('change', () => actions.settings({ admission: this.#admission.value }));
+  }
+
+  /** @param {Face[]} faces */
+  draw(faces) {
+    this.#host = faces.some(({ me, role }) => me && role === 'HOST');
+    this.#hosting.hidden = !this.#host;
+    for (const count of this.#counts) count.textContent = String(faces.length);
+    const here = new Set(faces.map(({ identity }) => identity));
+    for (const [identity, row] of this.#rows) {
+      if (here.has(identity)) continue;
+      row.remove();
+      this.#rows.delete(identity);
+    }
+    for (const [place, face] of inOrder(faces).entries()) {
+      const row = this.#rows.get(face.identity) ?? this.#add(face.identity);
+      this.#drawRow(row, face);
+      if (this.#list.children[place] !== row) this.#list.insertBefore(row, this.#list.children[place] ?? null);
+    }
+  }
+
+  /** @param {Knock[]} waiting who wants to come in; told to hosts only */
+  knocks(waiting) {
+    const here = new Set(waiting.map(({ identity }) => identity));
+    for (const [identity, card] of this.#waiting) {
+      if (here.has(identity)) continue;
+      card.remove();
+      this.#waiting.delete(identity);
+    }
+    for (const knock of waiting) if (!this.#waiting.has(knock.identity)) this.#addKnock(knock);
+    this.#knocks.hidden = waiting.length === 0;
+  }
+
+  /** @param {SessionState} session */
+  session({ admission, locked }) {
+    if (admission) this.#admission.value = admission;
+    if (locked !== undefined) this.#lock.checked = locked;
+  }
+
+  /** @param {string} identity */
+  #add(identity) {
+    const row = stamp('[data-person-template]');
+    row.dataset.identity = identity;
+    for (const button of row.querySelectorAll('[data-act]')) {
+      const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);
+      button.addEventListener('click', () => this.#actions.act(action, { identity, name: find('.name', row).textContent ?? '' }));
+    }
+    this.#rows.set(identity, row);
+    return row;
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {Face} face
+   */
+  #drawRow(row, face) {
+    paint(row, face.hue);
+    find('.avatar', row).textContent = initials(face.name);
+    find('.name', row).textContent = face.name;
+    const facts = [face.me && 'you', ROLES[face.role], face.trouble].filter(Boolean);
+    find('.person-facts', row).textContent = facts.join(', ');
+    find('.person-hand', row).hidden = !face.hand;
+    const mic = find('.person-mic', row);
+    mic.dataset.on = String(face.mic);
+    find('.visually-hidden', mic).textContent = face.mic ? 'microphone on' : 'muted';
+    find('.person-actions', row).hidden = !this.#host || face.me;
+    this.#button(row, 'mute').hidden = !face.mic;
+    this.#button(row, 'host').hidden = face.role === 'HOST';
+    for (const [action, words] of /** @type {[HostAction, string][]} */ ([['mute', 'Mute'], ['host', 'Make host:'], ['remove', 'Remove']])) {
+      this.#button(row, action).setAttribute('aria-label', `${words} ${face.name}`);
+    }
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {HostAction} action
+   */
+  #button(row, action) {
+    return find(`[data-act="${action}"]`, row);
+  }
+
+  /** @param {Knock} knock */
+  #addKnock(knock) {
+    const card = stamp('[data-knock-template]');
+    card.dataset.identity = knock.identity;
+    paint(card, knock.hue);
+    find('.avatar', card).textContent = initials(knock.name);
+    find('.name', card).textContent = knock.name;
+    for (const button of card.querySelectorAll('[data-act]')) {
+      const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);
+      button.setAttribute('aria-label', `${button.textContent} ${knock.name}`);
+      button.addEventListener('click', () => this.#actions.act(action, knock));
+    }
+    this.#waiting.set(knock.identity, card);
+    this.#knocks.append(card);
+  }
+}
+
+/** @param {Face[]} faces raised hands first, in the order in which they went up */
+function inOrder(faces) {
+  const up = faces.filter(({ hand }) => hand).sort((a, b) => String(a.hand).localeCompare(String(b.hand)));
+  return [...up, ...faces.filter(({ hand }) => !hand)];
+}

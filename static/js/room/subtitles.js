@@ -1,0 +1,88 @@
+/** Captions over the picture: the last words of who speaks, gone a few seconds later. */
+
+import { find, paint, stamp } from '../lib/dom.js';
+import { keep, recall } from '../lib/kept.js';
+
+const LINES = 3;
+const STAYS = 5_000;
+const TAIL = 180;
+const CHOICE = 'subtitles';
+
+/** @typedef {import('../types').Utterance} Utterance */
+
+/** Without a choice of the reader's own they are on whenever the transcript isn't open. */
+export class Subtitles {
+  #box = find('[data-subtitles]');
+  #button = find('[data-subtitles-button]');
+  /** @type {Map<string, { element: HTMLElement, timer?: ReturnType<typeof setTimeout> }>} */
+  #lines = new Map();
+  #choice = recall(CHOICE);
+  #transcriptOpen = true;
+
+  constructor() {
+    this.#button.addEventListener('click', () => this.toggle());
+    this.#draw();
+  }
+
+  /** @param {boolean} open */
+  transcript(open) {
+    this.#transcriptOpen = open;
+    this.#draw();
+  }
+
+  toggle() {
+    this.#choice = this.#isOn ? 'off' : 'on';
+    keep(CHOICE, this.#choice);
+    this.#draw();
+  }
+
+  /** Everything of the last connection is stale. */
+  clear() {
+    for (const id of this.#lines.keys()) this.#remove(id);
+  }
+
+  /** @param {Utterance} utterance said now, not before we came */
+  show(utterance) {
+    if (!utterance.text) return this.#remove(utterance.id);
+    const line = this.#lines.get(utterance.id) ?? this.#add(utterance);
+    clearTimeout(line.timer);
+    line.timer = setTimeout(() => this.#remove(utterance.id), STAYS);
+    find('.name', line.element).textContent = utterance.name;
+    find('.subtitle-words', line.element).textContent = tail(utterance.text);
+  }
+
+  get #isOn() {
+    return this.#choice ? this.#choice === 'on' : !this.#transcriptOpen;
+  }
+
+  #draw() {
+    this.#box.hidden = !this.#isOn;
+    this.#button.setAttribute('aria-pressed', String(this.#isOn));
+  }
+
+  /** @param {Utterance} utterance */
+  #add(utterance) {
+    const element = stamp('[data-subtitle-template]');
+    paint(element, utterance.hue);
+    this.#box.append(element);
+    const line = { element };
+    this.#lines.set(utterance.id, line);
+    const oldest = this.#lines.keys().next().value;
+    if (this.#lines.size > LINES && oldest !== undefined) this.#remove(oldest);
+    return /** @type {{ element: HTMLElement, timer?: ReturnType<typeof setTimeout> }} */ (line);
+  }
+
+  /** @param {string} id */
+  #remove(id) {
+    const line = this.#lines.get(id);
+    clearTimeout(line?.timer);
+    line?.element.remove();
+    this.#lines.delete(id);
+  }
+}
+
+/** @param {string} text its end, from the beginning of a word */
+function tail(text) {
+  if (text.length <= TAIL) return text;
+  return `… ${text.slice(text.indexOf(' ', text.length - TAIL) + 1)}`;
+}

@@ -9,6 +9,7 @@ from typing import Literal
 Role = Literal["HOST", "MEMBER", "GUEST"]
 State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
 HUES = 12
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # Hangul fillers and the empty braille cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ def tidy(text: str, limit: int) -> str:
     """Return text as one line of at most `limit` characters without control characters.
 
     Names and titles are shown to others, so invisible characters that reorder or hide
-    text (Unicode category C) are left out.
+    text (Unicode category C) are left out, and so are letters that are drawn as nothing.
     """
-    visible = "".join(c if c.isprintable() else " " for c in text)
+    visible = "".join(c if c.isprintable() and c not in BLANK_LETTERS else " " for c in text)
     return " ".join(visible.split())[:limit].strip()
 
 

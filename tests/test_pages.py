@@ -190,6 +190,7 @@ def test_a_guest_without_a_name_is_asked_again(
     [
         ("Grace", "Grace"),
         ("  Grace \u202e\n\tHopper\u200b ", "Grace Hopper"),
+        ("\u3164Grace\u2800", "Grace"),
         ("x" * 41, "x" * 40),
         ("x" * 5000, "x" * 40),
         ("李小龍 🥋", "李小龍 🥋"),

@@ -28,6 +28,7 @@ class Contender(Protocol):
 
     name: str
     passthrough: bool
+    acks: bool  # whether the upstream acknowledges every frame
     most: int | None  # streams that are worth trying
     searched: bool  # whether to look for the most streams that it carries
 
@@ -51,6 +52,7 @@ class _Plain:
     """What a relay without accounts and database has in common."""
 
     passthrough = False
+    acks = True
     most: int | None = None
     searched = False
 
@@ -70,8 +72,12 @@ class _Plain:
 class Nginx(_Plain):
     """nginx's `stream` module: bytes in, bytes out, the least a proxy can do."""
 
-    name = "nginx stream (pass-through)"
+    NAME = "nginx stream (pass-through)"
     passthrough = True
+
+    def __init__(self, *, acks: bool = False) -> None:
+        self.name = f"{self.NAME}, with acknowledgments" if acks else self.NAME
+        self.acks = acks
 
     def missing(self) -> str | None:
         """Contender."""
@@ -98,6 +104,7 @@ class HAProxy(_Plain):
 
     name = "HAProxy TCP (pass-through)"
     passthrough = True
+    acks = False
 
     def missing(self) -> str | None:
         """Contender."""
@@ -164,6 +171,7 @@ class Sessions:
 
     NAME = "Sessions"
     passthrough = False
+    acks = True
     most: int | None = None
 
     def __init__(self, *, gated: bool = False) -> None:

@@ -96,7 +96,7 @@ def _holds(one: Measurement, window: int) -> bool:
 
 def run_once(contender: Contender, streams: int, plan: Plan) -> Measurement:
     """Start the contender afresh and measure it."""
-    load = Load(streams, plan.seconds, passthrough=contender.passthrough)
+    load = Load(streams, plan.seconds, passthrough=contender.passthrough, acks=contender.acks)
     places = contender.tokens(streams, load.room)
     log = BUILD / "relay.log"
     plan.quiet.wait()
@@ -212,7 +212,7 @@ def ratios(book: Book) -> str:
     transcript: Callable[[Measurement], float] = lambda one: one.transcript_us  # noqa: E731
     ours = at(Sessions.NAME, MANY, frame)
     lines = [
-        f"CPU per frame at {MANY}: {ours / at(Nginx.name, MANY, frame):.2f} x nginx (<= 1.35),"
+        f"CPU per frame at {MANY}: {ours / at(Nginx.NAME, MANY, frame):.2f} x nginx (<= 1.35),"
         f" {ours / at(Node.name, MANY, frame):.2f} x Node (<= 0.80)",
         f"CPU per transcript at {MANY}: {at(Sessions.NAME, MANY, transcript):.0f} us,"
         f" {at(Sessions.NAME, MANY, transcript) / at(Node.name, MANY, transcript):.2f}"
@@ -306,6 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     everybody: list[Contender] = [
         Sessions(),
         Nginx(),
+        Nginx(acks=True),
         HAProxy(),
         Node(),
         Sdk(),

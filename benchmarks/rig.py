@@ -130,13 +130,17 @@ class Measurement(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the generator does: `room` people hear each other, for `seconds` per window."""
+    """What the generator does: `room` people hear each other, for `seconds` per window.
+
+    With `acks` the upstream acknowledges every frame, as Gladia does.
+    """
 
     streams: int
     seconds: float
     warmup: float = 1.0
     room: int = 5
     passthrough: bool = False
+    acks: bool = True
     final_every: int = 25
     per_second: int = 5
     join_rate: float = 250
@@ -280,6 +284,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
         "final-every": load.final_every,
         "per-second": load.per_second,
         "join-rate": load.join_rate,
+        "acks": int(load.acks),
         "tokens": token_file,
         "pids": pid,
         "cores": f"{RELAY_CORE},{GENERATOR_CORE}",

@@ -277,7 +277,7 @@ static void take_audio(connection *of, const uint8_t *pcm) {
 /* A relay may join or cut what it sends: put our frames together again. */
 static void take_pcm(connection *of, const uint8_t *data, size_t size) {
     of->audio += size;
-    if (of->is_gladia && options.acks) acknowledge(of, size);
+    if (options.acks) acknowledge(of, size);
     if (of->rest_size) {
         size_t missing = PCM - of->rest_size, more = size < missing ? size : missing;
         memcpy(of->rest + of->rest_size, data, more);

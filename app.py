@@ -27,6 +27,7 @@ from starlette.types import Lifespan
 from core import settings as settings_module
 from core.banner import banner
 from core.database import Database, EmbeddedPostgres
+from core.jobs import Jobs
 from core.livekit import Calls
 from core.recorder import Recorder
 from core.services import RateLimits, Services
@@ -35,7 +36,7 @@ from core.speech.capture import CaptureOptions
 from core.speech.engines import make_engine
 from core.speech.hub import Hub
 from core.store.users import LOGIN_DAYS
-from routes import errors, health, home, hosting, login, session, ws
+from routes import errors, health, home, hooks, hosting, login, session, ws
 from routes.guard import Guard
 from routes.logs import redact_tokens
 from routes.static import VersionedStatic
@@ -69,6 +70,7 @@ ROUTES = [
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
     Route("/sign-out", login.sign_out_page, methods=["POST"]),
     Route("/health", health.health),
+    Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
     Mount("/static", VersionedStatic()),
 ]
@@ -130,13 +132,16 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     capture = CaptureOptions(settings.voice_gate, settings.stream_idle_seconds)
     hub = Hub(engine, recorder, capture)
     calls = Calls(settings)
+    jobs = Jobs(db, hub, calls)
     try:
         await engine.start()
         recorder.start()
         hub.start()
+        jobs.start()
         limits = RateLimits(settings.rate_limit_factor)
-        yield Services(settings, db, hub, calls, recorder, limits)
+        yield Services(settings, db, hub, calls, jobs, recorder, limits)
     finally:
+        await jobs.close()
         await hub.close()
         await engine.close()
         await recorder.close()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -307,14 +308,11 @@ async def _standing_now(db: Database, session: Session, visitor: Visitor) -> Sta
     return standing(own.state, own.role if role == "GUEST" else role)
 
 
-async def remove(db: Database, session: Session, identity: str) -> Participant:
+async def remove(db: Database, session: Session, identity: str) -> None:
     """Remove a participant for good. Raises NotFoundError, or ProtectedError."""
     found = await participants.find(db, session.id, identity)
     if found is None:
         raise NotFoundError
     if found.user_id and await _role(db, session, found.user_id) == "HOST":
         raise ProtectedError
-    await participants.change_state(
-        db, session.id, identity, "REMOVED", only_from=("WAITING", "ADMITTED", "DENIED", "REMOVED")
-    )
-    return found
+    await participants.remove(db, session.id, identity, datetime.now(UTC))

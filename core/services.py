@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.database import Database
+from core.jobs import Jobs
 from core.livekit import Calls
 from core.rate_limit import RateLimiter
 from core.recorder import Recorder
@@ -33,5 +34,6 @@ class Services:
     db: Database
     hub: Hub
     calls: Calls
+    jobs: Jobs
     recorder: Recorder
     limits: RateLimits

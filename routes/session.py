@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -25,7 +24,7 @@ from core.access import (
 from core.livekit import video_pass
 from core.people import Participant, initials, tidy
 from core.speech.hub import MAX_UTTERANCES
-from core.store import participants, sessions, transcripts
+from core.store import participants, transcripts
 from core.store.transcripts import Utterance
 from routes.guard import limit, websocket_origin
 from routes.login import dev_sign_in_offered
@@ -112,6 +111,7 @@ async def join(request: Request) -> Response:
         waiting = {"waiting": True, "session": {"title": session.title}}
         return JSONResponse(waiting, 202, headers=kept)
     services(request).hub.stop_knocking(session.id, me.identity)
+    await services(request).jobs.open_call(session)
     return JSONResponse(_passes(request, admission), headers=kept)
 
 
@@ -144,9 +144,7 @@ async def end(request: Request) -> Response:
     visitor = await visitor_of(request, slug)
     session = await hosted_session(services(request).db, slug, visitor, Action.END)
     by = visitor.person.id if visitor.person else None  # a guest may have been made a host
-    now = datetime.now(UTC)
-    await sessions.end(services(request).db, session.id, by=by, reason="ADMIN_ENDED", now=now)
-    await services(request).hub.end(session.id, "ADMIN_ENDED")
+    await services(request).jobs.end(session, by=by, reason="ADMIN_ENDED")
     return RedirectResponse(f"/s/{slug}", 303)
 
 

@@ -155,7 +155,7 @@ class _Conversation:
     async def _enter(self, hello: wire.Hello) -> None:
         parts, identity = services(self._websocket), self._caller.participant.identity
         now = datetime.now(UTC)
-        me = await participants.came(parts.db, identity, "page", now)
+        me = await participants.came(parts.db, identity, now)
         if me is not None:
             await sessions.start(parts.db, me.session_id, now)
         session = await sessions.find_by_id(parts.db, self._caller.session.id)
@@ -265,7 +265,7 @@ class _Conversation:
         try:
             now = datetime.now(UTC)
             identity = self._caller.participant.identity
-            await participants.went(services(self._websocket).db, identity, "page", now)
+            await participants.went(services(self._websocket).db, identity, now)
         except DatabaseAwayError:
             log.warning("a leave could not be noted: the database is away")
 

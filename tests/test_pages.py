@@ -363,6 +363,7 @@ LIVE = {
     ("POST", "/s/{slug}/people/{identity}/mute"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/people/{identity}/remove"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/people/{identity}/host"): (404, 404, 404, 404, 404, 404),
+    ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
     ("GET", "/sign-in"): (200, 200, 303, 303, 303, 303),
     ("GET", "/sign-in/google"): (404, 404, 404, 404, 404, 404),
     ("GET", "/api/auth/callback/google"): (404, 404, 404, 404, 404, 404),

@@ -562,6 +562,11 @@ class Hub:
             if self._rooms.get(session.id) is task:
                 return room.enter(participant, hello, listener, self._options)
 
+    def connected(self) -> list[str]:
+        """Return the identities of who has a page open, in any room."""
+        rooms = [room for sid in self._rooms if (room := self.room(sid))]
+        return list({seat.participant.identity for room in rooms for seat in room.seats})
+
     async def _load(self, session: RoomSession) -> Room:
         said = await self._keeper.said(session.id)
         lines = await self._keeper.chat(session.id)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from core.database import Database, Row
 from core.people import Participant, Person, Role, State, hue_of
 from core.store.sessions import Session
-
-Door = Literal["page", "call"]
 
 
 def new_identity() -> str:
@@ -123,6 +120,19 @@ async def change_state(
     return _participant(row) if row else None
 
 
+async def remove(db: Database, session_id: str, identity: str, now: datetime) -> None:
+    """Remove a participant for good; they have left."""
+    await db.execute(
+        "UPDATE participants SET state = 'REMOVED', page_seen_at = NULL, call_seen_at = NULL,"
+        " left_at = CASE WHEN joined_at IS NULL THEN NULL"
+        "   ELSE coalesce(left_at, CAST(:now AS timestamptz)) END"
+        " WHERE identity = :identity AND session_id = :session",
+        identity=identity,
+        session=UUID(session_id),
+        now=now,
+    )
+
+
 async def make_host(db: Database, session_id: str, identity: str) -> Participant | None:
     """Give an admitted participant the host role; None without one."""
     row = await db.fetch_one(
@@ -134,13 +144,13 @@ async def make_host(db: Database, session_id: str, identity: str) -> Participant
     return _participant(row) if row else None
 
 
-async def came(db: Database, identity: str, door: Door, now: datetime) -> Participant | None:
-    """Note that a participant is here (the first time counts).
+async def came(db: Database, identity: str, now: datetime) -> Participant | None:
+    """Note that a page of a participant is connected (the first time counts).
 
     None for who isn't admitted, or when the session is over.
     """
     row = await db.fetch_one(
-        f"UPDATE participants SET {door}_seen_at = :now, left_at = NULL,"  # noqa: S608 - a Door
+        "UPDATE participants SET page_seen_at = :now, left_at = NULL,"
         " joined_at = coalesce(joined_at, :now)"
         " WHERE identity = :identity AND state = 'ADMITTED' AND EXISTS (SELECT 1 FROM sessions s"
         "   WHERE s.id = participants.session_id AND s.status IN ('CREATED', 'LIVE')) RETURNING *",
@@ -150,25 +160,72 @@ async def came(db: Database, identity: str, door: Door, now: datetime) -> Partic
     return _participant(row) if row else None
 
 
-async def went(db: Database, identity: str, door: Door, now: datetime) -> None:
-    """Note that a participant went by one door; they have left when they are gone by both."""
-    other = "call" if door == "page" else "page"
+async def went(db: Database, identity: str, now: datetime) -> None:
+    """Note that a participant's last page has gone; they have left unless the call has them."""
     await db.execute(
-        f"UPDATE participants SET {door}_seen_at = NULL,"  # noqa: S608 - a Door
-        f" left_at = CASE WHEN {other}_seen_at IS NULL THEN :now END"
+        "UPDATE participants SET page_seen_at = NULL,"
+        " left_at = CASE WHEN call_seen_at IS NULL THEN CAST(:now AS timestamptz) END"
         " WHERE identity = :identity AND joined_at IS NOT NULL AND left_at IS NULL",
         identity=identity,
         now=now,
     )
 
 
-async def still_here(db: Database, identities: list[str], door: Door, now: datetime) -> None:
-    """Note that these participants are still here."""
+async def still_connected(db: Database, identities: list[str], now: datetime) -> None:
+    """Note that pages of these participants are still connected."""
     await db.execute(
-        f"UPDATE participants SET {door}_seen_at = :now, left_at = NULL"  # noqa: S608 - a Door
+        "UPDATE participants SET page_seen_at = :now, left_at = NULL"
         " WHERE identity = ANY(:identities) AND joined_at IS NOT NULL AND state = 'ADMITTED'",
         identities=identities,
         now=now,
+    )
+
+
+async def in_call(
+    db: Database, session_id: str, identities: list[str], now: datetime
+) -> tuple[list[str], list[str]]:
+    """Note who LiveKit says is in the call. Returns whom it may have, and whom it may not.
+
+    Identities that aren't of this session, such as recorders, are in neither.
+    """
+    ours = {"session": UUID(session_id), "identities": identities}
+    rows = await db.fetch_all(
+        "UPDATE participants SET call_seen_at = :now, left_at = NULL,"
+        " joined_at = coalesce(joined_at, :now) WHERE session_id = :session"
+        " AND identity = ANY(:identities) AND state = 'ADMITTED' RETURNING identity",
+        now=now,
+        **ours,
+    )
+    strangers = await db.fetch_all(
+        "SELECT identity FROM participants WHERE session_id = :session"
+        " AND identity = ANY(:identities) AND state <> 'ADMITTED'",
+        **ours,
+    )
+    return [row["identity"] for row in rows], [row["identity"] for row in strangers]
+
+
+async def left_call(
+    db: Database,
+    session_id: str,
+    at: datetime,
+    *,
+    only: str | None = None,
+    but: list[str] | None = None,
+) -> None:
+    """Note that everybody (`only` one, all `but` some) is out of the call since then.
+
+    Who was seen in it later than that has come back meanwhile.
+    """
+    await db.execute(
+        "UPDATE participants SET call_seen_at = NULL,"
+        " left_at = CASE WHEN page_seen_at IS NULL THEN CAST(:at AS timestamptz) END"
+        " WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL"
+        " AND call_seen_at <= :at AND NOT (identity = ANY(:but))"
+        " AND (CAST(:only AS text) IS NULL OR identity = :only)",
+        session=UUID(session_id),
+        at=at,
+        only=only,
+        but=but or [],
     )
 
 

@@ -181,6 +181,68 @@ async def end(
     return row is not None
 
 
+async def end_empty(db: Database, empty_since: datetime) -> list[Session]:
+    """End the live sessions that nobody has been in since then, and return them.
+
+    They ended when the last one left. Of several processes, one gets each session.
+    """
+    last_left = (
+        "coalesce((SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id),"
+        " s.started_at)"
+    )
+    rows = await db.fetch_all(
+        "UPDATE sessions s SET status = 'ENDED', end_reason = 'AUTO_EMPTY_ROOM',"  # noqa: S608
+        f" ended_at = {last_left} WHERE s.status = 'LIVE' AND {last_left} <= :since"
+        " AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
+        "   AND p.joined_at IS NOT NULL AND p.left_at IS NULL) RETURNING *",
+        since=empty_since,
+    )
+    return [_session(row) for row in rows]
+
+
+async def expire(db: Database, created_before: datetime, now: datetime) -> None:
+    """Let sessions expire that were created before then and never joined."""
+    await db.execute(
+        "UPDATE sessions SET status = 'EXPIRED', end_reason = 'EXPIRED_NO_JOIN', ended_at = :now"
+        " WHERE status = 'CREATED' AND created_at <= :before",
+        before=created_before,
+        now=now,
+    )
+
+
+async def call_opened(db: Database, session_id: str) -> bool:
+    """Note that LiveKit may have a room of this session. False when the session is over."""
+    row = await db.fetch_one(
+        "UPDATE sessions SET call_open = true"
+        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id",
+        id=UUID(session_id),
+    )
+    return row is not None
+
+
+async def call_closed(db: Database, session_id: str) -> None:
+    """Note that LiveKit has no room of this session."""
+    await db.execute(
+        "UPDATE sessions SET call_open = false WHERE id = :id AND call_open", id=UUID(session_id)
+    )
+
+
+async def claim_calls(
+    db: Database, polled_before: datetime, now: datetime, limit: int
+) -> list[Session]:
+    """Take on sessions whose call should be looked at again; other processes skip them."""
+    rows = await db.fetch_all(
+        "UPDATE sessions SET polled_at = :now WHERE id IN (SELECT id FROM sessions"
+        "   WHERE (call_open OR status = 'LIVE')"
+        "   AND (polled_at IS NULL OR polled_at <= :before)"
+        "   ORDER BY polled_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *",
+        before=polled_before,
+        now=now,
+        limit=limit,
+    )
+    return [_session(row) for row in rows]
+
+
 async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
     """Return the newest sessions of the user's spaces and those the user took part in."""
     rows = await db.fetch_all(

@@ -1,0 +1,22 @@
+"""POST /hooks/livekit: what LiveKit tells, signed with the API secret."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.livekit import BadWebhookError
+from routes.render import json_error
+from routes.visitor import services
+
+
+async def livekit(request: Request) -> Response:
+    """POST /hooks/livekit: whoever has the API secret. LiveKit repeats what isn't answered 2xx."""
+    try:
+        event = services(request).calls.read_webhook(
+            await request.body(), request.headers.get("authorization", "")
+        )
+    except BadWebhookError:
+        return json_error(401, "bad_signature", "This isn't signed by our LiveKit.", {})
+    await services(request).jobs.hear(event)
+    return Response(status_code=204)

@@ -1,0 +1,538 @@
+"""What is said to and heard from Gladia's live API v2, without doing any I/O.
+
+Shapes follow Gladia's OpenAPI document of `POST /v2/live` and its WebSocket. Parsing is
+tolerant: extra fields, null data and unknown types never stop a stream.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, get_args
+
+import msgspec
+
+from core.speech.engine import (
+    BYTES_PER_SAMPLE,
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Recognition,
+    StreamOptions,
+)
+
+MAX_PIECE = 512 * 1024  # bytes of audio in one message; Gladia closes above 1 MiB
+STOP = '{"type":"stop_recording"}'
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+# --- Opening a session -------------------------------------------------------------------
+
+
+def init_body(options: StreamOptions) -> dict[str, Any]:
+    """Return the body of `POST /v2/live` for one participant of a meeting.
+
+    One language is fixed, several are told apart utterance by utterance, none is detected.
+    """
+    languages = list(dict.fromkeys(code.split("-")[0].lower() for code in options.languages))
+    body: dict[str, Any] = {
+        "encoding": "wav/pcm",
+        "sample_rate": SAMPLE_RATE,
+        "bit_depth": 8 * BYTES_PER_SAMPLE,
+        "channels": 1,
+        "endpointing": 0.4,
+        "maximum_duration_without_endpointing": 15,
+        "language_config": {"languages": languages, "code_switching": len(languages) > 1},
+        "messages_config": {
+            "receive_partial_transcripts": True,
+            "receive_final_transcripts": True,
+            "receive_speech_events": True,
+            "receive_pre_processing_events": False,
+            "receive_realtime_processing_events": False,
+            "receive_post_processing_events": False,
+            "receive_acknowledgments": True,
+            "receive_errors": True,
+            "receive_lifecycle_events": True,
+        },
+    }
+    if options.vocabulary:
+        body["realtime_processing"] = {
+            "custom_vocabulary": True,
+            "custom_vocabulary_config": {"vocabulary": list(options.vocabulary)},
+        }
+    return body
+
+
+class InitReply(msgspec.Struct, frozen=True):
+    """The 201 of `POST /v2/live`. The URL carries the token: it is never shown."""
+
+    url: str
+
+    def __repr__(self) -> str:
+        return "InitReply(url=<secret>)"
+
+
+def parse_init_reply(content: bytes) -> InitReply | None:
+    """Return the reply, or None when it is not one."""
+    try:
+        reply = msgspec.json.decode(content, type=InitReply)
+    except _UNDECODABLE:
+        return None
+    return reply if reply.url.startswith(("ws://", "wss://")) else None
+
+
+class _HttpError(msgspec.Struct):
+    message: str | list[str] | None = None
+    validation_errors: list[Any] | None = None
+
+
+def error_hints(content: bytes) -> str:
+    """Return what an HTTP error body says is wrong, on one short line; "" when nothing."""
+    try:
+        error = msgspec.json.decode(content, type=_HttpError)
+    except _UNDECODABLE:
+        return ""
+    said: list[Any] = error.validation_errors or []
+    if not said and error.message:
+        said = error.message if isinstance(error.message, list) else [error.message]
+    return " ".join("; ".join(str(hint) for hint in said).split())[:300]
+
+
+# --- What the server says ----------------------------------------------------------------
+
+
+class ErrorInfo(msgspec.Struct):
+    """An `error` member: `{message}` (OpenAPI) or with two more fields (AsyncAPI)."""
+
+    message: str | None = None
+    status_code: int | None = None
+    exception: str | None = None
+
+
+class AckData(msgspec.Struct):
+    """Which bytes of the session an acknowledgment is about; the end is exclusive."""
+
+    byte_range: tuple[int, int] | None = None
+
+
+class AudioAck(msgspec.Struct, tag_field="type", tag="audio_chunk"):
+    """A chunk was taken, or refused with an error and without data."""
+
+    acknowledged: bool = False
+    data: AckData | None = None
+    error: ErrorInfo | str | None = None
+
+
+class StopData(msgspec.Struct):
+    """How many seconds of audio the session has counted."""
+
+    recording_duration: float | None = None
+
+
+class StopAck(msgspec.Struct, tag_field="type", tag="stop_recording"):
+    """`stop_recording` was understood, or refused (without data) because it came before."""
+
+    acknowledged: bool = False
+    data: StopData | None = None
+
+
+class Said(msgspec.Struct):
+    """An utterance; times are seconds of audio the session has received."""
+
+    text: str | None = None
+    start: float = 0.0
+    end: float = 0.0
+    language: str | None = None
+
+
+class TranscriptData(msgspec.Struct):
+    """A partial or final."""
+
+    id: str | int = ""
+    is_final: bool = False
+    utterance: Said | None = None
+
+
+class Transcript(msgspec.Struct, tag_field="type", tag="transcript"):
+    """Recognised text; `data` is null when processing failed."""
+
+    data: TranscriptData | None = None
+
+
+class SpeechStart(msgspec.Struct, tag_field="type", tag="speech_start"):
+    """Somebody began to speak."""
+
+
+class SpeechEnd(msgspec.Struct, tag_field="type", tag="speech_end"):
+    """Somebody stopped speaking."""
+
+
+class EndSession(msgspec.Struct, tag_field="type", tag="end_session"):
+    """Nothing follows any more."""
+
+
+class ErrorMessage(msgspec.Struct, tag_field="type", tag="error"):
+    """Something went wrong; the shape of `data` is not documented."""
+
+    data: Any = None
+    error: ErrorInfo | str | None = None
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Anything else: a type this client has no use for, or something unreadable."""
+
+    readable: bool
+
+
+Known = AudioAck | StopAck | Transcript | SpeechStart | SpeechEnd | EndSession | ErrorMessage
+ServerMessage = Known | Other
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_decoder = msgspec.json.Decoder(Known)
+_type_decoder = msgspec.json.Decoder(_Typed)
+_known_types = frozenset(kind.__struct_config__.tag for kind in get_args(Known))
+_USELESS = Other(readable=True)
+_UNREADABLE = Other(readable=False)
+
+
+def parse_message(content: bytes) -> ServerMessage:
+    """Parse one server message. Never raises."""
+    try:
+        message: Known = _decoder.decode(content)
+    except _UNDECODABLE:
+        return _parse_unknown(content)
+    return message
+
+
+def _parse_unknown(content: bytes) -> Other:
+    try:
+        type_ = _type_decoder.decode(content).type
+    except _UNDECODABLE:
+        return _UNREADABLE
+    return _UNREADABLE if type_ in _known_types else _USELESS
+
+
+# --- Ends of connections -----------------------------------------------------------------
+
+
+class Next(Enum):
+    """What to do after a connection ended or could not be made."""
+
+    RESUME = "resume"  # connect to the same URL again
+    REPLACE = "replace"  # the session is over: a new stream goes on
+    DONE = "done"  # the end that was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an end means; `reason` is a sentence for people."""
+
+    next: Next
+    reason: str
+
+
+def judge_close(code: int, *, stopped: bool) -> Verdict:
+    """Judge a WebSocket close code (1006 and 1005: none came).
+
+    Gladia's quickstart: any code but 1000 may be resumed on the same URL. Its SDK and
+    others: 4400 to 4499 are final, such as 4403 for a session that is already over.
+    """
+    if code == 1000:
+        if stopped:
+            return Verdict(Next.DONE, "the stream has ended")
+        return Verdict(Next.REPLACE, "the speech service ended the stream unasked")
+    if 4400 <= code <= 4499:
+        return Verdict(Next.REPLACE, f"the speech service ended the stream (code {code})")
+    if code in (1005, 1006):
+        return Verdict(Next.RESUME, "the connection to the speech service broke")
+    return Verdict(Next.RESUME, f"the speech service closed the connection (code {code})")
+
+
+def judge_handshake(status: int) -> Verdict:
+    """Judge the HTTP status that refused a WebSocket handshake.
+
+    A 4xx says that this URL is no longer good; 408, 409, 425 and 429 pass by themselves.
+    """
+    reason = f"the speech service refused the connection (status {status})"
+    if 400 <= status <= 499 and status not in (408, 409, 425, 429):
+        return Verdict(Next.REPLACE, reason)
+    return Verdict(Next.RESUME, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why `POST /v2/live` was refused, as a sentence for people, and what may help."""
+
+    reason: str
+    retry: bool
+    busy: bool = False  # no slot: the plan's number of concurrent streams is reached
+
+
+def judge_status(status: int, content: bytes) -> Refusal:
+    """Judge an HTTP status other than 2xx that answered `POST /v2/live`."""
+    if status == 401:
+        return Refusal("the Gladia key was refused: check GLADIA_API_KEY", retry=False)
+    if status in (402, 403):
+        return Refusal("the Gladia plan or credit is exhausted: see app.gladia.io", retry=False)
+    if status == 429:
+        return Refusal("the Gladia plan allows no further stream at the moment", True, busy=True)
+    if status in (400, 422):
+        hints = error_hints(content)
+        reason = f"Gladia refused the settings: {hints}" if hints else "Gladia refused the settings"
+        return Refusal(reason, retry=False)
+    if status >= 500 or status in (408, 413, 425):
+        return Refusal(f"Gladia has trouble at the moment (status {status})", retry=True)
+    return Refusal(f"Gladia answered with status {status}: check GLADIA_API_URL", retry=False)
+
+
+class Backoff:
+    """Waits between attempts: full jitter up to a bound that doubles from first to most."""
+
+    def __init__(self, first: float = 0.25, most: float = 8.0) -> None:
+        self._first = first
+        self._most = most
+        self._failures = 0
+
+    def next(self) -> float:
+        """Return how many seconds to wait now."""
+        bound: float = min(self._most, self._first * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        return random.uniform(0, bound)  # noqa: S311 - only spreads attempts
+
+    def reset(self) -> None:
+        """Begin again with the shortest wait: a connection was stable."""
+        self._failures = 0
+
+
+# --- Audio and its positions -------------------------------------------------------------
+
+
+class ReplayBuffer:
+    """The last audio of a stream by byte position, kept while it may be needed again.
+
+    Kept is what the service has not acknowledged (to be resent on the same URL) and what
+    has no final yet (to be fed to a new stream). With more than `limit` + `slack` bytes the
+    oldest acknowledged audio goes, down to `limit`. Unacknowledged audio is never dropped:
+    once there is as much of it, `overfull` tells that the service does not keep up.
+    """
+
+    __slots__ = ("_chunks", "_limit", "_most", "acknowledged", "end", "settled", "start")
+
+    def __init__(
+        self, limit: int = 60 * BYTES_PER_SECOND, slack: int = 10 * BYTES_PER_SECOND
+    ) -> None:
+        self.start = 0  # position of the oldest byte kept
+        self.end = 0  # bytes ever appended
+        self.acknowledged = 0
+        self.settled = 0  # end of the last final, or of silence the service had nothing to say to
+        self._chunks: deque[bytes] = deque()
+        self._limit = limit
+        self._most = limit + slack
+
+    @property
+    def overfull(self) -> bool:
+        """Whether so much is unacknowledged that the stream must be given up."""
+        return self.end - self.acknowledged > self._most
+
+    def append(self, pcm: bytes) -> None:
+        """Take the next audio; it is kept by reference, not copied."""
+        self._chunks.append(pcm)
+        self.end += len(pcm)
+        if self.end - self.start > self._most:
+            self._trim()
+
+    def acknowledge(self, position: int) -> None:
+        """Note that the service has everything before `position`."""
+        if position > self.acknowledged:
+            self.acknowledged = min(position, self.end)
+            self._trim()
+
+    def settle(self, position: int) -> None:
+        """Note that nothing before `position` will be needed by a new stream."""
+        if position > self.settled:
+            self.settled = min(position, self.end)
+            self._trim()
+
+    def read(self, position: int, size: int) -> bytes:
+        """Return up to `size` bytes from `position`, or from the oldest that is kept."""
+        position = max(position, self.start)
+        pieces: list[bytes] = []
+        here = self.start
+        stop = min(self.end, position + size)
+        for chunk in self._chunks:
+            if here >= stop:
+                break
+            following = here + len(chunk)
+            if following > position:
+                pieces.append(chunk[max(0, position - here) : stop - here])
+            here = following
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def tail(self, position: int) -> bytes:
+        """Return everything from `position` on that is still kept."""
+        return self.read(position, self.end - self.start)
+
+    def clear(self) -> None:
+        """Forget all audio."""
+        self._chunks.clear()
+        self.start = self.end
+
+    def _trim(self) -> None:
+        needed = self.settled
+        if self.end - self.start > self._most:
+            needed = max(needed, self.end - self._limit)
+        needed = min(needed, self.acknowledged)
+        chunks = self._chunks
+        while chunks and self.start + len(chunks[0]) <= needed:
+            self.start += len(chunks.popleft())
+
+
+class Timeline:
+    """Where the service's count of received audio stands against ours.
+
+    Both count bytes. When an acknowledgment was lost with the connection, its audio is sent
+    again and counted twice: from there on the service's positions and times run ahead of
+    ours by `shift` bytes.
+    """
+
+    __slots__ = ("_base", "_counted", "_first", "_shifts", "resumed_from", "sent", "uncertain")
+
+    def __init__(self) -> None:
+        self.sent = 0  # our position up to which audio was given to the present connection
+        self.resumed_from = 0  # where in our audio the present connection began
+        self.uncertain = 0  # bytes sent again of which it is not clear yet if they had arrived
+        self._first = False  # whether its first acknowledgment is due, which tells the shift
+        self._base = 0  # where the service's ranges begin to count
+        self._counted = [0]  # service positions from which on ...
+        self._shifts = [0]  # ... these shifts hold
+
+    @property
+    def shift(self) -> int:
+        """Bytes by which the service is ahead now."""
+        return self._shifts[-1]
+
+    def connected(self, position: int) -> None:
+        """Note that a connection is open on which audio is sent from our `position` on."""
+        self._first = self.sent > 0
+        self.uncertain = self.sent - position
+        self.resumed_from = self.sent = position
+
+    def acknowledged(self, start: int, end: int) -> int:
+        """Take an acknowledged range; return our position before which all has arrived."""
+        end += end % BYTES_PER_SAMPLE  # an odd end is the last byte, not the one behind it
+        if self._first:
+            self._first = False
+            self.uncertain = 0
+            self._align(start)
+        ours = self._base + end - self.shift
+        if ours > self.sent:
+            self._move(self._base + end, ours - self.sent)
+            return self.sent
+        return max(0, ours)
+
+    def seconds(self, time: float) -> float:
+        """Turn seconds on the service's clock into seconds of audio that we fed."""
+        if not self.shift:
+            return time
+        counted = int(time * BYTES_PER_SECOND)
+        shift = self._shifts[bisect_right(self._counted, counted) - 1]
+        return max(0.0, time - shift / BYTES_PER_SECOND)
+
+    def _align(self, start: int) -> None:
+        expected = self.resumed_from + self.shift
+        if start == 0 and expected > 0:
+            self._base = expected
+        elif self._base + start > expected:
+            self._move(self._base + start, self._base + start - expected)
+
+    def _move(self, counted: int, by: int) -> None:
+        self._counted.append(counted)
+        self._shifts.append(self.shift + by)
+
+
+# --- Utterances --------------------------------------------------------------------------
+
+
+class Utterances:
+    """Turns transcripts into recognitions, each utterance once and its partials before it.
+
+    Gladia's ids are opaque. They become names that are unique within the stream even if the
+    service counts anew after a reconnect.
+    """
+
+    __slots__ = ("_finals", "_open", "_recent", "_renamed")
+
+    def __init__(self) -> None:
+        self._open: dict[str, Recognition] = {}  # the last partial by Gladia's id
+        self._finals: dict[str, float] = {}  # end by Gladia's id
+        self._recent: deque[Recognition] = deque(maxlen=16)
+        self._renamed = 0
+
+    @property
+    def any_open(self) -> bool:
+        """Whether a partial waits for its final."""
+        return bool(self._open)
+
+    def take(
+        self,
+        id_: str,
+        text: str,
+        start: float,
+        end: float,
+        *,
+        final: bool,
+        language: str | None = None,
+    ) -> Recognition | None:
+        """Return what to report of a transcript, or None when there is nothing new in it.
+
+        Times are seconds of audio fed. A partial without text withdraws its utterance.
+        """
+        text = text.strip()
+        if id_ in self._finals and start < self._finals[id_]:
+            return None
+        name = self._open[id_].utterance if id_ in self._open else self._name(id_)
+        said = Recognition(name, text, start, max(start, end), final, language)
+        if not final:
+            if text:
+                self._open[id_] = said
+            return said if text else None
+        was_open = self._open.pop(id_, None) is not None
+        self._finals[id_] = said.end
+        if text and not self._repeats(said):
+            self._recent.append(said)
+            return said
+        return replace(said, text="", final=False) if was_open else None
+
+    def open_before(self, id_: str, start: float) -> bool:
+        """Whether another utterance that began before `start` seconds waits for its final."""
+        return any(partial.start < start for other, partial in self._open.items() if other != id_)
+
+    def close_open(self) -> list[Recognition]:
+        """Return finals made of the last partials of what is open."""
+        closed = [replace(partial, final=True) for partial in self._open.values()]
+        self._finals.update({id_: partial.end for id_, partial in self._open.items()})
+        self._recent.extend(closed)
+        self._open.clear()
+        return closed
+
+    def _name(self, id_: str) -> str:
+        if id_ not in self._finals:
+            return id_
+        self._renamed += 1
+        return f"{id_}+{self._renamed}"
+
+    def _repeats(self, said: Recognition) -> bool:
+        return any(_is_repetition(said, earlier) for earlier in self._recent)
+
+
+def _is_repetition(said: Recognition, earlier: Recognition) -> bool:
+    """Whether both say the same about audio that is mostly the same."""
+    shared = min(said.end, earlier.end) - max(said.start, earlier.start)
+    shorter = min(said.end - said.start, earlier.end - earlier.start)
+    return shared > shorter / 2 and said.text.casefold() == earlier.text.casefold()

@@ -50,6 +50,11 @@ class AppServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def database_url(self) -> str:
+        """Where its database is, when it was given one."""
+        return self._environment["DATABASE_URL"]
+
+    @property
     def log(self) -> str:
         """What the process printed so far."""
         path = self.data_dir / "server.log"

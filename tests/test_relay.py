@@ -273,6 +273,18 @@ async def test_a_stream_is_finished_after_a_long_silence_and_another_one_goes_on
     assert sum(record.finals for record in page.room.records) == 15
 
 
+@pytest.mark.parametrize("early", range(0, 240, 20))
+async def test_a_word_that_begins_as_a_stream_ends_is_whole(early: int) -> None:
+    page = Page(ScriptedEngine())
+    for start in (0, 2):
+        page.say(*WORDS[start : start + 2])
+        page.send(silence(8.12 - early / 1000))
+        await settle()
+    page.say(*WORDS[4:6])
+    await page.done()
+    page.assert_heard_as_spoken()
+
+
 async def test_a_short_gap_is_silence_and_a_long_one_a_new_stream() -> None:
     engine = ScriptedEngine()
     page = Page(engine)

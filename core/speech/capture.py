@@ -131,6 +131,7 @@ class Capture:
         self.mic_on = on and not self._closed
         self._muted = False
         if not on:
+            self._forget_preroll()
             self._end_stretch()
         self._owner.state_changed(self)
 
@@ -163,6 +164,7 @@ class Capture:
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._relay is not None and now - self._last_audio > ABSENCE:
+            self._forget_preroll()
             self._end_stretch()
         self._tell_loss(now)
 
@@ -170,6 +172,7 @@ class Capture:
         """Take no more audio; relays finish what they have."""
         self._closed = True
         self.mic_on = False
+        self._forget_preroll()
         self._end_stretch()
 
     def abort(self) -> None:
@@ -198,32 +201,32 @@ class Capture:
             self._zero = zero
 
     def _bridge(self, gap: int) -> None:
+        self._forget_preroll()
         if gap > SHORT_GAP:
             self._end_stretch()
         elif self._relay is not None:
             self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
-        else:
-            self._forget_preroll()
 
     def _pass(self, pcm: bytes) -> None:
         heard = self._gate.hear(pcm) if self._options.gated else True
-        if self._relay is not None:
-            self._relay.feed(pcm)
-            if self._options.gated and self._may_let_go():
-                self._end_stretch()
-            return
+        # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
         self._preroll.append(pcm)
         self._preroll_size += len(pcm)
-        if heard and self._services.engine.health().health is not Health.OFF:
+        if self._relay is not None:
+            self._relay.feed(pcm)
+            if self._options.gated and self._may_let_go(self._relay):
+                self._end_stretch()
+        elif heard and self._services.engine.health().health is not Health.OFF:
             self._begin_stretch()
         while self._preroll_size > PREROLL:
             self._preroll_size -= len(self._preroll.popleft())
 
-    def _may_let_go(self) -> bool:
+    def _may_let_go(self, relay: Relay) -> bool:
         silent = self._gate.silent_for
-        if silent < LETTING_GO:
+        if silent < LETTING_GO or self._gate.undecided:
             return False
-        return silent >= self._options.idle_seconds or self._services.slots.contended
+        wanted = relay.holds_slot and self._services.slots.contended
+        return wanted or silent >= self._options.idle_seconds
 
     def _begin_stretch(self) -> None:
         relay = Relay(self._services, self._owner.slug, self._owner.options, self, self._budget)
@@ -231,11 +234,9 @@ class Capture:
         self._relays[relay] = self.received - self._preroll_size // BYTES_PER_SAMPLE
         for pcm in self._preroll:
             relay.feed(pcm)
-        self._forget_preroll()
         self._owner.state_changed(self)
 
     def _end_stretch(self) -> None:
-        self._forget_preroll()
         if self._relay is not None:
             self._relay.finish()
             self._relay = None

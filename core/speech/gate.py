@@ -32,6 +32,11 @@ class VoiceGate:
         """Seconds of audio since speech was last heard."""
         return self._silent_steps * STEP / BYTES_PER_SECOND
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the last step had a voice in it, so that a word may just be beginning."""
+        return self._run > 0
+
     def hear(self, pcm: bytes) -> bool:
         """Take PCM16 of any even length; return whether there was speech in it."""
         data = self._rest + pcm if self._rest else pcm

@@ -140,6 +140,11 @@ class Relay:
         self._task.add_done_callback(self._close)
 
     @property
+    def holds_slot(self) -> bool:
+        """Whether a stream is open, so that finishing would let somebody else speak."""
+        return self._link is not None
+
+    @property
     def finishing(self) -> bool:
         """Whether no more audio comes."""
         return self._finishing.is_set()
@@ -196,7 +201,13 @@ class Relay:
                 return
             lasted = time.monotonic() - began
             retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
+            await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
+
+    async def _rest(self, seconds: float) -> None:
+        if self.state == "failed":  # until somebody acted: who speaks next finds out for all
+            await self._services.slots.wait_until_honoured(seconds)
+        else:
+            await asyncio.sleep(seconds)
 
     async def _try_once(self, retry: float) -> float | None:
         """See one stream through. Returns None when done, else seconds before the next try."""

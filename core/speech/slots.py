@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 REFUSED_PAUSE = 1.0  # seconds before another stream is tried after the engine refused one
@@ -32,6 +33,7 @@ class SlotPool:
         self._order = itertools.count()
         self._pause = 0.0
         self._resume: asyncio.TimerHandle | None = None
+        self._works = asyncio.Event()
 
     @property
     def contended(self) -> bool:
@@ -76,6 +78,14 @@ class SlotPool:
     def honoured(self) -> None:
         """Note that the engine took a stream."""
         self._pause = 0.0
+        self._works.set()
+        self._works = asyncio.Event()
+
+    async def wait_until_honoured(self, seconds: float) -> None:
+        """Wait until the engine takes somebody's stream, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._works.wait()
 
     def _after_pause(self) -> None:
         self._resume = None

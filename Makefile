@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait more than they compute.
+WORKERS ?= 4
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint format bench clean
@@ -10,7 +12,8 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python app.py serve
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not realtime"
+	$(BIN)/python -m pytest -m realtime
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from core.speech.engine import BYTES_PER_SECOND
 from tests.app_server import AppServer
 from tests.browser import Browsers, browsers
 from tests.speech_samples import TWO_CITIES, two_cities, wav_bytes, words, words_in_order
 
 __all__ = ["browsers"]
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 FINALS = "[data-lines] .words:not(.in-the-making)"
 PARTIALS = "[data-lines] .words.in-the-making"
 LIVE = re.compile(r"^\d+:\d\d$")  # the header counts the session's time while connected
 PASSAGE = 45  # seconds
+LEAD = 8  # seconds of silence before it
 
 expect.set_options(timeout=20_000)  # what people see takes moments; busy test machines take longer
 
@@ -29,7 +31,8 @@ expect.set_options(timeout=20_000)  # what people see takes moments; busy test m
 def reading(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording of a man who reads the beginning of a novel, for a fake microphone."""
     path = tmp_path_factory.mktemp("audio") / "reading.wav"
-    path.write_bytes(wav_bytes(two_cities()))
+    # The recording runs from when the page opens the microphone, which is before the join.
+    path.write_bytes(wav_bytes(bytes(LEAD * BYTES_PER_SECOND) + two_cities()))
     return path
 
 
@@ -37,7 +40,9 @@ async def sign_in_and_start(page: Page, url: str, name: str, title: str) -> str:
     """Do what a first-time visitor does, and return the session's address."""
     await page.goto(url)
     await page.get_by_role("textbox", name="Name").fill(name)
-    await page.get_by_role("textbox", name="E-mail").fill(f"{name.split()[0].lower()}@example.com")
+    await page.get_by_role("textbox", name="E-mail").fill(
+        f"{name.split(maxsplit=1)[0].lower()}@example.com"
+    )
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("textbox", name="What is it about").fill(title)
     await page.get_by_role("button", name="Start a session").click()
@@ -66,7 +71,7 @@ async def finals(page: Page) -> list[str]:
 async def heard_last_words(page: Page) -> None:
     """Wait until the passage's last sentence is there for good."""
     last = page.locator(FINALS).filter(has_text=re.compile("comparison", re.IGNORECASE))
-    await expect(last).to_be_visible(timeout=(PASSAGE + 30) * 1000)
+    await expect(last).to_be_visible(timeout=(LEAD + PASSAGE + 30) * 1000)
 
 
 def assert_told_once(said: list[str]) -> None:

@@ -32,6 +32,8 @@ export class Lobby {
   #wish = { microphone: recall(MICROPHONE) !== 'off', camera: recall(CAMERA) === 'on' };
   // Whether the browser may be asked now: before the first click only where it needn't ask anybody.
   #trying = false;
+  /** @type {Promise<void>} done when no device is being opened */
+  #turning = Promise.resolve();
 
   /** @param {LobbyActions} actions */
   constructor(actions) {
@@ -43,7 +45,7 @@ export class Lobby {
     this.#draw();
     // Off until now: a click that came before this script would have been lost.
     this.#busy(false);
-    void this.#preview();
+    this.#turning = this.#preview();
   }
 
   /** @param {HTMLElement | null} view of the own camera */
@@ -113,7 +115,8 @@ export class Lobby {
   async #toggle(device) {
     const button = device === 'microphone' ? this.#mic : this.#camera;
     const on = button.getAttribute('aria-pressed') !== 'true';
-    await this.#turn(device, on);
+    this.#turning = this.#turn(device, on);
+    await this.#turning;
     keep(device === 'microphone' ? MICROPHONE : CAMERA, on ? 'on' : 'off');
   }
 
@@ -137,6 +140,8 @@ export class Lobby {
     this.#busy(true);
     this.#problem.hidden = true;
     try {
+      // A device that is still being opened would turn itself on after the choice to only listen.
+      await this.#turning;
       await this.#actions.join(wish);
     } catch (error) {
       this.#wait(false);

@@ -100,14 +100,14 @@ class Seen:
     ended: bool = False
 
 
-def serve(protocol: type[WebSocketsSansIOProtocol]) -> Iterator[Server]:
+def serve(protocol: type[WebSocketsSansIOProtocol], max_size: int = MAX_SIZE) -> Iterator[Server]:
     app = EchoApp()
     config = uvicorn.Config(
         app,
         ws=protocol,
         lifespan="off",
         log_config=None,
-        ws_max_size=MAX_SIZE,
+        ws_max_size=max_size,
         ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
@@ -128,6 +128,11 @@ def plain() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def fast() -> Iterator[Server]:
     yield from serve(DirectWebSocketProtocol)
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Server]:
+    yield from serve(DirectWebSocketProtocol, max_size=1000)
 
 
 def frame(opcode: int, data: bytes = b"", *, fin: bool = True, masked: bool = True) -> bytes:
@@ -344,9 +349,18 @@ def test_the_app_closes_while_half_a_frame_is_on_its_way(server: Server) -> None
     before = server.app.directly
     client = connect(server).send(frame(TEXT, b"close") + half).read(closes=1)
     client.send(rest + frame(BINARY, b"too", fin=False) + frame(CONT, b"late"))
+    client.send(frame(BINARY, b"later" * 100))
     assert client.close() == Seen([], [], 4401, True)
     assert server.app.directly == before
     assert server.disconnect_code(client) == 4401
+
+
+def test_nothing_is_taken_after_the_apps_close(server: Server) -> None:
+    before = server.app.directly
+    client = connect(server).send(frame(TEXT, b"close")).read(closes=1)
+    client.send(frame(BINARY, b"late" * 100), frame(BINARY, b"later"))
+    assert client.close() == Seen([], [], 4401, True)
+    assert server.app.directly == before
 
 
 def test_nothing_is_taken_after_the_clients_close(server: Server) -> None:
@@ -366,6 +380,49 @@ def test_payload_that_looks_like_frames_moves_no_boundary(server: Server, first:
         rest = (data * 8)[len(early) :]
         client.send(*cut(rest, first, 3 * first))
         assert client.read(8).close().replies == [describe("binary", b"\0\0")] * 8
+
+
+def wrapped(inside: bytes, *, fin: bool = True) -> bytes:
+    """A frame whose payload is `inside` on the wire too: its mask is zero."""
+    head = bytes(((FIN if fin else 0) | BINARY, 0x80 | 126))
+    return head + len(inside).to_bytes(2, "big") + bytes(4) + inside
+
+
+def test_payload_that_looks_like_audio_is_none(server: Server) -> None:
+    inside = frame(BINARY, b"x" * 200)
+    outer = wrapped(inside)
+    whole, after = describe("binary", inside), describe("binary", b"y" * 300)
+    client = connect(server).send(frame(BINARY, b"")).read(1)
+    client.send(outer[:8], inside, frame(BINARY, b"y" * 300)).read(3)
+    first = wrapped(inside, fin=False)
+    client.send(first[:8], inside, frame(CONT), frame(BINARY, b"y" * 300)).read(5)
+    longer = wrapped(b"zz" + inside)
+    early = connect(server, before_the_answer=longer[:8])
+    early.send(b"zz", inside, frame(BINARY, b"y" * 300)).read(2)
+    assert client.close().replies[1:] == [whole, after] * 2
+    assert early.close().replies == [describe("binary", b"zz" + inside), after]
+
+
+def test_a_cut_head_that_looks_like_audio_is_none(server: Server) -> None:
+    client = connect(server).send(frame(BINARY, b"")).read(1)
+    client.send(b"\x82", b"\x82\xfe\x00\xc8\x00" + b"\xfe\x00" + frame(BINARY, b"y" * 193))
+    assert client.read(3).close().replies[1:] == [
+        describe("binary", b"\0\0"),
+        describe("binary", b"y" * 193),
+    ]
+
+
+def test_a_whole_message_amid_fragments_breaks_the_protocol(server: Server) -> None:
+    client = connect(server).send(frame(BINARY, b"")).read(1)
+    client.send(frame(BINARY, b"a", fin=False), frame(BINARY, b"b" * 200)).read()
+    assert (client.seen.replies[1:], client.seen.close) == ([], 1002)
+
+
+def test_the_servers_own_limit_holds(strict: Server) -> None:
+    client = connect(strict).send(frame(BINARY, b"")).read(1)
+    client.send(frame(BINARY, b"m" * 1000)).read(2)
+    client.send(frame(BINARY, b"m" * 1001)).read()
+    assert (len(client.seen.replies), client.seen.close) == (2, 1009)
 
 
 def test_a_lost_connection_ends_the_app(server: Server) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -21,6 +23,7 @@ from core.access import (
     session_with_link,
     transcript_reader,
 )
+from core.chat import ChatLine
 from core.livekit import video_pass
 from core.people import Participant, initials, tidy
 from core.speech.hub import MAX_UTTERANCES
@@ -156,12 +159,13 @@ async def _transcript(request: Request, slug: str) -> Response:
     except EndedError:
         return page("session/ended.html", person, status=403)
     said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
+    written = await services(request).recorder.chat(session.id)
     return page(
         "session/transcript.html",
         person,
         session=session,
         people=[_face(one) for one in await participants.who_joined(db, session.id)],
-        turns=turns(said),
+        turns=turns(said, written, session.started_at or session.created_at),
     )
 
 
@@ -169,19 +173,38 @@ def _face(one: Participant) -> dict[str, Any]:
     return {"name": one.name, "hue": one.hue, "initials": initials(one.name)}
 
 
-def turns(said: list[Utterance]) -> list[dict[str, Any]]:
-    """Group utterances, in the order they were begun, into what one person said in a row."""
-    in_order = sorted(said, key=lambda one: (one.start, one.seq))
-    return [_turn(list(group)) for _, group in groupby(in_order, key=lambda one: one.identity)]
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Something said or written, at its second of the session."""
+
+    kind: Literal["speech", "chat"]
+    id: int | str
+    by: Utterance | ChatLine
+    start: float
+    text: str
 
 
-def _turn(said: list[Utterance]) -> dict[str, Any]:
-    first = said[0]
+def turns(
+    said: list[Utterance], written: list[ChatLine], started_at: datetime
+) -> list[dict[str, Any]]:
+    """Group what was said (in the order it was begun) and written into turns of one person."""
+    items = [_Item("speech", one.seq, one, one.start, one.text) for one in said]
+    for line in written:
+        start = max(0.0, (line.sent_at - started_at).total_seconds())
+        items.append(_Item("chat", f"chat-{line.id}", line, start, line.text))
+    items.sort(key=lambda item: item.start)  # equal ones stay in the order of their ids
+    groups = groupby(items, key=lambda item: (item.kind, item.by.identity))
+    return [_turn(list(group)) for _, group in groups]
+
+
+def _turn(items: list[_Item]) -> dict[str, Any]:
+    first = items[0]
     return {
-        "name": first.name,
-        "hue": first.hue,
-        "initials": initials(first.name),
-        "is_guest": first.role == "GUEST",
+        "kind": first.kind,
+        "name": first.by.name,
+        "hue": first.by.hue,
+        "initials": initials(first.by.name),
+        "is_guest": first.by.role == "GUEST",
         "start": first.start,
-        "utterances": [{"id": one.seq, "start": one.start, "text": one.text} for one in said],
+        "utterances": [{"id": one.id, "start": one.start, "text": one.text} for one in items],
     }

@@ -133,7 +133,9 @@ class RoomPage:
         )
         self._reading = asyncio.create_task(self._read())
         before = len(self.of_type("welcome"))
-        hello = {"client": self.client, "seq": self._seq, "settled": self.settled}
+        lines = [message["id"] for message in self.of_type("chat")]
+        seen = {"seq": self._seq, "settled": self.settled, "chat": max(lines, default=0)}
+        hello = {"client": self.client} | seen
         await self.send({"type": "hello"} | hello)
         await self.until(lambda: len(self.of_type("welcome")) > before)
         self._seq = min(self._seq, self.welcome["seq"])

@@ -14,7 +14,7 @@ INDEX_BYTES = 8
 MIN_FRAME = INDEX_BYTES + SAMPLE_RATE // 50 * BYTES_PER_SAMPLE  # 20 ms
 MAX_FRAME = INDEX_BYTES + SAMPLE_RATE // 10 * BYTES_PER_SAMPLE  # 100 ms
 MAX_INDEX = 2**53  # what JavaScript counts exactly; 17,000 years of audio
-MAX_TEXT = 16 * 1024  # bytes; a chat line of 2,000 characters, each escaped, and its frame
+MAX_TEXT = 32 * 1024  # bytes; a chat line of 2,000 characters, even if each is escaped
 MAX_CHAT = 2000  # characters
 MAX_MESSAGE = 64 * 1024
 

@@ -106,6 +106,7 @@ CREATE TABLE IF NOT EXISTS streams (
     partials    integer NOT NULL,
     finals      integer NOT NULL,
     errors      integer NOT NULL,
+    reconnects  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (session_id, stream)
 );
 

@@ -53,7 +53,7 @@ class Recorder:
         self._spool = spool
         self._waiting: deque[_Waiting] = deque()
         self._lines: deque[ChatLine] = deque()
-        self._accounts: deque[usage.StreamUsage] = deque(maxlen=MAX_WAITING)
+        self._accounts: deque[usage.StreamAccount] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -122,7 +122,7 @@ class Recorder:
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Keeper: take a stream's account."""
-        self._accounts.append(usage.StreamUsage(session_id, identity, **asdict(record)))
+        self._accounts.append(_account(session_id, identity, record))
         self._news.set()
 
     async def _run(self) -> None:
@@ -177,11 +177,23 @@ class Recorder:
         except REFUSALS as problem:
             log.error("a chat line was refused by the database: %s", type(problem).__name__)
 
-    async def _store_account(self, account: usage.StreamUsage) -> None:
+    async def _store_account(self, account: usage.StreamAccount) -> None:
         try:
             await usage.add(self._db, account)
         except REFUSALS as problem:
             log.error("a stream's account was refused: %s", type(problem).__name__)
+
+
+def _account(session_id: str, identity: str, record: StreamRecord) -> usage.StreamAccount:
+    return usage.StreamAccount(
+        session_id=session_id,
+        identity=identity,
+        stream=record.stream,
+        engine=record.engine,
+        opened_at=record.opened_at,
+        closed_at=record.closed_at,
+        **asdict(record.usage),
+    )
 
 
 def _row(one: SaidUtterance) -> dict[str, Any]:

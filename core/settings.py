@@ -52,6 +52,7 @@ class Settings:
     gladia_max_streams: int = 30
     voice_gate: bool = True
     stream_idle_seconds: float = 8.0
+    cost_per_minute: float = 0.01
     rate_limit_factor: float = 1.0
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str = "https://api.openai.com/v1"
@@ -379,6 +380,13 @@ VARIABLES: tuple[Variable, ...] = (
         "`off` sends every frame to the engine, also silence. For measurements.",
         "on",
         _switch,
+    ),
+    Variable(
+        "COST_PER_MINUTE",
+        "cost_per_minute",
+        "Price of a minute of transcribed audio, for the usage that hosts see.",
+        "0.01",
+        _number(0, 1000),
     ),
     Variable(
         "RATE_LIMIT_FACTOR",

@@ -19,8 +19,9 @@ from core.speech.engine import (
     NoSlotError,
     Recognition,
     StreamOptions,
+    StreamUsage,
 )
-from core.speech.gladia import GladiaEngine, GladiaStream, Patience, StreamUsage
+from core.speech.gladia import GladiaEngine, GladiaStream, Patience
 from tests.fakes.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.fakes.wordaudio import silence, speak, vocabulary
 

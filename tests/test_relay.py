@@ -28,6 +28,7 @@ from core.speech.engine import (
     Recognition,
     StreamOptions,
     StreamSink,
+    StreamUsage,
 )
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
@@ -50,6 +51,12 @@ class Ear:
         self._decoder = WordDecoder()
         self._heard = 0
         self._settled = 0
+        self.lost = False
+
+    @property
+    def usage(self) -> StreamUsage:
+        sent = len(self.fed) / BYTES_PER_SECOND
+        return StreamUsage(sent, 0, 0, self._heard, int(self.lost), 0)
 
     def feed(self, pcm: bytes) -> None:
         assert not self.over, "a stream that is over is fed no more"
@@ -62,7 +69,7 @@ class Ear:
             self.lose()
 
     def lose(self) -> None:
-        self.over = True
+        self.over = self.lost = True
         self._sink.heard(Recognition("open", "half a wo", 0.0, 0.1, final=False))
         self._sink.lost("the test says so", self._settled)
 
@@ -269,8 +276,8 @@ async def test_a_stream_is_finished_after_a_long_silence_and_another_one_goes_on
     page.assert_heard_as_spoken()
     assert len(engine.streams) == 3
     spoken = 15 * 0.4
-    assert sum(record.sent_seconds for record in page.room.records) < spoken + 3 * 9
-    assert sum(record.finals for record in page.room.records) == 15
+    assert sum(record.usage.seconds_sent for record in page.room.records) < spoken + 3 * 9
+    assert sum(record.usage.finals for record in page.room.records) == 15
 
 
 @pytest.mark.parametrize("early", range(0, 240, 20))
@@ -492,7 +499,7 @@ async def test_streams_may_be_lost_anywhere_and_no_word_is_lost_or_doubled(seed:
         await asyncio.sleep(source.choice([0, 0.01, 0.05]))
     await page.done()
     page.assert_heard_as_spoken()
-    assert sum(record.errors for record in page.room.records) > 0
+    assert sum(record.usage.errors for record in page.room.records) > 0
     assert "open" in page.room.withdrawn_ids
 
 

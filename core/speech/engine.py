@@ -41,6 +41,18 @@ class Recognition:
     language: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StreamUsage:
+    """What a stream sent and got back; `seconds_sent` includes audio that was sent again."""
+
+    seconds_sent: float
+    frames: int
+    partials: int
+    finals: int
+    errors: int
+    reconnects: int
+
+
 class StreamSink(Protocol):
     """Where a stream reports; every call arrives on the event loop's thread."""
 
@@ -64,6 +76,10 @@ class StreamSink(Protocol):
 
 class Stream(Protocol):
     """One participant's audio on its way to an engine."""
+
+    @property
+    def usage(self) -> StreamUsage:
+        """Return what was sent and came back so far."""
 
     def feed(self, pcm: bytes) -> None:
         """Take the next audio. Never blocks, never raises; bounded inside the stream."""

@@ -35,6 +35,7 @@ from core.speech.engine import (
     Recognition,
     StreamOptions,
     StreamSink,
+    StreamUsage,
 )
 from core.speech.gate import STEP, VoiceGate
 from core.speech.gladia_protocol import (
@@ -94,18 +95,6 @@ class Patience:
     missed: float = 5.0  # for results to come after a reconnect, or for silence to be silence
     roll_over: float = 10_200.0  # 2 h 50 min: a session ends after 3 h, so a pause is used before
     roll_over_at_last: float = 10_680.0  # 2 h 58 min: even in the middle of an utterance
-
-
-@dataclass(frozen=True, slots=True)
-class StreamUsage:
-    """What a stream sent and got back; `seconds_sent` includes audio that was sent again."""
-
-    seconds_sent: float
-    frames: int
-    partials: int
-    finals: int
-    errors: int
-    reconnects: int
 
 
 class GladiaEngine:

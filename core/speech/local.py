@@ -23,6 +23,7 @@ from core.speech.engine import (
     Recognition,
     StreamOptions,
     StreamSink,
+    StreamUsage,
 )
 from core.speech.moonshine import Recognizer
 from core.speech.segments import Segment, Segmenter
@@ -154,6 +155,7 @@ class LocalStream:
         self._in_flight = 0
         self._gap = 0
         self._dropped = 0
+        self._frames = self._partials = self._finals = self._errors = 0
         self._partial: _Line | None = None
         self._ending = False
         self._drained = False
@@ -171,11 +173,24 @@ class LocalStream:
         """Seconds of audio given up because too much was waiting; it never shrinks."""
         return self._dropped / BYTES_PER_SECOND
 
+    @property
+    def usage(self) -> StreamUsage:
+        """Return what was transcribed here; nothing leaves the machine."""
+        return StreamUsage(
+            seconds_sent=self._taken / BYTES_PER_SECOND - self.dropped_seconds,
+            frames=self._frames,
+            partials=self._partials,
+            finals=self._finals,
+            errors=self._errors,
+            reconnects=0,
+        )
+
     def feed(self, pcm: bytes) -> None:
         """Take the next audio; cheap. After the end it is ignored."""
         if self._ending or self._over.done():
             return
         self._audio += pcm
+        self._frames += 1
         excess = self._waiting - MAX_PENDING_SECONDS * BYTES_PER_SECOND
         if excess > 0:
             self._drop(excess)
@@ -248,6 +263,7 @@ class LocalStream:
             return
         if self._partial and self._partial.start < self._audio_start:
             self._settle_partial()
+        self._errors += 1
         kept = bytes(self._audio)
         self._end()
         self._audio += kept
@@ -285,6 +301,10 @@ class LocalStream:
             return
         if not line.text and not shown:
             return
+        if line.final:
+            self._finals += 1
+        else:
+            self._partials += 1
         self._sink.heard(line.recognition())
 
     def _settle_partial(self) -> None:

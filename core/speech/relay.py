@@ -25,6 +25,7 @@ from core.speech.engine import (
     Recognition,
     Stream,
     StreamOptions,
+    StreamUsage,
 )
 from core.speech.slots import SlotPool
 from core.speech.wire import SpeechState
@@ -62,17 +63,13 @@ class AudioBudget:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """What one engine stream sent and got back, for usage and cost."""
+    """The account of one engine stream, for usage and cost."""
 
     stream: str
     engine: str
     opened_at: datetime
     closed_at: datetime
-    sent_seconds: float
-    frames: int
-    partials: int
-    finals: int
-    errors: int
+    usage: StreamUsage
 
 
 class RelayOwner(Protocol):
@@ -254,7 +251,7 @@ class Relay:
         finally:
             self._link = None
             stream.abort()
-            self._owner.stream_closed(link.record())
+            self._owner.stream_closed(link.record(stream.usage))
 
     def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
@@ -334,7 +331,7 @@ class _Link:
         self._origin = 0
         self._opened_at = datetime.now(UTC)
         self._open_partials: set[str] = set()
-        self._bytes = self._frames = self._partials = self._finals = 0
+        self._bytes = 0
 
     def opened(self, stream: Stream, *, origin: int) -> None:
         """Note the stream and the relay's position of its first byte."""
@@ -345,30 +342,23 @@ class _Link:
         """Feed the stream."""
         assert self._stream is not None  # noqa: S101 - `opened` comes before the first audio
         self._bytes += len(pcm)
-        self._frames += 1
         self._stream.feed(pcm)
 
-    def record(self) -> StreamRecord:
+    def record(self, usage: StreamUsage) -> StreamRecord:
         """Return the account of this stream so far."""
         return StreamRecord(
             stream=self._id,
             engine=self._engine,
             opened_at=self._opened_at,
             closed_at=datetime.now(UTC),
-            sent_seconds=self._bytes / BYTES_PER_SECOND,
-            frames=self._frames,
-            partials=self._partials,
-            finals=self._finals,
-            errors=int(self.lost_event.is_set()),
+            usage=usage,
         )
 
     def heard(self, recognition: Recognition) -> None:
         """StreamSink: text, on the stream's own clock."""
         if recognition.final:
-            self._finals += 1
             self._open_partials.discard(recognition.utterance)
         else:
-            self._partials += 1
             self._open_partials.add(recognition.utterance)
         shift = self._origin / BYTES_PER_SECOND
         moved = replace(recognition, start=recognition.start + shift, end=recognition.end + shift)

@@ -10,8 +10,8 @@ from core.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class StreamUsage:
-    """The account of one engine stream and whose it was."""
+class StreamAccount:
+    """The account of one engine stream and whose it was; see core.speech.engine.StreamUsage."""
 
     session_id: str
     identity: str
@@ -19,29 +19,78 @@ class StreamUsage:
     engine: str
     opened_at: datetime
     closed_at: datetime
-    sent_seconds: float
+    seconds_sent: float
     frames: int
     partials: int
     finals: int
     errors: int
+    reconnects: int
 
 
-async def add(db: Database, usage: StreamUsage) -> None:
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one participant's speech took in a session, over all streams."""
+
+    identity: str
+    name: str
+    streams: int
+    seconds_sent: float
+    frames: int
+    partials: int
+    finals: int
+    errors: int
+    first_opened_at: datetime
+    last_closed_at: datetime
+
+    def cost(self, per_minute: float) -> float:
+        """Return the price of the audio sent, at a price per minute."""
+        return self.seconds_sent / 60 * per_minute
+
+
+async def add(db: Database, account: StreamAccount) -> None:
     """Store an account; the same stream twice counts once."""
     await db.execute(
         "INSERT INTO streams (session_id, stream, identity, engine, opened_at, closed_at,"
-        " sent_s, frames, partials, finals, errors)"
+        " sent_s, frames, partials, finals, errors, reconnects)"
         " VALUES (:session, :stream, :identity, :engine, :opened_at, :closed_at,"
-        " :sent, :frames, :partials, :finals, :errors) ON CONFLICT DO NOTHING",
-        session=UUID(usage.session_id),
-        stream=usage.stream,
-        identity=usage.identity,
-        engine=usage.engine,
-        opened_at=usage.opened_at,
-        closed_at=usage.closed_at,
-        sent=usage.sent_seconds,
-        frames=usage.frames,
-        partials=usage.partials,
-        finals=usage.finals,
-        errors=usage.errors,
+        " :sent, :frames, :partials, :finals, :errors, :reconnects) ON CONFLICT DO NOTHING",
+        session=UUID(account.session_id),
+        stream=account.stream,
+        identity=account.identity,
+        engine=account.engine,
+        opened_at=account.opened_at,
+        closed_at=account.closed_at,
+        sent=account.seconds_sent,
+        frames=account.frames,
+        partials=account.partials,
+        finals=account.finals,
+        errors=account.errors,
+        reconnects=account.reconnects,
     )
+
+
+async def of_session(db: Database, session_id: str) -> list[Usage]:
+    """Return the usage of a session's participants, the most first."""
+    rows = await db.fetch_all(
+        "SELECT s.identity, p.name, count(*) AS streams, sum(s.sent_s) AS sent,"
+        " sum(s.frames) AS frames, sum(s.partials) AS partials, sum(s.finals) AS finals,"
+        " sum(s.errors) AS errors, min(s.opened_at) AS opened_at, max(s.closed_at) AS closed_at"
+        " FROM streams s JOIN participants p USING (identity) WHERE s.session_id = :session"
+        " GROUP BY s.identity, p.name ORDER BY sent DESC",
+        session=UUID(session_id),
+    )
+    return [
+        Usage(
+            identity=row["identity"],
+            name=row["name"],
+            streams=row["streams"],
+            seconds_sent=row["sent"],
+            frames=row["frames"],
+            partials=row["partials"],
+            finals=row["finals"],
+            errors=row["errors"],
+            first_opened_at=row["opened_at"],
+            last_closed_at=row["closed_at"],
+        )
+        for row in rows
+    ]

@@ -27,7 +27,8 @@ from core.chat import ChatLine
 from core.livekit import video_pass
 from core.people import Participant, initials, tidy
 from core.speech.hub import MAX_UTTERANCES
-from core.store import participants, transcripts
+from core.store import participants, sessions, transcripts, usage
+from core.store.sessions import Session
 from core.store.transcripts import Utterance
 from routes.guard import limit, websocket_origin
 from routes.login import dev_sign_in_offered
@@ -166,7 +167,27 @@ async def _transcript(request: Request, slug: str) -> Response:
         session=session,
         people=[_face(one) for one in await participants.who_joined(db, session.id)],
         turns=turns(said, written, session.started_at or session.created_at),
+        usage=await _usage(request, session),
     )
+
+
+async def _usage(request: Request, session: Session) -> list[dict[str, Any]]:
+    """Return what transcribing cost, for members of the space that pays for it."""
+    db, person = services(request).db, await person_of(request)
+    if person is None or await sessions.membership(db, session, person.id) is None:
+        return []
+    price = services(request).settings.cost_per_minute
+    return [
+        {
+            "name": one.name,
+            "seconds": one.seconds_sent,
+            "streams": one.streams,
+            "finals": one.finals,
+            "errors": one.errors,
+            "cost": one.cost(price),
+        }
+        for one in await usage.of_session(db, session.id)
+    ]
 
 
 def _face(one: Participant) -> dict[str, Any]:

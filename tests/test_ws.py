@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import sys
 import threading
 import time
@@ -561,7 +562,8 @@ async def test_who_comes_back_gets_only_what_is_missing(spoken: Spoken) -> None:
 
 
 async def test_a_whole_passage_is_captioned_stored_and_read_again(host: Visitor, slug: str) -> None:
-    async with guest(host, slug, "Bob").page(slug) as reader:
+    bob = guest(host, slug, "Bob")
+    async with bob.page(slug) as reader:
         finals = await _speak(host, slug, two_cities(), TWO_CITIES)
         await reader.until(lambda: len(reader.finals) == len(finals))
         partials = [one for one in reader.of_type("utterance") if not one["final"]]
@@ -573,6 +575,12 @@ async def test_a_whole_passage_is_captioned_stored_and_read_again(host: Visitor,
     places = [page.index(final["text"]) for final in finals]
     assert places == sorted(places)
     assert "Ada Lovelace" in page
+    # What it took is for the space that pays: 0:43 of audio, at a cent a minute.
+    account = re.search(r'"row">Ada Lovelace</th><td>0:(\d\d)</td>.*?<td>([\d.]+)</td></tr>', page)
+    assert account is not None
+    assert 38 <= int(account[1]) <= 46
+    assert float(account[2]) == pytest.approx(int(account[1]) / 60 * 0.01, abs=0.001)
+    assert "What transcribing took" not in bob.http.get(f"/s/{slug}").text
 
 
 @pytest.mark.parametrize("share", [0.33, 0.71])

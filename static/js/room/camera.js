@@ -15,6 +15,8 @@ export class Camera {
   #events;
   /** @type {MediaStreamTrack | null} */
   #track = null;
+  /** @type {Promise<void> | null} */
+  #starting = null;
 
   /** @param {CameraEvents} events */
   constructor(events) {
@@ -35,7 +37,17 @@ export class Camera {
 
   /** Opens the kept or default camera. Throws what `remedyFor` explains. */
   async start() {
-    if (!this.#track) this.#adopt(await openTrack(recall(CHOICE)));
+    this.#starting ??= this.#start();
+    const starting = this.#starting;
+    await starting.finally(() => starting === this.#starting && (this.#starting = null));
+  }
+
+  async #start() {
+    if (this.#track) return;
+    const track = await openTrack(recall(CHOICE));
+    // Stopped while the browser was still asking.
+    if (this.#starting) this.#adopt(track);
+    else track.stop();
   }
 
   /** @param {string} deviceId kept for next time; opened now only while the camera is on */
@@ -46,6 +58,7 @@ export class Camera {
 
   /** Lets the device go, so that its light goes out. */
   stop() {
+    this.#starting = null;
     if (this.#track) this.#adopt(null);
   }
 

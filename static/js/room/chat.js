@@ -29,7 +29,7 @@ export class Chat {
 
   /**
    * @param {(text: string) => boolean} send false while there is no connection
-   * @param {(unread: number, line: ChatLine | null) => void} news unread lines, and the one that has just come
+   * @param {(unread: number, line: ChatLine | null) => void} news unread lines, and the one that has just been written
    */
   constructor(send, news) {
     this.#send = send;
@@ -61,7 +61,7 @@ export class Chat {
 
   /**
    * @param {ChatLine} line
-   * @param {boolean} fresh false when it was written before we came
+   * @param {boolean} fresh false when it was written while we weren't connected
    */
   show(line, fresh) {
     if (this.#ids.has(line.id)) return;
@@ -69,9 +69,9 @@ export class Chat {
     const mine = line.identity === this.#me;
     if (mine) this.#arrived(line.text);
     this.#place(draw(line));
-    if (this.#open || mine || !fresh) return;
+    if (this.#open || mine) return;
     this.#unread += 1;
-    this.#news(this.#unread, line);
+    this.#news(this.#unread, fresh ? line : null);
   }
 
   /** The server took no more lines for now: the newest one was not kept. */

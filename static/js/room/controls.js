@@ -80,7 +80,7 @@ export class Controls {
 
   /** @param {boolean} up */
   hand(up) {
-    this.#press(this.#hand, up, '[data-hand-text]', up ? 'Hand is up' : 'Hand');
+    this.#press(this.#hand, up, '[data-hand-text]', up ? 'Hand up' : 'Hand');
   }
 
   /**

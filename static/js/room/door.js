@@ -22,6 +22,7 @@ export class RoomDoor {
    * Only a host may.
    * @param {string} identity
    * @param {import('../types').HostAction} action
+   * @returns {Promise<{ call?: { message: string } }>} `call`: what the video server could not be told
    */
   act(identity, action) {
     return post(`${this.#path}/people/${encodeURIComponent(identity)}/${action}`);

@@ -13,7 +13,7 @@
 const WIDEST = 16 / 9;
 const GAP = 10;
 const MOST = 25;
-const PAGER = { width: 128, height: 40 };
+const PAGER = { width: 112, height: 40 };
 const NARROW = 600;
 const FLAT = 180;
 
@@ -102,15 +102,21 @@ function paged(count, perPage, wanted, draw) {
  */
 export function grid(count, width, height, page) {
   const all = capacity(count, width, height);
-  const area = { x: 0, y: 0, width, height: all < count ? height - PAGER.height : height };
-  const perPage = all < count ? capacity(count, area.width, area.height) : Math.max(1, all);
+  const paging = all < count;
+  const area = { x: 0, y: 0, width, height };
+  if (paging && height < FLAT) area.width -= PAGER.width;
+  else if (paging) area.height -= PAGER.height;
+  const perPage = paging ? capacity(count, area.width, area.height) : Math.max(1, all);
   const tile = fit(perPage, area.width, area.height);
-  const pager = { x: 0, y: height - PAGER.height, width, height: PAGER.height };
+  const pager =
+    area.width < width
+      ? { x: area.width, y: 0, width: PAGER.width, height }
+      : { x: 0, y: height - PAGER.height, width, height: PAGER.height };
   return { main: [], pager, ...paged(count, perPage, page, (some) => rows(some, tile, area)) };
 }
 
 /**
- * A few large, the others in a strip: beside them on a wide stage, below them on a high one.
+ * A few large, the others in a strip: beside them on a wide stage, below them on a high one. A flat one has no room for it.
  * @param {number} large
  * @param {number} others
  * @param {number} width
@@ -119,11 +125,12 @@ export function grid(count, width, height, page) {
  * @returns {Plan}
  */
 export function spotlight(large, others, width, height, page) {
-  const beside = height < FLAT || (width >= NARROW && width > height * 1.15);
-  const strip = Math.round(beside ? clamp(width * 0.2, 120, 220) : clamp(height * 0.22, 72, 110));
+  if (height < FLAT) return alone(large, others, width, height);
+  const beside = width >= NARROW && width > height * 1.15;
+  const strip = Math.round(beside ? clamp(width * 0.2, 120, 220) : clamp(height * 0.2, 72, width < NARROW ? 84 : 110));
   const taken = others ? strip + GAP : 0;
   const area = beside ? { x: 0, y: 0, width: width - taken, height } : { x: 0, y: 0, width, height: height - taken };
-  const tile = beside ? { width: strip, height: Math.round(strip / 1.5) } : { width: Math.round(strip * 1.35), height: strip };
+  const tile = beside ? { width: strip, height: Math.round(strip / 1.5) } : { width: Math.round(strip * 1.25), height: strip };
   const [line, length] = beside ? [height, tile.height] : [width, tile.width];
   const paging = others > countIn(line, length);
   const room = paging ? line - (beside ? PAGER.height : PAGER.width) : line;
@@ -138,6 +145,18 @@ export function spotlight(large, others, width, height, page) {
     ? { x: width - strip, y: height - PAGER.height, width: strip, height: PAGER.height }
     : { x: width - PAGER.width, y: height - strip, width: PAGER.width, height: strip };
   return { main: filled(large, area), pager, ...paged(others, countIn(room, length), page, draw) };
+}
+
+/**
+ * @param {number} large
+ * @param {number} others
+ * @param {number} width
+ * @param {number} height
+ * @returns {Plan}
+ */
+function alone(large, others, width, height) {
+  const area = { x: 0, y: 0, width, height };
+  return { main: filled(large, area), rest: Array(others).fill(null), pages: 1, page: 0, pager: area };
 }
 
 /**

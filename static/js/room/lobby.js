@@ -32,8 +32,7 @@ export class Lobby {
   #wish = { microphone: recall(MICROPHONE) !== 'off', camera: recall(CAMERA) === 'on' };
   // Whether the browser may be asked now: before the first click only where it needn't ask anybody.
   #trying = false;
-  /** @type {Promise<void>} done when no device is being opened */
-  #turning = Promise.resolve();
+  #joining = false;
 
   /** @param {LobbyActions} actions */
   constructor(actions) {
@@ -45,7 +44,7 @@ export class Lobby {
     this.#draw();
     // Off until now: a click that came before this script would have been lost.
     this.#busy(false);
-    this.#turning = this.#preview();
+    void this.#preview();
   }
 
   /** @param {HTMLElement | null} view of the own camera */
@@ -115,8 +114,7 @@ export class Lobby {
   async #toggle(device) {
     const button = device === 'microphone' ? this.#mic : this.#camera;
     const on = button.getAttribute('aria-pressed') !== 'true';
-    this.#turning = this.#turn(device, on);
-    await this.#turning;
+    await this.#turn(device, on);
     keep(device === 'microphone' ? MICROPHONE : CAMERA, on ? 'on' : 'off');
   }
 
@@ -125,7 +123,8 @@ export class Lobby {
    * @param {boolean} on
    */
   async #turn(device, on) {
-    if (this.#trying) return;
+    // Nothing turns itself on after the choice to only listen.
+    if (this.#trying || this.#joining) return;
     this.#trying = true;
     const isOn = await this.#actions[device](on);
     this.#trying = false;
@@ -138,12 +137,12 @@ export class Lobby {
   /** @param {Wish} wish */
   async #try(wish) {
     this.#busy(true);
+    this.#joining = true;
     this.#problem.hidden = true;
     try {
-      // A device that is still being opened would turn itself on after the choice to only listen.
-      await this.#turning;
       await this.#actions.join(wish);
     } catch (error) {
+      this.#joining = false;
       this.#wait(false);
       this.#problem.textContent = reasonOf(error);
       this.#problem.hidden = false;

@@ -32,6 +32,7 @@ import { Transcript } from './transcript.js';
 const LOST = 'The connection is lost. What you say is kept for 30 seconds and sent when it is back.';
 const NOT_NOW = 'Not connected right now: try again in a moment.';
 const LOSS_SAID_AFTER = 1_500;
+const REPLAYED_WITHIN = 1_000;
 const QUESTIONS = {
   remove: {
     title: (/** @type {string} */ name) => `Remove ${name}?`,
@@ -62,6 +63,7 @@ let roster = null;
 let lossTimer;
 let callLive = false;
 let replayedTo = 0;
+let welcomedAt = 0;
 let unread = 0;
 let knocking = 0;
 /** @type {Set<string>} */
@@ -237,6 +239,7 @@ function take(message) {
   switch (message.type) {
     case 'welcome':
       replayedTo = message.seq;
+      welcomedAt = performance.now();
       header.session(message.session);
       people.session(message.session);
       showEngine(message.engine);
@@ -258,7 +261,7 @@ function take(message) {
       lateness.people(message.people);
       break;
     case 'chat':
-      chat.show(message, Date.now() - Date.parse(message.at) < 60_000);
+      chat.show(message, performance.now() - welcomedAt > REPLAYED_WITHIN);
       break;
     case 'reaction':
       stage.react(message.identity, message.emoji);
@@ -337,7 +340,8 @@ async function actAsHost(action, { identity, name }) {
   const question = action === 'remove' || action === 'host' ? QUESTIONS[action] : null;
   if (question && !(await confirmed(question.title(name), question.text, question.verb))) return;
   try {
-    await door.act(identity, action);
+    const { call: trouble } = await door.act(identity, action);
+    if (trouble) notices.toast(trouble.message);
   } catch (error) {
     notices.toast(reasonOf(error));
   }

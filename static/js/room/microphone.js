@@ -33,6 +33,8 @@ export class Microphone {
   #end = 0;
   #zeros = 0;
   #silent = false;
+  /** @type {Promise<void> | null} */
+  #starting = null;
 
   /** @param {MicrophoneEvents} events */
   constructor(events) {
@@ -56,7 +58,15 @@ export class Microphone {
 
   /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
   async start() {
+    this.#starting ??= this.#start();
+    const starting = this.#starting;
+    await starting.finally(() => starting === this.#starting && (this.#starting = null));
+  }
+
+  async #start() {
     const track = await openTrack(recall(CHOICE));
+    // Stopped while the browser was still asking.
+    if (!this.#starting) return track.stop();
     try {
       await this.#listen(track);
     } catch (error) {
@@ -94,6 +104,7 @@ export class Microphone {
 
   /** Lets the device go; `start` opens it again. */
   stop() {
+    this.#starting = null;
     this.#on = false;
     this.#track?.stop();
     void this.#context?.close();

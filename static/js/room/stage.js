@@ -160,7 +160,7 @@ export class Stage {
   #drawPager(pages, rect) {
     this.#pager.hidden = pages < 2;
     put(this.#pager, rect);
-    find('[data-page]', this.#pager).textContent = `${this.#page + 1} of ${pages}`;
+    find('[data-page]', this.#pager).textContent = `${this.#page + 1} / ${pages}`;
     /** @type {HTMLButtonElement} */ (find('[data-previous]', this.#pager)).disabled = this.#page === 0;
     /** @type {HTMLButtonElement} */ (find('[data-next]', this.#pager)).disabled = this.#page >= pages - 1;
   }

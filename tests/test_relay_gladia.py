@@ -39,8 +39,10 @@ def gladia() -> Iterator[GladiaEmulator]:
 
 
 @pytest.fixture(scope="module")
-def place(gladia: GladiaEmulator, make_server_in: MakeServer) -> AppServer:
-    return make_server_in(GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url)
+def place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
+    server = make_server_in(GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url)
+    yield server
+    server.stop()  # before its Gladia, for whose last words it would wait
 
 
 @dataclass
@@ -290,21 +292,20 @@ async def test_drops_of_the_page_lose_and_double_nothing_and_keep_the_time(
     place: AppServer,
 ) -> None:
     source = random.Random(1)
-    talks = [talk_with_drops(place, source, words) for words in vocabularies(4, 20)]
+    talks = [talk_with_drops(place, source, words) for words in vocabularies(3, 15)]
     for room in await asyncio.gather(*talks):
         room.times_are_right()
 
 
-@pytest.mark.parametrize("seed", range(2))
 async def test_drops_on_both_sides_lose_and_double_nothing(
-    place: AppServer, gladia: GladiaEmulator, seed: int
+    place: AppServer, gladia: GladiaEmulator
 ) -> None:
-    source = random.Random(seed)
+    source = random.Random(2)
 
     # Bounded: audio that is sent again passes the next random place, too.
-    chaos = gladia.faults.chaos(seed=seed, mean_bytes=2.5 * BYTES_PER_SECOND, times=12)
+    chaos = gladia.faults.chaos(seed=2, mean_bytes=2.5 * BYTES_PER_SECOND, times=18)
     with trouble(chaos):
-        talks = [talk_with_drops(place, source, words) for words in vocabularies(4, 20)]
+        talks = [talk_with_drops(place, source, words) for words in vocabularies(6, 20)]
         rooms = await asyncio.gather(*talks)
     for room in rooms:
         room.times_are_right()
@@ -321,12 +322,14 @@ def small_gladia() -> Iterator[GladiaEmulator]:
 
 
 @pytest.fixture(scope="module")
-def small_place(small_gladia: GladiaEmulator, make_server_in: MakeServer) -> AppServer:
-    return make_server_in(
+def small_place(small_gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
+    server = make_server_in(
         GLADIA_API_KEY=small_gladia.api_key,
         GLADIA_API_URL=small_gladia.url,
         GLADIA_MAX_STREAMS="1",
     )
+    yield server
+    server.stop()
 
 
 async def test_on_a_plan_with_one_stream_a_conversation_is_captioned_in_full(
@@ -375,7 +378,7 @@ async def billed(place: AppServer, gladia: GladiaEmulator, talk: Callable[[Speak
         ada = await room.speaker("Ada")
         await talk(ada)
         await ada.page.mic(False)
-        await room.all_arrived()
+        await room.all_arrived(in_order=False)
         sessions = gladia.sessions[before:]
         await gladia.until(lambda: all(session.status == "done" for session in sessions))
         assert await booked(place, room.slug) == pytest.approx(

@@ -29,6 +29,7 @@ class Contender(Protocol):
     name: str
     passthrough: bool
     acks: bool  # whether the upstream acknowledges every frame
+    once: bool  # whether one round is enough
     most: int | None  # streams that are worth trying
     searched: bool  # whether to look for the most streams that it carries
 
@@ -53,6 +54,7 @@ class _Plain:
 
     passthrough = False
     acks = True
+    once = True
     most: int | None = None
     searched = False
 
@@ -77,7 +79,7 @@ class Nginx(_Plain):
 
     def __init__(self, *, acks: bool = False) -> None:
         self.name = f"{self.NAME}, with acknowledgments" if acks else self.NAME
-        self.acks = acks
+        self.acks = self.once = acks
 
     def missing(self) -> str | None:
         """Contender."""
@@ -127,6 +129,7 @@ class Node(_Plain):
     """A minimal relay with Node and `ws`."""
 
     name = "Node `ws`, minimal relay"
+    once = False
     searched = True
 
     def missing(self) -> str | None:
@@ -177,6 +180,7 @@ class Sessions:
     def __init__(self, *, gated: bool = False) -> None:
         self.name = f"{self.NAME}, voice gate on" if gated else self.NAME
         self.searched = not gated
+        self.once = gated
         self._gated = gated
         self._database_url = ""
 

@@ -13,6 +13,7 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -41,8 +42,8 @@ FEW, MANY = 100, 400
 STEPS = (600, 800, 1000, 1200, 1400, 1600)
 QUICK_STEPS = (1000,)
 LATENCY_LIMIT = 20.0  # ms
-DISTURBED = 0.03  # share of time lost to other programs above which a measurement is repeated
-REPEATS = 2
+DISTURBED = 0.08  # share of time lost to other programs above which a measurement is repeated
+SEARCH_SHARE = 0.6  # of the time, after which the search for the most streams must begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ class Plan:
     seconds: float
     steps: tuple[int, ...]
     quiet: Quiet
+    started: float
+    minutes: float
+
+    @property
+    def used(self) -> float:
+        """The share of the time that has passed."""
+        return (time.monotonic() - self.started) / (60 * self.minutes)
 
 
 @dataclass(slots=True)
@@ -70,6 +78,14 @@ class Book:
         found = [one for one in self.entries.get((name, streams), []) if one.valid and one.joined]
         calm = [one for one in found if one.disturbed <= DISTURBED] or found
         return statistics.median(map(value, calm)) if calm else None
+
+    def lacks_calm(self) -> list[str]:
+        """Return what was never measured without other programs in the way."""
+        return [
+            f"{name} at {streams}"
+            for (name, streams), found in self.entries.items()
+            if all(one.disturbed > DISTURBED for one in found)
+        ]
 
     def kb_per_stream(self, name: str) -> float | None:
         """Return the slope of resident memory between few and many streams."""
@@ -110,10 +126,10 @@ def run_all(contenders: Sequence[Contender], plan: Plan) -> Book:
     with ExitStack() as stack:
         for contender in contenders:
             stack.enter_context(contender.services())
-        for _ in range(plan.rounds):
+        for number in range(plan.rounds):
             for streams in (FEW, MANY):
                 for contender in contenders:
-                    if contender.most is None:
+                    if contender.most is None and not (number and contender.once):
                         _note(book, contender, streams, plan)
         for contender in contenders:
             if contender.most is not None:
@@ -125,19 +141,23 @@ def run_all(contenders: Sequence[Contender], plan: Plan) -> Book:
 
 def _search(book: Book, contender: Contender, plan: Plan) -> None:
     for streams in plan.steps:
-        one = _note(book, contender, streams, plan)
-        if not _holds(one, 0):
+        if plan.used >= 1 or not _holds(_note(book, contender, streams, plan), 0):
             return
 
 
 def _note(book: Book, contender: Contender, streams: int, plan: Plan) -> Measurement:
-    """Measure and write down; again if other programs took too much of a core meanwhile."""
-    for _ in range(1 + REPEATS):
-        one = run_once(contender, streams, plan)
-        book.entries[contender.name, streams].append(one)
-        _report(contender, streams, one)
-        if one.disturbed <= DISTURBED:
-            break
+    """Measure and write down; once more if other programs took too much of a core meanwhile."""
+    one = _note_once(book, contender, streams, plan)
+    if one.disturbed > DISTURBED and plan.used < SEARCH_SHARE:
+        again = _note_once(book, contender, streams, plan)
+        one = min(one, again, key=lambda each: (not each.joined, each.disturbed))
+    return one
+
+
+def _note_once(book: Book, contender: Contender, streams: int, plan: Plan) -> Measurement:
+    one = run_once(contender, streams, plan)
+    book.entries[contender.name, streams].append(one)
+    _report(contender, streams, one)
     return one
 
 
@@ -259,7 +279,17 @@ def conditions(book: Book, plan: Plan) -> str:
         f" {plan.seconds:g} s. {left_out} of {samples + left_out} samples left out because they"
         f" overlap one of {sum(window.stalls for window in windows)} stalls of the machine."
         f" The generator used at most {max((w.own_cpu for w in windows), default=0):.0%} of its"
-        f" core."
+        f" core.{_warning(book)}"
+    )
+
+
+def _warning(book: Book) -> str:
+    disturbed = book.lacks_calm()
+    if not disturbed:
+        return ""
+    return (
+        f"\n\nNOT TO BE RELIED ON: other programs took more than {DISTURBED:.0%} of a core in every"
+        f" measurement of: {'; '.join(disturbed)}. Run again on a quiet machine."
     )
 
 
@@ -291,17 +321,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default="", help="names that contain this, split by commas")
     parser.add_argument("--steps", help="numbers of streams to try beyond 400, split by commas")
     parser.add_argument("--nice", type=int, default=0, help="priority, on a busy machine")
-    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for quiet")
+    parser.add_argument("--minutes", type=float, default=9, help="begin nothing new after that")
+    parser.add_argument("--patience", type=float, default=30, help="seconds to wait for quiet")
     given = parser.parse_args(arguments)
     plan = Plan(
         rounds=given.rounds or (1 if given.quick else 3),
-        seconds=given.seconds or (2 if given.quick else 4),
+        seconds=given.seconds or (2 if given.quick else 3),
         steps=tuple(map(int, given.steps.split(",")))
         if given.steps
         else QUICK_STEPS
         if given.quick
         else STEPS,
         quiet=Quiet(given.patience),
+        started=time.monotonic(),
+        minutes=given.minutes,
     )
     everybody: list[Contender] = [
         Sessions(),

@@ -143,7 +143,12 @@ class Load:
     acks: bool = True
     final_every: int = 25
     per_second: int = 5
-    join_rate: float = 250
+    join_rate: float = 80
+
+    @property
+    def longest_setup(self) -> float:
+        """Seconds that everybody's joining may take."""
+        return 15 + 2 * self.streams / self.join_rate
 
 
 def build() -> None:
@@ -284,6 +289,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
         "final-every": load.final_every,
         "per-second": load.per_second,
         "join-rate": load.join_rate,
+        "setup-limit": load.longest_setup,
         "acks": int(load.acks),
         "tokens": token_file,
         "pids": pid,
@@ -292,7 +298,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
     command = ["taskset", "-c", str(GENERATOR_CORE), str(BUILD / "generator")]
     command += [f"--{key}={value}" for key, value in options.items()]
     command += ["--passthrough"] if load.passthrough else []
-    longest = 60 + int(2 * (load.seconds + load.warmup))
+    longest = 10 + int(load.longest_setup + 2 * (load.seconds + load.warmup))
     with awake(longest):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
     if done.returncode:

@@ -138,6 +138,7 @@ async def test_words_survive_a_stop_during_the_outage(scene: Scene) -> None:
     await page.connect()
     await page.mic(True)
     await say(page, WORDS[:5])
+    await page.until(lambda: page.settled)
     await asyncio.to_thread(scene.postgres.stop)
     await say(page, WORDS[5:10])
     await page.speak(speak(WORDS[10:14]))

@@ -325,6 +325,7 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
     await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
     await expect(page.locator(".toast")).to_contain_text("A host muted your microphone.")
     await expect(ada.locator(f"{tile(ada, 'Bob')} .tile-mic")).to_be_visible()
+    await page.wait_for_timeout(500)  # LiveKit's own mute comes moments after the page's
     await page.keyboard.press("m")
     await expect(ada.locator(f"{tile(ada, 'Bob')} .tile-mic")).to_be_hidden()
 
@@ -397,6 +398,7 @@ async def test_a_call_without_captions_and_its_faults(
     assert not browsers.errors
 
 
+@pytest.mark.realtime
 async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_path: Path) -> None:
     assert callless.livekit
     livekit = callless.livekit

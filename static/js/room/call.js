@@ -169,8 +169,8 @@ export class Call {
       .on(RoomEvent.LocalTrackUnpublished, (/** @type {any} */ publication, /** @type {any} */ who) => this.#unpublished(publication, who))
       .on(RoomEvent.ActiveSpeakersChanged, (/** @type {any[]} */ who) => this.#events.voices(who.map(({ identity }) => identity)))
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#events.soundBlocked(!room.canPlaybackAudio))
-      .on(RoomEvent.SignalReconnecting, () => this.#events.state('reconnecting', null))
-      .on(RoomEvent.Reconnecting, () => this.#events.state('reconnecting', null))
+      .on(RoomEvent.SignalReconnecting, () => this.#reconnecting())
+      .on(RoomEvent.Reconnecting, () => this.#reconnecting())
       .on(RoomEvent.Reconnected, () => this.#reconnected())
       .on(RoomEvent.Disconnected, (/** @type {number | undefined} */ reason) => this.#lost(room, reason));
   }
@@ -199,13 +199,20 @@ export class Call {
     await matchTrack(me, Source.Camera, this.#camera);
     const voice = me.getTrackPublication(Source.Microphone);
     if (!voice || voice.isMuted === this.#muted) return;
-    this.#muting = true;
+    // A mute that is seen while we unmute is somebody else's.
+    this.#muting = this.#muted;
     await (this.#muted ? voice.mute() : voice.unmute()).finally(() => (this.#muting = false));
   }
 
   #tellPeople() {
     const everybody = [this.#room.localParticipant, ...this.#room.remoteParticipants.values()];
     this.#events.people(everybody.map(describe));
+  }
+
+  /** Nobody tells who speaks for now. */
+  #reconnecting() {
+    this.#events.voices([]);
+    this.#events.state('reconnecting', null);
   }
 
   #reconnected() {

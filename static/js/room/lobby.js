@@ -30,8 +30,8 @@ export class Lobby {
   #actions;
   /** @type {Wish} what joining will turn on */
   #wish = { microphone: recall(MICROPHONE) !== 'off', camera: recall(CAMERA) === 'on' };
-  // Whether the browser may be asked now: before the first click only where it needn't ask anybody.
-  #trying = false;
+  /** @type {Set<keyof Wish>} devices that are being opened or closed */
+  #turning = new Set();
   #joining = false;
 
   /** @param {LobbyActions} actions */
@@ -105,9 +105,11 @@ export class Lobby {
   }
 
   async #preview() {
-    const allowed = await Promise.all([isAllowed('microphone'), isAllowed('camera')]);
-    if (this.#wish.microphone && allowed[0]) await this.#turn('microphone', true);
-    if (this.#wish.camera && allowed[1]) await this.#turn('camera', true);
+    const devices = /** @type {const} */ (['microphone', 'camera']);
+    for (const device of devices) {
+      // Before the first click nobody is asked: only what the browser allows already is turned on.
+      if (this.#wish[device] && (await isAllowed(device))) void this.#turn(device, true);
+    }
   }
 
   /** @param {keyof Wish} device */
@@ -124,10 +126,10 @@ export class Lobby {
    */
   async #turn(device, on) {
     // Nothing turns itself on after the choice to only listen.
-    if (this.#trying || this.#joining) return;
-    this.#trying = true;
+    if (this.#turning.has(device) || this.#joining) return;
+    this.#turning.add(device);
     const isOn = await this.#actions[device](on);
-    this.#trying = false;
+    this.#turning.delete(device);
     this.#wish[device] = isOn;
     const button = device === 'microphone' ? this.#mic : this.#camera;
     button.setAttribute('aria-pressed', String(isOn));

@@ -10,12 +10,13 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from core import tokens
+from core import exports, tokens
 from core.access import (
     Action,
     Admission,
     EndedError,
     NeedsNameError,
+    NotFoundError,
     admit,
     admit_guest,
     at_the_door,
@@ -169,6 +170,41 @@ async def _transcript(request: Request, slug: str) -> Response:
         turns=turns(said, written, session.started_at or session.created_at),
         usage=await _usage(request, session),
     )
+
+
+async def transcript_text(request: Request) -> Response:
+    """GET /s/{slug}/transcript.txt: who may read the transcript, after the end."""
+    session, lines = await _lines(request)
+    text = exports.as_text(session.title, session.started_at, lines)
+    return _download(text, "text/plain", session, "txt")
+
+
+async def transcript_vtt(request: Request) -> Response:
+    """GET /s/{slug}/transcript.vtt: who may read the transcript, after the end."""
+    session, lines = await _lines(request)
+    return _download(exports.as_vtt(lines), "text/vtt", session, "vtt")
+
+
+async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
+    slug, db = request.path_params["slug"], services(request).db
+    if not (await session_with_link(db, slug)).over:
+        raise NotFoundError
+    session = await transcript_reader(db, slug, await visitor_of(request, slug))
+    said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
+    lines = [exports.Line(one.name, one.text, one.start, one.end) for one in said]
+    zero = session.started_at or session.created_at
+    for chat in await services(request).recorder.chat(session.id):
+        start = max(0.0, (chat.sent_at - zero).total_seconds())
+        lines.append(exports.Line(chat.name, chat.text, start, None))
+    return session, sorted(lines, key=lambda line: line.start)
+
+
+def _download(text: str, kind: str, session: Session, ending: str) -> Response:
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="session-{session.slug}.{ending}"',
+    }
+    return Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
 
 
 async def _usage(request: Request, session: Session) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -49,11 +50,11 @@ def make_database(postgres: str) -> Callable[[], str]:
     return make
 
 
-@pytest.fixture(scope="session")
-def make_server_in(
+@contextmanager
+def _servers(
     make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeServer]:
-    """Start servers that live as long as the fixture that asks for them."""
+    """Start servers on databases of their own, and stop them at the end."""
     servers: list[AppServer] = []
 
     def make(
@@ -70,6 +71,15 @@ def make_server_in(
 
 
 @pytest.fixture(scope="session")
+def make_server_in(
+    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeServer]:
+    """Start servers that live as long as the fixture that asks for them."""
+    with _servers(make_database, tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
 def server(make_server_in: MakeServer) -> AppServer:
     """One Sessions with embedded defaults for all tests that don't disturb it."""
     return make_server_in()
@@ -80,19 +90,8 @@ def make_server(
     make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeServer]:
     """Start servers for one test."""
-    servers: list[AppServer] = []
-
-    def make(
-        data_dir: Path | None = None, command: list[str] | None = None, **environment: str
-    ) -> AppServer:
-        environment.setdefault("DATABASE_URL", make_database())
-        directory = data_dir or tmp_path_factory.mktemp("data")
-        servers.append(AppServer(directory, environment, command))
-        return servers[-1].start()
-
-    yield make
-    for one in servers:
-        one.stop()
+    with _servers(make_database, tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture

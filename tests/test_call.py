@@ -398,6 +398,28 @@ async def test_a_call_without_captions_and_its_faults(
     assert not browsers.errors
 
 
+async def test_a_call_that_refuses_or_never_answers(
+    breakable: Place, browsers: Browsers, quiet: Path
+) -> None:
+    assert breakable.livekit
+    livekit = breakable.livekit
+    livekit.do(setattr, livekit.server, "reject_credentials", True)
+    page, _ = await host(browsers, breakable.app, quiet)
+    video = page.locator('.notice[data-topic="video"]')
+    await expect(video).to_contain_text(
+        "Video is off: the video server refused this server’s key", timeout=PATIENCE
+    )
+    livekit.do(setattr, livekit.server, "reject_credentials", False)
+    livekit.do(livekit.server.hang)
+    await video.get_by_role("button", name="Try again").click()
+    await expect(video).to_contain_text("doesn’t answer", timeout=45_000)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    livekit.do(livekit.server.unhang)
+    await video.get_by_role("button", name="Try again").click()
+    await in_call(page, "Ada Lovelace (you)")
+    assert not browsers.errors
+
+
 @pytest.mark.realtime
 async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_path: Path) -> None:
     assert callless.livekit

@@ -131,8 +131,7 @@ class Capture:
         self.mic_on = on and not self._closed
         self._muted = False
         if not on:
-            self._forget_preroll()
-            self._end_stretch()
+            self._stop()
         self._owner.state_changed(self)
 
     def mute(self) -> None:
@@ -146,7 +145,8 @@ class Capture:
             return
         if not self.mic_on:
             raise WireError("mic_off", "audio came while the microphone was said to be off")
-        self._charge(len(pcm) // BYTES_PER_SAMPLE)
+        now = time.monotonic()
+        self._charge(len(pcm) // BYTES_PER_SAMPLE, now)
         expected = index if self._received is None else self._received
         end = index + len(pcm) // BYTES_PER_SAMPLE
         if end <= expected:
@@ -154,7 +154,7 @@ class Capture:
         if index < expected:
             pcm = pcm[(expected - index) * BYTES_PER_SAMPLE :]
             index = expected
-        self._last_audio = time.monotonic()
+        self._last_audio = now
         if index > expected:
             self._bridge(index - expected)
         self._received = end
@@ -164,16 +164,14 @@ class Capture:
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._relay is not None and now - self._last_audio > ABSENCE:
-            self._forget_preroll()
-            self._end_stretch()
+            self._stop()
         self._tell_loss(now)
 
     def close(self) -> None:
         """Take no more audio; relays finish what they have."""
         self._closed = True
         self.mic_on = False
-        self._forget_preroll()
-        self._end_stretch()
+        self._stop()
 
     def abort(self) -> None:
         """Drop all relays."""
@@ -185,8 +183,12 @@ class Capture:
         for relay in list(self._relays):
             await relay.wait_closed()
 
-    def _charge(self, samples: int) -> None:
-        now = time.monotonic()
+    def _stop(self) -> None:
+        """End the stretch of speech for good: what comes next doesn't continue it."""
+        self._forget_preroll()
+        self._end_stretch()
+
+    def _charge(self, samples: int, now: float) -> None:
         full = PACE_ALLOWANCE * SAMPLE_RATE
         self._credit = min(full, self._credit + (now - self._credited_at) * SAMPLE_RATE)
         self._credited_at = now

@@ -152,7 +152,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
 
 
 def read_environment() -> Mapping[str, str]:
-    """Return the environment; a file .env beside this one fills in what it lacks."""
+    """Return the environment; a file .env in the working directory fills in what it lacks."""
     file = Config(".env") if os.path.exists(".env") else None  # noqa: PTH110 - one question
     return (file.file_values if file else {}) | dict(os.environ)
 

@@ -39,8 +39,6 @@ class Usage:
     partials: int
     finals: int
     errors: int
-    first_opened_at: datetime
-    last_closed_at: datetime
 
     def cost(self, per_minute: float) -> float:
         """Return the price of the audio sent, at a price per minute."""
@@ -74,7 +72,7 @@ async def of_session(db: Database, session_id: str) -> list[Usage]:
     rows = await db.fetch_all(
         "SELECT s.identity, p.name, count(*) AS streams, sum(s.sent_s) AS sent,"
         " sum(s.frames) AS frames, sum(s.partials) AS partials, sum(s.finals) AS finals,"
-        " sum(s.errors) AS errors, min(s.opened_at) AS opened_at, max(s.closed_at) AS closed_at"
+        " sum(s.errors) AS errors"
         " FROM streams s JOIN participants p USING (identity) WHERE s.session_id = :session"
         " GROUP BY s.identity, p.name ORDER BY sent DESC",
         session=UUID(session_id),
@@ -89,8 +87,6 @@ async def of_session(db: Database, session_id: str) -> list[Usage]:
             partials=row["partials"],
             finals=row["finals"],
             errors=row["errors"],
-            first_opened_at=row["opened_at"],
-            last_closed_at=row["closed_at"],
         )
         for row in rows
     ]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import warnings
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-import databases
-from databases.interfaces import Record
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ COMMAND_TIMEOUT = 10.0  # seconds; a statement that hangs must not hang a page
 CONNECT_ATTEMPTS = 10  # with a second between: a database container that starts beside us
 
 Row = Mapping[str, Any]
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 class DatabaseAwayError(Exception):
@@ -43,20 +44,23 @@ AWAY = (
 
 
 class Database:
-    """PostgreSQL through `databases`, with outages told apart from mistakes.
+    """PostgreSQL through asyncpg, with outages told apart from mistakes.
 
     Statements are SQL with `:name` parameters. Every method raises DatabaseAwayError when
     the server is gone; errors in the statement itself pass through unchanged.
     """
 
     def __init__(self, url: str) -> None:
-        self._database = databases.Database(*_connection_arguments(url), **_pool_options(url))
+        self._options = _pool_options(url)
+        self._pool: Any = None
+        # The connection of each task that is in a transaction.
+        self._held: dict[asyncio.Task[Any] | None, Any] = {}
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date."""
         for attempt in range(CONNECT_ATTEMPTS):
             try:
-                await self._database.connect()
+                self._pool = await asyncpg.create_pool(**self._options)
                 break
             except AWAY as problem:
                 if attempt == CONNECT_ATTEMPTS - 1:
@@ -67,20 +71,24 @@ class Database:
 
     async def disconnect(self) -> None:
         """Close the pool; a server that is gone doesn't hold this up."""
-        with suppress(*AWAY):
+        if self._pool is None:
+            return
+        try:
             async with asyncio.timeout(COMMAND_TIMEOUT):
-                await self._database.disconnect()
+                await self._pool.close()
+        except AWAY:
+            self._pool.terminate()
 
     async def _apply_schema(self) -> None:
-        async with self._database.connection() as connection, connection.transaction():
-            # The raw connection: `databases` would prepare the text, which allows one statement.
-            await connection.raw_connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
-            await connection.raw_connection.execute(SCHEMA.read_text())
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+            await connection.execute(SCHEMA.read_text())
 
     async def fetch_one(self, sql: str, **values: object) -> Row | None:
         """Return the first row or None."""
-        async with _outages():
-            return _mapping(await self._database.fetch_one(sql, values))
+        async with self._connection() as connection:
+            row: Row | None = await connection.fetchrow(*_bound(sql, values))
+            return row
 
     async def returning(self, sql: str, **values: object) -> Row:
         """Run a statement that always returns a row, such as INSERT … RETURNING."""
@@ -91,51 +99,80 @@ class Database:
 
     async def fetch_all(self, sql: str, **values: object) -> list[Row]:
         """Return all rows."""
-        async with _outages():
-            return [row._mapping for row in await self._database.fetch_all(sql, values)]
+        async with self._connection() as connection:
+            rows: list[Row] = await connection.fetch(*_bound(sql, values))
+            return rows
 
     async def execute(self, sql: str, **values: object) -> None:
         """Run a statement without a result."""
-        async with _outages():
-            await self._database.execute(sql, values)
+        async with self._connection() as connection:
+            await connection.execute(*_bound(sql, values))
 
     async def execute_many(self, sql: str, rows: list[dict[str, Any]]) -> None:
         """Run a statement for every row, all or nothing."""
-        async with _outages(), self._database.transaction():
-            await self._database.execute_many(sql, rows)
+        text, names = _positional(sql)
+        async with self._connection() as connection:
+            await connection.executemany(text, [[row[name] for name in names] for row in rows])
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Make the statements of this task inside the block happen together or not at all."""
-        async with _outages(), self._database.transaction():
-            yield
+        task = asyncio.current_task()
+        async with self._connection() as connection, connection.transaction():
+            outer = self._held.get(task)
+            self._held[task] = connection
+            try:
+                yield
+            finally:
+                if outer is None:
+                    del self._held[task]
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """Lend the connection of this task's transaction, else any."""
+        held = self._held.get(asyncio.current_task())
+        try:
+            if held is not None:
+                yield held
+            else:
+                async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
+                    yield connection
+        except AWAY as problem:
+            raise DatabaseAwayError("the database is away") from problem
 
 
-@asynccontextmanager
-async def _outages() -> AsyncIterator[None]:
-    try:
-        yield
-    except AWAY as problem:
-        raise DatabaseAwayError("the database is away") from problem
+def _bound(sql: str, values: Mapping[str, object]) -> list[object]:
+    """Return a statement as asyncpg takes it, and its values in order."""
+    text, names = _positional(sql)
+    return [text, *(values[name] for name in names)]
 
 
-def _mapping(row: Record | None) -> Row | None:
-    return None if row is None else row._mapping
+@cache
+def _positional(sql: str) -> tuple[str, tuple[str, ...]]:
+    """Turn `:name` into `$1` and return the names in order. `::type` stays."""
+    names = tuple(dict.fromkeys(_PARAMETER.findall(sql)))
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql), names
 
 
-def _connection_arguments(url: str) -> tuple[str]:
-    """Strip what only other drivers understand (`sslmode`, `schema`, `pgbouncer`, …)."""
-    parts = urlsplit(url)
-    kept = "&".join(f"{k}={v}" for k, v in parse_qsl(parts.query) if k == "host")
-    return (urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),)
+async def _nothing_to_reset(_connection: object) -> None:
+    """Spare a statement each time a connection goes back to the pool: no session state is set."""
 
 
 def _pool_options(url: str) -> dict[str, Any]:
-    query = dict(parse_qsl(urlsplit(url).query))
-    options: dict[str, Any] = {"min_size": 1, "max_size": 10, "command_timeout": COMMAND_TIMEOUT}
+    """Return what asyncpg needs; `schema`, `pgbouncer` and the like are for other drivers."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    kept = urlencode({"host": query["host"]}, safe="/") if "host" in query else ""
+    options: dict[str, Any] = {
+        "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),
+        "min_size": 1,
+        "max_size": 10,
+        "command_timeout": COMMAND_TIMEOUT,
+        "reset": _nothing_to_reset,
+    }
     if "sslmode" in query:
         options["ssl"] = query["sslmode"]
-    if query.get("pgbouncer") == "true" or "-pooler." in (urlsplit(url).hostname or ""):
+    if query.get("pgbouncer") == "true" or "-pooler." in (parts.hostname or ""):
         options["statement_cache_size"] = 0  # a pooler gives each statement another connection
     return options
 

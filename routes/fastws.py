@@ -60,10 +60,11 @@ class DirectSocket(Protocol):
         `receive()`.
         """
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> int:
         """Write a whole server frame, as from `encode_text_frame`; ignored once closing.
 
-        Never blocks: watch `write_buffer_size` and give up on those who can't keep up.
+        Never blocks. Returns `write_buffer_size()`: watch it, and give up on those who can't
+        keep up.
         """
 
     def write_buffer_size(self) -> int:
@@ -115,10 +116,13 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         """See `DirectSocket`."""
         self._callback = callback
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> int:
         """See `DirectSocket`."""
-        if not (self.close_sent or self.transport.is_closing()):
-            self.transport.write(frame)
+        transport = self.transport
+        if not (self.close_sent or transport.is_closing()):
+            transport.write(frame)
+        size: int = transport.get_write_buffer_size()
+        return size
 
     def write_buffer_size(self) -> int:
         """See `DirectSocket`."""

@@ -130,31 +130,29 @@ class DirectListener:
         self._code: int | None = None
         self._closing = asyncio.Event()
         self._live = 0  # bytes written since the replay
+        self._unsent = 0  # bytes that the kernel hadn't taken after the last message
 
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
         for message in messages:
-            self._write(message)
-        self._live = 0
+            self._unsent = self._socket.send_frame(message.framed(encode_text_frame))
 
     def send(self, message: Message) -> None:
         """Listener."""
-        if self._code is not None:
-            return
-        unsent = self._socket.write_buffer_size()
-        if unsent > PARTIALS_STOP:
-            if message.droppable:
-                return
-            if min(unsent, self._live) > MAX_QUEUED_BYTES:  # a long past isn't the page's fault
-                self.close(CLOSE_TOO_SLOW)
-                return
-        self._write(message)
+        if self._code is None and (self._unsent <= PARTIALS_STOP or self._keeps_up(message)):
+            frame = message.frame or message.framed(encode_text_frame)
+            self._live += len(frame)
+            self._unsent = self._socket.send_frame(frame)
 
-    def _write(self, message: Message) -> None:
-        if message.frame is None:
-            message.frame = encode_text_frame(message.payload)
-        self._live += len(message.frame)
-        self._socket.send_frame(message.frame)
+    def _keeps_up(self, message: Message) -> bool:
+        """Look again at who was behind: what is superseded is dropped, else it may be too much."""
+        unsent = self._socket.write_buffer_size()
+        if unsent > PARTIALS_STOP and message.droppable:
+            return False
+        if min(unsent, self._live) > MAX_QUEUED_BYTES:  # a long past isn't the page's fault
+            self.close(CLOSE_TOO_SLOW)
+            return False
+        return True
 
     def close(self, code: int) -> None:
         """Listener."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -107,6 +108,7 @@ class _Conversation:
             DirectListener(websocket, self._direct) if self._direct else QueueListener(websocket)
         )
         self._seat: Seat | None = None
+        self._take_audio: Callable[[int, bytes], None] | None = None  # the seat's, once there
         self._mistakes = 0
         self._closing = False
 
@@ -167,6 +169,7 @@ class _Conversation:
             return
         room = _room_session(session, now)
         self._seat = await parts.hub.enter(room, me, hello, self._listener)
+        self._take_audio = self._seat.capture.audio
         if self._direct is not None:
             self._direct.on_binary(self._audio)
         await self._look_again(me)
@@ -211,7 +214,7 @@ class _Conversation:
         limits = services(self._websocket).limits
         match message:
             case wire.Mic(on):
-                seat.mic(on)
+                seat.capture.mic(on)
             case wire.Say(text):
                 self._count(limits.chat)
                 tidied = tidy_lines(text, wire.MAX_CHAT)
@@ -235,8 +238,8 @@ class _Conversation:
     def _audio(self, frame: bytes) -> None:
         try:
             index, pcm = wire.parse_audio(frame)
-            if self._seat is not None:
-                self._seat.audio(index, pcm)
+            if self._take_audio is not None:
+                self._take_audio(index, pcm)
         except WireError as mistake:
             self._refuse(mistake)
 

@@ -288,8 +288,8 @@ operations = st.lists(
 def test_buffer_holds_what_is_needed_within_its_bound(
     steps: list[tuple[str, int]], data: st.DataObject
 ) -> None:
-    limit, slack = 1_000, 200
-    buffer, naive = ReplayBuffer(limit, slack), NaiveBuffer()
+    limit, slack, block = 1_000, 200, 70
+    buffer, naive = ReplayBuffer(limit, slack, block), NaiveBuffer()
     for step, size in steps:
         if step == "append":
             naive.audio += random.Random(len(naive.audio)).randbytes(size)
@@ -303,10 +303,11 @@ def test_buffer_holds_what_is_needed_within_its_bound(
         assert buffer.end == len(naive.audio)
         assert buffer.start <= naive.acknowledged
         assert buffer.start <= max(naive.needed_from, buffer.end - limit)
+        assert buffer.start > min(naive.needed_from, naive.acknowledged) - 2 * block
         assert buffer.overfull == (buffer.end - naive.acknowledged > limit + slack)
         if not buffer.overfull:
             longest = max((count for name, count in steps if name == "append"), default=0)
-            assert buffer.end - buffer.start <= limit + slack + longest
+            assert buffer.end - buffer.start <= limit + slack + longest + block
         assert buffer.tail(0) == naive.audio[buffer.start :]
     position = data.draw(st.integers(buffer.start, buffer.end))
     count = data.draw(st.integers(0, 2_000))
@@ -315,7 +316,7 @@ def test_buffer_holds_what_is_needed_within_its_bound(
 
 
 def test_buffer_frees_what_has_a_final_and_bounds_the_rest() -> None:
-    buffer = ReplayBuffer(limit=10 * CHUNK, slack=2 * CHUNK)
+    buffer = ReplayBuffer(limit=10 * CHUNK, slack=2 * CHUNK, block=CHUNK)
     for _ in range(12):
         buffer.append(bytes(CHUNK))
     buffer.acknowledge(12 * CHUNK)

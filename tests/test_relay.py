@@ -44,7 +44,7 @@ class Ear:
     """Stream: hears word audio; every word is an utterance of its own."""
 
     def __init__(self, engine: ScriptedEngine, sink: StreamSink) -> None:
-        self.fed = bytearray()
+        self.taken = bytearray()
         self.over = False
         self._engine = engine
         self._sink = sink
@@ -55,16 +55,16 @@ class Ear:
 
     @property
     def usage(self) -> StreamUsage:
-        sent = len(self.fed) / BYTES_PER_SECOND
+        sent = len(self.taken) / BYTES_PER_SECOND
         return StreamUsage(sent, 0, 0, self._heard, int(self.lost), 0)
 
     def feed(self, pcm: bytes) -> None:
         assert not self.over, "a stream that is over is fed no more"
-        self.fed += pcm
+        self.taken += pcm
         for word in self._decoder.feed(pcm):
             self._report(word.text, word.start, word.end)
         losses = self._engine.lose_after
-        if losses and len(self.fed) >= losses[0]:
+        if losses and len(self.taken) >= losses[0]:
             losses.pop(0)
             self.lose()
 
@@ -73,9 +73,13 @@ class Ear:
         self._sink.heard(Recognition("open", "half a wo", 0.0, 0.1, final=False))
         self._sink.lost("the test says so", self._settled)
 
+    @property
+    def end(self) -> int:
+        return len(self.taken)
+
     def tail(self, position: int) -> bytes:
         kept = self._engine.keeps
-        return bytes(self.fed[max(position, len(self.fed) - kept) :])
+        return bytes(self.taken[max(position, len(self.taken) - kept) :])
 
     async def finish(self) -> None:
         await asyncio.sleep(0)
@@ -261,7 +265,7 @@ async def test_without_the_gate_silence_is_sent_too() -> None:
     page.send(silence(20))
     page.say(*WORDS[:3])
     await page.done()
-    assert len(engine.streams[0].fed) >= 20 * BYTES_PER_SECOND
+    assert len(engine.streams[0].taken) >= 20 * BYTES_PER_SECOND
     page.assert_heard_as_spoken()
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from core.people import Participant
 from core.speech.engine import (
@@ -37,8 +41,7 @@ class CaptureOptions:
     idle_seconds: float = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """When words were said: seconds since the session started, and the page's sample after them."""
 
     start: float
@@ -92,14 +95,13 @@ class Capture:
         self._services = services
         self._options = options
         self._received: int | None = settled or None
-        self._zero: float | None = None  # session time of sample 0
+        self._zero = math.inf  # session time of sample 0
         self._gate = VoiceGate()
         self._preroll: deque[bytes] = deque()
         self._preroll_size = 0
         self._relay: Relay | None = None
         self._relays: dict[Relay, int] = {}  # all open ones, and the sample each began at
-        self._credit = PACE_ALLOWANCE * SAMPLE_RATE
-        self._credited_at = time.monotonic()
+        self._spoken_at = 0.0  # when the audio so far was spoken at the latest, were it all new
         self._last_audio = 0.0
         self._budget = AudioBudget(MAX_WAITING, services.budget)
         self._lost = 0.0
@@ -146,19 +148,16 @@ class Capture:
         if not self.mic_on:
             raise WireError("mic_off", "audio came while the microphone was said to be off")
         now = time.monotonic()
-        self._charge(len(pcm) // BYTES_PER_SAMPLE, now)
-        expected = index if self._received is None else self._received
-        end = index + len(pcm) // BYTES_PER_SAMPLE
-        if end <= expected:
-            return
-        if index < expected:
-            pcm = pcm[(expected - index) * BYTES_PER_SAMPLE :]
-            index = expected
+        samples = len(pcm) // BYTES_PER_SAMPLE
+        self._charge(samples / SAMPLE_RATE, now)
+        end = index + samples
+        if index != self._received and self._received is not None:
+            if end <= self._received:
+                return
+            pcm = self._join(index, self._received, pcm)
         self._last_audio = now
-        if index > expected:
-            self._bridge(index - expected)
         self._received = end
-        self._set_clock(end)
+        self._set_clock(end / SAMPLE_RATE)
         self._pass(pcm)
 
     def tick(self, now: float) -> None:
@@ -188,53 +187,69 @@ class Capture:
         self._forget_preroll()
         self._end_stretch()
 
-    def _charge(self, samples: int, now: float) -> None:
-        full = PACE_ALLOWANCE * SAMPLE_RATE
-        self._credit = min(full, self._credit + (now - self._credited_at) * SAMPLE_RATE)
-        self._credited_at = now
-        if samples > self._credit:
+    def _charge(self, seconds: float, now: float) -> None:
+        """Refuse what comes faster than real time, after an allowance (GCRA, as in ATM)."""
+        spoken_at = max(self._spoken_at, now - PACE_ALLOWANCE) + seconds
+        if spoken_at > now:
             raise WireError("too_fast", "audio comes faster than it can have been spoken")
-        self._credit -= samples
+        self._spoken_at = spoken_at
 
-    def _set_clock(self, end: int) -> None:
+    def _set_clock(self, end: float) -> None:
         """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
-        zero = self._owner.session_time() - end / SAMPLE_RATE
-        if self._zero is None or zero < self._zero or zero > self._zero + CLOCK_JUMP:
+        zero = self._owner.session_time() - end
+        if not self._zero <= zero <= self._zero + CLOCK_JUMP:
             self._zero = zero
 
-    def _bridge(self, gap: int) -> None:
+    def _join(self, index: int, expected: int, pcm: bytes) -> bytes:
+        """Return what is new of a frame that doesn't begin where the last one ended."""
+        if index < expected:
+            return pcm[(expected - index) * BYTES_PER_SAMPLE :]
+        gap = index - expected
         self._forget_preroll()
         if gap > SHORT_GAP:
             self._end_stretch()
         elif self._relay is not None:
             self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
+        return pcm
 
     def _pass(self, pcm: bytes) -> None:
-        heard = self._gate.hear(pcm) if self._options.gated else True
+        if self._options.gated:
+            self._pass_gate(pcm)
+        elif self._relay is not None:
+            self._relay.feed(pcm)
+        elif self._engine_on:
+            self._begin_stretch([pcm])
+
+    def _pass_gate(self, pcm: bytes) -> None:
+        heard = self._gate.hear(pcm)
         # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
         self._preroll.append(pcm)
         self._preroll_size += len(pcm)
-        if self._relay is not None:
-            self._relay.feed(pcm)
-            if self._options.gated and self._may_let_go(self._relay):
+        relay = self._relay
+        if relay is not None:
+            relay.feed(pcm)
+            if self._gate.silent_for >= LETTING_GO and self._may_let_go(relay):
                 self._end_stretch()
-        elif heard and self._services.engine.health().health is not Health.OFF:
-            self._begin_stretch()
+        elif heard and self._engine_on:
+            self._begin_stretch(self._preroll)
         while self._preroll_size > PREROLL:
             self._preroll_size -= len(self._preroll.popleft())
 
+    @property
+    def _engine_on(self) -> bool:
+        return self._services.engine.health().health is not Health.OFF
+
     def _may_let_go(self, relay: Relay) -> bool:
-        silent = self._gate.silent_for
-        if silent < LETTING_GO or self._gate.undecided:
+        if self._gate.undecided:
             return False
         wanted = relay.holds_slot and self._services.slots.contended
-        return wanted or silent >= self._options.idle_seconds
+        return wanted or self._gate.silent_for >= self._options.idle_seconds
 
-    def _begin_stretch(self) -> None:
+    def _begin_stretch(self, audio: Collection[bytes]) -> None:
         relay = Relay(self._services, self._owner.slug, self._owner.options, self, self._budget)
         self._relay = relay
-        self._relays[relay] = self.received - self._preroll_size // BYTES_PER_SAMPLE
-        for pcm in self._preroll:
+        self._relays[relay] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
+        for pcm in audio:
             relay.feed(pcm)
         self._owner.state_changed(self)
 
@@ -248,15 +263,13 @@ class Capture:
         self._preroll.clear()
         self._preroll_size = 0
 
-    def _time(self, relay: Relay, seconds: float) -> float:
-        zero = self._zero or 0.0
-        return max(0.0, zero + self._relays[relay] / SAMPLE_RATE + seconds)
-
     def heard(self, relay: Relay, stream: str, recognition: Recognition) -> None:
         """RelayOwner: put the text on the session's clock."""
-        start = self._time(relay, recognition.start)
-        end = max(start, self._time(relay, recognition.end))
-        until = self._relays[relay] + round(recognition.end * SAMPLE_RATE)
+        first = self._relays[relay]
+        began = self._zero + first / SAMPLE_RATE
+        start = max(0.0, began + recognition.start)
+        end = max(start, began + recognition.end)
+        until = first + round(recognition.end * SAMPLE_RATE)
         self._owner.heard(self, stream, recognition, Span(start, end, until))
 
     def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
 BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
@@ -25,8 +27,7 @@ class StreamOptions:
     vocabulary: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
+class Recognition(msgspec.Struct, frozen=True):
     """What an engine heard; partials and the final of one utterance share its id.
 
     `start` and `end` are seconds of audio fed to the stream before the words begin
@@ -39,6 +40,10 @@ class Recognition:
     end: float
     final: bool
     language: str | None = None
+
+    def later(self, seconds: float) -> Recognition:
+        """Return the same on a clock that started earlier."""
+        return msgspec.structs.replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,10 @@ class Stream(Protocol):
     @property
     def usage(self) -> StreamUsage:
         """Return what was sent and came back so far."""
+
+    @property
+    def end(self) -> int:
+        """Return how many bytes were fed so far."""
 
     def feed(self, pcm: bytes) -> None:
         """Take the next audio. Never blocks, never raises; bounded inside the stream."""

@@ -26,6 +26,7 @@ from picows import (
     ws_connect,
 )
 
+from core.speech.coalescing import Coalescing
 from core.speech.engine import (
     BYTES_PER_SECOND,
     EngineError,
@@ -39,6 +40,7 @@ from core.speech.engine import (
 )
 from core.speech.gate import STEP, VoiceGate
 from core.speech.gladia_protocol import (
+    ACKNOWLEDGED,
     MAX_PIECE,
     STOP,
     AudioAck,
@@ -89,6 +91,7 @@ class Patience:
     stable: float = 5.0  # a connection that worked so long ends the trouble before it
     watch: float = 0.5  # between two looks at all streams
     give_up: float = 30.0  # of trouble, then a new stream is asked for
+    gathered: float = 0.25  # without a message until short ones no longer wait for others
     delayed: float = 1.0  # without a connection until people are told
     slow: float = 3.0  # without a reaction, and that much audio underway, until people are told
     silent: float = 8.0  # without a reaction until the connection is taken for dead
@@ -241,7 +244,7 @@ class GladiaStream:
         now = self._loop.time()
         self._connection: _Connection | None = None
         self._transport: WSTransport | None = None
-        self._live = False  # whether fed audio may go straight to the transport
+        self._live: WSTransport | None = None  # set while fed audio may go straight to it
         self._feedable = True
         self._over = False  # whether nothing is reported any more
         self._ended = asyncio.Event()
@@ -277,19 +280,22 @@ class GladiaStream:
 
     # What the relay calls
 
+    @property
+    def end(self) -> int:
+        """Stream."""
+        return self._ring.end
+
     def feed(self, pcm: bytes) -> None:
         """Stream: whole samples; kept until they have a final, and sent at once if possible."""
-        size = len(pcm)
-        if not self._feedable or not size:
+        if not self._feedable or not pcm:
             return
         self._ring.append(pcm)
-        if self._live and self._transport is not None and size <= MAX_PIECE:
-            self._timeline.sent += size
-            self._frames += 1
-            self._last_size = size
-            self._transport.send(BINARY, pcm)
-        elif self._live:
-            self._flush()
+        transport = self._live
+        if transport is not None:
+            if len(pcm) <= MAX_PIECE:
+                self._send(transport, pcm)
+            else:
+                self._flush()
 
     def tail(self, position: int) -> bytes:
         """Stream."""
@@ -297,7 +303,7 @@ class GladiaStream:
 
     async def finish(self) -> None:
         """Stream: what is still here is sent first; waits at most `drain_seconds` in all."""
-        self._feedable = self._live = False
+        self._feedable, self._live = False, None
         if self._over:
             return
         if not self._ring.end:
@@ -397,7 +403,7 @@ class GladiaStream:
         """Keep everything until the next connection; called by the connection."""
         if connection is self._connection:
             self._connection = self._transport = None
-            self._live = False
+            self._live = None
             self._gone_at = self._loop.time()
             self._doubt = max(self._doubt, self._timeline.sent)
             self._held.clear()
@@ -405,7 +411,7 @@ class GladiaStream:
     def paused(self, connection: _Connection) -> None:
         """Keep audio here while the service takes less than we send; called by the connection."""
         if connection is self._connection:
-            self._live = False
+            self._live = None
 
     def resumed(self, connection: _Connection) -> None:
         """Send what was kept meanwhile; called by the connection."""
@@ -419,16 +425,19 @@ class GladiaStream:
             return
         ring, timeline = self._ring, self._timeline
         while timeline.sent < ring.end and not connection.paused:
-            piece = ring.read(timeline.sent, PIECE)
-            timeline.sent += len(piece)
-            self._frames += 1
-            self._last_size = len(piece)
-            transport.send(BINARY, piece)
+            self._send(transport, ring.read(timeline.sent, PIECE))
         all_sent = timeline.sent == ring.end
-        self._live = all_sent and not connection.paused and not self._stopping
+        ready = all_sent and not connection.paused and not self._stopping
+        self._live = transport if ready else None
         if self._stopping and all_sent and not connection.stopped:
-            connection.stopped = True
+            connection.stop()
             transport.send(TEXT, STOP)
+
+    def _send(self, transport: WSTransport, piece: bytes) -> None:
+        self._last_size = size = len(piece)
+        self._timeline.sent += size
+        self._frames += 1
+        transport.send(BINARY, piece)
 
     # What the service says
 
@@ -436,10 +445,10 @@ class GladiaStream:
         """Take a message; called by the connection."""
         if self._over or connection is not self._connection:
             return
-        if isinstance(message, AudioAck):
-            self._acknowledged(message)
-        elif isinstance(message, Transcript):
+        if isinstance(message, Transcript):
             self._transcribed(message)
+        elif isinstance(message, AudioAck):
+            self._acknowledged(message)
         elif isinstance(message, (SpeechStart, SpeechEnd)):
             self._event_at = self._loop.time()
             self._speaking = isinstance(message, SpeechStart)
@@ -499,11 +508,13 @@ class GladiaStream:
     def _transcribed(self, message: Transcript) -> None:
         """Take a transcript now, or once it is clear what the service got twice."""
         self._event_at = self._loop.time()
-        if not self._held:
+        if self._held:
+            self._held.append(message)
+            if not self._timeline.uncertain:
+                self._take_held()
+        elif self._timeline.uncertain or not self._transcript(message):
+            self._held.append(message)
             self._held_since = self._event_at
-        self._held.append(message)
-        if not self._timeline.uncertain:
-            self._take_held()
 
     def _take_held(self) -> None:
         """Take transcripts; a final waits for that of an utterance which began before it."""
@@ -517,24 +528,25 @@ class GladiaStream:
         if message.data is None or message.data.utterance is None:
             self._errors += 1
             return True
-        data, said = message.data, message.data.utterance
-        start, end = self._timeline.seconds(said.start), self._timeline.seconds(said.end)
-        if self._missed_before(_position(start)):
+        said, final, id_ = message.data.utterance, message.data.is_final, str(message.data.id)
+        start, end = said.start, said.end
+        if self._timeline.shift:
+            start, end = self._timeline.seconds(start), self._timeline.seconds(end)
+        if self._doubt > self._ring.settled and self._missed_before(_position(start)):
             self._lose("results were missed while the connection was broken")
             return True
-        if data.is_final and self._utterances.open_before(str(data.id), start):
+        if final and self._utterances.open_before(id_, start):
             return False
         recognition = self._utterances.take(
-            str(data.id), said.text or "", start, end, final=data.is_final, language=said.language
+            id_, said.text or "", start, end, final=final, language=said.language
         )
-        if data.is_final:
+        if final:
             self._ring.settle(min(_position(end), self._timeline.sent))
-        self._report(recognition)
+        if recognition is not None:
+            self._report(recognition)
         return True
 
-    def _report(self, recognition: Recognition | None) -> None:
-        if recognition is None:
-            return
+    def _report(self, recognition: Recognition) -> None:
         if recognition.final:
             self._finals += 1
         else:
@@ -560,8 +572,6 @@ class GladiaStream:
 
     def _missed_before(self, position: int) -> bool:
         """Whether there was speech before `position` whose final got lost in a drop."""
-        if self._doubt <= self._ring.settled:
-            return False
         first = self._ring.settled + MARGIN
         last = min(position - MARGIN, self._doubt)
         return last > first and _has_speech(self._ring.read(first, last - first))
@@ -598,7 +608,7 @@ class GladiaStream:
         if self._over:
             return
         self._over = True
-        self._feedable = self._live = False
+        self._feedable, self._live = False, None
         self._ended.set()
         if self._connection is not None:
             self._connection.hang_up()
@@ -612,6 +622,8 @@ class GladiaStream:
         if self._over:
             return
         connection = self._connection
+        if connection is not None:
+            connection.read_acknowledgment()
         if self._ring.overfull:
             self._engine.note_trouble("the speech service does not keep up")
             self._lose("the speech service does not keep up")
@@ -632,6 +644,8 @@ class GladiaStream:
     def _check_reactions(self, connection: _Connection, now: float) -> None:
         behind = (self._ring.end - self._ring.acknowledged) / BYTES_PER_SECOND
         silent = now - connection.heard_at
+        if silent > self._patience.gathered:
+            connection.hasten()
         slow = self._patience.slow
         if behind > slow and silent > slow:
             self._set_delayed(True, "the speech service does not react")
@@ -675,6 +689,9 @@ class _Connection(WSListener):
         self.paused = False
         self.stopped = False  # whether `stop_recording` was sent here
         self.opened_at = self.heard_at = 0.0
+        self._coalescing: Coalescing | None = None
+        self._acknowledged = False  # whether the last one handed on was positive
+        self._unread: bytes | None = None  # a positive acknowledgment
         self._stream = stream
         self._loop = loop
         self._code = 1006
@@ -684,6 +701,8 @@ class _Connection(WSListener):
         """WSListener."""
         self.transport = transport
         self.opened_at = self.heard_at = self._loop.time()
+        sock = transport.underlying_transport.get_extra_info("socket")
+        self._coalescing = Coalescing(sock, secure=transport.is_secure)
         self._stream.connected(self, transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -691,10 +710,14 @@ class _Connection(WSListener):
         kind = frame.msg_type
         if kind in MESSAGE:
             self.heard_at = self._loop.time()
-            if frame.fin and not self._parts:
-                self._stream.take(self, parse_message(frame.get_payload_as_bytes()))
-            else:
+            if not frame.fin or self._parts:
                 self._gather(frame)
+                return
+            payload = frame.get_payload_as_bytes()
+            if self._acknowledged and ACKNOWLEDGED in payload:
+                self._unread = payload
+            else:
+                self._take(payload)
         elif kind == CLOSE:
             payload = frame.get_payload_as_bytes()
             self._code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
@@ -703,6 +726,7 @@ class _Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """WSListener."""
+        self.read_acknowledgment()
         self._stream.disconnected(self)
         if not self.ended.done():
             self.ended.set_result(self._code)
@@ -716,6 +740,16 @@ class _Connection(WSListener):
         """WSListener."""
         self.paused = False
         self._stream.resumed(self)
+
+    def stop(self) -> None:
+        """Note that `stop_recording` goes out here: what comes now comes last, and is awaited."""
+        self.stopped = True
+        self.hasten()
+
+    def hasten(self) -> None:
+        """Take what was gathered, and each message by itself until acknowledgments flow again."""
+        if self._coalescing is not None:
+            self._coalescing.stop()
 
     def hang_up(self) -> None:
         """Close with 1000, which ends the session; TCP is cut if that takes too long."""
@@ -736,7 +770,30 @@ class _Connection(WSListener):
             self.cut()
         elif frame.fin:
             whole, self._parts = b"".join(self._parts), []
-            self._stream.take(self, parse_message(whole))
+            self._take(whole)
+
+    def _take(self, payload: bytes) -> None:
+        message = parse_message(payload)
+        if not isinstance(message, Transcript):
+            self.read_acknowledgment()
+            if isinstance(message, AudioAck):
+                self._note(message, len(payload))
+        self._stream.take(self, message)
+
+    def _note(self, message: AudioAck, size: int) -> None:
+        self._acknowledged = message.acknowledged and message.data is not None
+        if self._coalescing is not None and not self.stopped:
+            self._coalescing.gather(size)
+
+    def read_acknowledgment(self) -> None:
+        """Hand on the newest acknowledgment, which stands for those before it.
+
+        Transcripts don't wait for that. The first of a connection is handed on at once, since
+        it tells what the service counts.
+        """
+        payload, self._unread = self._unread, None
+        if payload is not None:
+            self._take(payload)
 
 
 def _position(seconds: float) -> int:

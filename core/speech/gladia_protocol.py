@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, get_args
 
@@ -194,6 +194,10 @@ class _Typed(msgspec.Struct):
     type: str
 
 
+# A message with this in it acknowledges audio, and one without may do so too. No text can look
+# like it: quotes are escaped within JSON strings.
+ACKNOWLEDGED = b'"type":"audio_chunk","acknowledged":true,'
+
 _decoder = msgspec.json.Decoder(Known)
 _type_decoder = msgspec.json.Decoder(_Typed)
 _known_types = frozenset(kind.__struct_config__.tag for kind in get_args(Known))
@@ -320,20 +324,40 @@ class ReplayBuffer:
     has no final yet (to be fed to a new stream). With more than `limit` + `slack` bytes the
     oldest acknowledged audio goes, down to `limit`. Unacknowledged audio is never dropped:
     once there is as much of it, `overfull` tells that the service does not keep up.
+
+    Audio is copied into blocks of one size. The frames it came in would be freed and made
+    again all over the memory, twenty times a second and stream.
     """
 
-    __slots__ = ("_chunks", "_limit", "_most", "acknowledged", "end", "settled", "start")
+    __slots__ = (
+        "_block",
+        "_blocks",
+        "_filled",
+        "_last",
+        "_limit",
+        "_most",
+        "acknowledged",
+        "end",
+        "settled",
+        "start",
+    )
 
     def __init__(
-        self, limit: int = 60 * BYTES_PER_SECOND, slack: int = 10 * BYTES_PER_SECOND
+        self,
+        limit: int = 60 * BYTES_PER_SECOND,
+        slack: int = 10 * BYTES_PER_SECOND,
+        block: int = BYTES_PER_SECOND // 4,
     ) -> None:
-        self.start = 0  # position of the oldest byte kept
+        self.start = 0  # position of the oldest byte kept, where the first block begins
         self.end = 0  # bytes ever appended
         self.acknowledged = 0
         self.settled = 0  # end of the last final, or of silence the service had nothing to say to
-        self._chunks: deque[bytes] = deque()
         self._limit = limit
         self._most = limit + slack
+        self._block = block
+        self._last = bytearray(block)
+        self._filled = 0  # bytes of the last block; the others are full
+        self._blocks = deque([self._last])
 
     @property
     def overfull(self) -> bool:
@@ -341,11 +365,28 @@ class ReplayBuffer:
         return self.end - self.acknowledged > self._most
 
     def append(self, pcm: bytes) -> None:
-        """Take the next audio; it is kept by reference, not copied."""
-        self._chunks.append(pcm)
-        self.end += len(pcm)
+        """Take the next audio."""
+        size = len(pcm)
+        begin, filled = self._filled, self._filled + size
+        if filled <= self._block:
+            self._last[begin:filled] = pcm
+            self._filled = filled
+        else:
+            self._append_blocks(pcm)
+        self.end += size
         if self.end - self.start > self._most:
             self._trim()
+
+    def _append_blocks(self, pcm: bytes) -> None:
+        rest = memoryview(pcm)
+        while rest:
+            if self._filled == self._block:
+                self._last, self._filled = bytearray(self._block), 0
+                self._blocks.append(self._last)
+            fitting = rest[: self._block - self._filled]
+            self._last[self._filled : self._filled + len(fitting)] = fitting
+            self._filled += len(fitting)
+            rest = rest[len(fitting) :]
 
     def acknowledge(self, position: int) -> None:
         """Note that the service has everything before `position`."""
@@ -361,26 +402,26 @@ class ReplayBuffer:
 
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from `position`, or from the oldest that is kept."""
-        position = max(position, self.start)
-        pieces: list[bytes] = []
-        here = self.start
-        stop = min(self.end, position + size)
-        for chunk in self._chunks:
-            if here >= stop:
-                break
-            following = here + len(chunk)
-            if following > position:
-                pieces.append(chunk[max(0, position - here) : stop - here])
-            here = following
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        first = max(position, self.start) - self.start
+        stop = min(self.end, position + size) - self.start
+        pieces = []
+        while first < stop:
+            index, offset = divmod(first, self._block)
+            piece = self._blocks[index][offset : offset + stop - first]
+            pieces.append(piece)
+            first += len(piece)
+        return b"".join(pieces)
 
     def tail(self, position: int) -> bytes:
         """Return everything from `position` on that is still kept."""
-        return self.read(position, self.end - self.start)
+        position = max(position, self.start)
+        return self.read(position, self.end - position)
 
     def clear(self) -> None:
         """Forget all audio."""
-        self._chunks.clear()
+        self._blocks.clear()
+        self._blocks.append(self._last)
+        self._filled = 0
         self.start = self.end
 
     def _trim(self) -> None:
@@ -388,9 +429,9 @@ class ReplayBuffer:
         if self.end - self.start > self._most:
             needed = max(needed, self.end - self._limit)
         needed = min(needed, self.acknowledged)
-        chunks = self._chunks
-        while chunks and self.start + len(chunks[0]) <= needed:
-            self.start += len(chunks.popleft())
+        while self.start + self._block <= needed and len(self._blocks) > 1:
+            self._blocks.popleft()
+            self.start += self._block
 
 
 class Timeline:
@@ -401,21 +442,26 @@ class Timeline:
     ours by `shift` bytes.
     """
 
-    __slots__ = ("_base", "_counted", "_first", "_shifts", "resumed_from", "sent", "uncertain")
+    __slots__ = (
+        "_base",
+        "_counted",
+        "_first",
+        "_shifts",
+        "resumed_from",
+        "sent",
+        "shift",
+        "uncertain",
+    )
 
     def __init__(self) -> None:
         self.sent = 0  # our position up to which audio was given to the present connection
         self.resumed_from = 0  # where in our audio the present connection began
         self.uncertain = 0  # bytes sent again of which it is not clear yet if they had arrived
+        self.shift = 0  # bytes by which the service is ahead now
         self._first = False  # whether its first acknowledgment is due, which tells the shift
         self._base = 0  # where the service's ranges begin to count
         self._counted = [0]  # service positions from which on ...
         self._shifts = [0]  # ... these shifts hold
-
-    @property
-    def shift(self) -> int:
-        """Bytes by which the service is ahead now."""
-        return self._shifts[-1]
 
     def connected(self, position: int) -> None:
         """Note that a connection is open on which audio is sent from our `position` on."""
@@ -438,8 +484,6 @@ class Timeline:
 
     def seconds(self, time: float) -> float:
         """Turn seconds on the service's clock into seconds of audio that we fed."""
-        if not self.shift:
-            return time
         counted = int(time * BYTES_PER_SECOND)
         shift = self._shifts[bisect_right(self._counted, counted) - 1]
         return max(0.0, time - shift / BYTES_PER_SECOND)
@@ -452,8 +496,9 @@ class Timeline:
             self._move(self._base + start, self._base + start - expected)
 
     def _move(self, counted: int, by: int) -> None:
+        self.shift += by
         self._counted.append(counted)
-        self._shifts.append(self.shift + by)
+        self._shifts.append(self.shift)
 
 
 # --- Utterances --------------------------------------------------------------------------
@@ -496,18 +541,19 @@ class Utterances:
         text = text.strip()
         if id_ in self._finals and start < self._finals[id_]:
             return None
-        name = self._open[id_].utterance if id_ in self._open else self._name(id_)
+        known = self._open.get(id_)
+        name = self._name(id_) if known is None else known.utterance
         said = Recognition(name, text, start, max(start, end), final, language)
         if not final:
             if text:
                 self._open[id_] = said
             return said if text else None
-        was_open = self._open.pop(id_, None) is not None
+        self._open.pop(id_, None)
         self._finals[id_] = said.end
         if text and not self._repeats(said):
             self._recent.append(said)
             return said
-        return replace(said, text="", final=False) if was_open else None
+        return msgspec.structs.replace(said, text="", final=False) if known else None
 
     def open_before(self, id_: str, start: float) -> bool:
         """Whether another utterance that began before `start` seconds waits for its final."""
@@ -515,7 +561,7 @@ class Utterances:
 
     def close_open(self) -> list[Recognition]:
         """Return finals made of the last partials of what is open."""
-        closed = [replace(partial, final=True) for partial in self._open.values()]
+        closed = [msgspec.structs.replace(one, final=True) for one in self._open.values()]
         self._finals.update({id_: partial.end for id_, partial in self._open.items()})
         self._recent.extend(closed)
         self._open.clear()

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from core.chat import ChatLine
 from core.people import Participant, Role
 from core.speech.capture import Capture, CaptureOptions, Span
@@ -86,8 +88,7 @@ class RoomSession:
     locked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SaidUtterance:
+class SaidUtterance(msgspec.Struct, frozen=True):
     """A final utterance as it is handed over to be kept. Times are session seconds.
 
     `client` is the page that it came from, and `until` that page's sample after its words.
@@ -139,9 +140,9 @@ class Seat:
         self, room: Room, participant: Participant, capture: Capture, to: Listener
     ) -> None:
         self.participant = participant
+        self.capture = capture  # the page's microphone
+        self.listener = to  # the page's socket
         self._room = room
-        self._capture = capture
-        self._listener = to
 
     def say(self, text: str) -> None:
         """Write a line into the chat. Raises WireError (too_much)."""
@@ -155,28 +156,9 @@ class Seat:
         """Show a reaction to everybody."""
         self._room.publish(Reaction(self.participant.identity, emoji))
 
-    @property
-    def audio(self) -> Callable[[int, bytes], None]:
-        """Take a frame: `audio(index, pcm)`; raises WireError."""
-        return self._capture.audio
-
-    def mic(self, on: bool) -> None:
-        """Note that audio comes or stops."""
-        self._capture.mic(on)
-
     def leave(self) -> bool:
         """Give the place up. Returns whether the participant has no other page open."""
         return self._room.leave(self)
-
-    @property
-    def capture(self) -> Capture:
-        """The page's microphone."""
-        return self._capture
-
-    @property
-    def listener(self) -> Listener:
-        """The page's socket."""
-        return self._listener
 
 
 class Room:
@@ -413,12 +395,12 @@ class Room:
         if not recognition.text:
             self.withdrawn(capture, stream, recognition.utterance)
         elif not recognition.final:
-            said = self._said(capture, stream, recognition, when)
-            self._partials[said.key] = self.publish(_utterance(said, final=False))
+            shown = _partial(capture.participant, stream, recognition, when)
+            self._partials[shown.id] = self.publish(shown)
         elif len(self._finals) >= MAX_UTTERANCES:
             self._tell(capture, Error("words_lost", "this session's transcript is full"))
         else:
-            said = self._said(capture, stream, recognition, when, seq=self.last_seq + 1)
+            said = self._said(capture, stream, recognition, when)
             self._keep(said, lambda: self._tell(capture, Settled(when.until)))
 
     def _keep(self, said: SaidUtterance, stored: Callable[[], None]) -> None:
@@ -434,13 +416,13 @@ class Room:
         self._settled[key] = max(said.until, self._settled.get(key, 0))
 
     def _said(
-        self, capture: Capture, stream: str, recognition: Recognition, when: Span, seq: int = 0
+        self, capture: Capture, stream: str, recognition: Recognition, when: Span
     ) -> SaidUtterance:
         return SaidUtterance(
             session_id=self.session.id,
             stream=stream,
             utterance=recognition.utterance,
-            seq=seq,
+            seq=self.last_seq + 1,
             identity=capture.participant.identity,
             name=capture.participant.name,
             hue=capture.participant.hue,
@@ -457,8 +439,7 @@ class Room:
         key = f"{stream}-{utterance}"
         if self._partials.pop(key, None) is not None:
             nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
-            said = self._said(capture, stream, nothing, Span(0.0, 0.0, 0))
-            self.publish(_utterance(said, final=False))
+            self.publish(_partial(capture.participant, stream, nothing, Span(0.0, 0.0, 0)))
 
     def state_changed(self, capture: Capture) -> None:
         """CaptureOwner: tell everybody what becomes of this participant's speech."""
@@ -492,10 +473,25 @@ class Room:
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 
-def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
+def _partial(who: Participant, stream: str, recognition: Recognition, when: Span) -> Utterance:
+    return Utterance(
+        id=f"{stream}-{recognition.utterance}",
+        seq=None,
+        identity=who.identity,
+        name=who.name,
+        hue=who.hue,
+        text=recognition.text,
+        start=round(when.start, 2),
+        end=round(when.end, 2),
+        language=recognition.language,
+        final=False,
+    )
+
+
+def _utterance(said: SaidUtterance) -> Utterance:
     return Utterance(
         id=said.key,
-        seq=said.seq if final else None,
+        seq=said.seq,
         identity=said.identity,
         name=said.name,
         hue=said.hue,
@@ -503,7 +499,7 @@ def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
         start=said.start,
         end=said.end,
         language=said.language,
-        final=final,
+        final=True,
     )
 
 

@@ -197,6 +197,11 @@ class LocalStream:
         self._note_delay()
         self._worker.wake(self)
 
+    @property
+    def end(self) -> int:
+        """Return how many bytes were fed so far."""
+        return self._audio_start + len(self._audio)
+
     def tail(self, position: int) -> bytes:
         """Return the audio kept from byte `position` on."""
         return bytes(self._audio[max(0, position - self._audio_start) :])

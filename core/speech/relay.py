@@ -13,7 +13,8 @@ import random
 import secrets
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -129,6 +130,9 @@ class Relay:
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte
         self._link: _Link | None = None
+        # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
+        # because every frame comes by here.
+        self.feed: Callable[[bytes], None] = self._wait
         self._streams = 0
         self._finishing = asyncio.Event()
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._grow_impatient)
@@ -145,13 +149,6 @@ class Relay:
     def finishing(self) -> bool:
         """Whether no more audio comes."""
         return self._finishing.is_set()
-
-    def feed(self, pcm: bytes) -> None:
-        """Take the next audio: straight to the open stream, else it waits, bounded."""
-        if self._link is not None:
-            self._link.feed(pcm)
-        else:
-            self._wait(pcm)
 
     def finish(self) -> None:
         """Say that no more audio comes; the relay closes once its last final was handed over."""
@@ -232,14 +229,15 @@ class Relay:
     async def _serve(self) -> bool:
         """Open a stream and see it through. Returns False when it was lost and must be replaced."""
         self._streams += 1
-        link = _Link(self, f"{self.id}.{self._streams}", self._services.engine.name)
+        stream_id = f"{self.id}.{self._streams}"
+        link = _Link(self, self._owner, stream_id, self._services.engine.name)
         stream = await self._services.engine.open(self._options, link)
         self._services.slots.honoured()
         if link.lost_event.is_set():
             stream.abort()
             return False
         link.opened(stream, origin=self._position)
-        self._link = link
+        self._link, self.feed = link, stream.feed
         self._impatience.cancel()
         self._set_state("listening", None)
         self._hand_over()
@@ -249,7 +247,7 @@ class Relay:
                 await stream.finish()
             return not link.lost_event.is_set()
         finally:
-            self._link = None
+            self._link, self.feed = None, self._wait
             stream.abort()
             self._owner.stream_closed(link.record(stream.usage))
 
@@ -260,7 +258,7 @@ class Relay:
         self._position += self._waiting_size
         self._waiting_size = 0
         for pcm in waiting:
-            self.feed(pcm)  # not `link.feed`: the stream may be lost while it is fed
+            self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
 
     async def _finishing_or_lost(self, link: _Link) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (self._finishing, link.lost_event)]
@@ -273,15 +271,11 @@ class Relay:
     def take_back(self, link: _Link, position: int, audio: bytes) -> None:
         """Let audio of a lost stream wait for the next one; called by the link."""
         if self._link is link:
-            self._link = None
+            self._link, self.feed = None, self._wait
         self._position = position
         for start in range(0, len(audio), BYTES_PER_SECOND):
             self._wait(audio[start : start + BYTES_PER_SECOND])
         self._set_state("delayed", "the speech service dropped the connection; catching up")
-
-    def report(self, stream: str, recognition: Recognition) -> None:
-        """Hand text on; called by the link."""
-        self._owner.heard(self, stream, recognition)
 
     def withdraw(self, stream: str, utterance: str) -> None:
         """Withdraw a partial of a lost stream; called by the link."""
@@ -322,27 +316,21 @@ class Relay:
 class _Link:
     """One engine stream of a relay: turns its positions and times into the relay's."""
 
-    def __init__(self, relay: Relay, stream_id: str, engine: str) -> None:
+    def __init__(self, relay: Relay, owner: RelayOwner, stream_id: str, engine: str) -> None:
         self.lost_event = asyncio.Event()
         self._relay = relay
+        self._owner = owner
         self._id = stream_id
         self._engine = engine
         self._stream: Stream | None = None
         self._origin = 0
         self._opened_at = datetime.now(UTC)
         self._open_partials: set[str] = set()
-        self._bytes = 0
 
     def opened(self, stream: Stream, *, origin: int) -> None:
         """Note the stream and the relay's position of its first byte."""
         self._stream = stream
         self._origin = origin
-
-    def feed(self, pcm: bytes) -> None:
-        """Feed the stream."""
-        assert self._stream is not None  # noqa: S101 - `opened` comes before the first audio
-        self._bytes += len(pcm)
-        self._stream.feed(pcm)
 
     def record(self, usage: StreamUsage) -> StreamRecord:
         """Return the account of this stream so far."""
@@ -360,9 +348,9 @@ class _Link:
             self._open_partials.discard(recognition.utterance)
         else:
             self._open_partials.add(recognition.utterance)
-        shift = self._origin / BYTES_PER_SECOND
-        moved = replace(recognition, start=recognition.start + shift, end=recognition.end + shift)
-        self._relay.report(self._id, moved)
+        if self._origin:
+            recognition = recognition.later(self._origin / BYTES_PER_SECOND)
+        self._owner.heard(self._relay, self._id, recognition)
 
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         """StreamSink: how the stream keeps up."""
@@ -385,4 +373,4 @@ class _Link:
             self._relay.withdraw(self._id, utterance)
         audio = self._stream.tail(replay_from)
         # What the stream no longer kept moves the beginning of the tail, not its end.
-        self._relay.take_back(self, self._origin + self._bytes - len(audio), audio)
+        self._relay.take_back(self, self._origin + self._stream.end - len(audio), audio)

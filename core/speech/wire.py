@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -263,4 +264,10 @@ class Message:
     def __init__(self, message: ServerMessage) -> None:
         self.payload: bytes = _encoder.encode(message)
         self.droppable = type(message) is Utterance and not message.final and message.text != ""
-        self.frame: bytes | None = None  # a socket may keep its own encoding here
+        self.frame: bytes | None = None
+
+    def framed(self, encode: Callable[[bytes], bytes]) -> bytes:
+        """Return the payload as a socket sends it, and keep that for the next one."""
+        if self.frame is None:
+            self.frame = encode(self.payload)
+        return self.frame

@@ -26,6 +26,7 @@ from starlette.types import Lifespan
 
 from core import settings as settings_module
 from core.banner import banner
+from core.collector import Collector
 from core.database import Database, EmbeddedPostgres
 from core.jobs import Jobs
 from core.livekit import Calls
@@ -135,14 +136,17 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     hub = Hub(engine, recorder, capture)
     calls = Calls(settings)
     jobs = Jobs(db, hub, calls)
+    collector = Collector()
     try:
         await engine.start()
         recorder.start()
         hub.start()
         jobs.start()
+        collector.start()
         limits = RateLimits(settings.rate_limit_factor)
         yield Services(settings, db, hub, calls, jobs, recorder, limits)
     finally:
+        await collector.close()
         await jobs.close()
         await hub.close()
         await engine.close()

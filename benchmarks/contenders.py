@@ -75,11 +75,13 @@ class Nginx(_Plain):
     """nginx's `stream` module: bytes in, bytes out, the least a proxy can do."""
 
     NAME = "nginx stream (pass-through)"
+    WITH_ACKS = f"{NAME}, with acknowledgments"
     passthrough = True
 
     def __init__(self, *, acks: bool = False) -> None:
-        self.name = f"{self.NAME}, with acknowledgments" if acks else self.NAME
-        self.acks = self.once = acks
+        self.name = self.WITH_ACKS if acks else self.NAME
+        self.acks = acks
+        self.once = False
 
     def missing(self) -> str | None:
         """Contender."""

@@ -81,7 +81,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """One run of the generator: a window with audio only, then one with transcripts too."""
+    """One run of the generator: a window with audio and finals, then one with partials too."""
 
     joined: bool
     streams: int
@@ -122,10 +122,12 @@ class Measurement(msgspec.Struct, frozen=True):
     def transcript_us(self) -> float:
         """Microseconds of the relay's CPU per transcript to everybody in the room."""
         audio, both = self.windows
-        if not audio.received or not both.transcripts:
+        if not audio.received:
             return float("nan")
-        for_audio = audio.cpu_seconds * both.received / audio.received
-        return (both.cpu_seconds - for_audio) * 1e6 / both.transcripts
+        ratio = both.received / audio.received
+        more = both.transcripts - audio.transcripts * ratio
+        spent = both.cpu_seconds - audio.cpu_seconds * ratio
+        return spent * 1e6 / more if more > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,11 @@ class SocketListener(Protocol):
     def close(self, code: int) -> None:
         """Close with this code after what is queued."""
 
+    def stop(self) -> None:
+        """Send nothing more: the page is gone."""
+
     async def run(self) -> None:
-        """Send until closed."""
+        """Send until closed or stopped."""
 
 
 class QueueListener:
@@ -51,7 +54,7 @@ class QueueListener:
         self._size = 0
         self._news = asyncio.Event()
         self._code: int | None = None
-        self._too_slow = asyncio.Event()
+        self._given_up = asyncio.Event()  # the page is too slow, or gone
 
     def replay(self, messages: list[Message]) -> None:
         """Listener: the messages are the room's own, so that a long past costs no memory."""
@@ -68,7 +71,7 @@ class QueueListener:
             self._drop_partials()
         if not self._has_room(message):
             self._code = CLOSE_TOO_SLOW
-            self._too_slow.set()
+            self._given_up.set()
             return
         self._queue.append(message)
         self._size += len(message.payload)
@@ -80,10 +83,14 @@ class QueueListener:
             self._code = code
             self._news.set()
 
+    def stop(self) -> None:
+        """SocketListener."""
+        self._given_up.set()
+
     async def run(self) -> None:
-        """Send what is queued until closed, or until the page proves too slow."""
+        """Send what is queued until closed or stopped, or until the page proves too slow."""
         sending = asyncio.create_task(self._send_all())
-        giving_up = asyncio.create_task(self._too_slow.wait())
+        giving_up = asyncio.create_task(self._given_up.wait())
         try:
             await asyncio.wait([sending, giving_up], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -160,8 +167,12 @@ class DirectListener:
             self._code = code
             self._closing.set()
 
+    def stop(self) -> None:
+        """SocketListener."""
+        self._closing.set()
+
     async def run(self) -> None:
-        """Wait to be closed."""
+        """Wait to be closed or stopped."""
         try:
             await self._closing.wait()
         finally:

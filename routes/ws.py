@@ -114,15 +114,19 @@ class _Conversation:
 
     async def run(self) -> None:
         """Serve the page until it leaves or is closed."""
-        sending = asyncio.create_task(self._listener.run())
         receiving = asyncio.create_task(self._receive_all())
+        receiving.add_done_callback(self._received_all)
         try:
-            await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
+            await self._listener.run()
         finally:
             receiving.cancel()
-            sending.cancel()
             await self._leave()
-            await asyncio.wait([sending, receiving])
+            await asyncio.wait([receiving])
+
+    def _received_all(self, receiving: asyncio.Task[None]) -> None:
+        self._listener.stop()
+        if not receiving.cancelled() and (problem := receiving.exception()) is not None:
+            log.error("a page's messages could not be handled", exc_info=problem)
 
     async def _receive_all(self) -> None:
         try:

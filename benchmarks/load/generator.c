@@ -333,10 +333,13 @@ void on_closed(connection *of) {
     if (of->stream >= 0 && streams[of->stream].upstream == of) streams[of->stream].upstream = NULL;
 }
 
+/* Partials come in the second window only, finals always: without them a relay would have to keep
+ * all audio, which no service makes it do. */
 static void send_transcript(stream *of, int number) {
     uint8_t buffer[1024];
     uint64_t sequence = ++of->transcripts;
     bool is_final = sequence % (uint64_t)options.final_every == 0;
+    if (!transcribing && !is_final) return;
     double end = (double)of->upstream->audio / 32000, start = of->utterance_start;
     uint64_t time = now();
     char *text = (char *)buffer + ROOM_FOR_HEAD;
@@ -387,7 +390,7 @@ static void do_frames(wheel *of, uint64_t time) {
 static void do_transcripts(wheel *of, uint64_t time) {
     for (; due_at(of) <= time; of->turn++) {
         int number = by_phase[of->turn % (uint64_t)options.streams];
-        if (transcribing && streams[number].upstream) send_transcript(&streams[number], number);
+        if (streams[number].upstream) send_transcript(&streams[number], number);
     }
 }
 
@@ -398,7 +401,7 @@ static void run_until(uint64_t until) {
         do_frames(&frames, time);
         do_transcripts(&transcripts, time);
         uint64_t next = due_at(&frames), other = due_at(&transcripts);
-        if (transcribing && other < next) next = other;
+        if (other < next) next = other;
         net_poll(next < until ? next : until);
     }
 }

@@ -96,12 +96,15 @@ class Capture:
         self._options = options
         self._received: int | None = settled or None
         self._zero = math.inf  # session time of sample 0
+        self._began = math.inf  # the same on the process's clock
         self._gate = VoiceGate()
         self._preroll: deque[bytes] = deque()
         self._preroll_size = 0
         self._relay: Relay | None = None
         self._relays: dict[Relay, int] = {}  # all open ones, and the sample each began at
-        self._spoken_at = 0.0  # when the audio so far was spoken at the latest, were it all new
+        # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
+        # earliest, if no more than the allowance was spoken before it came.
+        self._spoken_at = time.monotonic() - PACE_ALLOWANCE
         self._last_audio = 0.0
         self._budget = AudioBudget(MAX_WAITING, services.budget)
         self._lost = 0.0
@@ -143,22 +146,32 @@ class Capture:
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
-        if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
-            return
+        # Every frame of everybody comes by here: what is usual happens without further calls.
         if not self.mic_on:
+            if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
+                return
             raise WireError("mic_off", "audio came while the microphone was said to be off")
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
-        self._charge(samples / SAMPLE_RATE, now)
+        spoken_at = self._spoken_at + samples / SAMPLE_RATE
+        if spoken_at > now:
+            raise WireError("too_fast", "audio comes faster than it can have been spoken")
+        earliest = now - PACE_ALLOWANCE
+        self._spoken_at = spoken_at if spoken_at > earliest else earliest
         end = index + samples
         if index != self._received and self._received is not None:
             if end <= self._received:
                 return
             pcm = self._join(index, self._received, pcm)
-        self._last_audio = now
         self._received = end
-        self._set_clock(end / SAMPLE_RATE)
-        self._pass(pcm)
+        self._last_audio = now
+        if not 0.0 <= now - end / SAMPLE_RATE - self._began <= CLOCK_JUMP:
+            self._set_clock(now, end / SAMPLE_RATE)
+        relay = self._relay
+        if relay is None or self._options.gated:
+            self._pass(pcm)
+        else:
+            relay.feed(pcm)
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
@@ -187,15 +200,9 @@ class Capture:
         self._forget_preroll()
         self._end_stretch()
 
-    def _charge(self, seconds: float, now: float) -> None:
-        """Refuse what comes faster than real time, after an allowance (GCRA, as in ATM)."""
-        spoken_at = max(self._spoken_at, now - PACE_ALLOWANCE) + seconds
-        if spoken_at > now:
-            raise WireError("too_fast", "audio comes faster than it can have been spoken")
-        self._spoken_at = spoken_at
-
-    def _set_clock(self, end: float) -> None:
+    def _set_clock(self, now: float, end: float) -> None:
         """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
+        self._began = now - end
         zero = self._owner.session_time() - end
         if not self._zero <= zero <= self._zero + CLOCK_JUMP:
             self._zero = zero
@@ -213,14 +220,10 @@ class Capture:
         return pcm
 
     def _pass(self, pcm: bytes) -> None:
-        if self._options.gated:
-            self._pass_gate(pcm)
-        elif self._relay is not None:
-            self._relay.feed(pcm)
-        elif self._engine_on:
-            self._begin_stretch([pcm])
-
-    def _pass_gate(self, pcm: bytes) -> None:
+        if not self._options.gated:
+            if self._engine_on:
+                self._begin_stretch([pcm])
+            return
         heard = self._gate.hear(pcm)
         # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
         self._preroll.append(pcm)

@@ -70,7 +70,7 @@ _socket_log = log.getChild("socket")
 _socket_log.setLevel(logging.WARNING)  # picows tells addresses below that
 
 MAX_MESSAGE = 16 * 1024 * 1024  # a long session's last messages exceed 1 MiB
-PIECE = BYTES_PER_SECOND  # of resent audio: what a lost acknowledgment doubles stays short
+PIECE = BYTES_PER_SECOND // 10  # of audio that waited: picows keeps a buffer for the longest
 LINGER = 1.0  # seconds a closing handshake may take
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
 ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
@@ -287,15 +287,20 @@ class GladiaStream:
 
     def feed(self, pcm: bytes) -> None:
         """Stream: whole samples; kept until they have a final, and sent at once if possible."""
-        if not self._feedable or not pcm:
+        size = len(pcm)
+        if not self._feedable or not size:
             return
         self._ring.append(pcm)
         transport = self._live
-        if transport is not None:
-            if len(pcm) <= MAX_PIECE:
-                self._send(transport, pcm)
-            else:
-                self._flush()
+        if transport is None:
+            return
+        if size > MAX_PIECE:
+            self._flush()
+            return
+        self._last_size = size  # as in `_send`; every frame comes by here
+        self._timeline.sent += size
+        self._frames += 1
+        transport.send(BINARY, pcm)
 
     def tail(self, position: int) -> bytes:
         """Stream."""
@@ -363,10 +368,10 @@ class GladiaStream:
                     disconnect_on_exception=False,
                     websocket_handshake_timeout=self._patience.connect,
                     logger_name=_socket_log,
-                    enable_auto_ping=True,
+                    enable_auto_ping=False,  # audio is acknowledged: see `Patience.silent`
                     max_frame_size=MAX_MESSAGE,
                     max_redirects=0,
-                    read_buffer_init_size=4096,
+                    read_buffer_init_size=2048,
                 )
         except WSInvalidStatusError as refused:
             status = refused.response.status if refused.response is not None else 502

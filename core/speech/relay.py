@@ -134,7 +134,7 @@ class Relay:
         # because every frame comes by here.
         self.feed: Callable[[bytes], None] = self._wait
         self._streams = 0
-        self._finishing = asyncio.Event()
+        self.finishing = False  # whether no more audio comes
         self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._grow_impatient)
         self._task = asyncio.create_task(self._run())
         # Not in a `finally`: a task that is cancelled before its first step has none.
@@ -145,14 +145,11 @@ class Relay:
         """Whether a stream is open, so that finishing would let somebody else speak."""
         return self._link is not None
 
-    @property
-    def finishing(self) -> bool:
-        """Whether no more audio comes."""
-        return self._finishing.is_set()
-
     def finish(self) -> None:
         """Say that no more audio comes; the relay closes once its last final was handed over."""
-        self._finishing.set()
+        self.finishing = True
+        if self._link is not None:
+            self._link.over.set()
 
     def abort(self) -> None:
         """Stop at once; what has no final yet is lost."""
@@ -233,7 +230,7 @@ class Relay:
         link = _Link(self, self._owner, stream_id, self._services.engine.name)
         stream = await self._services.engine.open(self._options, link)
         self._services.slots.honoured()
-        if link.lost_event.is_set():
+        if link.is_lost:
             stream.abort()
             return False
         link.opened(stream, origin=self._position)
@@ -242,10 +239,11 @@ class Relay:
         self._set_state("listening", None)
         self._hand_over()
         try:
-            await self._finishing_or_lost(link)
-            if not link.lost_event.is_set():
+            if not self.finishing:
+                await link.over.wait()
+            if not link.is_lost:
                 await stream.finish()
-            return not link.lost_event.is_set()
+            return not link.is_lost
         finally:
             self._link, self.feed = None, self._wait
             stream.abort()
@@ -259,14 +257,6 @@ class Relay:
         self._waiting_size = 0
         for pcm in waiting:
             self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
-
-    async def _finishing_or_lost(self, link: _Link) -> None:
-        waits = [asyncio.create_task(event.wait()) for event in (self._finishing, link.lost_event)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
     def take_back(self, link: _Link, position: int, audio: bytes) -> None:
         """Let audio of a lost stream wait for the next one; called by the link."""
@@ -317,7 +307,8 @@ class _Link:
     """One engine stream of a relay: turns its positions and times into the relay's."""
 
     def __init__(self, relay: Relay, owner: RelayOwner, stream_id: str, engine: str) -> None:
-        self.lost_event = asyncio.Event()
+        self.over = asyncio.Event()  # no more audio comes, or the stream was lost
+        self.is_lost = False
         self._relay = relay
         self._owner = owner
         self._id = stream_id
@@ -354,7 +345,7 @@ class _Link:
 
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         """StreamSink: how the stream keeps up."""
-        if not self.lost_event.is_set():
+        if not self.is_lost:
             self._relay.set_delayed(is_delayed, reason)
 
     def dropped(self, seconds: float) -> None:
@@ -363,10 +354,11 @@ class _Link:
 
     def lost(self, reason: str, replay_from: int) -> None:
         """StreamSink: the stream is gone; take back what has no final."""
-        if self.lost_event.is_set():
+        if self.is_lost:
             return
         log.info("stream %s was lost: %s", self._id, reason)
-        self.lost_event.set()
+        self.is_lost = True
+        self.over.set()
         if self._stream is None:
             return
         for utterance in self._open_partials:

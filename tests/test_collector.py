@@ -1,0 +1,60 @@
+"""The collector: long looks for garbage are rare, but they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+from core.collector import Collector
+
+
+class Knot:
+    """Refers to itself, so that only a look for garbage frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_is_old_and_in_knots_is_freed_on_schedule() -> None:
+    collector = Collector(every=0.02)
+    collector.start()
+    try:
+        knot = Knot()
+        gc.collect(1)  # survives, and is old from now on
+        freed = asyncio.Event()
+        trace = weakref.ref(knot, lambda _: freed.set())
+        del knot
+        gc.collect(1)
+        assert trace() is not None
+        await asyncio.wait_for(freed.wait(), 5)
+    finally:
+        await collector.close()
+
+
+async def test_nothing_old_is_looked_through_because_much_is_made() -> None:
+    looks: list[int] = []
+
+    def note(phase: str, details: dict[str, int]) -> None:
+        if phase == "start":
+            looks.append(details["generation"])
+
+    collector = Collector()
+    collector.start()
+    gc.callbacks.append(note)
+    try:
+        kept = [[number] for number in range(400_000)]
+    finally:
+        gc.callbacks.remove(note)
+        await collector.close()
+    assert kept
+    assert 1 in looks
+    assert 2 not in looks
+
+
+async def test_the_interpreter_does_as_before_afterwards() -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    collector = Collector()
+    collector.start()
+    await collector.close()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

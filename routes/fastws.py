@@ -91,6 +91,17 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     to their end: where a frame begins is followed here, for those that the parent parses too.
     """
 
+    __slots__ = (
+        "_at_start",
+        "_callback",
+        "_can_follow",
+        "_head",
+        "_held",
+        "_held_size",
+        "_largest",
+        "_left",
+    )
+
     def __init__(
         self,
         config: Config,

@@ -130,6 +130,8 @@ class QueueListener:
 class DirectListener:
     """Writes to the transport at once; its buffer is the queue."""
 
+    __slots__ = ("_closing", "_code", "_live", "_socket", "_unsent", "_websocket", "closed")
+
     def __init__(self, websocket: WebSocket, socket: DirectSocket) -> None:
         self.closed = asyncio.Event()
         self._websocket = websocket

@@ -100,6 +100,17 @@ def _token(websocket: WebSocket) -> str:
 class _Conversation:
     """One accepted socket, from hello to goodbye."""
 
+    __slots__ = (
+        "_caller",
+        "_closing",
+        "_direct",
+        "_listener",
+        "_mistakes",
+        "_seat",
+        "_take_audio",
+        "_websocket",
+    )
+
     def __init__(self, websocket: WebSocket, caller: _Caller) -> None:
         self._websocket = websocket
         self._caller = caller

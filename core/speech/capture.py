@@ -77,6 +77,31 @@ class CaptureOwner(Protocol):
 class Capture:
     """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
 
+    __slots__ = (
+        "_began",
+        "_budget",
+        "_closed",
+        "_gate",
+        "_last_audio",
+        "_lost",
+        "_lost_told_at",
+        "_muted",
+        "_options",
+        "_owner",
+        "_preroll",
+        "_preroll_size",
+        "_received",
+        "_relay",
+        "_relays",
+        "_services",
+        "_spoken_at",
+        "_zero",
+        "client",
+        "detached_at",
+        "mic_on",
+        "participant",
+    )
+
     def __init__(
         self,
         owner: CaptureOwner,

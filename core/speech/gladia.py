@@ -76,6 +76,7 @@ MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges o
 ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
 VOICED_STEPS = 5  # 20 ms each, after those that open the gate: the shortest word has more
 MAX_REFUSALS = 3  # of the same audio
+WATCH_PARTS = 10  # all streams at once would hold up the audio of everybody
 BINARY, TEXT, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CLOSE
 MESSAGE = (TEXT, BINARY, WSMsgType.CONTINUATION)
 
@@ -220,14 +221,56 @@ class GladiaEngine:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self.patience.watch)
-            now = loop.time()
-            for stream in list(self._streams):
-                stream.check(now)
+            streams = list(self._streams)
+            for part in range(WATCH_PARTS):
+                await asyncio.sleep(self.patience.watch / WATCH_PARTS)
+                for stream in streams[part::WATCH_PARTS]:
+                    stream.check(loop.time())
 
 
 class GladiaStream:
     """Stream: one Gladia live session over any number of connections to its URL."""
+
+    __slots__ = (
+        "_connection",
+        "_connections",
+        "_delayed",
+        "_doubt",
+        "_ended",
+        "_engine",
+        "_errors",
+        "_event_at",
+        "_feedable",
+        "_finals",
+        "_frames",
+        "_gone_at",
+        "_held",
+        "_held_since",
+        "_last_size",
+        "_live",
+        "_loop",
+        "_mark",
+        "_mark_at",
+        "_opened_at",
+        "_over",
+        "_partials",
+        "_patience",
+        "_refusals",
+        "_resent",
+        "_ring",
+        "_sink",
+        "_speaking",
+        "_stopping",
+        "_task",
+        "_timeline",
+        "_tls",
+        "_transport",
+        "_trouble",
+        "_trouble_since",
+        "_url",
+        "_utterances",
+        "_waiting",
+    )
 
     def __init__(
         self, engine: GladiaEngine, url: str, tls: ssl.SSLContext | None, sink: StreamSink
@@ -687,6 +730,22 @@ class GladiaStream:
 
 class _Connection(WSListener):
     """One WebSocket to a session's URL."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_coalescing",
+        "_code",
+        "_loop",
+        "_parts",
+        "_stream",
+        "_unread",
+        "ended",
+        "heard_at",
+        "opened_at",
+        "paused",
+        "stopped",
+        "transport",
+    )
 
     def __init__(self, stream: GladiaStream, loop: asyncio.AbstractEventLoop) -> None:
         self.transport: WSTransport | None = None

@@ -136,6 +136,8 @@ class Keeper(Protocol):
 class Seat:
     """A page's place in a room; what its socket calls."""
 
+    __slots__ = ("_room", "capture", "listener", "participant")
+
     def __init__(
         self, room: Room, participant: Participant, capture: Capture, to: Listener
     ) -> None:

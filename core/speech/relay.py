@@ -110,6 +110,26 @@ class RelayServices:
 class Relay:
     """Carries audio fed to it to the engine; see the module's text."""
 
+    __slots__ = (
+        "_budget",
+        "_impatience",
+        "_link",
+        "_options",
+        "_owner",
+        "_position",
+        "_room",
+        "_services",
+        "_streams",
+        "_task",
+        "_waiting",
+        "_waiting_size",
+        "feed",
+        "finishing",
+        "id",
+        "reason",
+        "state",
+    )
+
     def __init__(
         self,
         services: RelayServices,
@@ -305,6 +325,19 @@ class Relay:
 
 class _Link:
     """One engine stream of a relay: turns its positions and times into the relay's."""
+
+    __slots__ = (
+        "_engine",
+        "_id",
+        "_open_partials",
+        "_opened_at",
+        "_origin",
+        "_owner",
+        "_relay",
+        "_stream",
+        "is_lost",
+        "over",
+    )
 
     def __init__(self, relay: Relay, owner: RelayOwner, stream_id: str, engine: str) -> None:
         self.over = asyncio.Event()  # no more audio comes, or the stream was lost

@@ -134,12 +134,14 @@ class Measurement(msgspec.Struct, frozen=True):
 class Load:
     """What the generator does: `room` people hear each other, for `seconds` per window.
 
-    With `acks` the upstream acknowledges every frame, as Gladia does.
+    With `acks` the upstream acknowledges every frame, as Gladia does. The two windows take
+    turns, so that both see the machine as fast and as slow.
     """
 
     streams: int
     seconds: float
-    warmup: float = 1.0
+    warmup: float = 0.5
+    turns: int = 4
     room: int = 5
     passthrough: bool = False
     acks: bool = True
@@ -288,6 +290,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
         "room": load.room,
         "seconds": load.seconds,
         "warmup": load.warmup,
+        "turns": load.turns,
         "final-every": load.final_every,
         "per-second": load.per_second,
         "join-rate": load.join_rate,
@@ -300,7 +303,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
     command = ["taskset", "-c", str(GENERATOR_CORE), str(BUILD / "generator")]
     command += [f"--{key}={value}" for key, value in options.items()]
     command += ["--passthrough"] if load.passthrough else []
-    longest = 10 + int(load.longest_setup + 2 * (load.seconds + load.warmup))
+    longest = 10 + int(load.longest_setup + 2 * (load.seconds + load.turns * load.warmup))
     with awake(longest):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
     if done.returncode:

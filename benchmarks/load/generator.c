@@ -28,6 +28,7 @@ enum {
     RING = 256,         /* transcripts per stream that are looked after at a time */
     TOKEN = 1024,
     PIDS = 8,
+    MAX_TURNS = 16,
 };
 static const uint64_t FRAME_EVERY = SECOND / 20;
 
@@ -53,8 +54,8 @@ typedef struct {
     } ring[RING];
 } stream;
 
+/* What was seen in one of two kinds of windows, which take turns: how fast a machine is drifts. */
 typedef struct {
-    uint64_t from, until;
     uint64_t cpu, own_cpu, waited, own_waited;
     uint64_t sent, received, transcripts, deliveries, undelivered;
     long rss_kb;
@@ -63,16 +64,21 @@ typedef struct {
 
 static struct {
     uint16_t port, listen;
-    int streams, room, passthrough, acks, final_every, per_second, pids, cores[MAX_CORES];
+    int streams, room, turns, passthrough, acks, final_every, per_second, pids, cores[MAX_CORES];
     double seconds, warmup, join_rate, setup_limit;
     const char *tokens;
     pid_t pid[PIDS];
 } options = {.streams = 100, .room = 5, .acks = 1, .final_every = 25, .per_second = 5,
-             .seconds = 5, .warmup = 1, .join_rate = 250, .setup_limit = 30, .cores = {0, 1}};
+             .seconds = 5, .warmup = 1, .turns = 1, .join_rate = 250, .setup_limit = 30, .cores = {0, 1}};
 
 static stream *streams;
 static int *by_phase;
 static window windows[2];
+static struct span {
+    uint64_t from, until;
+    window *of;
+} spans[2 * MAX_TURNS];
+static int span_count;
 static uint8_t pattern[PCM + 256];
 static uint64_t disorder, corrupt, foreign, doubled, closed_early, refused, stop_at;
 static int talking, heard;
@@ -84,8 +90,8 @@ static uint64_t check_of(const frame_head *head) {
 }
 
 static window *window_at(uint64_t time) {
-    for (int i = 0; i < 2; i++)
-        if (windows[i].from && time >= windows[i].from && time < windows[i].until) return &windows[i];
+    for (int i = span_count - 1; i >= 0; i--)
+        if (time >= spans[i].from && time < spans[i].until) return spans[i].of;
     return NULL;
 }
 
@@ -457,13 +463,14 @@ static uint64_t relay_wait(void) {
 static void measure(window *into) {
     uint64_t waited = relay_wait(), own_waited = wait_time(getpid());
     uint64_t cpu = relay_cpu(), own = cpu_time(0), time = now();
-    into->from = time;
-    into->until = time + (uint64_t)(options.seconds * 1e9);
-    run_until(into->until);
-    into->cpu = relay_cpu() - cpu;
-    into->own_cpu = cpu_time(0) - own;
-    into->waited = relay_wait() - waited;
-    into->own_waited = wait_time(getpid()) - own_waited;
+    struct span *span = &spans[span_count++];
+    *span = (struct span){time, time + (uint64_t)(options.seconds / options.turns * 1e9), into};
+    run_until(span->until);
+    into->cpu += relay_cpu() - cpu;
+    into->own_cpu += cpu_time(0) - own;
+    into->waited += relay_wait() - waited;
+    into->own_waited += wait_time(getpid()) - own_waited;
+    into->rss_kb = 0;
     for (int i = 0; i < options.pids; i++) into->rss_kb += resident_kb(options.pid[i]);
 }
 
@@ -477,10 +484,16 @@ static void count_undelivered(void) {
 }
 
 static void print_window(window *of) {
-    unsigned stalls;
-    uint64_t stalled;
-    double seconds = of->until > of->from ? (double)(of->until - of->from) / 1e9 : 1;
-    count_stalls(of->from, of->until, &stalls, &stalled);
+    unsigned stalls = 0;
+    uint64_t stalled = 0, time = 0;
+    for (int i = 0; i < span_count; i++) {
+        unsigned count;
+        uint64_t total;
+        if (spans[i].of != of) continue;
+        count_stalls(spans[i].from, spans[i].until, &count, &total);
+        stalls += count, stalled += total, time += spans[i].until - spans[i].from;
+    }
+    double seconds = time ? (double)time / 1e9 : 1;
     printf("{\"seconds\":%.3f,\"cpu_seconds\":%.6f,\"own_cpu\":%.4f,\"waited\":%.4f,\"own_waited\":%.4f,\"sent\":%llu,\"received\":%llu,"
            "\"lost\":%lld,\"transcripts\":%llu,\"deliveries\":%llu,\"undelivered\":%llu,\"rss_kb\":%ld,"
            "\"stalls\":%u,\"stalled_ms\":%.1f,\"audio\":",
@@ -507,7 +520,8 @@ static void parse_options(int argc, char **argv) {
         {"port", 1, 0, 'p'},       {"listen", 1, 0, 'l'},   {"streams", 1, 0, 'n'}, {"room", 1, 0, 'r'},
         {"seconds", 1, 0, 's'},    {"warmup", 1, 0, 'w'},   {"tokens", 1, 0, 't'},  {"pids", 1, 0, 'i'},
         {"cores", 1, 0, 'c'},      {"acks", 1, 0, 'a'},     {"join-rate", 1, 0, 'j'}, {"passthrough", 0, 0, 'x'},
-        {"final-every", 1, 0, 'f'}, {"per-second", 1, 0, 'q'}, {"setup-limit", 1, 0, 'm'}, {0, 0, 0, 0}};
+        {"final-every", 1, 0, 'f'}, {"per-second", 1, 0, 'q'}, {"setup-limit", 1, 0, 'm'},
+        {"turns", 1, 0, 'T'},      {0, 0, 0, 0}};
     int count = 0;
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) switch (option) {
         case 'p': options.port = (uint16_t)atoi(optarg); break;
@@ -525,12 +539,14 @@ static void parse_options(int argc, char **argv) {
         case 'f': options.final_every = atoi(optarg); break;
         case 'q': options.per_second = atoi(optarg); break;
         case 'm': options.setup_limit = atof(optarg); break;
+        case 'T': options.turns = atoi(optarg); break;
         default: exit(2);
         }
-    if (!options.port || !options.listen || options.streams < 1) {
+    bool turns_fit = options.turns >= 1 && options.turns <= MAX_TURNS;
+    if (!options.port || !options.listen || options.streams < 1 || !turns_fit) {
         fprintf(stderr, "usage: generator --port RELAY --listen UPSTREAM --streams N [--room 5] [--seconds 5]\n"
                         "  [--warmup 1] [--tokens FILE] [--pids A,B] [--cores 0,1] [--acks 1] [--join-rate 250]\n"
-                        "  [--final-every 25] [--per-second 5] [--setup-limit 30] [--passthrough]\n");
+                        "  [--final-every 25] [--per-second 5] [--setup-limit 30] [--turns 1] [--passthrough]\n");
         exit(2);
     }
     if (options.passthrough) options.room = 1;
@@ -551,11 +567,14 @@ int main(int argc, char **argv) {
 
     bool joined = everybody_joins();
     if (joined) {
-        run_until(now() + (uint64_t)(options.warmup * 1e9));
-        measure(&windows[0]);
-        transcribing = true;
-        run_until(now() + (uint64_t)(options.warmup * 1e9));
-        measure(&windows[1]);
+        for (int turn = 0; turn < options.turns; turn++) {
+            transcribing = false;
+            run_until(now() + (uint64_t)(options.warmup * 1e9));
+            measure(&windows[0]);
+            transcribing = true;
+            run_until(now() + (uint64_t)(options.warmup * 1e9));
+            measure(&windows[1]);
+        }
         transcribing = false;
         run_until(now() + SECOND); /* what was sent within the windows may still arrive */
         count_undelivered();

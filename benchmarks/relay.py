@@ -26,6 +26,7 @@ import msgspec
 from benchmarks.contenders import Contender, HAProxy, Nginx, Node, Sdk, Sessions
 from benchmarks.rig import (
     BUILD,
+    TURNS,
     Latency,
     Load,
     Measurement,
@@ -111,8 +112,18 @@ def _holds(one: Measurement, window: int) -> bool:
 
 
 def run_once(contender: Contender, streams: int, plan: Plan) -> Measurement:
-    """Start the contender afresh and measure it."""
-    load = Load(streams, plan.seconds, passthrough=contender.passthrough, acks=contender.acks)
+    """Start the contender afresh and measure it.
+
+    Beyond MANY the windows don't take turns: who is past the limit with partials would carry
+    the backlog into the next window without.
+    """
+    load = Load(
+        streams,
+        plan.seconds,
+        passthrough=contender.passthrough,
+        acks=contender.acks,
+        turns=TURNS if streams <= MANY else 1,
+    )
     places = contender.tokens(streams, load.room)
     log = BUILD / "relay.log"
     plan.quiet.wait()

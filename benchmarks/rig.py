@@ -32,6 +32,7 @@ BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean not
 START_PATIENCE = 30.0
 STOP_PATIENCE = 5.0
 QUIET_SAMPLE = 0.25  # seconds
+TURNS = 4  # of the two windows within one measurement
 QUIET_SHARE = 0.15
 
 GENERATOR_SOURCES = ("generator.c", "net.c", "measure.c", "sha1.c")
@@ -141,7 +142,7 @@ class Load:
     streams: int
     seconds: float
     warmup: float = 0.5
-    turns: int = 4
+    turns: int = TURNS
     room: int = 5
     passthrough: bool = False
     acks: bool = True

@@ -660,6 +660,16 @@ async def test_a_very_old_stream_is_replaced_in_mid_sentence() -> None:
         w.listener.assert_all_of(speech)
 
 
+async def test_finals_come_and_audio_is_let_go_although_no_more_follows() -> None:
+    speech = say(2)
+    async with world() as w:
+        stream = await w.listener.open()
+        await w.listener.feed(speech.pcm, pace=0.002)
+        await w.listener.feed(silence(2), pace=0.002)
+        await until(lambda: [final.text for final in w.listener.finals] == speech.sentences)
+        await until(lambda: len(stream.tail(0)) < 0.3 * BYTES_PER_SECOND)
+
+
 async def test_silence_is_not_kept() -> None:
     async with world(patience=replace(HASTY, missed=0.1)) as w:
         stream = await w.listener.open()

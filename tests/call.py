@@ -1,7 +1,10 @@
-"""People in the emulated LiveKit's rooms who need no browser."""
+"""The LiveKit of a test, real or emulated, and people in its rooms who need no browser."""
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from livekit.protocol import models
 
 from tests.app_server import AppServer
@@ -16,6 +19,18 @@ def environment(livekit: LiveKitThread) -> dict[str, str]:
         "LIVEKIT_URL": server.ws_url,
         "LIVEKIT_API_KEY": server.key,
         "LIVEKIT_API_SECRET": server.secret,
+    }
+
+
+def real_environment() -> dict[str, str]:
+    """Return the same for the real LiveKit that the environment names, or skip the test."""
+    url = os.environ.get("LIVEKIT_TEST_URL")
+    if not url:
+        pytest.skip("no LIVEKIT_TEST_URL")
+    return {
+        "LIVEKIT_URL": url,
+        "LIVEKIT_API_KEY": os.environ.get("LIVEKIT_TEST_KEY", "devkey"),
+        "LIVEKIT_API_SECRET": os.environ.get("LIVEKIT_TEST_SECRET", "secret"),
     }
 
 

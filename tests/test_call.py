@@ -7,7 +7,6 @@ development ones) the journeys without faults run against that LiveKit server to
 from __future__ import annotations
 
 import math
-import os
 import random
 import re
 import struct
@@ -22,7 +21,7 @@ from playwright.async_api import Page, expect
 from core.speech.engine import BYTES_PER_SECOND
 from tests.app_server import AppServer
 from tests.browser import Browsers, browsers
-from tests.call import environment
+from tests.call import environment, real_environment
 from tests.conftest import MakeServer
 from tests.fakes.livekit import LiveKitThread
 from tests.speech_samples import beckett, wav_bytes
@@ -57,13 +56,7 @@ class Place:
 )
 def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> Iterator[Place]:
     if request.param == "real":
-        url = os.environ.get("LIVEKIT_TEST_URL")
-        if not url:
-            pytest.skip("no LIVEKIT_TEST_URL")
-        key = os.environ.get("LIVEKIT_TEST_KEY", "devkey")
-        secret = os.environ.get("LIVEKIT_TEST_SECRET", "secret")
-        app = make_server_in(LIVEKIT_URL=url, LIVEKIT_API_KEY=key, LIVEKIT_API_SECRET=secret)
-        yield Place(app, None)
+        yield Place(make_server_in(**real_environment()), None)
         return
     with LiveKitThread() as livekit:
         yield Place(make_server_in(**environment(livekit)), livekit)

@@ -313,6 +313,7 @@ def test_buffer_holds_what_is_needed_within_its_bound(
     count = data.draw(st.integers(0, 2_000))
     assert buffer.read(position, count) == naive.audio[position : position + count]
     assert buffer.tail(position) == naive.audio[position:]
+    assert buffer.read(0, count) == naive.audio[buffer.start : buffer.start + count]
 
 
 def test_buffer_frees_what_has_a_final_and_bounds_the_rest() -> None:

@@ -30,6 +30,7 @@ from livekit.protocol.webhook import WebhookEvent
 from playwright.async_api import Page
 
 from tests.browser import Browsers, browsers
+from tests.call import real_environment
 from tests.fakes.livekit import LiveKitServer, LiveKitThread
 
 __all__ = ["browsers"]
@@ -173,11 +174,7 @@ async def hooks() -> AsyncIterator[Hooks]:
 @pytest.fixture(params=["emulator", pytest.param("real", marks=pytest.mark.livekit)])
 async def target(request: pytest.FixtureRequest, hooks: Hooks) -> AsyncIterator[Target]:
     if request.param == "real":
-        url = os.environ.get("LIVEKIT_TEST_URL")
-        if not url:
-            pytest.skip("no LIVEKIT_TEST_URL")
-        key = os.environ.get("LIVEKIT_TEST_KEY", "devkey")
-        secret = os.environ.get("LIVEKIT_TEST_SECRET", "secret")
+        url, key, secret = real_environment().values()
         yield Target(url, key, secret, hooks.url, sends_hooks=_HOOK_PORT != "0")
         return
     async with LiveKitServer(webhook_urls=[f"{hooks.url}/hook"]) as server:

@@ -1,8 +1,9 @@
 /* All browsers and the upstream of a relay under load, in one process with one clock.
  *
  * Open loop: every stream sends a frame of 50 ms each 50 ms at its own random phase, whatever
- * the relay does. What arrives upstream is checked byte by byte. In the second of two equal
- * windows the upstream also answers with transcripts, which everybody in the room waits for.
+ * the relay does. What arrives upstream is checked byte by byte. The upstream answers with finals,
+ * and in the second of two windows, which take turns, with partials, too: everybody in the room
+ * waits for them.
  * Prints one JSON object. `generator` without arguments prints its options.
  */
 #define _GNU_SOURCE

@@ -78,7 +78,6 @@ class Capture:
     """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
 
     __slots__ = (
-        "_began",
         "_budget",
         "_closed",
         "_gate",
@@ -121,7 +120,6 @@ class Capture:
         self._options = options
         self._received: int | None = settled or None
         self._zero = math.inf  # session time of sample 0
-        self._began = math.inf  # the same on the process's clock
         self._gate = VoiceGate()
         self._preroll: deque[bytes] = deque()
         self._preroll_size = 0
@@ -171,7 +169,6 @@ class Capture:
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
-        # Every frame of everybody comes by here: what is usual happens without further calls.
         if not self.mic_on:
             if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
                 return
@@ -190,13 +187,13 @@ class Capture:
             pcm = self._join(index, self._received, pcm)
         self._received = end
         self._last_audio = now
-        if not 0.0 <= now - end / SAMPLE_RATE - self._began <= CLOCK_JUMP:
-            self._set_clock(now, end / SAMPLE_RATE)
-        relay = self._relay
-        if relay is None or self._options.gated:
-            self._pass(pcm)
-        else:
-            relay.feed(pcm)
+        self._set_clock(end / SAMPLE_RATE)
+        if self._options.gated:
+            self._pass_gate(pcm)
+        elif self._relay is not None:
+            self._relay.feed(pcm)
+        elif self._engine_on:
+            self._begin_stretch([pcm])
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
@@ -225,9 +222,8 @@ class Capture:
         self._forget_preroll()
         self._end_stretch()
 
-    def _set_clock(self, now: float, end: float) -> None:
+    def _set_clock(self, end: float) -> None:
         """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
-        self._began = now - end
         zero = self._owner.session_time() - end
         if not self._zero <= zero <= self._zero + CLOCK_JUMP:
             self._zero = zero
@@ -244,11 +240,7 @@ class Capture:
             self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
         return pcm
 
-    def _pass(self, pcm: bytes) -> None:
-        if not self._options.gated:
-            if self._engine_on:
-                self._begin_stretch([pcm])
-            return
+    def _pass_gate(self, pcm: bytes) -> None:
         heard = self._gate.hear(pcm)
         # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
         self._preroll.append(pcm)
@@ -256,7 +248,7 @@ class Capture:
         relay = self._relay
         if relay is not None:
             relay.feed(pcm)
-            if self._gate.silent_for >= LETTING_GO and self._may_let_go(relay):
+            if self._may_let_go(relay):
                 self._end_stretch()
         elif heard and self._engine_on:
             self._begin_stretch(self._preroll)
@@ -268,10 +260,11 @@ class Capture:
         return self._services.engine.health().health is not Health.OFF
 
     def _may_let_go(self, relay: Relay) -> bool:
-        if self._gate.undecided:
+        silent = self._gate.silent_for
+        if silent < LETTING_GO or self._gate.undecided:
             return False
         wanted = relay.holds_slot and self._services.slots.contended
-        return wanted or self._gate.silent_for >= self._options.idle_seconds
+        return wanted or silent >= self._options.idle_seconds
 
     def _begin_stretch(self, audio: Collection[bytes]) -> None:
         relay = Relay(self._services, self._owner.slug, self._owner.options, self, self._budget)

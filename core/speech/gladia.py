@@ -334,16 +334,12 @@ class GladiaStream:
         if not self._feedable or not size:
             return
         self._ring.append(pcm)
-        transport = self._live
-        if transport is None:
+        if self._live is None:
             return
         if size > MAX_PIECE:
             self._flush()
-            return
-        self._last_size = size  # as in `_send`; every frame comes by here
-        self._timeline.sent += size
-        self._frames += 1
-        transport.send(BINARY, pcm)
+        else:
+            self._send(self._live, pcm)
 
     def tail(self, position: int) -> bytes:
         """Stream."""
@@ -556,13 +552,11 @@ class GladiaStream:
     def _transcribed(self, message: Transcript) -> None:
         """Take a transcript now, or once it is clear what the service got twice."""
         self._event_at = self._loop.time()
-        if self._held:
-            self._held.append(message)
-            if not self._timeline.uncertain:
-                self._take_held()
-        elif self._timeline.uncertain or not self._transcript(message):
-            self._held.append(message)
+        if not self._held:
             self._held_since = self._event_at
+        self._held.append(message)
+        if not self._timeline.uncertain:
+            self._take_held()
 
     def _take_held(self) -> None:
         """Take transcripts; a final waits for that of an utterance which began before it."""

@@ -333,7 +333,6 @@ class ReplayBuffer:
         "_block",
         "_blocks",
         "_filled",
-        "_last",
         "_limit",
         "_most",
         "acknowledged",
@@ -355,9 +354,8 @@ class ReplayBuffer:
         self._limit = limit
         self._most = limit + slack
         self._block = block
-        self._last = bytearray(block)
         self._filled = 0  # bytes of the last block; the others are full
-        self._blocks = deque([self._last])
+        self._blocks = deque([bytearray(block)])
 
     @property
     def overfull(self) -> bool:
@@ -369,7 +367,7 @@ class ReplayBuffer:
         size = len(pcm)
         begin, filled = self._filled, self._filled + size
         if filled <= self._block:
-            self._last[begin:filled] = pcm
+            self._blocks[-1][begin:filled] = pcm
             self._filled = filled
         else:
             self._append_blocks(pcm)
@@ -381,10 +379,10 @@ class ReplayBuffer:
         rest = memoryview(pcm)
         while rest:
             if self._filled == self._block:
-                self._last, self._filled = bytearray(self._block), 0
-                self._blocks.append(self._last)
+                self._blocks.append(bytearray(self._block))
+                self._filled = 0
             fitting = rest[: self._block - self._filled]
-            self._last[self._filled : self._filled + len(fitting)] = fitting
+            self._blocks[-1][self._filled : self._filled + len(fitting)] = fitting
             self._filled += len(fitting)
             rest = rest[len(fitting) :]
 
@@ -403,7 +401,7 @@ class ReplayBuffer:
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from `position`, or from the oldest that is kept."""
         first = max(position, self.start) - self.start
-        stop = min(self.end, position + size) - self.start
+        stop = min(self.end - self.start, first + size)
         pieces = []
         while first < stop:
             index, offset = divmod(first, self._block)
@@ -414,13 +412,11 @@ class ReplayBuffer:
 
     def tail(self, position: int) -> bytes:
         """Return everything from `position` on that is still kept."""
-        position = max(position, self.start)
-        return self.read(position, self.end - position)
+        return self.read(position, self.end - self.start)
 
     def clear(self) -> None:
         """Forget all audio."""
-        self._blocks.clear()
-        self._blocks.append(self._last)
+        self._blocks = deque([bytearray(self._block)])
         self._filled = 0
         self.start = self.end
 
@@ -442,26 +438,21 @@ class Timeline:
     ours by `shift` bytes.
     """
 
-    __slots__ = (
-        "_base",
-        "_counted",
-        "_first",
-        "_shifts",
-        "resumed_from",
-        "sent",
-        "shift",
-        "uncertain",
-    )
+    __slots__ = ("_base", "_counted", "_first", "_shifts", "resumed_from", "sent", "uncertain")
 
     def __init__(self) -> None:
         self.sent = 0  # our position up to which audio was given to the present connection
         self.resumed_from = 0  # where in our audio the present connection began
         self.uncertain = 0  # bytes sent again of which it is not clear yet if they had arrived
-        self.shift = 0  # bytes by which the service is ahead now
         self._first = False  # whether its first acknowledgment is due, which tells the shift
         self._base = 0  # where the service's ranges begin to count
         self._counted = [0]  # service positions from which on ...
         self._shifts = [0]  # ... these shifts hold
+
+    @property
+    def shift(self) -> int:
+        """Bytes by which the service is ahead now."""
+        return self._shifts[-1]
 
     def connected(self, position: int) -> None:
         """Note that a connection is open on which audio is sent from our `position` on."""
@@ -496,9 +487,8 @@ class Timeline:
             self._move(self._base + start, self._base + start - expected)
 
     def _move(self, counted: int, by: int) -> None:
-        self.shift += by
         self._counted.append(counted)
-        self._shifts.append(self.shift)
+        self._shifts.append(self.shift + by)
 
 
 # --- Utterances --------------------------------------------------------------------------

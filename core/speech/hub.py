@@ -397,12 +397,12 @@ class Room:
         if not recognition.text:
             self.withdrawn(capture, stream, recognition.utterance)
         elif not recognition.final:
-            shown = _partial(capture.participant, stream, recognition, when)
-            self._partials[shown.id] = self.publish(shown)
+            said = self._said(capture, stream, recognition, when)
+            self._partials[said.key] = self.publish(_utterance(said, final=False))
         elif len(self._finals) >= MAX_UTTERANCES:
             self._tell(capture, Error("words_lost", "this session's transcript is full"))
         else:
-            said = self._said(capture, stream, recognition, when)
+            said = self._said(capture, stream, recognition, when, seq=self.last_seq + 1)
             self._keep(said, lambda: self._tell(capture, Settled(when.until)))
 
     def _keep(self, said: SaidUtterance, stored: Callable[[], None]) -> None:
@@ -418,13 +418,13 @@ class Room:
         self._settled[key] = max(said.until, self._settled.get(key, 0))
 
     def _said(
-        self, capture: Capture, stream: str, recognition: Recognition, when: Span
+        self, capture: Capture, stream: str, recognition: Recognition, when: Span, seq: int = 0
     ) -> SaidUtterance:
         return SaidUtterance(
             session_id=self.session.id,
             stream=stream,
             utterance=recognition.utterance,
-            seq=self.last_seq + 1,
+            seq=seq,
             identity=capture.participant.identity,
             name=capture.participant.name,
             hue=capture.participant.hue,
@@ -441,7 +441,8 @@ class Room:
         key = f"{stream}-{utterance}"
         if self._partials.pop(key, None) is not None:
             nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
-            self.publish(_partial(capture.participant, stream, nothing, Span(0.0, 0.0, 0)))
+            said = self._said(capture, stream, nothing, Span(0.0, 0.0, 0))
+            self.publish(_utterance(said, final=False))
 
     def state_changed(self, capture: Capture) -> None:
         """CaptureOwner: tell everybody what becomes of this participant's speech."""
@@ -475,25 +476,10 @@ class Room:
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 
-def _partial(who: Participant, stream: str, recognition: Recognition, when: Span) -> Utterance:
-    return Utterance(
-        id=f"{stream}-{recognition.utterance}",
-        seq=None,
-        identity=who.identity,
-        name=who.name,
-        hue=who.hue,
-        text=recognition.text,
-        start=round(when.start, 2),
-        end=round(when.end, 2),
-        language=recognition.language,
-        final=False,
-    )
-
-
-def _utterance(said: SaidUtterance) -> Utterance:
+def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
     return Utterance(
         id=said.key,
-        seq=said.seq,
+        seq=said.seq if final else None,
         identity=said.identity,
         name=said.name,
         hue=said.hue,
@@ -501,7 +487,7 @@ def _utterance(said: SaidUtterance) -> Utterance:
         start=said.start,
         end=said.end,
         language=said.language,
-        final=True,
+        final=final,
     )
 
 

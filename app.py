@@ -30,6 +30,7 @@ from core.collector import Collector
 from core.database import Database, EmbeddedPostgres
 from core.jobs import Jobs
 from core.livekit import Calls
+from core.pacing import Pacer
 from core.recorder import Recorder
 from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
@@ -136,16 +137,18 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     hub = Hub(engine, recorder, capture)
     calls = Calls(settings)
     jobs = Jobs(db, hub, calls)
-    collector = Collector()
+    collector, pacer = Collector(), Pacer()
     try:
         await engine.start()
         recorder.start()
         hub.start()
         jobs.start()
         collector.start()
+        pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
         yield Services(settings, db, hub, calls, jobs, recorder, limits)
     finally:
+        pacer.close()
         await collector.close()
         await jobs.close()
         await hub.close()

@@ -130,9 +130,14 @@ class HAProxy(_Plain):
 class Node(_Plain):
     """A minimal relay with Node and `ws`."""
 
-    name = "Node `ws`, minimal relay"
-    once = False
-    searched = True
+    NAME = "Node `ws`, minimal relay"
+    WITHOUT_ACKS = f"{NAME}, without acknowledgments"
+
+    def __init__(self, *, acks: bool = True) -> None:
+        self.name = self.NAME if acks else self.WITHOUT_ACKS
+        self.acks = acks
+        self.once = not acks
+        self.searched = acks
 
     def missing(self) -> str | None:
         """Contender."""
@@ -175,13 +180,15 @@ class Sessions:
     """The product as it is deployed, with a PostgreSQL beside it; its CPU isn't counted."""
 
     NAME = "Sessions"
+    WITHOUT_ACKS = f"{NAME}, without acknowledgments"
+    GATED = f"{NAME}, voice gate on"
     passthrough = False
-    acks = True
     most: int | None = None
 
-    def __init__(self, *, gated: bool = False) -> None:
-        self.name = f"{self.NAME}, voice gate on" if gated else self.NAME
-        self.searched = not gated
+    def __init__(self, *, gated: bool = False, acks: bool = True) -> None:
+        self.name = self.GATED if gated else self.NAME if acks else self.WITHOUT_ACKS
+        self.acks = acks
+        self.searched = acks and not gated
         self.once = gated
         self._gated = gated
         self._database_url = ""

@@ -173,11 +173,11 @@ def _note_once(book: Book, contender: Contender, streams: int, plan: Plan) -> Me
 
 
 def _report(contender: Contender, streams: int, one: Measurement) -> None:
-    audio, both = one.windows
+    audio, both, _ = one.windows
     print(
         f"{contender.name:34} {streams:5} streams  {one.frame_us:6.1f} us/frame"
-        f" {one.transcript_us:7.1f} us/transcript  audio p99 {audio.audio.p99:7.2f}"
-        f"/{both.audio.p99:7.2f} ms  caption p99 {both.caption.p99:7.2f} ms"
+        f" {one.transcript_us:7.1f} us/transcript, {one.lone_transcript_us:6.1f} alone"
+        f"  audio p99 {audio.audio.p99:7.2f}/{both.audio.p99:7.2f} ms  caption p99 {both.caption.p99:7.2f} ms"
         f"  lost {audio.lost + both.lost}+{both.undelivered}"
         f"  generator {both.own_cpu:4.0%}  disturbed {one.disturbed:4.1%}"
         f"{'' if one.intact else '  NOT INTACT'}{'' if one.valid else '  INVALID'}",
@@ -197,9 +197,9 @@ def _pair(first: float | None, second: float | None) -> str:
 def table(book: Book, contenders: Iterable[Contender]) -> str:
     """Return the results as a Markdown table."""
     lines = [
-        "| Relay | µs/frame | µs/transcript | most streams on a core | p50, p99 ms at 400: audio"
-        " | caption | kB/stream |",
-        "|---|---|---|---|---|---|---|",
+        "| Relay | µs/frame | µs/transcript, beside audio | alone | most streams on a core"
+        " | p50, p99 ms at 400: audio | caption | kB/stream |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *(_row(book, contender) for contender in contenders)])
 
@@ -216,6 +216,7 @@ def _row(book: Book, contender: Contender) -> str:
         p99 = book.median(name, many, lambda one: kind(one).p99)
         return f"{_number(p50, 2)}, {_number(p99, 2)}"
 
+    one_to_one = " (1:1)" if contender.passthrough else ""
     most = "–"
     if contender.searched:
         audio, captions = book.most_streams(name, 0), book.most_streams(name, 1)
@@ -223,7 +224,8 @@ def _row(book: Book, contender: Contender) -> str:
     cells = [
         f"{name}, at {contender.most} streams" if contender.most else name,
         both(lambda one: one.frame_us),
-        both(lambda one: one.transcript_us) + (" (1:1)" if contender.passthrough else ""),
+        both(lambda one: one.transcript_us) + one_to_one,
+        both(lambda one: one.lone_transcript_us) + one_to_one,
         most,
         delay(lambda one: one.windows[1].audio),
         delay(lambda one: one.windows[1].caption),
@@ -240,15 +242,22 @@ def ratios(book: Book) -> str:
         return float("nan") if found is None else found
 
     frame: Callable[[Measurement], float] = lambda one: one.frame_us  # noqa: E731
-    transcript: Callable[[Measurement], float] = lambda one: one.transcript_us  # noqa: E731
-    ours = at(Sessions.NAME, MANY, frame)
+    beside: Callable[[Measurement], float] = lambda one: one.transcript_us  # noqa: E731
+    alone: Callable[[Measurement], float] = lambda one: one.lone_transcript_us  # noqa: E731
+
+    def ratio(ours: str, theirs: str, value: Callable[[Measurement], float]) -> str:
+        return f"{at(ours, MANY, value) / at(theirs, MANY, value):.2f}"
+
+    with_acks = (Sessions.NAME, Nginx.WITH_ACKS, Node.NAME)
+    without = (Sessions.WITHOUT_ACKS, Nginx.NAME, Node.WITHOUT_ACKS)
     lines = [
-        f"CPU per frame at {MANY}: {ours / at(Nginx.WITH_ACKS, MANY, frame):.2f} x nginx with the"
-        f" same traffic, {ours / at(Nginx.NAME, MANY, frame):.2f} x nginx without"
-        f" acknowledgments (<= 1.35), {ours / at(Node.name, MANY, frame):.2f} x Node (<= 0.80)",
-        f"CPU per transcript at {MANY}: {at(Sessions.NAME, MANY, transcript):.0f} us,"
-        f" {at(Sessions.NAME, MANY, transcript) / at(Node.name, MANY, transcript):.2f}"
-        " x Node (<= 0.75)",
+        f"At {MANY} streams, {what} acknowledgments: CPU per frame"
+        f" {ratio(ours, nginx, frame)} x nginx (<= 1.35), {ratio(ours, node, frame)} x Node"
+        f" (<= 0.80); CPU per transcript {ratio(ours, node, alone)} x Node alone,"
+        f" {ratio(ours, node, beside)} x Node beside audio (<= 0.75)"
+        for what, (ours, nginx, node) in (("with", with_acks), ("without", without))
+    ]
+    lines += [
         "CPU per frame as streams grow: "
         + ", ".join(
             f"{streams}: {_number(book.median(name, streams, frame), 1)}"
@@ -354,6 +363,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Nginx(acks=True),
         HAProxy(),
         Node(),
+        Sessions(acks=False),
+        Node(acks=False),
         Sdk(),
         Sessions(gated=True),
     ]

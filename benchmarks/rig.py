@@ -32,7 +32,7 @@ BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean not
 START_PATIENCE = 30.0
 STOP_PATIENCE = 5.0
 QUIET_SAMPLE = 0.25  # seconds
-TURNS = 4  # of the two windows within one measurement
+TURNS = 4  # of the windows within one measurement
 QUIET_SHARE = 0.15
 
 GENERATOR_SOURCES = ("generator.c", "net.c", "measure.c", "sha1.c")
@@ -82,7 +82,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """One run of the generator: a window with audio and finals, then one with partials too."""
+    """One run of the generator: audio and finals, the same with partials, and partials alone."""
 
     joined: bool
     streams: int
@@ -94,7 +94,7 @@ class Measurement(msgspec.Struct, frozen=True):
     doubled: int
     closed: int
     refused: int
-    windows: tuple[Window, Window]
+    windows: tuple[Window, Window, Window]
 
     @property
     def intact(self) -> bool:
@@ -121,8 +121,8 @@ class Measurement(msgspec.Struct, frozen=True):
 
     @property
     def transcript_us(self) -> float:
-        """Microseconds of the relay's CPU per transcript to everybody in the room."""
-        audio, both = self.windows
+        """Microseconds of the relay's CPU that a transcript to everybody adds to the audio's."""
+        audio, both, _ = self.windows
         if not audio.received:
             return float("nan")
         ratio = both.received / audio.received
@@ -130,13 +130,19 @@ class Measurement(msgspec.Struct, frozen=True):
         spent = both.cpu_seconds - audio.cpu_seconds * ratio
         return spent * 1e6 / more if more > 0 else float("nan")
 
+    @property
+    def lone_transcript_us(self) -> float:
+        """Microseconds of the relay's CPU per transcript to everybody while nobody speaks."""
+        alone = self.windows[2]
+        return alone.cpu_seconds * 1e6 / alone.transcripts if alone.transcripts else float("nan")
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What the generator does: `room` people hear each other, for `seconds` per window.
 
-    With `acks` the upstream acknowledges every frame, as Gladia does. The two windows take
-    turns, so that both see the machine as fast and as slow.
+    With `acks` the upstream acknowledges every frame, as Gladia does. The windows take turns, so
+    that all see the machine as fast and as slow.
     """
 
     streams: int
@@ -304,7 +310,7 @@ def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
     command = ["taskset", "-c", str(GENERATOR_CORE), str(BUILD / "generator")]
     command += [f"--{key}={value}" for key, value in options.items()]
     command += ["--passthrough"] if load.passthrough else []
-    longest = 10 + int(load.longest_setup + 2 * (load.seconds + load.turns * load.warmup))
+    longest = 10 + int(load.longest_setup + 3 * (load.seconds + load.turns * load.warmup))
     with awake(longest):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=longest)
     if done.returncode:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000  # finals that wait for the database; about an hour of 30 people talking
 BATCH = 200
+GATHER = 0.1  # seconds in which finals come together after a write: many at once cost little more
 RETRY_FIRST = 0.5
 RETRY_MAX = 10.0
 # About the row itself: trying again can't help. Anything else (a full disk, a server that turned
@@ -140,6 +141,7 @@ class Recorder:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RETRY_MAX)
             self._idle.set()
+            await asyncio.sleep(GATHER)
 
     async def _write(self) -> None:
         while self._waiting:

@@ -2,8 +2,8 @@
  *
  * Open loop: every stream sends a frame of 50 ms each 50 ms at its own random phase, whatever
  * the relay does. What arrives upstream is checked byte by byte. The upstream answers with finals,
- * and in the second of two windows, which take turns, with partials, too: everybody in the room
- * waits for them.
+ * and in the second and third of three windows, which take turns, with partials, too: everybody in
+ * the room waits for them. In the third no audio goes up meanwhile.
  * Prints one JSON object. `generator` without arguments prints its options.
  */
 #define _GNU_SOURCE
@@ -55,7 +55,7 @@ typedef struct {
     } ring[RING];
 } stream;
 
-/* What was seen in one of two kinds of windows, which take turns: how fast a machine is drifts. */
+/* What was seen in one of three kinds of windows, which take turns: how fast a machine is drifts. */
 typedef struct {
     uint64_t cpu, own_cpu, waited, own_waited;
     uint64_t sent, received, transcripts, deliveries, undelivered;
@@ -74,16 +74,17 @@ static struct {
 
 static stream *streams;
 static int *by_phase;
-static window windows[2];
+enum { WINDOWS = 3 };
+static window windows[WINDOWS];
 static struct span {
     uint64_t from, until;
     window *of;
-} spans[2 * MAX_TURNS];
+} spans[WINDOWS * MAX_TURNS];
 static int span_count;
 static uint8_t pattern[PCM + 256];
 static uint64_t disorder, corrupt, foreign, doubled, closed_early, refused, stop_at;
 static int talking, heard;
-static bool transcribing;
+static bool speaking = true, transcribing;
 
 static uint64_t check_of(const frame_head *head) {
     uint64_t mixed = head->sent * 0x9E3779B97F4A7C15ull ^ head->sequence << 20 ^ head->stream;
@@ -340,7 +341,7 @@ void on_closed(connection *of) {
     if (of->stream >= 0 && streams[of->stream].upstream == of) streams[of->stream].upstream = NULL;
 }
 
-/* Partials come in the second window only, finals always: without them a relay would have to keep
+/* Partials come in the later windows only, finals always: without them a relay would have to keep
  * all audio, which no service makes it do. */
 static void send_transcript(stream *of, int number) {
     uint8_t buffer[1024];
@@ -390,7 +391,8 @@ static void do_frames(wheel *of, uint64_t time) {
     for (uint64_t due; (due = due_at(of)) <= time; of->turn++) {
         int number = by_phase[of->turn % (uint64_t)options.streams];
         connection *browser = streams[number].browser;
-        if (browser && browser->state == OPEN && browser->progress == TALKING) send_audio(&streams[number], number, due);
+        bool talks = browser && browser->state == OPEN && browser->progress == TALKING;
+        if (talks && (speaking || !streams[number].upstream)) send_audio(&streams[number], number, due);
     }
 }
 
@@ -568,15 +570,13 @@ int main(int argc, char **argv) {
 
     bool joined = everybody_joins();
     if (joined) {
-        for (int turn = 0; turn < options.turns; turn++) {
-            transcribing = false;
-            run_until(now() + (uint64_t)(options.warmup * 1e9));
-            measure(&windows[0]);
-            transcribing = true;
-            run_until(now() + (uint64_t)(options.warmup * 1e9));
-            measure(&windows[1]);
-        }
-        transcribing = false;
+        for (int turn = 0; turn < options.turns; turn++)
+            for (int kind = 0; kind < WINDOWS; kind++) {
+                speaking = kind < 2, transcribing = kind > 0;
+                run_until(now() + (uint64_t)(options.warmup * 1e9));
+                measure(&windows[kind]);
+            }
+        speaking = transcribing = false;
         run_until(now() + SECOND); /* what was sent within the windows may still arrive */
         count_undelivered();
     }
@@ -586,9 +586,10 @@ int main(int argc, char **argv) {
            joined ? "true" : "false", options.streams, talking, heard, (unsigned long long)disorder,
            (unsigned long long)corrupt, (unsigned long long)foreign, (unsigned long long)doubled,
            (unsigned long long)closed_early, (unsigned long long)refused);
-    print_window(&windows[0]);
-    printf(",");
-    print_window(&windows[1]);
+    for (int kind = 0; kind < WINDOWS; kind++) {
+        if (kind) printf(",");
+        print_window(&windows[kind]);
+    }
     printf("]}\n");
     return 0;
 }

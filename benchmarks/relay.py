@@ -177,7 +177,8 @@ def _report(contender: Contender, streams: int, one: Measurement) -> None:
     print(
         f"{contender.name:34} {streams:5} streams  {one.frame_us:6.1f} us/frame"
         f" {one.transcript_us:7.1f} us/transcript, {one.lone_transcript_us:6.1f} alone"
-        f"  audio p99 {audio.audio.p99:7.2f}/{both.audio.p99:7.2f} ms  caption p99 {both.caption.p99:7.2f} ms"
+        f"  audio p99 {audio.audio.p99:7.2f}/{both.audio.p99:7.2f} ms"
+        f"  caption p99 {both.caption.p99:7.2f} ms"
         f"  lost {audio.lost + both.lost}+{both.undelivered}"
         f"  generator {both.own_cpu:4.0%}  disturbed {one.disturbed:4.1%}"
         f"{'' if one.intact else '  NOT INTACT'}{'' if one.valid else '  INVALID'}",

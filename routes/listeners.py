@@ -144,7 +144,7 @@ class DirectListener:
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
         for message in messages:
-            self._unsent = self._socket.send_frame(message.framed(encode_text_frame))
+            self._unsent = self._socket.send_frame(encode_text_frame(message.payload))
 
     def send(self, message: Message) -> None:
         """Listener."""

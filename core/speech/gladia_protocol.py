@@ -345,7 +345,7 @@ class ReplayBuffer:
         self,
         limit: int = 60 * BYTES_PER_SECOND,
         slack: int = 10 * BYTES_PER_SECOND,
-        block: int = BYTES_PER_SECOND // 4,
+        block: int = BYTES_PER_SECOND // 10,
     ) -> None:
         self.start = 0  # position of the oldest byte kept, where the first block begins
         self.end = 0  # bytes ever appended
@@ -355,7 +355,7 @@ class ReplayBuffer:
         self._most = limit + slack
         self._block = block
         self._filled = 0  # bytes of the last block; the others are full
-        self._blocks = deque([bytearray(block)])
+        self._blocks = [bytearray(block)]
 
     @property
     def overfull(self) -> bool:
@@ -416,7 +416,7 @@ class ReplayBuffer:
 
     def clear(self) -> None:
         """Forget all audio."""
-        self._blocks = deque([bytearray(self._block)])
+        self._blocks = [bytearray(self._block)]
         self._filled = 0
         self.start = self.end
 
@@ -425,9 +425,10 @@ class ReplayBuffer:
         if self.end - self.start > self._most:
             needed = max(needed, self.end - self._limit)
         needed = min(needed, self.acknowledged)
-        while self.start + self._block <= needed and len(self._blocks) > 1:
-            self._blocks.popleft()
-            self.start += self._block
+        unneeded = min((needed - self.start) // self._block, len(self._blocks) - 1)
+        if unneeded > 0:
+            del self._blocks[:unneeded]
+            self.start += unneeded * self._block
 
 
 class Timeline:

@@ -307,8 +307,7 @@ class Room:
             raise WireError("too_much", "this session's chat is full")
         line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
         self._keeper.keep_line(line)
-        for seat in self.seats:
-            seat.listener.send(message)
+        self._send(message)
 
     def hand(self, identity: str, up: bool) -> None:
         """Raise or lower a hand; it is shown while its person is here."""
@@ -345,9 +344,13 @@ class Room:
     def publish(self, message: ServerMessage) -> Message:
         """Send a message to every page."""
         encoded = Message(message)
-        for seat in self.seats:
-            seat.listener.send(encoded)
+        self._send(encoded)
         return encoded
+
+    def _send(self, message: Message) -> None:
+        for seat in self.seats:
+            seat.listener.send(message)
+        message.forget_frame()
 
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""

@@ -56,18 +56,23 @@ export class Microphone {
 
   /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
   async start() {
-    await this.#opener.start((track) => this.#begin(track));
+    await this.#opener.start((track, wanted) => this.#begin(track, wanted));
   }
 
-  /** @param {MediaStreamTrack} track */
-  async #begin(track) {
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {() => boolean} wanted
+   */
+  async #begin(track, wanted) {
     try {
       await this.#listen(track);
     } catch (error) {
       track.stop();
       throw error;
     }
-    this.setOn(true);
+    // Stopped while the audio graph was in the making.
+    if (wanted()) this.setOn(true);
+    else this.#release();
   }
 
   /** @param {boolean} on false: the track gives zeros, and no frame leaves */
@@ -101,6 +106,10 @@ export class Microphone {
   /** Lets the device go; `start` opens it again. */
   stop() {
     this.#opener.cancel();
+    this.#release();
+  }
+
+  #release() {
     this.#on = false;
     this.#track?.stop();
     void this.#context?.close();
@@ -178,7 +187,7 @@ export class Microphone {
   async #reopen(ended) {
     if (ended !== this.#track) return;
     try {
-      await this.#switch(await this.#opener.replace());
+      await this.#opener.open(null, (track) => this.#switch(track));
     } catch (error) {
       this.setOn(false);
       this.#track = null;

@@ -3,12 +3,13 @@
 import { keep, recall } from '../lib/kept.js';
 import { insecureOrigin } from './remedies.js';
 
-/** @typedef {(track: MediaStreamTrack) => Promise<void> | void} Take */
+/** @typedef {(track: MediaStreamTrack, wanted: () => boolean) => Promise<void> | void} Take `wanted`: whether nobody has cancelled yet */
 
 /** What is thrown here is what `remedyFor` explains. */
 export class Opener {
   #device;
   #constraints;
+  #cancelled = 0;
   /** @type {Promise<void> | null} */
   #starting = null;
 
@@ -26,22 +27,15 @@ export class Opener {
    * @param {Take} take
    */
   async start(take) {
-    this.#starting ??= this.#start(take);
+    const chosen = recall(this.#device);
+    this.#starting ??= this.open(chosen ? { deviceId: chosen } : null, take);
     const starting = this.#starting;
     await starting.finally(() => starting === this.#starting && (this.#starting = null));
   }
 
-  /** @param {Take} take */
-  async #start(take) {
-    const chosen = recall(this.#device);
-    const track = await this.#open(chosen ? { deviceId: chosen } : null);
-    // Cancelled while the browser was still asking.
-    if (this.#starting) await take(track);
-    else track.stop();
-  }
-
-  /** What is being started is let go as soon as it comes. */
+  /** What is being opened is let go as soon as it comes. */
   cancel() {
+    this.#cancelled += 1;
     this.#starting = null;
   }
 
@@ -51,19 +45,22 @@ export class Opener {
    * @param {Take | null} take null: the choice is only kept
    */
   async choose(deviceId, take) {
-    if (take) await take(await this.#open({ deviceId: { exact: deviceId } }));
+    if (take) await this.open({ deviceId: { exact: deviceId } }, take);
     keep(this.#device, deviceId);
   }
 
-  /** Opens whatever there is. */
-  replace() {
-    return this.#open(null);
-  }
-
-  /** @param {MediaTrackConstraints | null} chosen */
-  async #open(chosen) {
+  /**
+   * @param {MediaTrackConstraints | null} chosen null: any will do
+   * @param {Take} take
+   */
+  async open(chosen, take) {
     if (!navigator.mediaDevices) throw insecureOrigin();
+    const before = this.#cancelled;
+    const wanted = () => this.#cancelled === before;
     const stream = await navigator.mediaDevices.getUserMedia(this.#constraints(chosen));
-    return stream.getTracks()[0];
+    const [track] = stream.getTracks();
+    // Cancelled while the browser was still asking.
+    if (wanted()) await take(track, wanted);
+    else track.stop();
   }
 }

@@ -240,6 +240,32 @@ async def test_who_is_refused_while_the_microphone_opens_lets_it_go(
     assert not browsers.errors
 
 
+async def test_a_key_let_go_while_the_microphone_opens_leaves_it_off(
+    place: Place, browsers: Browsers
+) -> None:
+    page = await slow_microphone(browsers)
+    await start(page, place.app)
+    await page.evaluate("localStorage.setItem('sessions.microphone-on', 'off')")
+    await page.reload()
+    await page.get_by_role("button", name="Join and listen only").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    await page.keyboard.down(" ")
+    await page.wait_for_function("tracks.length")
+    await page.keyboard.up(" ")
+    await page.evaluate("ready()")
+    await page.wait_for_function("!tracks[0].enabled")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+
+    # It is open now, and talks with the key.
+    await page.keyboard.down(" ")
+    await page.wait_for_function("tracks[0].enabled")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.up(" ")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    assert await page.evaluate("tracks.length") == 1
+    assert not browsers.errors
+
+
 async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path) -> None:
     ada, address = await host(browsers, place.app, quiet)
     await ada.evaluate(SHIFTS)

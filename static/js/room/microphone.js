@@ -29,6 +29,8 @@ export class Microphone {
   /** @type {MediaStreamTrack | null} */
   #track = null;
   #on = false;
+  // What was asked for last, also while the device is being opened.
+  #meant = false;
   // One past the last sample that was numbered: a new audio graph never goes back.
   #end = 0;
   #zeros = 0;
@@ -54,8 +56,9 @@ export class Microphone {
     return this.#track?.getSettings().deviceId ?? '';
   }
 
-  /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
+  /** Opens the kept or default device and turns on, unless it was turned off meanwhile. Call from a click. Throws what `remedyFor` explains. */
   async start() {
+    this.#meant = true;
     await this.#opener.start((track, wanted) => this.#begin(track, wanted));
   }
 
@@ -71,12 +74,13 @@ export class Microphone {
       throw error;
     }
     // Stopped while the audio graph was in the making.
-    if (wanted()) this.setOn(true);
+    if (wanted()) this.setOn(this.#meant);
     else this.#release();
   }
 
   /** @param {boolean} on false: the track gives zeros, and no frame leaves */
   setOn(on) {
+    this.#meant = on;
     this.#on = on && this.#track !== null;
     if (this.#track) this.#track.enabled = this.#on;
     this.#hear(null);

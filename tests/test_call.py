@@ -240,6 +240,27 @@ async def test_who_is_refused_while_the_microphone_opens_lets_it_go(
     assert not browsers.errors
 
 
+async def test_a_failed_attempt_to_join_leaves_the_lobby_as_it_says(
+    place: Place, browsers: Browsers
+) -> None:
+    page = await browsers.page()
+    await refused(page, 503, "unavailable")
+    await start(page, place.app)
+    await page.get_by_role("button", name="Camera is off").click()
+    await shows_picture(page, "[data-preview]")
+    join = page.get_by_role("button", name="Join with microphone and camera")
+    await join.click()
+    await expect(page.locator("[data-lobby-problem]")).to_have_text("Not now.")
+    await expect(page.locator("[data-preview] video")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Microphone is off")).to_be_visible()
+    await expect(page.get_by_role("button", name="Camera is off")).to_be_visible()
+    await page.unroute_all()
+    await join.click()
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await shows_picture(page, ".tile.mine")
+    assert not browsers.errors
+
+
 async def test_a_key_let_go_while_the_microphone_opens_leaves_it_off(
     place: Place, browsers: Browsers
 ) -> None:

@@ -42,6 +42,21 @@ new PerformanceObserver((list) => {
       if (node instanceof Element && !node.closest('.tile')) shifted.push(node.outerHTML);
 }).observe({type: 'layout-shift'})"""
 
+# Devices that were opened; microphones are not ready to be heard before `ready()`.
+SLOW_MICROPHONE = """window.tracks = [];
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (constraints) => {
+  const stream = await open(constraints);
+  tracks.push(...stream.getTracks());
+  return stream;
+};
+const waiting = new Promise((resolve) => { window.ready = resolve; });
+const load = AudioWorklet.prototype.addModule;
+AudioWorklet.prototype.addModule = async function (...module) {
+  await waiting;
+  return load.apply(this, module);
+};"""
+
 
 @dataclass
 class Place:
@@ -197,6 +212,79 @@ async def test_a_blocked_microphone_is_explained(place: Place, browsers: Browser
     notice = page.locator('.notice[data-topic="microphone"]')
     await expect(notice).to_contain_text("allow the microphone")
     await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+
+
+async def slow_microphone(browsers: Browsers) -> Page:
+    page = await browsers.page(bypass_csp=True)  # which forbids to wait for an expression
+    await page.add_init_script(SLOW_MICROPHONE)
+    return page
+
+
+async def refused(page: Page, status: int, code: str) -> None:
+    """Let nobody join from this page."""
+    answer = {"error": {"code": code, "message": "Not now."}}
+    await page.route("**/join", lambda route: route.fulfill(status=status, json=answer))
+
+
+async def test_who_is_refused_while_the_microphone_opens_lets_it_go(
+    place: Place, browsers: Browsers
+) -> None:
+    page = await slow_microphone(browsers)
+    await refused(page, 403, "locked")
+    await start(page, place.app)
+    await page.wait_for_function("tracks.length")
+    await page.get_by_role("button", name="Join with microphone").click()
+    await expect(page.get_by_role("heading", name="This session is locked.")).to_be_visible()
+    await page.evaluate("ready()")
+    await page.wait_for_function("tracks.every((track) => track.readyState === 'ended')")
+    assert not browsers.errors
+
+
+async def test_a_failed_attempt_to_join_leaves_the_lobby_as_it_says(
+    place: Place, browsers: Browsers
+) -> None:
+    page = await browsers.page()
+    await refused(page, 503, "unavailable")
+    await start(page, place.app)
+    await page.get_by_role("button", name="Camera is off").click()
+    await shows_picture(page, "[data-preview]")
+    join = page.get_by_role("button", name="Join with microphone and camera")
+    await join.click()
+    await expect(page.locator("[data-lobby-problem]")).to_have_text("Not now.")
+    await expect(page.locator("[data-preview] video")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Microphone is off")).to_be_visible()
+    await expect(page.get_by_role("button", name="Camera is off")).to_be_visible()
+    await page.unroute_all()
+    await join.click()
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await shows_picture(page, ".tile.mine")
+    assert not browsers.errors
+
+
+async def test_a_key_let_go_while_the_microphone_opens_leaves_it_off(
+    place: Place, browsers: Browsers
+) -> None:
+    page = await slow_microphone(browsers)
+    await start(page, place.app)
+    await page.evaluate("localStorage.setItem('sessions.microphone-on', 'off')")
+    await page.reload()
+    await page.get_by_role("button", name="Join and listen only").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    await page.keyboard.down(" ")
+    await page.wait_for_function("tracks.length")
+    await page.keyboard.up(" ")
+    await page.evaluate("ready()")
+    await page.wait_for_function("!tracks[0].enabled")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+
+    # It is open now, and talks with the key.
+    await page.keyboard.down(" ")
+    await page.wait_for_function("tracks[0].enabled")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.up(" ")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    assert await page.evaluate("tracks.length") == 1
+    assert not browsers.errors
 
 
 async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path) -> None:

@@ -1,9 +1,8 @@
 /** The camera: one track for the preview, the own tile and the call. */
 
-import { keep, recall } from '../lib/kept.js';
-import { insecureOrigin } from './remedies.js';
+import { Opener } from './opener.js';
 
-const CHOICE = 'camera';
+const SIZE = { width: { ideal: 1280 }, height: { ideal: 720 } };
 
 /**
  * @typedef {object} CameraEvents
@@ -13,10 +12,9 @@ const CHOICE = 'camera';
 
 export class Camera {
   #events;
+  #opener = new Opener('camera', (chosen) => ({ video: { ...SIZE, ...(chosen ?? { facingMode: 'user' }) } }));
   /** @type {MediaStreamTrack | null} */
   #track = null;
-  /** @type {Promise<void> | null} */
-  #starting = null;
 
   /** @param {CameraEvents} events */
   constructor(events) {
@@ -37,28 +35,17 @@ export class Camera {
 
   /** Opens the kept or default camera. Throws what `remedyFor` explains. */
   async start() {
-    this.#starting ??= this.#start();
-    const starting = this.#starting;
-    await starting.finally(() => starting === this.#starting && (this.#starting = null));
-  }
-
-  async #start() {
-    if (this.#track) return;
-    const track = await openTrack(recall(CHOICE));
-    // Stopped while the browser was still asking.
-    if (this.#starting) this.#adopt(track);
-    else track.stop();
+    if (!this.#track) await this.#opener.start((track) => this.#adopt(track));
   }
 
   /** @param {string} deviceId kept for next time; opened now only while the camera is on */
   async choose(deviceId) {
-    keep(CHOICE, deviceId);
-    if (this.#track) this.#adopt(await openTrack(deviceId, true));
+    await this.#opener.choose(deviceId, this.#track && ((track) => this.#adopt(track)));
   }
 
   /** Lets the device go, so that its light goes out. */
   stop() {
-    this.#starting = null;
+    this.#opener.cancel();
     if (this.#track) this.#adopt(null);
   }
 
@@ -86,19 +73,4 @@ export class Camera {
       this.#events.gone(new DOMException('the camera went away', 'NotFoundError'));
     });
   }
-}
-
-/**
- * @param {string | null} deviceId
- * @param {boolean} [exactly] no other device will do
- */
-async function openTrack(deviceId, exactly = false) {
-  if (!navigator.mediaDevices) throw insecureOrigin();
-  const video = {
-    width: { ideal: 1280 },
-    height: { ideal: 720 },
-    ...(deviceId ? { deviceId: exactly ? { exact: deviceId } : deviceId } : { facingMode: 'user' }),
-  };
-  const stream = await navigator.mediaDevices.getUserMedia({ video });
-  return stream.getVideoTracks()[0];
 }

@@ -15,7 +15,7 @@ const CAMERA = 'camera-on';
  * @typedef {object} LobbyActions
  * @property {(on: boolean) => Promise<boolean>} microphone turns it on or off; whether it is on now
  * @property {(on: boolean) => Promise<boolean>} camera
- * @property {(wish: Wish) => Promise<void>} join its failure is shown here
+ * @property {(wish: Wish) => Promise<void>} join its failure is shown here, and turns both off
  */
 
 export class Lobby {
@@ -148,6 +148,8 @@ export class Lobby {
       this.#wait(false);
       this.#problem.textContent = reasonOf(error);
       this.#problem.hidden = false;
+      for (const button of [this.#mic, this.#camera]) button.setAttribute('aria-pressed', 'false');
+      this.#draw();
       this.#busy(false);
     }
   }

@@ -1,12 +1,11 @@
 /** One microphone for captions and call: one MediaStreamTrack, read as 16 kHz frames. */
 
-import { keep, recall } from '../lib/kept.js';
-import { insecureOrigin } from './remedies.js';
+import { Opener } from './opener.js';
 
 const RATE = 16_000;
 const FRAME = 640;
 const SILENT_AFTER = 5 * RATE;
-const CHOICE = 'microphone';
+const VOICE = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
  * @typedef {object} MicrophoneEvents
@@ -20,6 +19,7 @@ const CHOICE = 'microphone';
 /** Owns the track, the audio graph and the audio clock. */
 export class Microphone {
   #events;
+  #opener = new Opener('microphone', (chosen) => ({ audio: { ...VOICE, ...chosen } }));
   /** @type {AudioContext | null} */
   #context = null;
   /** @type {AudioWorkletNode | null} */
@@ -29,12 +29,12 @@ export class Microphone {
   /** @type {MediaStreamTrack | null} */
   #track = null;
   #on = false;
+  // What was asked for last, also while the device is being opened.
+  #meant = false;
   // One past the last sample that was numbered: a new audio graph never goes back.
   #end = 0;
   #zeros = 0;
   #silent = false;
-  /** @type {Promise<void> | null} */
-  #starting = null;
 
   /** @param {MicrophoneEvents} events */
   constructor(events) {
@@ -56,28 +56,31 @@ export class Microphone {
     return this.#track?.getSettings().deviceId ?? '';
   }
 
-  /** Opens the kept or default device and turns on. Call from a click. Throws what `remedyFor` explains. */
+  /** Opens the kept or default device and turns on, unless it was turned off meanwhile. Call from a click. Throws what `remedyFor` explains. */
   async start() {
-    this.#starting ??= this.#start();
-    const starting = this.#starting;
-    await starting.finally(() => starting === this.#starting && (this.#starting = null));
+    this.#meant = true;
+    await this.#opener.start((track, wanted) => this.#begin(track, wanted));
   }
 
-  async #start() {
-    const track = await openTrack(recall(CHOICE));
-    // Stopped while the browser was still asking.
-    if (!this.#starting) return track.stop();
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {() => boolean} wanted
+   */
+  async #begin(track, wanted) {
     try {
       await this.#listen(track);
     } catch (error) {
       track.stop();
       throw error;
     }
-    this.setOn(true);
+    // Stopped while the audio graph was in the making.
+    if (wanted()) this.setOn(this.#meant);
+    else this.#release();
   }
 
   /** @param {boolean} on false: the track gives zeros, and no frame leaves */
   setOn(on) {
+    this.#meant = on;
     this.#on = on && this.#track !== null;
     if (this.#track) this.#track.enabled = this.#on;
     this.#hear(null);
@@ -87,9 +90,11 @@ export class Microphone {
 
   /** @param {string} deviceId kept for next time; opened now only while there is a track */
   async choose(deviceId) {
-    if (!this.#track) return keep(CHOICE, deviceId);
-    const track = await openTrack(deviceId, true);
-    keep(CHOICE, deviceId);
+    await this.#opener.choose(deviceId, this.#track && ((track) => this.#switch(track)));
+  }
+
+  /** @param {MediaStreamTrack} track */
+  async #switch(track) {
     await this.#listen(track);
     this.#events.track(track);
   }
@@ -104,7 +109,11 @@ export class Microphone {
 
   /** Lets the device go; `start` opens it again. */
   stop() {
-    this.#starting = null;
+    this.#opener.cancel();
+    this.#release();
+  }
+
+  #release() {
     this.#on = false;
     this.#track?.stop();
     void this.#context?.close();
@@ -182,30 +191,11 @@ export class Microphone {
   async #reopen(ended) {
     if (ended !== this.#track) return;
     try {
-      const track = await openTrack(null);
-      await this.#listen(track);
-      this.#events.track(track);
+      await this.#opener.open(null, (track) => this.#switch(track));
     } catch (error) {
       this.setOn(false);
       this.#track = null;
       this.#events.gone(error);
     }
   }
-}
-
-/**
- * @param {string | null} deviceId
- * @param {boolean} [exactly] no other device will do
- */
-async function openTrack(deviceId, exactly = false) {
-  if (!navigator.mediaDevices) throw insecureOrigin();
-  const audio = {
-    channelCount: 1,
-    echoCancellation: true,
-    noiseSuppression: true,
-    autoGainControl: true,
-    ...(deviceId && { deviceId: exactly ? { exact: deviceId } : deviceId }),
-  };
-  const stream = await navigator.mediaDevices.getUserMedia({ audio });
-  return stream.getAudioTracks()[0];
 }

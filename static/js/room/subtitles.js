@@ -18,6 +18,8 @@ export class Subtitles {
   #lines = new Map();
   #choice = recall(CHOICE);
   #transcriptOpen = true;
+  // Everything up to this seq was said before we came.
+  #replayed = 0;
 
   constructor() {
     this.#button.addEventListener('click', () => this.toggle());
@@ -36,13 +38,15 @@ export class Subtitles {
     this.#draw();
   }
 
-  /** Everything of the last connection is stale. */
-  clear() {
+  /** @param {import('../types').Welcome} welcome a connection begins: everything of the last one is stale */
+  begin(welcome) {
+    this.#replayed = welcome.seq;
     for (const id of this.#lines.keys()) this.#remove(id);
   }
 
-  /** @param {Utterance} utterance said now, not before we came */
+  /** @param {Utterance} utterance shown unless it was said before we came */
   show(utterance) {
+    if (utterance.final && (utterance.seq ?? 0) <= this.#replayed) return;
     if (!utterance.text) return this.#remove(utterance.id);
     const line = this.#lines.get(utterance.id) ?? this.#add(utterance);
     clearTimeout(line.timer);

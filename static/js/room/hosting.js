@@ -1,0 +1,67 @@
+/** What only hosts see and do: to people, to who may come in, and the end for everyone. The server checks all of it. */
+
+import { reasonOf } from '../lib/api.js';
+import { find } from '../lib/dom.js';
+import { confirmed } from './confirm.js';
+import { wireEnding } from './ending.js';
+
+const QUESTIONS = {
+  remove: {
+    title: (/** @type {string} */ name) => `Remove ${name}?`,
+    text: 'They leave at once and can’t come back to this session.',
+    verb: 'Remove',
+  },
+  host: {
+    title: (/** @type {string} */ name) => `Make ${name} a host?`,
+    text: 'They can then let people in, mute and remove them, and end the session for everyone.',
+    verb: 'Make host',
+  },
+};
+
+export class Hosting {
+  #door;
+  #notices;
+  #settings;
+
+  /**
+   * @param {import('./door.js').RoomDoor} door
+   * @param {import('./notices.js').Notices} notices
+   * @param {import('./settings.js').Settings} settings
+   */
+  constructor(door, notices, settings) {
+    this.#door = door;
+    this.#notices = notices;
+    this.#settings = settings;
+    wireEnding(
+      () => door.end(),
+      () => door.show(),
+    );
+  }
+
+  /** @param {boolean} host whether we are one now */
+  show(host) {
+    find('[data-end]').hidden = !host;
+    this.#settings.hosting(host);
+  }
+
+  /**
+   * Asks first where it can't be taken back.
+   * @param {import('../types').HostAction} action
+   * @param {{ identity: string, name: string }} person
+   */
+  async act(action, { identity, name }) {
+    const question = action === 'remove' || action === 'host' ? QUESTIONS[action] : null;
+    if (question && !(await confirmed(question.title(name), question.text, question.verb))) return;
+    try {
+      const { call: trouble } = await this.#door.act(identity, action);
+      if (trouble) this.#notices.toast(trouble.message);
+    } catch (error) {
+      this.#notices.toast(reasonOf(error));
+    }
+  }
+
+  /** @param {Record<string, string>} fields who may come in */
+  async change(fields) {
+    await this.#door.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));
+  }
+}

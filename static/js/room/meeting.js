@@ -1,0 +1,279 @@
+/** From joining to leaving: everybody who is here, what they say and show, and our own part in it. */
+
+import { find } from '../lib/dom.js';
+import { keepAwake } from './awake.js';
+import { Chat } from './chat.js';
+import { Controls } from './controls.js';
+import { Header } from './header.js';
+import { Hosting } from './hosting.js';
+import { Lateness } from './lateness.js';
+import { News } from './news.js';
+import { Outages } from './outages.js';
+import { Panels } from './panels.js';
+import { People } from './people.js';
+import { Roster } from './roster.js';
+import { TranscriptionSocket } from './socket.js';
+import { Stage } from './stage.js';
+import { Subtitles } from './subtitles.js';
+import { toggleFullScreen } from './tile.js';
+import { Transcript } from './transcript.js';
+import { Video } from './video.js';
+
+const LOST_WORDS = 'The connection was away for too long: some of your words are missing.';
+const NOT_NOW = 'Not connected right now: try again in a moment.';
+const REPLAYED_WITHIN = 1_000;
+const TOASTED = 120;
+
+/** @typedef {import('./door.js').RoomDoor} RoomDoor */
+/** @typedef {import('../types').Ticket} Ticket */
+/** @typedef {import('../types').SessionState} SessionState */
+
+/**
+ * @typedef {object} Surroundings what was there before joining
+ * @property {RoomDoor} door
+ * @property {import('./equipment.js').Equipment} equipment
+ * @property {import('./notices.js').Notices} notices
+ * @property {import('./settings.js').Settings} settings
+ * @property {import('../types').Engine} engine as the page was told
+ * @property {(why: string) => void} over we have left, and can't come back just so
+ */
+
+export class Meeting {
+  #equipment;
+  #notices;
+  #settings;
+  #over;
+  #header = new Header();
+  #subtitles = new Subtitles();
+  #stage = new Stage(() => void this.#video.stopSharing());
+  #roster;
+  #transcript;
+  #lateness;
+  #outages;
+  #news;
+  #hosting;
+  #people;
+  #controls;
+  #video;
+  #chat;
+  #panels;
+  #socket;
+  #welcomedAt = 0;
+
+  /**
+   * @param {Ticket} ticket
+   * @param {Surroundings} surroundings
+   */
+  constructor(ticket, { door, equipment, notices, settings, engine, over }) {
+    this.#equipment = equipment;
+    this.#notices = notices;
+    this.#settings = settings;
+    this.#over = over;
+    this.#roster = new Roster(ticket.you, (faces) => this.#draw(faces));
+    this.#transcript = new Transcript(ticket.you.identity);
+    this.#lateness = new Lateness((text) => notices.set('speech', text));
+    this.#outages = new Outages(notices);
+    this.#news = new News(this.#header, notices);
+    this.#hosting = new Hosting(door, notices, settings);
+    this.#people = this.#newPeople();
+    this.#controls = this.#newControls();
+    this.#video = this.#newVideo(door);
+    this.#chat = this.#newChat();
+    this.#panels = this.#newPanels();
+    this.#socket = this.#newSocket(door);
+    this.#outages.engine(engine);
+    this.#begin(ticket);
+  }
+
+  /** @param {import('../types').Frame} frame of our own voice */
+  frame({ index, frame }) {
+    this.#socket.push(index, frame);
+  }
+
+  /** @param {number} level of our own voice, 0 to 1 */
+  level(level) {
+    this.#controls.level(level);
+  }
+
+  /** Our microphone was turned on or off, or has another track: one switch for captions, call and label. */
+  microphone() {
+    const { isOn } = this.#equipment.microphone;
+    this.#controls.microphone(isOn);
+    this.#roster.microphone(isOn);
+    this.#socket.setMicrophone(isOn);
+    this.#video.microphone();
+  }
+
+  /** Our camera likewise. */
+  camera() {
+    this.#video.camera();
+  }
+
+  /** @param {Ticket} ticket */
+  #begin(ticket) {
+    this.#showSession(ticket.session);
+    this.#chat.begin(ticket.you.identity);
+    this.#socket.open(ticket);
+    this.camera();
+    this.microphone();
+    void this.#video.connect(ticket.video);
+    keepAwake();
+  }
+
+  #leave() {
+    this.#equipment.stop();
+    this.#video.leave();
+    this.#socket.close();
+  }
+
+  #newPeople() {
+    return new People({
+      act: (action, person) => void this.#hosting.act(action, person),
+      settings: (fields) => void this.#hosting.change(fields),
+    });
+  }
+
+  /** @param {RoomDoor} door */
+  #newVideo(door) {
+    return new Video({
+      door,
+      equipment: this.#equipment,
+      roster: this.#roster,
+      stage: this.#stage,
+      controls: this.#controls,
+      notices: this.#notices,
+      outages: this.#outages,
+    });
+  }
+
+  #newControls() {
+    const { microphone, camera } = this.#equipment;
+    return new Controls({
+      microphone: (on = !microphone.isOn) => void this.#equipment.turnMicrophone(on),
+      camera: () => void this.#equipment.turnCamera(!camera.isOn),
+      share: () => void this.#video.share(),
+      hand: () => this.#say({ type: 'hand', up: !this.#news.isUp(this.#roster.me.identity) }),
+      react: (emoji) => this.#say({ type: 'reaction', emoji }),
+      settings: () => this.#settings.open(),
+      shortcuts: () => /** @type {HTMLDialogElement} */ (find('[data-shortcuts-dialog]')).showModal(),
+      fullScreen: () => void toggleFullScreen(document.documentElement),
+      leave: () => this.#leave(),
+      subtitles: () => this.#subtitles.toggle(),
+      panel: (panel) => this.#panels.toggle(panel),
+      closePanel: () => this.#panels.close(),
+    });
+  }
+
+  #newChat() {
+    return new Chat(
+      (text) => this.#say({ type: 'chat', text }),
+      (unread, line) => {
+        this.#news.unread(unread);
+        const open = { label: 'Open chat', act: () => this.#panels.show('chat') };
+        if (line) this.#notices.toast(`${line.name}: ${line.text.slice(0, TOASTED)}`, open);
+      },
+    );
+  }
+
+  #newPanels() {
+    return new Panels((panel) => {
+      this.#subtitles.transcript(panel === 'transcript');
+      this.#chat.opened(panel === 'chat');
+    });
+  }
+
+  /** @param {RoomDoor} door */
+  #newSocket(door) {
+    return new TranscriptionSocket(() => door.join(), {
+      state: (state) => {
+        this.#header.connection(state);
+        this.#outages.connection(state === 'live');
+      },
+      message: (message) => this.#take(message),
+      over: (why) => this.#end(why),
+      lost: () => this.#notices.toast(LOST_WORDS),
+    });
+  }
+
+  /** @param {import('../types').ServerMessage} message */
+  #take(message) {
+    switch (message.type) {
+      case 'welcome':
+        return this.#welcome(message);
+      case 'utterance':
+        this.#transcript.show(message);
+        return this.#subtitles.show(message);
+      case 'speech':
+        this.#roster.speech(message);
+        return this.#lateness.speech(message, this.#roster.nameOf(message.identity) ?? 'someone');
+      case 'people':
+        this.#showPeople(message);
+        return this.#lateness.people(message.people);
+      case 'chat':
+        return this.#chat.show(message, performance.now() - this.#welcomedAt > REPLAYED_WITHIN);
+      case 'reaction':
+        return this.#stage.react(message.identity, message.emoji);
+      case 'muted':
+        return this.#equipment.silenced();
+      case 'session':
+        return this.#changed(message);
+      case 'error':
+        this.#notices.toast(message.message);
+        if (message.code === 'too_much') this.#chat.refused();
+    }
+  }
+
+  /** @param {import('../types').Welcome} welcome */
+  #welcome(welcome) {
+    this.#welcomedAt = performance.now();
+    this.#showSession(welcome.session);
+    this.#outages.engine(welcome.engine);
+    this.#transcript.begin(welcome);
+    this.#subtitles.begin(welcome);
+    this.#showPeople(welcome);
+    this.#lateness.people([]);
+  }
+
+  /** @param {SessionState} session */
+  #changed(session) {
+    if (session.status === 'ENDED' || session.status === 'EXPIRED') return this.#end('ended');
+    this.#showSession(session);
+    this.#settings.title(session.title ?? '');
+  }
+
+  /** @param {SessionState} session */
+  #showSession(session) {
+    this.#header.session(session);
+    this.#people.session(session);
+  }
+
+  /** @param {{ people: import('../types').Person[], waiting?: import('../types').Knock[] }} message */
+  #showPeople({ people, waiting = [] }) {
+    this.#roster.people(people);
+    this.#people.knocks(waiting);
+    this.#news.knocking(waiting.length);
+    this.#news.hands(people, this.#roster.me.identity);
+  }
+
+  /** @param {import('../types').Face[]} faces */
+  #draw(faces) {
+    const me = faces.find((face) => face.me);
+    this.#stage.draw(faces);
+    this.#people.draw(faces);
+    this.#controls.hand(Boolean(me?.hand));
+    this.#hosting.show(me?.role === 'HOST');
+  }
+
+  /** @param {import('../types').Remark} remark */
+  #say(remark) {
+    const said = this.#socket.say(remark);
+    if (!said) this.#notices.toast(NOT_NOW);
+    return said;
+  }
+
+  /** @param {string} why */
+  #end(why) {
+    this.#leave();
+    this.#over(why);
+  }
+}

@@ -1,0 +1,50 @@
+/** What is away, in a line each: the connection, the captions, the video. The room goes on without any of them. */
+
+const LOST = 'The connection is lost. What you say is kept for 30 seconds and sent when it is back.';
+const LOSS_SAID_AFTER = 1_500;
+
+export class Outages {
+  #notices;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {import('./notices.js').Notices} notices */
+  constructor(notices) {
+    this.#notices = notices;
+  }
+
+  /**
+   * The header says at once that the connection is gone; the longer line waits, as most losses are over by then.
+   * @param {boolean} live
+   */
+  connection(live) {
+    if (live) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#notices.set('connection', null);
+    } else {
+      this.#timer ??= setTimeout(() => this.#notices.set('connection', LOST), LOSS_SAID_AFTER);
+    }
+  }
+
+  /** @param {import('../types').Engine} engine */
+  engine({ health, reason }) {
+    const words = { ok: null, degraded: 'Captions may be late', off: 'Captions are off' }[health];
+    this.#notices.set('engine', words && (reason ? `${words}: ${reason}` : `${words}.`));
+  }
+
+  /**
+   * @param {import('./call.js').CallState} state
+   * @param {string | null} reason
+   * @param {() => void} retry
+   */
+  call(state, reason, retry) {
+    const words = {
+      off: `Video is off: ${reason}. Captions go on.`,
+      connecting: null,
+      live: reason && `Video: ${reason}.`,
+      reconnecting: 'Video is reconnecting…',
+    }[state];
+    this.#notices.set('video', words, state === 'off' ? { label: 'Try again', act: retry } : undefined);
+  }
+}

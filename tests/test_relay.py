@@ -345,6 +345,57 @@ async def test_after_the_computer_slept_the_clock_is_set_again() -> None:
     assert page.room.heard_words[3][1].start == pytest.approx(page.spoken[3][1] + 3600, abs=0.1)
 
 
+class DriftingPage(Page):
+    """A page whose clock is slow by `drift` per second (or fast), on a network with delays."""
+
+    def __init__(self, engine: ScriptedEngine, drift: float, source: random.Random) -> None:
+        super().__init__(engine)
+        self.held_until = 0.0
+        self._drift = drift
+        self._source = source
+
+    @property
+    def clock(self) -> float:
+        """The session's time at this sample."""
+        return self.index / SAMPLE_RATE * (1 + self._drift)
+
+    def send(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), FRAME):
+            frame = pcm[start : start + FRAME].ljust(FRAME, b"\0")
+            first, self.index = self.index, self.index + FRAME // BYTES_PER_SAMPLE
+            stalls = self._source.random() < 0.005  # which holds up what comes behind it, too
+            delay = self._source.uniform(0.5, 4) if stalls else self._source.uniform(0.02, 0.1)
+            self.room.now = max(self.room.now, self.held_until, self.clock + delay)
+            self.capture.audio(first, frame)
+
+    def be_silent(self, seconds: float) -> None:
+        """Turn the microphone off meanwhile."""
+        self.capture.mic(False)
+        self.index += int(seconds * SAMPLE_RATE)
+        self.capture.mic(True)
+
+
+@pytest.mark.parametrize("drift", [200e-6, -200e-6, 0.0], ids=["slow", "fast", "right"])
+async def test_times_stay_right_over_hours_although_the_page_s_clock_drifts(drift: float) -> None:
+    page = DriftingPage(ScriptedEngine(), drift, random.Random(4))
+    spoken_at = []
+    for turn in range(80):
+        if turn % 8 == 7:  # the connection was lost, and all of this comes as a backlog
+            page.held_until = page.clock + 30
+        page.send(silence(1))
+        spoken_at.append(page.clock)
+        page.say(WORDS[turn])
+        page.send(silence(6))
+        page.be_silent(150)
+        await settle()
+    await page.done()
+    assert page.clock > 3 * 3600
+    assert page.room.words == WORDS[:80]
+    for (word, when), at in zip(page.room.heard_words, spoken_at, strict=True):
+        assert when.start == pytest.approx(at, abs=0.3), word
+        assert 0.1 < when.end - when.start < 0.5, word
+
+
 def test_a_closing_room_takes_no_audio_and_blames_nobody() -> None:
     async def talk_on() -> None:
         engine = ScriptedEngine()

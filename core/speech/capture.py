@@ -143,6 +143,11 @@ class Capture:
         return self._received or 0
 
     @property
+    def muted(self) -> bool:
+        """Whether a host has turned the microphone off, and the page has said nothing since."""
+        return self._muted
+
+    @property
     def busy(self) -> bool:
         """Whether a relay still carries audio of this page."""
         return bool(self._relays)

@@ -41,6 +41,7 @@ from core.store.users import LOGIN_DAYS
 from routes import errors, health, home, hooks, hosting, login, session, ws
 from routes.guard import Guard
 from routes.logs import redact_tokens
+from routes.starting import Starting, stopped_by_signals
 from routes.static import VersionedStatic
 
 GRACE = 20  # seconds that a stopping server gives its connections
@@ -86,6 +87,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(Starting),
             Middleware(Guard, settings=settings),
             Middleware(
                 SessionMiddleware,
@@ -124,7 +126,8 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
 @asynccontextmanager
 async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     """Start what serves requests, and stop it in the order in which words flow."""
-    await db.connect()
+    with stopped_by_signals():
+        await db.connect()
     recorder = Recorder(db, settings.data_dir / "unsaved.jsonl")
     engine = make_engine(
         settings.engine,

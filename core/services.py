@@ -24,6 +24,7 @@ class RateLimits:
         self.sign_in = RateLimiter(60 * factor)
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands and reactions
+        self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,13 +170,17 @@ async def sign_out_page(request: Request) -> Response:
 
 
 async def _user(request: Request, provider: str, subject: str, claims: dict[str, Any]) -> Person:
-    """Return the user behind the provider's subject, made with a space at the first sign-in."""
+    """Return the user behind the provider's subject, made with a space at the first sign-in.
+
+    Afterwards they are called what the provider calls them now; one that says no name takes none.
+    """
     db = services(request).db
+    email = tidy(str(claims["email"]), EMAIL_LENGTH)
+    name = tidy(str(claims.get("name") or ""), NAME_LENGTH)
     known = await users.find_by_account(db, provider, subject)
     if known:
-        return known
-    email = tidy(str(claims["email"]), EMAIL_LENGTH)
-    name = tidy(str(claims.get("name") or email.partition("@")[0]), NAME_LENGTH) or "Somebody"
+        return await users.refresh(db, known, name or known.name, email)
+    name = name or tidy(email.partition("@")[0], NAME_LENGTH) or "Somebody"
     person = await users.create(db, provider, subject, name, email)
     await spaces.first_space(db, person.id, f"{name}’s space")
     return person

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -229,7 +230,7 @@ class _Conversation:
         limits = services(self._websocket).limits
         match message:
             case wire.Mic(on):
-                seat.capture.mic(on)
+                self._turn_mic(seat, on)
             case wire.Say(text):
                 self._count(limits.chat)
                 tidied = tidy_lines(text, wire.MAX_CHAT)
@@ -242,6 +243,32 @@ class _Conversation:
             case wire.React(emoji):
                 self._count(limits.gesture)
                 seat.react(emoji)
+
+    def _turn_mic(self, seat: Seat, on: bool) -> None:
+        """Turn the microphone on or off. Raises WireError (too_much), never for turning it off."""
+        capture = seat.capture
+        self._take_audio = capture.audio
+        if on and not capture.mic_on:
+            try:
+                self._count(services(self._websocket).limits.mic)
+            except WireError:
+                capture.mic(False)  # which answers a host's mute: only a later one counts
+                self._take_audio = partial(self._ask_for_mic, seat)
+                raise
+        capture.mic(on)
+
+    def _ask_for_mic(self, seat: Seat, index: int, pcm: bytes) -> None:
+        """Take audio after a refused `on`: it says that the microphone is still wanted.
+
+        It is dropped until the limit grants that, so that no page stays unheard for long.
+        """
+        self._take_audio = seat.capture.audio
+        if not seat.capture.muted:
+            try:
+                self._turn_mic(seat, True)
+            except WireError:  # which the page was told already
+                return
+        self._take_audio(index, pcm)
 
     def _count(self, limiter: RateLimiter) -> None:
         try:

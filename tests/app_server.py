@@ -68,11 +68,8 @@ class AppServer:
 
     def start(self) -> AppServer:
         """Start and wait until it answers."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
-            )
+        self.launch()
+        assert self._process is not None
         deadline = time.monotonic() + START_PATIENCE
         while time.monotonic() < deadline:
             assert self._process.poll() is None, f"the server stopped:\n{self.log}"
@@ -83,6 +80,19 @@ class AppServer:
             else:
                 return self
         raise AssertionError(f"the server did not answer:\n{self.log}")
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            )
+
+    def wait(self) -> int:
+        """Wait until it stops by itself and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(STOP_PATIENCE)
 
     def interrupt(self) -> int:
         """Stop it as Ctrl-C does and return its exit code."""

@@ -163,6 +163,24 @@ def cookie_of(answer: httpx2.Response) -> tuple[str, set[str]]:
     return value, {attribute.lower() for attribute in attributes}
 
 
+def values_in(database: str, sql: str) -> list[object]:
+    """Return the first column of what a query finds."""
+
+    async def fetch() -> list[object]:
+        connection = await asyncpg.connect(database)
+        rows = await connection.fetch(sql)
+        await connection.close()
+        return [row[0] for row in rows]
+
+    return asyncio.run(fetch())
+
+
+def name_shown(visitor: Browser) -> str:
+    """Return who the start page says is signed in."""
+    found = re.search(r'class="who"[^>]*>([^<]*)<', visitor.http.get("/").text)
+    return found[1] if found else ""
+
+
 # The provider's side of it
 
 
@@ -196,16 +214,11 @@ def test_the_first_sign_in_makes_a_user_with_a_space(
     assert answer.headers["location"] == "/"
     assert "Grace Hopper" in visitor.http.get("/").text
 
-    async def spaces() -> list[str]:
-        connection = await asyncpg.connect(database)
-        rows = await connection.fetch(
-            "SELECT s.name FROM spaces s JOIN members m ON m.space_id = s.id"
-            " JOIN users u ON u.id = m.user_id WHERE u.email = 'grace@example.com'"
-        )
-        await connection.close()
-        return [row["name"] for row in rows]
-
-    assert asyncio.run(spaces()) == ["Grace Hopper’s space"]
+    assert values_in(
+        database,
+        "SELECT s.name FROM spaces s JOIN members m ON m.space_id = s.id"
+        " JOIN users u ON u.id = m.user_id WHERE u.email = 'grace@example.com'",
+    ) == ["Grace Hopper’s space"]
 
 
 def test_a_user_is_known_by_the_subject_alone(google: AppServer, accounts: str) -> None:
@@ -230,7 +243,50 @@ def test_a_nameless_account_is_called_by_its_address(google: AppServer, accounts
     know(accounts, "nobody", name=None)
     visitor = Browser(google.url)
     google_sign_in(visitor, "nobody")
-    assert re.search(r'class="who"[^>]*>nobody<', visitor.http.get("/").text)
+    assert name_shown(visitor) == "nobody"
+
+
+async def test_who_is_called_otherwise_now_is_so_from_the_next_sign_in_on(
+    google: AppServer, accounts: str, database: str
+) -> None:
+    know(accounts, "ida", name="Ida Rhodes", email="ida@example.com")
+    ida, elsewhere = Browser(google.url), Browser(google.url)
+    google_sign_in(ida, "ida")
+    past = ida.start_session("Before")
+    async with ida.page(past) as page:
+        await page.send({"type": "chat", "text": "I was here."})
+        await page.until(lambda: page.of_type("chat"))
+        colour = page.welcome["you"]["hue"]
+    ida.end(past)
+    transcript = ida.http.get(f"/s/{past}").text.split("<main", 1)[1]
+    assert transcript.count("Ida Rhodes") >= 2
+
+    know(accounts, "ida", name="Ida\u202e Hadassah\n Rhodes", email="hadassah@example.org")
+    google_sign_in(elsewhere, "ida")
+    renamed = "Ida Hadassah Rhodes"
+    assert name_shown(elsewhere) == renamed
+    assert name_shown(ida) == renamed, "a browser that was signed in all the time shows it, too"
+    found = "SELECT email FROM users WHERE name LIKE 'Ida %'"
+    assert await asyncio.to_thread(values_in, database, found) == ["hadassah@example.org"]
+    me = ida.join(ida.start_session("After"))["you"]
+    assert (me["name"], me["hue"]) == (renamed, colour)
+    assert ida.http.get(f"/s/{past}").text.split("<main", 1)[1] == transcript
+
+
+def test_a_sign_in_that_is_refused_or_says_no_name_renames_nobody(
+    google: AppServer, accounts: str, database: str
+) -> None:
+    know(accounts, "kay", name="Kay McNulty")
+    visitor = Browser(google.url)
+    google_sign_in(visitor, "kay")
+    know(accounts, "kay", name="Mallory", email="mallory@example.org", email_verified=False)
+    assert google_sign_in(Browser(google.url), "kay").status_code == 403
+    assert name_shown(visitor) == "Kay McNulty"
+    know(accounts, "kay", name=None, email="kay@example.org")
+    google_sign_in(visitor, "kay")
+    assert name_shown(visitor) == "Kay McNulty"
+    found = "SELECT email FROM users WHERE name = 'Kay McNulty'"
+    assert values_in(database, found) == ["kay@example.org"]
 
 
 @pytest.mark.parametrize("verified", [False, None, "true", 1])
@@ -591,6 +647,13 @@ def test_a_name_is_enough_on_this_computer(server: AppServer) -> None:
         dev_sign_in(server.url, Host=f"127.0.0.1:{server.port}", Sec_Fetch_Site="same-origin")
         == 303
     )
+
+
+def test_the_name_typed_last_counts(server: AppServer) -> None:
+    visitor = Browser(server.url)
+    for name in ("Betty", "Betty Holberton"):
+        visitor.http.post("/sign-in/dev", data={"name": name, "email": "betty@example.com"})
+        assert name_shown(visitor) == name
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
+from core.chat import ChatLine
 from core.people import Participant
 from core.speech import capture as capture_module
+from core.speech import hub as hub_module
 from core.speech import relay as relay_module
 from core.speech.capture import Capture, CaptureOptions, Span
 from core.speech.engine import (
@@ -30,9 +34,10 @@ from core.speech.engine import (
     StreamSink,
     StreamUsage,
 )
+from core.speech.hub import Hub, RoomSession, SaidUtterance, Seat
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
-from core.speech.wire import WireError
+from core.speech.wire import Hello, Message, WireError
 from tests.fakes.wordaudio import WordDecoder, silence, speak, vocabulary
 
 ADA = Participant("p_ada", "session", "Ada", 1, "HOST")
@@ -345,6 +350,57 @@ async def test_after_the_computer_slept_the_clock_is_set_again() -> None:
     assert page.room.heard_words[3][1].start == pytest.approx(page.spoken[3][1] + 3600, abs=0.1)
 
 
+class DriftingPage(Page):
+    """A page whose clock is slow by `drift` per second (or fast), on a network with delays."""
+
+    def __init__(self, engine: ScriptedEngine, drift: float, source: random.Random) -> None:
+        super().__init__(engine)
+        self.held_until = 0.0
+        self._drift = drift
+        self._source = source
+
+    @property
+    def clock(self) -> float:
+        """The session's time at this sample."""
+        return self.index / SAMPLE_RATE * (1 + self._drift)
+
+    def send(self, pcm: bytes) -> None:
+        for start in range(0, len(pcm), FRAME):
+            frame = pcm[start : start + FRAME].ljust(FRAME, b"\0")
+            first, self.index = self.index, self.index + FRAME // BYTES_PER_SAMPLE
+            stalls = self._source.random() < 0.005  # which holds up what comes behind it, too
+            delay = self._source.uniform(0.5, 4) if stalls else self._source.uniform(0.02, 0.1)
+            self.room.now = max(self.room.now, self.held_until, self.clock + delay)
+            self.capture.audio(first, frame)
+
+    def be_silent(self, seconds: float) -> None:
+        """Turn the microphone off meanwhile."""
+        self.capture.mic(False)
+        self.index += int(seconds * SAMPLE_RATE)
+        self.capture.mic(True)
+
+
+@pytest.mark.parametrize("drift", [200e-6, -200e-6, 0.0], ids=["slow", "fast", "right"])
+async def test_times_stay_right_over_hours_although_the_page_s_clock_drifts(drift: float) -> None:
+    page = DriftingPage(ScriptedEngine(), drift, random.Random(4))
+    spoken_at = []
+    for turn in range(80):
+        if turn % 8 == 7:  # the connection was lost, and all of this comes as a backlog
+            page.held_until = page.clock + 30
+        page.send(silence(1))
+        spoken_at.append(page.clock)
+        page.say(WORDS[turn])
+        page.send(silence(6))
+        page.be_silent(150)
+        await settle()
+    await page.done()
+    assert page.clock > 3 * 3600
+    assert page.room.words == WORDS[:80]
+    for (word, when), at in zip(page.room.heard_words, spoken_at, strict=True):
+        assert when.start == pytest.approx(at, abs=0.3), word
+        assert 0.1 < when.end - when.start < 0.5, word
+
+
 def test_a_closing_room_takes_no_audio_and_blames_nobody() -> None:
     async def talk_on() -> None:
         engine = ScriptedEngine()
@@ -555,3 +611,118 @@ async def test_an_aborted_page_gives_everything_back() -> None:
     assert services.budget.take(10 * BYTES_PER_SECOND)
     assert services.slots.held == 0
     assert page.room.lost == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)
+
+
+# Rooms that everybody has left
+
+
+class Memory:
+    """Keeper: keeps finals in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[SaidUtterance] = []
+
+    async def said(self, session_id: str) -> list[SaidUtterance]:
+        return self.kept
+
+    async def chat(self, session_id: str) -> list[ChatLine]:
+        return []
+
+    def keep_line(self, line: ChatLine) -> None:
+        pass
+
+    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
+        self.kept.append(utterance)
+        stored()
+
+    def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
+        pass
+
+    @property
+    def words(self) -> list[str]:
+        return [said.text for said in self.kept]
+
+
+class Deaf:
+    """Listener: for whom nobody cares."""
+
+    def replay(self, messages: list[Message]) -> None:
+        pass
+
+    def send(self, message: Message) -> None:
+        pass
+
+    def close(self, code: int) -> None:
+        pass
+
+
+@dataclass
+class House:
+    """A hub with one session, on an engine whose key is bad."""
+
+    engine: ScriptedEngine
+    memory: Memory
+    hub: Hub
+
+    async def enter(self, who: Participant) -> Seat:
+        session = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
+        return await self.hub.enter(session, who, Hello("abcdefgh"), Deaf())
+
+    async def say_and_leave(self, who: Participant, words: list[str]) -> None:
+        seat = await self.enter(who)
+        seat.capture.mic(True)
+        pcm = speak(words)
+        for start in range(0, len(pcm), FRAME):
+            frame = pcm[start : start + FRAME].ljust(FRAME, b"\0")
+            seat.capture.audio(start // BYTES_PER_SAMPLE, frame)
+        await until(lambda: seat.capture.state[0] == "failed")
+        seat.capture.mic(False)
+        seat.leave()
+
+
+@pytest.fixture
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    monkeypatch.setattr(hub_module, "ABANDONED", 1.5)
+    monkeypatch.setattr(hub_module, "CAPTURE_MEMORY", 0.5)
+    refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    engine, memory = ScriptedEngine(script=[refusal] * 1000), Memory()
+    hub = Hub(engine, memory, CaptureOptions())
+    hub.start()
+    yield House(engine, memory, hub)
+    engine.script.clear()
+    await hub.close()
+
+
+BOB = Participant("p_bob", "session", "Bob", 2, "GUEST")
+
+
+async def test_a_room_that_everybody_has_left_does_not_wait_for_ever(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.say_and_leave(ADA, WORDS[:20])
+    spoken = len(speak(WORDS[:20])) / BYTES_PER_SECOND
+    await asyncio.sleep(0.8)
+    tried = len(house.engine.opened_at)
+    await asyncio.sleep(0.4)
+    assert len(house.engine.opened_at) > tried, "it isn't given up at once"
+    await until(lambda: house.hub.room("session") is None)
+    tried = len(house.engine.opened_at)
+    await asyncio.sleep(0.4)
+    assert len(house.engine.opened_at) == tried
+    told = re.search(r"([\d.]+) s of speech were never transcribed", caplog.text)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(spoken, abs=0.5)
+    assert not any(word in caplog.text for word in WORDS[:20])
+
+
+async def test_while_somebody_is_there_and_soon_afterwards_nothing_is_given_up(
+    house: House,
+) -> None:
+    bob = await house.enter(BOB)
+    await house.say_and_leave(ADA, WORDS[:20])
+    await asyncio.sleep(3.5)
+    bob.leave()
+    await asyncio.sleep(0.2)
+    house.engine.script.clear()
+    await until(lambda: house.memory.words == WORDS[:20])
+    await until(lambda: house.hub.room("session") is None)

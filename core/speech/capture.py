@@ -31,6 +31,8 @@ LETTING_GO = 1.0  # seconds of silence after which a stream is finished if other
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
 LOSS_NEWS = 5.0  # seconds at least between two notices that words were lost
 CLOCK_JUMP = 35.0  # seconds; more than any backlog: the page's clock stood still, as in sleep
+# Seconds of ours per sample of the slowest page: audio clocks are off by up to 200 millionths.
+SLOWEST_SAMPLE = 1.0003 / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Capture:
         self._services = services
         self._options = options
         self._received: int | None = settled or None
-        self._zero = math.inf  # session time of sample 0
+        self._zero = math.inf  # session time of sample 0, were the page as slow as can be
         self._gate = VoiceGate()
         self._preroll: deque[bytes] = deque()
         self._preroll_size = 0
@@ -139,6 +141,11 @@ class Capture:
     def received(self) -> int:
         """Index of the next sample wanted from the page."""
         return self._received or 0
+
+    @property
+    def muted(self) -> bool:
+        """Whether a host has turned the microphone off, and the page has said nothing since."""
+        return self._muted
 
     @property
     def busy(self) -> bool:
@@ -187,7 +194,7 @@ class Capture:
             pcm = self._join(index, self._received, pcm)
         self._received = end
         self._last_audio = now
-        self._set_clock(end / SAMPLE_RATE)
+        self._set_clock(end)
         if self._options.gated:
             self._pass_gate(pcm)
         elif self._relay is not None:
@@ -222,11 +229,19 @@ class Capture:
         self._forget_preroll()
         self._end_stretch()
 
-    def _set_clock(self, end: float) -> None:
-        """Learn when sample 0 was: the earliest estimate is right, later ones had delays."""
-        zero = self._owner.session_time() - end
+    def _set_clock(self, end: int) -> None:
+        """Learn when samples were spoken: the earliest estimate is right, later ones had delays.
+
+        Samples are counted as if the page's clock were as slow as can be. Any real one is faster,
+        so the estimates fall as long as frames are on time, and the earliest is a recent one.
+        """
+        zero = self._owner.session_time() - end * SLOWEST_SAMPLE
         if not self._zero <= zero <= self._zero + CLOCK_JUMP:
             self._zero = zero
+
+    def _time_of(self, sample: float) -> float:
+        """Return when a sample was spoken, in seconds since the session started."""
+        return self._zero + sample * SLOWEST_SAMPLE
 
     def _join(self, index: int, expected: int, pcm: bytes) -> bytes:
         """Return what is new of a frame that doesn't begin where the last one ended."""
@@ -287,10 +302,9 @@ class Capture:
     def heard(self, relay: Relay, stream: str, recognition: Recognition) -> None:
         """RelayOwner: put the text on the session's clock."""
         first = self._relays[relay]
-        began = self._zero + first / SAMPLE_RATE
-        start = max(0.0, began + recognition.start)
-        end = max(start, began + recognition.end)
         until = first + round(recognition.end * SAMPLE_RATE)
+        start = max(0.0, self._time_of(first + recognition.start * SAMPLE_RATE))
+        end = max(start, self._time_of(until))
         self._owner.heard(self, stream, recognition, Span(start, end, until))
 
     def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:

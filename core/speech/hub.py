@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 CAPTURE_MEMORY = 120.0  # seconds that a page may be gone and still go on where it stopped
+ABANDONED = 600.0  # seconds without anybody, after which speech waits for the engine no longer
 END_DRAIN = 5.0  # seconds to wait for the last words when a session ends
 SHUTDOWN_DRAIN = 8.0
 
@@ -200,6 +201,7 @@ class Room:
         self._states: dict[str, tuple[str, str | None]] = {}
         self._speech: dict[str, Message] = {}
         self._ended: Message | None = None
+        self._somebody_at = time.monotonic()
 
     @property
     def idle(self) -> bool:
@@ -354,6 +356,10 @@ class Room:
 
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""
+        if self.seats:
+            self._somebody_at = now
+        elif now - self._somebody_at > ABANDONED:
+            self._give_up()
         for key, capture in list(self.captures.items()):
             capture.tick(now)
             gone = capture.detached_at is not None and now - capture.detached_at > CAPTURE_MEMORY
@@ -362,6 +368,13 @@ class Room:
                 self._show_state(capture.participant.identity)
                 if not self._seats_of(capture.participant.identity):
                     self._hands.pop(capture.participant.identity, None)
+
+    def _give_up(self) -> None:
+        """Drop what the engine didn't take; the relays log how much that is."""
+        for capture in self.captures.values():
+            if capture.busy:
+                log.warning("everybody left long ago, and speech still waits: it is given up")
+                capture.abort()
 
     async def drain(self, seconds: float) -> None:
         """Take no more audio and wait for the last words, at most so long."""

@@ -52,6 +52,22 @@ async def create(db: Database, provider: str, subject: str, name: str, email: st
     return _person(row)
 
 
+async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
+    """Let a user have this name and address from now on. Their colour stays.
+
+    So do their names in past sessions: those belong to the participants.
+    """
+    if (known.name, known.email) == (name, email):
+        return known
+    row = await db.returning(
+        "UPDATE users SET name = :name, email = :email WHERE id = :user RETURNING *",
+        name=name,
+        email=email,
+        user=UUID(known.id),
+    )
+    return _person(row)
+
+
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 

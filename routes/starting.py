@@ -1,0 +1,80 @@
+"""How a start ends that doesn't succeed: with a sentence, where a server would print a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.database import DatabaseStartError
+
+FAILED = "lifespan.startup.failed"
+
+
+class Starting:
+    """Middleware: tells the server in one sentence why the lifespan could not begin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed: Message | None = None
+
+        async def hold(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == FAILED:
+                failed = message  # a trace; what it is about is raised next
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold)
+        except BaseException as problem:
+            if failed is None:
+                raise
+            sentence = _sentence(problem)
+            await send({"type": FAILED, "message": sentence} if sentence else failed)
+            if not sentence:
+                raise
+
+
+def _sentence(problem: BaseException) -> str | None:
+    """Say what a person must know of an expected problem; None for any other."""
+    if isinstance(problem, DatabaseStartError):
+        return f"Sessions can't start: {problem}."
+    if isinstance(problem, asyncio.CancelledError):
+        return "Sessions was stopped before it had started."
+    return None
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end a wait inside: uvicorn looks at them only after the start."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(task.cancel)
+        server = before[signal.Signals(number)]
+        if callable(server):
+            server(number, frame)
+
+    for one in before:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

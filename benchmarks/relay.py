@@ -95,12 +95,11 @@ class Book:
         return None if few is None or many is None else (many - few) / (MANY - FEW)
 
     def most_streams(self, name: str, window: int) -> int | None:
-        """Return the most streams that were carried whole and in time."""
-        good = [
-            streams
-            for (one, streams), found in self.entries.items()
-            if one == name and any(_holds(each, window) for each in found)
-        ]
+        """Return the most streams that were carried whole and in time, None if none were sought."""
+        tried = {streams: found for (one, streams), found in self.entries.items() if one == name}
+        if max(tried, default=0) <= MANY:
+            return None
+        good = [n for n, found in tried.items() if any(_holds(each, window) for each in found)]
         return max(good, default=None)
 
 
@@ -343,7 +342,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default="", help="names that contain this, split by commas")
     parser.add_argument("--steps", help="numbers of streams to try beyond 400, split by commas")
     parser.add_argument("--nice", type=int, default=0, help="priority, on a busy machine")
-    parser.add_argument("--minutes", type=float, default=9, help="begin nothing new after that")
+    parser.add_argument("--minutes", type=float, default=20, help="begin nothing new after that")
     parser.add_argument("--patience", type=float, default=30, help="seconds to wait for quiet")
     given = parser.parse_args(arguments)
     plan = Plan(

@@ -118,6 +118,7 @@ async def test_pauses_are_over_when_the_pacer_is_closed() -> None:
     begin, used = time.monotonic(), time.thread_time()
     await asyncio.sleep(0.2)
     assert time.thread_time() - used < (time.monotonic() - begin) / 2
+    assert len((await _receive_slowly(40, TICK / 10)).at) > 20
 
 
 async def test_timers_are_late_by_a_batch_at_most() -> None:

@@ -60,11 +60,13 @@ class DirectSocket(Protocol):
         `receive()`.
         """
 
-    def send_frame(self, frame: bytes) -> int:
+    write_paused: bool
+    """Whether more is unsent than the transport likes: look at `write_buffer_size()` then."""
+
+    def send_frame(self, frame: bytes) -> None:
         """Write a whole server frame, as from `encode_text_frame`; ignored once closing.
 
-        Never blocks. Returns `write_buffer_size()`: watch it, and give up on those who can't
-        keep up.
+        Never blocks: watch `write_paused`, and give up on those who can't keep up.
         """
 
     def write_buffer_size(self) -> int:
@@ -100,6 +102,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         "_held_size",
         "_largest",
         "_left",
+        "write_paused",
     )
 
     def __init__(
@@ -122,18 +125,27 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         # tell the size, then how many bytes of it are still to come.
         self._head = b""
         self._left = 0
+        self.write_paused = False
+
+    def pause_writing(self) -> None:
+        """See `DirectSocket.write_paused`."""
+        self.write_paused = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """See `DirectSocket.write_paused`."""
+        self.write_paused = False
+        super().resume_writing()
 
     def on_binary(self, callback: BinaryCallback | None) -> None:
         """See `DirectSocket`."""
         self._callback = callback
 
-    def send_frame(self, frame: bytes) -> int:
+    def send_frame(self, frame: bytes) -> None:
         """See `DirectSocket`."""
         transport = self.transport
         if not (self.close_sent or transport.is_closing()):
             transport.write(frame)
-        size: int = transport.get_write_buffer_size()
-        return size
 
     def write_buffer_size(self) -> int:
         """See `DirectSocket`."""

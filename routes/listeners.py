@@ -130,7 +130,7 @@ class QueueListener:
 class DirectListener:
     """Writes to the transport at once; its buffer is the queue."""
 
-    __slots__ = ("_closing", "_code", "_live", "_socket", "_unsent", "_websocket", "closed")
+    __slots__ = ("_closing", "_code", "_live", "_socket", "_websocket", "closed")
 
     def __init__(self, websocket: WebSocket, socket: DirectSocket) -> None:
         self.closed = asyncio.Event()
@@ -138,29 +138,27 @@ class DirectListener:
         self._socket = socket
         self._code: int | None = None
         self._closing = asyncio.Event()
-        self._live = 0  # bytes written since the replay
-        self._unsent = 0  # bytes that the kernel hadn't taken after the last message
+        self._live = 0  # bytes written since the replay while the page was behind
 
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
         for message in messages:
-            self._unsent = self._socket.send_frame(encode_text_frame(message.payload))
+            self._socket.send_frame(encode_text_frame(message.payload))
 
     def send(self, message: Message) -> None:
         """Listener."""
-        if self._code is None and (self._unsent <= PARTIALS_STOP or self._keeps_up(message)):
-            frame = message.frame or message.framed(encode_text_frame)
-            self._live += len(frame)
-            self._unsent = self._socket.send_frame(frame)
+        if self._code is None and (not self._socket.write_paused or self._keeps_up(message)):
+            self._socket.send_frame(message.frame or message.framed(encode_text_frame))
 
     def _keeps_up(self, message: Message) -> bool:
-        """Look again at who was behind: what is superseded is dropped, else it may be too much."""
+        """Look at who is behind: what is superseded is dropped, else it may be too much."""
         unsent = self._socket.write_buffer_size()
         if unsent > PARTIALS_STOP and message.droppable:
             return False
         if min(unsent, self._live) > MAX_QUEUED_BYTES:  # a long past isn't the page's fault
             self.close(CLOSE_TOO_SLOW)
             return False
+        self._live += len(message.payload)
         return True
 
     def close(self, code: int) -> None:

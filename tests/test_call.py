@@ -179,7 +179,7 @@ async def becomes(page: Page, expression: str) -> None:
     """Wait until this is true in the page, whose own waiting its content policy forbids."""
     async with asyncio.timeout(PATIENCE / 1000):
         while not await page.evaluate(expression):
-            await asyncio.sleep(0.05)
+            await page.wait_for_timeout(50)
 
 
 async def test_before_joining(place: Place, browsers: Browsers, tone: Path) -> None:

@@ -553,6 +553,8 @@ class GladiaStream:
         """Take a transcript now, or once it is clear what the service got twice."""
         self._event_at = self._loop.time()
         if not self._held:
+            if not self._timeline.uncertain and self._transcript(message):
+                return
             self._held_since = self._event_at
         self._held.append(message)
         if not self._timeline.uncertain:

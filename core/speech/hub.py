@@ -352,7 +352,7 @@ class Room:
     def _send(self, message: Message) -> None:
         for seat in self.seats:
             seat.listener.send(message)
-        message.forget_frame()
+        message.frame = None  # everybody has it, and a room keeps finals as long as it is there
 
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""
@@ -413,8 +413,8 @@ class Room:
         if not recognition.text:
             self.withdrawn(capture, stream, recognition.utterance)
         elif not recognition.final:
-            said = self._said(capture, stream, recognition, when)
-            self._partials[said.key] = self.publish(_utterance(said, final=False))
+            partial = _partial(capture, stream, recognition, when)
+            self._partials[partial.id] = self.publish(partial)
         elif len(self._finals) >= MAX_UTTERANCES:
             self._tell(capture, Error("words_lost", "this session's transcript is full"))
         else:
@@ -457,8 +457,7 @@ class Room:
         key = f"{stream}-{utterance}"
         if self._partials.pop(key, None) is not None:
             nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
-            said = self._said(capture, stream, nothing, Span(0.0, 0.0, 0))
-            self.publish(_utterance(said, final=False))
+            self.publish(_partial(capture, stream, nothing, Span(0.0, 0.0, 0)))
 
     def state_changed(self, capture: Capture) -> None:
         """CaptureOwner: tell everybody what becomes of this participant's speech."""
@@ -492,10 +491,26 @@ class Room:
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 
-def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
+def _partial(capture: Capture, stream: str, recognition: Recognition, when: Span) -> Utterance:
+    who = capture.participant
+    return Utterance(
+        id=f"{stream}-{recognition.utterance}",
+        seq=None,
+        identity=who.identity,
+        name=who.name,
+        hue=who.hue,
+        text=recognition.text,
+        start=round(when.start, 2),
+        end=round(when.end, 2),
+        language=recognition.language,
+        final=False,
+    )
+
+
+def _utterance(said: SaidUtterance) -> Utterance:
     return Utterance(
         id=said.key,
-        seq=said.seq if final else None,
+        seq=said.seq,
         identity=said.identity,
         name=said.name,
         hue=said.hue,
@@ -503,7 +518,7 @@ def _utterance(said: SaidUtterance, *, final: bool = True) -> Utterance:
         start=said.start,
         end=said.end,
         language=said.language,
-        final=final,
+        final=True,
     )
 
 

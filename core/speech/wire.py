@@ -271,7 +271,3 @@ class Message:
         if self.frame is None:
             self.frame = encode(self.payload)
         return self.frame
-
-    def forget_frame(self) -> None:
-        """Let the frame go once everybody has it: a room keeps finals as long as it is there."""
-        self.frame = None

@@ -11,6 +11,7 @@ import httpx2
 from routes.render import STATIC
 from routes.static import lean
 from tests.app_server import AppServer
+from tests.visitors import Visitor
 
 LIMIT = 60_000  # bytes of a room, before LiveKit's library
 
@@ -66,6 +67,17 @@ def test_a_room_is_light(server: AppServer) -> None:
     weight += len(gzip.compress("".join(p.read_text() for p in templates).encode()))
     assert len(scripts) > 20
     assert weight <= LIMIT, weight
+
+
+def test_a_room_names_all_its_scripts_at_once(server: AppServer) -> None:
+    """Else a browser finds them in four steps, each as long as the way to the server and back."""
+    ada = Visitor(server.url).sign_in("Ada Lovelace")
+    html = ada.http.get(f"/s/{ada.start_session()}").text
+    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+    main = STATIC / "js/room/main.js"
+    wanted = _imported(main, set()) - {main}
+    assert sorted(named) == sorted(f"/static/{path.relative_to(STATIC)}" for path in wanted)
+    assert {httpx2.get(server.url + address).status_code for address in named} == {200}
 
 
 def _imported(path: Path, known: set[Path]) -> set[Path]:

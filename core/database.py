@@ -48,10 +48,12 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # Once we run, somebody has changed a password or a name, and may change it back.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 
-
-# Waiting changes nothing about these.
+# Waiting changes nothing about these when we start.
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (
         asyncpg.InvalidAuthorizationSpecificationError,  # also of a wrong password
@@ -84,6 +86,7 @@ class Database:
         self._pool: Any = None
         # The connection of each task that is in a transaction.
         self._held: dict[asyncio.Task[Any] | None, Any] = {}
+        self._away: str | None = None  # why, while the last statement failed for it
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date. Raises DatabaseStartError.
@@ -115,9 +118,7 @@ class Database:
                 self._pool = await asyncpg.create_pool(**self._options)
             await self._apply_schema()
         except tuple(kind for kind, _ in REFUSALS) as problem:
-            raise DatabaseStartError(
-                next(why for kind, why in REFUSALS if isinstance(problem, kind))
-            ) from problem
+            raise DatabaseStartError(_refusal(problem)) from problem
 
     async def disconnect(self) -> None:
         """Close the pool; a server that is gone doesn't hold this up."""
@@ -186,9 +187,22 @@ class Database:
                 yield held
             else:
                 async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
+                    self._note(None)
                     yield connection
         except AWAY as problem:
+            self._note(_refusal(problem) or f"PostgreSQL is away ({_reason(problem)})")
             raise DatabaseAwayError("the database is away") from problem
+
+    def _note(self, away: str | None) -> None:
+        """Tell whoever runs this server when an outage begins, changes and ends."""
+        if away != self._away:
+            self._away = away
+            log.warning("%s", away or "PostgreSQL is back")
+
+
+def _refusal(problem: BaseException) -> str | None:
+    """Return why the server refuses us, as a sentence; None when that isn't the trouble."""
+    return next((why for kind, why in REFUSALS if isinstance(problem, kind)), None)
 
 
 def _reason(problem: BaseException) -> str:

@@ -206,3 +206,32 @@ async def test_a_kill_during_the_outage_is_made_good_by_the_page(scene: Scene) -
     await scene.until_stored()
     assert await scene.stored() == WORDS[:15]
     await page.leave()
+
+
+async def test_a_login_that_is_refused_while_we_run_is_an_outage_like_others(scene: Scene) -> None:
+    keeper = await asyncpg.connect(scene.postgres.url)
+    me = await keeper.fetchval("SELECT current_user")
+    async with scene.page() as page:
+        await page.mic(True)
+        await say(page, WORDS[:5])
+        await page.until(lambda: page.settled)
+        await keeper.execute(f'ALTER ROLE "{me}" NOLOGIN')
+        try:
+            await keeper.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            await say(page, WORDS[5:10])
+            status, health = await scene.health()
+            assert (status, health["database"], health["queue"]) == (503, "away", 1)
+            async with httpx2.AsyncClient() as http:
+                answer = await http.get(f"{scene.server.url}/s/{scene.slug}")
+            assert answer.status_code == 503
+            assert "We can’t reach our memory." in answer.text
+        finally:
+            await keeper.execute(f'ALTER ROLE "{me}" LOGIN')
+            await keeper.close()
+        await scene.until_stored()
+        assert await scene.stored() == WORDS[:10]
+    assert "PostgreSQL refuses the user or the password in DATABASE_URL" in scene.server.log
+    assert scene.server.log.count("PostgreSQL is back") == 1

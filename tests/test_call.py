@@ -295,6 +295,35 @@ async def test_a_key_let_go_while_the_microphone_opens_leaves_it_off(
     assert not browsers.errors
 
 
+async def test_a_hosts_mute_reaches_a_microphone_that_still_opens(
+    place: Place, browsers: Browsers, quiet: Path
+) -> None:
+    ada, address = await host(browsers, place.app, quiet)
+    bob = await slow_microphone(browsers)
+    await bob.add_init_script("localStorage.setItem('sessions.microphone-on', 'off')")
+    await bob.goto(address)
+    await bob.get_by_role("textbox", name="Your name").fill("Bob")
+    await bob.get_by_role("button", name="Continue as a guest").click()
+    join = bob.get_by_role("button", name="Join and listen only")
+    await expect(join).to_be_enabled()  # until then it is another button
+    await join.click()
+    await ada.get_by_role("button", name="Admit Bob").click()
+    await expect(bob.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await ada.get_by_role("button", name="People").click()
+    await bob.keyboard.press("m")
+    await becomes(bob, "tracks.length")
+    # It was shown until a moment ago; a click is on its way then.
+    await ada.get_by_label("Mute Bob").dispatch_event("click")
+    await expect(bob.locator(".toast")).to_contain_text("A host muted your microphone.")
+    await bob.evaluate("ready()")
+    await becomes(bob, "!tracks[0].enabled")
+    await expect(bob.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    await bob.keyboard.press("m")
+    await becomes(bob, "tracks[0].enabled")
+    await expect(bob.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    assert not browsers.errors
+
+
 async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path) -> None:
     ada, address = await host(browsers, place.app, quiet)
     await ada.evaluate(SHIFTS)

@@ -75,9 +75,9 @@ export class Equipment {
     await Promise.all([microphone ? this.#openMicrophone() : this.microphone.stop(), camera ? this.#openCamera() : this.camera.stop()]);
   }
 
-  /** A host muted us, or the server did: captions stop with the voice. */
+  /** A host muted us, or the server did: captions stop with the voice, and what still opens stays off. */
   silenced() {
-    if (!this.microphone.isOn) return;
+    if (!this.microphone.isMeant) return;
     this.#mute();
     this.#notices.toast(SILENCED);
   }

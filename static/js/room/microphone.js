@@ -48,6 +48,11 @@ export class Microphone {
     return this.#on;
   }
 
+  /** Whether it is on, or will be once its device has opened. */
+  get isMeant() {
+    return this.#meant;
+  }
+
   get track() {
     return this.#track;
   }
@@ -59,7 +64,12 @@ export class Microphone {
   /** Opens the kept or default device and turns on, unless it was turned off meanwhile. Call from a click. Throws what `remedyFor` explains. */
   async start() {
     this.#meant = true;
-    await this.#opener.start((track, wanted) => this.#begin(track, wanted));
+    try {
+      await this.#opener.start((track, wanted) => this.#begin(track, wanted));
+    } catch (error) {
+      this.#meant = false;
+      throw error;
+    }
   }
 
   /**
@@ -109,6 +119,7 @@ export class Microphone {
 
   /** Lets the device go; `start` opens it again. */
   stop() {
+    this.#meant = false;
     this.#opener.cancel();
     this.#release();
   }

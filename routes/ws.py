@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 HELLO_PATIENCE = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
+EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
 
 
 class _RefusedError(Exception):
@@ -245,12 +246,12 @@ class _Conversation:
                 seat.react(emoji)
 
     def _turn_mic(self, seat: Seat, on: bool) -> None:
-        """Turn the microphone on or off. Raises WireError (too_much), never for turning it off."""
+        """Turn the microphone on or off. Raises WireError (mic_too_often), never for `off`."""
         capture = seat.capture
         self._take_audio = capture.audio
         if on and not capture.mic_on:
             try:
-                self._count(services(self._websocket).limits.mic)
+                self._count(services(self._websocket).limits.mic, "mic_too_often")
             except WireError:
                 capture.mic(False)  # which answers a host's mute: only a later one counts
                 self._take_audio = partial(self._ask_for_mic, seat)
@@ -270,12 +271,12 @@ class _Conversation:
                 return
         self._take_audio(index, pcm)
 
-    def _count(self, limiter: RateLimiter) -> None:
+    def _count(self, limiter: RateLimiter, code: wire.ErrorCode = "too_much") -> None:
         try:
             limiter.check(self._caller.participant.identity)
         except TooManyRequestsError as problem:
             seconds = problem.retry_after
-            raise WireError("too_much", f"that was a lot: wait {seconds} s") from None
+            raise WireError(code, f"that was a lot: wait {seconds} s") from None
 
     def _audio(self, frame: bytes) -> None:
         try:
@@ -288,7 +289,7 @@ class _Conversation:
     def _refuse(self, mistake: WireError) -> None:
         """Tell the page what was wrong; close when it goes on like that."""
         self._listener.send(wire.Message(wire.Error(mistake.code, str(mistake))))
-        self._mistakes += mistake.code != "too_much"  # people who are eager aren't mistaken
+        self._mistakes += mistake.code not in EAGER
         if mistake.code == "too_fast":
             self._close(wire.CLOSE_TOO_FAST)
         elif self._mistakes >= MAX_MISTAKES:

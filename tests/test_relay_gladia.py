@@ -267,7 +267,7 @@ async def switch_too_often(speaker: Speaker, *, at_last: bool) -> None:
             await speaker.page.mic(on)
         await speaker.page.mic(at_last)
         await all_taken(speaker)
-    assert set(errors_of(speaker)) == {"too_much"}
+    assert set(errors_of(speaker)) == {"mic_too_often"}
 
 
 async def test_a_microphone_is_not_switched_without_end(limited_place: AppServer) -> None:
@@ -282,7 +282,7 @@ async def test_a_microphone_is_not_switched_without_end(limited_place: AppServer
         granted = 300 + 5 * (time.monotonic() - began)
         assert 800 - 2 * granted <= 2 * len(errors_of(ada)) <= 2 * (401 - 300)
         assert 600 <= len(room.states(ada)) <= 2 * granted + 2
-        assert set(errors_of(ada)) == {"too_much"}
+        assert set(errors_of(ada)) == {"mic_too_often"}
         assert ada.page.closed is None
 
 
@@ -297,7 +297,7 @@ async def test_who_was_refused_the_microphone_is_heard_soon_afterwards(
         await room.all_arrived()
         room.times_are_right()
         assert ("paused", None) not in room.states(ada)[-2:]
-        assert set(errors_of(ada)) == {"too_much"}, "what came meanwhile was no mistake"
+        assert set(errors_of(ada)) == {"mic_too_often"}, "what came meanwhile was no mistake"
 
 
 async def test_off_is_honoured_also_after_a_refused_on(limited_place: AppServer) -> None:

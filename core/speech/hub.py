@@ -474,7 +474,7 @@ class Room:
 
     def words_lost(self, capture: Capture, seconds: float) -> None:
         """CaptureOwner: tell the page that spoke."""
-        log.warning("%.2f s of audio were dropped: the engine did not keep up", seconds)
+        log.warning("a page is told that %.2f s of its speech were lost", seconds)
         self._tell(capture, Error("words_lost", "some words could not be transcribed in time"))
 
     def _tell(self, capture: Capture, what: ServerMessage) -> None:

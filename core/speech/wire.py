@@ -31,7 +31,14 @@ CLOSE_ENDED = 4410
 CLOSE_TOO_FAST = 4429
 
 ErrorCode = Literal[
-    "bad_message", "bad_audio", "mic_off", "too_fast", "too_much", "words_lost", "hello_expected"
+    "bad_message",
+    "bad_audio",
+    "mic_off",
+    "mic_too_often",
+    "too_fast",
+    "too_much",
+    "words_lost",
+    "hello_expected",
 ]
 Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
 SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]

@@ -208,6 +208,40 @@ async def test_a_kill_during_the_outage_is_made_good_by_the_page(scene: Scene) -
     await page.leave()
 
 
+@pytest.mark.parametrize("killed", [True, False])
+async def test_words_that_later_ones_overtook_survive_too(
+    scene: Scene, emulator: GladiaEmulator, killed: bool
+) -> None:
+    """Nothing is kept of what was said after a mute before all that was said until then is."""
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    number = len(emulator.sessions)
+    fault = emulator.faults.stall_socket(3, session=number, after_bytes=16_000)
+    await page.speak(speak(WORDS[:6]))
+    await emulator.until(lambda: fault.fired > 0)
+    await page.mic(False)
+    await page.mic(True)
+    await say(page, WORDS[6:10])
+    assert not page.settled
+    assert (await scene.health())[1]["queue"] == 0
+    assert await scene.stored() == []
+    if killed:
+        await asyncio.to_thread(scene.server.kill)
+        await page.until_closed()
+        await asyncio.to_thread(scene.server.start)
+        await page.connect()
+        await page.mic(True)
+        await page.resend()
+    await say(page, WORDS[10:12])
+    shown = 12 + 4 * killed  # those that went with the process are said anew
+    await page.until(lambda: len(page.text.split()) == shown)
+    await page.until(lambda: len(page.of_type("settled")) == (2 if killed else 3))
+    stored = await scene.stored()
+    assert stored == WORDS[:12] if killed else sorted(stored) == sorted(WORDS[:12])
+    await page.leave()
+
+
 async def test_a_login_that_is_refused_while_we_run_is_an_outage_like_others(scene: Scene) -> None:
     keeper = await asyncpg.connect(scene.postgres.url)
     me = await keeper.fetchval("SELECT current_user")

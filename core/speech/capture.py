@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,11 +44,15 @@ class CaptureOptions:
 
 
 class Span(msgspec.Struct, frozen=True):
-    """When words were said: seconds since the session started, and the page's sample after them."""
+    """When words were said: seconds since the session started, and the page's sample after them.
+
+    `since` is the page's sample at which their stretch of speech began.
+    """
 
     start: float
     end: float
     until: int
+    since: int
 
 
 class CaptureOwner(Protocol):
@@ -96,6 +100,7 @@ class Capture:
         "_relays",
         "_services",
         "_spoken_at",
+        "_unkept",
         "_zero",
         "client",
         "detached_at",
@@ -127,6 +132,7 @@ class Capture:
         self._preroll_size = 0
         self._relay: Relay | None = None
         self._relays: dict[Relay, int] = {}  # all open ones, and the sample each began at
+        self._unkept: list[tuple[int, Callable[[], None]]] = []  # see `in_turn`
         # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
         # earliest, if no more than the allowance was spoken before it came.
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
@@ -201,6 +207,15 @@ class Capture:
             self._relay.feed(pcm)
         elif self._engine_on:
             self._begin_stretch([pcm])
+
+    def in_turn(self, when: Span, keep: Callable[[], None]) -> None:
+        """Call `keep` for words once no older stretch of this page may still have some.
+
+        A page that comes back after a crash sends everything anew from one sample on. What is
+        kept must have no hole before it: older words would be lost, or later ones doubled.
+        """
+        self._unkept.append((when.since, keep))
+        self._keep_in_turn()
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
@@ -295,6 +310,13 @@ class Capture:
             self._relay = None
             self._owner.state_changed(self)
 
+    def _keep_in_turn(self) -> None:
+        oldest = min(self._relays.values(), default=math.inf)
+        due = [keep for since, keep in self._unkept if since <= oldest]
+        self._unkept = [one for one in self._unkept if one[0] > oldest]
+        for keep in due:
+            keep()
+
     def _forget_preroll(self) -> None:
         self._preroll.clear()
         self._preroll_size = 0
@@ -305,7 +327,7 @@ class Capture:
         until = first + round(recognition.end * SAMPLE_RATE)
         start = max(0.0, self._time_of(first + recognition.start * SAMPLE_RATE))
         end = max(start, self._time_of(until))
-        self._owner.heard(self, stream, recognition, Span(start, end, until))
+        self._owner.heard(self, stream, recognition, Span(start, end, until, first))
 
     def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:
         """RelayOwner."""
@@ -332,6 +354,7 @@ class Capture:
     def closed(self, relay: Relay) -> None:
         """RelayOwner."""
         del self._relays[relay]
+        self._keep_in_turn()
         self._owner.state_changed(self)
 
     def stream_closed(self, record: StreamRecord) -> None:

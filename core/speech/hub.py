@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -413,21 +414,23 @@ class Room:
         if not recognition.text:
             self.withdrawn(capture, stream, recognition.utterance)
         elif not recognition.final:
-            partial = _partial(capture, stream, recognition, when)
-            self._partials[partial.id] = self.publish(partial)
+            shown = _partial(capture, stream, recognition, when)
+            self._partials[shown.id] = self.publish(shown)
         elif len(self._finals) >= MAX_UTTERANCES:
             self._tell(capture, Error("words_lost", "this session's transcript is full"))
         else:
             said = self._said(capture, stream, recognition, when, seq=self.last_seq + 1)
-            self._keep(said, lambda: self._tell(capture, Settled(when.until)))
+            self._add(said)
+            stored = partial(self._tell, capture, Settled(when.until))
+            capture.in_turn(when, partial(self._keeper.keep, said, stored))
 
-    def _keep(self, said: SaidUtterance, stored: Callable[[], None]) -> None:
+    def _add(self, said: SaidUtterance) -> None:
+        """Give a final its place in the room and send it to everybody."""
         self._final_keys.add((said.stream, said.utterance))
         self._seqs.append(said.seq)
         self._settle(said)
         self._partials.pop(said.key, None)
         self._finals.append(self.publish(_utterance(said)))
-        self._keeper.keep(said, stored)
 
     def _settle(self, said: SaidUtterance) -> None:
         key = (said.identity, said.client)
@@ -457,7 +460,7 @@ class Room:
         key = f"{stream}-{utterance}"
         if self._partials.pop(key, None) is not None:
             nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
-            self.publish(_partial(capture, stream, nothing, Span(0.0, 0.0, 0)))
+            self.publish(_partial(capture, stream, nothing, Span(0.0, 0.0, 0, 0)))
 
     def state_changed(self, capture: Capture) -> None:
         """CaptureOwner: tell everybody what becomes of this participant's speech."""

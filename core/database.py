@@ -187,8 +187,8 @@ class Database:
                 yield held
             else:
                 async with self._pool.acquire(timeout=COMMAND_TIMEOUT) as connection:
-                    self._note(None)
                     yield connection
+                self._note(None)
         except AWAY as problem:
             self._note(_refusal(problem) or f"PostgreSQL is away ({_reason(problem)})")
             raise DatabaseAwayError("the database is away") from problem

@@ -552,13 +552,13 @@ class GladiaStream:
     def _transcribed(self, message: Transcript) -> None:
         """Take a transcript now, or once it is clear what the service got twice."""
         self._event_at = self._loop.time()
-        if not self._held:
-            if not self._timeline.uncertain and self._transcript(message):
-                return
+        if self._held:
+            self._held.append(message)
+            if not self._timeline.uncertain:
+                self._take_held()
+        elif self._timeline.uncertain or not self._transcript(message):
             self._held_since = self._event_at
-        self._held.append(message)
-        if not self._timeline.uncertain:
-            self._take_held()
+            self._held.append(message)
 
     def _take_held(self) -> None:
         """Take transcripts; a final waits for that of an utterance which began before it."""

@@ -242,6 +242,29 @@ async def test_words_that_later_ones_overtook_survive_too(
     await page.leave()
 
 
+async def test_a_stop_keeps_what_overtook_words_that_never_came(
+    scene: Scene, emulator: GladiaEmulator
+) -> None:
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    fault = emulator.faults.stall_socket(session=len(emulator.sessions), after_bytes=16_000)
+    await page.speak(speak(WORDS[:6]))
+    await emulator.until(lambda: fault.fired > 0)
+    await page.mic(False)
+    await page.mic(True)
+    await say(page, WORDS[6:10])
+    await page.leave()
+    emulator.reachable = False
+    try:
+        await asyncio.to_thread(scene.server.stop)
+    finally:
+        emulator.reachable = True
+    await asyncio.to_thread(scene.server.start)
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[6:10]
+
+
 async def test_a_login_that_is_refused_while_we_run_is_an_outage_like_others(scene: Scene) -> None:
     keeper = await asyncpg.connect(scene.postgres.url)
     me = await keeper.fetchval("SELECT current_user")

@@ -389,6 +389,7 @@ class Room:
             log.warning("the last words of a session did not arrive in time")
         for capture in captures:
             capture.abort()
+            await capture.wait_closed()  # which hands over what waited for its turn
 
     def close(self, code: int) -> None:
         """Close every page."""

@@ -138,7 +138,7 @@ class DirectListener:
         self._socket = socket
         self._code: int | None = None
         self._closing = asyncio.Event()
-        self._live = 0  # bytes written since the replay while the page was behind
+        self._live = 0  # bytes written since the replay
 
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
@@ -148,7 +148,9 @@ class DirectListener:
     def send(self, message: Message) -> None:
         """Listener."""
         if self._code is None and (not self._socket.write_paused or self._keeps_up(message)):
-            self._socket.send_frame(message.frame or message.framed(encode_text_frame))
+            frame = message.frame or message.framed(encode_text_frame)
+            self._live += len(frame)
+            self._socket.send_frame(frame)
 
     def _keeps_up(self, message: Message) -> bool:
         """Look at who is behind: what is superseded is dropped, else it may be too much."""
@@ -158,7 +160,6 @@ class DirectListener:
         if min(unsent, self._live) > MAX_QUEUED_BYTES:  # a long past isn't the page's fault
             self.close(CLOSE_TOO_SLOW)
             return False
-        self._live += len(message.payload)
         return True
 
     def close(self, code: int) -> None:

@@ -228,6 +228,12 @@ async def slow_microphone(browsers: Browsers) -> Page:
     return page
 
 
+async def microphone_is(page: Page, *, on: bool) -> None:
+    """Wait until the microphone that was opened gives sound, or none, and its button says so."""
+    await becomes(page, f"tracks[0].enabled === {str(on).lower()}")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", str(on).lower())
+
+
 async def refused(page: Page, status: int, code: str) -> None:
     """Let nobody join from this page."""
     answer = {"error": {"code": code, "message": "Not now."}}
@@ -282,13 +288,11 @@ async def test_a_key_let_go_while_the_microphone_opens_leaves_it_off(
     await becomes(page, "tracks.length")
     await page.keyboard.up(" ")
     await page.evaluate("ready()")
-    await becomes(page, "!tracks[0].enabled")
-    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    await microphone_is(page, on=False)
 
     # It is open now, and talks with the key.
     await page.keyboard.down(" ")
-    await becomes(page, "tracks[0].enabled")
-    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await microphone_is(page, on=True)
     await page.keyboard.up(" ")
     await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
     assert await page.evaluate("tracks.length") == 1
@@ -316,11 +320,9 @@ async def test_a_hosts_mute_reaches_a_microphone_that_still_opens(
     await ada.get_by_label("Mute Bob").dispatch_event("click")
     await expect(bob.locator(".toast")).to_contain_text("A host muted your microphone.")
     await bob.evaluate("ready()")
-    await becomes(bob, "!tracks[0].enabled")
-    await expect(bob.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    await microphone_is(bob, on=False)
     await bob.keyboard.press("m")
-    await becomes(bob, "tracks[0].enabled")
-    await expect(bob.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await microphone_is(bob, on=True)
     assert not browsers.errors
 
 

@@ -135,6 +135,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         gladia_api_url=settings.gladia_api_url,
         gladia_region=settings.gladia_region,
         gladia_max_streams=settings.gladia_max_streams,
+        data_dir=settings.data_dir,
     )
     capture = CaptureOptions(settings.voice_gate, settings.stream_idle_seconds)
     hub = Hub(engine, recorder, capture)

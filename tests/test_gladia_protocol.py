@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
@@ -19,7 +19,6 @@ from core.speech.gladia_protocol import (
     ErrorMessage,
     Next,
     Other,
-    ReplayBuffer,
     SpeechEnd,
     SpeechStart,
     StopAck,
@@ -255,80 +254,6 @@ def test_backoff_doubles_to_its_bound_and_begins_again() -> None:
     assert max(waits) <= 8
     backoff.reset()
     assert backoff.next() <= 0.25
-
-
-# The replay buffer
-
-
-class NaiveBuffer:
-    """Keeps everything; `needed_from` is what must still be there."""
-
-    def __init__(self) -> None:
-        self.audio = b""
-        self.acknowledged = 0
-        self.settled = 0
-
-    @property
-    def needed_from(self) -> int:
-        return min(self.acknowledged, self.settled)
-
-
-operations = st.lists(
-    st.one_of(
-        st.tuples(st.just("append"), st.integers(1, 300)),
-        st.tuples(st.just("acknowledge"), st.integers(0, 3_000)),
-        st.tuples(st.just("settle"), st.integers(0, 3_000)),
-    ),
-    max_size=60,
-)
-
-
-@given(operations, st.data())
-@settings(deadline=None)
-def test_buffer_holds_what_is_needed_within_its_bound(
-    steps: list[tuple[str, int]], data: st.DataObject
-) -> None:
-    limit, slack, block = 1_000, 200, 70
-    buffer, naive = ReplayBuffer(limit, slack, block), NaiveBuffer()
-    for step, size in steps:
-        if step == "append":
-            naive.audio += random.Random(len(naive.audio)).randbytes(size)
-            buffer.append(naive.audio[-size:])
-        elif step == "acknowledge":
-            naive.acknowledged = max(naive.acknowledged, min(size, len(naive.audio)))
-            buffer.acknowledge(size)
-        else:
-            naive.settled = max(naive.settled, min(size, len(naive.audio)))
-            buffer.settle(size)
-        assert buffer.end == len(naive.audio)
-        assert buffer.start <= naive.acknowledged
-        assert buffer.start <= max(naive.needed_from, buffer.end - limit)
-        assert buffer.start > min(naive.needed_from, naive.acknowledged) - 2 * block
-        assert buffer.overfull == (buffer.end - naive.acknowledged > limit + slack)
-        if not buffer.overfull:
-            longest = max((count for name, count in steps if name == "append"), default=0)
-            assert buffer.end - buffer.start <= limit + slack + longest + block
-        assert buffer.tail(0) == naive.audio[buffer.start :]
-    position = data.draw(st.integers(buffer.start, buffer.end))
-    count = data.draw(st.integers(0, 2_000))
-    assert buffer.read(position, count) == naive.audio[position : position + count]
-    assert buffer.tail(position) == naive.audio[position:]
-    assert buffer.read(0, count) == naive.audio[buffer.start : buffer.start + count]
-
-
-def test_buffer_frees_what_has_a_final_and_bounds_the_rest() -> None:
-    buffer = ReplayBuffer(limit=10 * CHUNK, slack=2 * CHUNK, block=CHUNK)
-    for _ in range(12):
-        buffer.append(bytes(CHUNK))
-    buffer.acknowledge(12 * CHUNK)
-    assert buffer.start == 0
-    buffer.append(bytes(CHUNK))
-    assert buffer.start == 3 * CHUNK
-    buffer.settle(5 * CHUNK)
-    assert buffer.start == 5 * CHUNK
-    assert len(buffer.tail(0)) == 8 * CHUNK
-    buffer.clear()
-    assert buffer.tail(0) == b""
 
 
 # Positions and times

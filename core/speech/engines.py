@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
 from core.speech.engine import StreamSink as Sink
 
@@ -37,6 +39,7 @@ def make_engine(
     gladia_api_url: str,
     gladia_region: str | None,
     gladia_max_streams: int,
+    data_dir: Path,
 ) -> Engine:
     """Return the engine `gladia`, `local` or `off`, not started yet.
 
@@ -57,4 +60,5 @@ def make_engine(
         api_url=gladia_api_url,
         region=gladia_region,
         max_streams=gladia_max_streams,
+        spool_in=data_dir,
     )

@@ -13,6 +13,7 @@ import logging
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import msgspec
@@ -48,7 +49,6 @@ from core.speech.gladia_protocol import (
     EndSession,
     ErrorMessage,
     Next,
-    ReplayBuffer,
     ServerMessage,
     SpeechEnd,
     SpeechStart,
@@ -64,6 +64,7 @@ from core.speech.gladia_protocol import (
     parse_init_reply,
     parse_message,
 )
+from core.speech.replay import AudioSpool, ReplayBuffer
 
 log = logging.getLogger(__name__)
 _socket_log = log.getChild("socket")
@@ -115,6 +116,7 @@ class GladiaEngine:
         max_streams: int = 30,
         drain_seconds: float = 8.0,
         patience: Patience | None = None,
+        spool_in: Path | None = None,
     ) -> None:
         self.max_streams = max_streams
         self.drain_seconds = drain_seconds
@@ -125,13 +127,15 @@ class GladiaEngine:
         self._http: httpx2.AsyncClient | None = None
         self._tls: ssl.SSLContext | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self.spool = AudioSpool(spool_in)  # where streams keep their audio
         self._streams: set[GladiaStream] = set()
         # Two kinds of trouble: a stream that works must not hide that none can be opened.
         self._opening_trouble: EngineHealth | None = None
         self._stream_trouble: EngineHealth | None = None
 
     async def start(self) -> None:
-        """Engine: make the HTTP client and read the certificates, once for all streams."""
+        """Engine: make what all streams share: certificates, the HTTP client, the spool."""
+        self.spool.open()
         self._tls = ssl.create_default_context()
         timeout = httpx2.Timeout(self.patience.post)
         self._http = httpx2.AsyncClient(verify=self._tls, timeout=timeout)
@@ -145,6 +149,7 @@ class GladiaEngine:
         for stream in streams:
             stream.abort()
         await asyncio.gather(*(stream.wait_closed(LINGER) for stream in streams))
+        self.spool.close()
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -280,7 +285,7 @@ class GladiaStream:
         self._url = url
         self._tls = tls
         self._sink = sink
-        self._ring = ReplayBuffer()
+        self._ring = ReplayBuffer(engine.spool)
         self._timeline = Timeline()
         self._utterances = Utterances()
         self._loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from core.latch import Latch
 from core.speech.wire import CLOSE_TOO_SLOW, Message
 from routes.fastws import DirectSocket, encode_text_frame
 
@@ -25,7 +26,7 @@ CLOSE_PATIENCE = 2.0  # seconds for the goodbye to a socket that may not be read
 class SocketListener(Protocol):
     """A core.speech.hub.Listener that a route runs and closes."""
 
-    closed: asyncio.Event
+    closed: Latch
 
     def replay(self, messages: list[Message]) -> None:
         """Queue what was said before, whatever its size."""
@@ -47,14 +48,14 @@ class QueueListener:
     """Queues messages for a task that sends them through ASGI."""
 
     def __init__(self, websocket: WebSocket) -> None:
-        self.closed = asyncio.Event()
+        self.closed = Latch()
         self._websocket = websocket
         self._past: deque[Message] = deque()
         self._queue: deque[Message] = deque()
         self._size = 0
         self._news = asyncio.Event()
         self._code: int | None = None
-        self._given_up = asyncio.Event()  # the page is too slow, or gone
+        self._given_up = Latch()  # the page is too slow, or gone
 
     def replay(self, messages: list[Message]) -> None:
         """Listener: the messages are the room's own, so that a long past costs no memory."""
@@ -133,11 +134,11 @@ class DirectListener:
     __slots__ = ("_closing", "_code", "_live", "_socket", "_websocket", "closed")
 
     def __init__(self, websocket: WebSocket, socket: DirectSocket) -> None:
-        self.closed = asyncio.Event()
+        self.closed = Latch()
         self._websocket = websocket
         self._socket = socket
         self._code: int | None = None
-        self._closing = asyncio.Event()
+        self._closing = Latch()
         self._live = 0  # bytes written since the replay
 
     def replay(self, messages: list[Message]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -128,7 +127,7 @@ class Capture:
         self._received: int | None = settled or None
         self._zero = math.inf  # session time of sample 0, were the page as slow as can be
         self._gate = VoiceGate()
-        self._preroll: deque[bytes] = deque()
+        self._preroll: list[bytes] = []
         self._preroll_size = 0
         self._relay: Relay | None = None
         self._relays: dict[Relay, int] = {}  # all open ones, and the sample each began at
@@ -283,7 +282,7 @@ class Capture:
         elif heard and self._engine_on:
             self._begin_stretch(self._preroll)
         while self._preroll_size > PREROLL:
-            self._preroll_size -= len(self._preroll.popleft())
+            self._preroll_size -= len(self._preroll.pop(0))
 
     @property
     def _engine_on(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, get_args
@@ -24,6 +23,7 @@ from core.speech.engine import (
 )
 
 MAX_PIECE = 512 * 1024  # bytes of audio in one message; Gladia closes above 1 MiB
+REMEMBERED = 16  # finals that a repetition is recognised by
 STOP = '{"type":"stop_recording"}'
 
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -393,7 +393,7 @@ class Utterances:
     def __init__(self) -> None:
         self._open: dict[str, Recognition] = {}  # the last partial by Gladia's id
         self._finals: dict[str, float] = {}  # end by Gladia's id
-        self._recent: deque[Recognition] = deque(maxlen=16)
+        self._recent: list[Recognition] = []  # the last finals, at most REMEMBERED
         self._renamed = 0
 
     @property
@@ -428,7 +428,7 @@ class Utterances:
         self._open.pop(id_, None)
         self._finals[id_] = said.end
         if text and not self._repeats(said):
-            self._recent.append(said)
+            self._remember([said])
             return said
         return msgspec.structs.replace(said, text="", final=False) if known else None
 
@@ -440,7 +440,7 @@ class Utterances:
         """Return finals made of the last partials of what is open."""
         closed = [msgspec.structs.replace(one, final=True) for one in self._open.values()]
         self._finals.update({id_: partial.end for id_, partial in self._open.items()})
-        self._recent.extend(closed)
+        self._remember(closed)
         self._open.clear()
         return closed
 
@@ -449,6 +449,9 @@ class Utterances:
             return id_
         self._renamed += 1
         return f"{id_}+{self._renamed}"
+
+    def _remember(self, finals: list[Recognition]) -> None:
+        self._recent = [*self._recent, *finals][-REMEMBERED:]
 
     def _repeats(self, said: Recognition) -> bool:
         return any(_is_repetition(said, earlier) for earlier in self._recent)

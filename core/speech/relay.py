@@ -12,12 +12,12 @@ import logging
 import random
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from core.latch import Latch
 from core.speech.engine import (
     BYTES_PER_SECOND,
     Engine,
@@ -146,7 +146,7 @@ class Relay:
         self._options = options
         self._owner = owner
         self._budget = budget
-        self._waiting: deque[bytes] = deque()
+        self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte
         self._link: _Link | None = None
@@ -183,7 +183,7 @@ class Relay:
         """Let go of the oldest audio that waits here. Returns its bytes, 0 without any."""
         if not self._waiting:
             return 0
-        size = len(self._waiting.popleft())
+        size = len(self._waiting.pop(0))
         self._waiting_size -= size
         self._position += size
         self._budget.give(size)
@@ -271,7 +271,7 @@ class Relay:
 
     def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         self._budget.give(self._waiting_size)
         self._position += self._waiting_size
         self._waiting_size = 0
@@ -340,7 +340,7 @@ class _Link:
     )
 
     def __init__(self, relay: Relay, owner: RelayOwner, stream_id: str, engine: str) -> None:
-        self.over = asyncio.Event()  # no more audio comes, or the stream was lost
+        self.over = Latch()  # no more audio comes, or the stream was lost
         self.is_lost = False
         self._relay = relay
         self._owner = owner

@@ -442,7 +442,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "DATA_DIR",
         "data_dir",
-        "Folder of what the process keeps: embedded database, generated secret, spool.",
+        "Folder of what the process keeps: embedded database, generated secret, what waits for the"
+        " database and, encrypted, speech until its final.",
         ".data",
         _path,
     ),

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from core.speech.engine import (
 )
 from core.speech.gladia import GladiaEngine, GladiaStream, Patience
 from tests.fakes.gladia import Faults, GladiaEmulator, Switches, Timings
+from tests.fakes.tls import behind_tls
 from tests.fakes.wordaudio import silence, speak, vocabulary
 
 FRAME = BYTES_PER_SECOND // 20
@@ -205,6 +207,7 @@ async def world(
     patience: Patience = HASTY,
     drain_seconds: float = 3.0,
     max_sessions: int = 30,
+    spool_in: Path | None = None,
 ) -> AsyncIterator[World]:
     emulator = GladiaEmulator(switches=switches, timings=timings, max_sessions=max_sessions)
     async with emulator:
@@ -213,12 +216,14 @@ async def world(
             api_url=emulator.url,
             patience=patience,
             drain_seconds=drain_seconds,
+            spool_in=spool_in,
         )
         await engine.start()
         try:
             yield World(emulator, engine, Listener(engine))
         finally:
             await engine.close()
+            assert engine.spool.kept == 0, "speech that nobody needs is kept"
 
 
 # Without faults
@@ -482,6 +487,62 @@ async def test_a_session_that_is_gone_is_replaced() -> None:
         w.listener.assert_all_of(speech)
         assert len(w.emulator.sessions) == 2
         assert w.listener.losses == ["the speech service refused the connection (status 403)"]
+
+
+@pytest.fixture
+async def through_tls(tmp_path: Path) -> AsyncIterator[tuple[GladiaEmulator, Path]]:
+    """The emulator at an https address, and the certificate to trust it by."""
+    authority = tmp_path / "authority.pem"
+    async with GladiaEmulator() as emulator, behind_tls(emulator.url, authority) as url:
+        emulator.url = url
+        yield emulator, authority
+
+
+async def test_the_whole_way_through_tls(
+    through_tls: tuple[GladiaEmulator, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, authority = through_tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    speech = say(3)
+    engine = GladiaEngine(emulator.api_key, api_url=emulator.url, patience=HASTY)
+    listener = Listener(engine)
+    await engine.start()
+    try:
+        await listener.open()
+        await emulator.until(lambda: bool(emulator.sessions[-1].connections))
+        emulator.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
+        await listener.transcribe(speech)
+        listener.assert_all_of(speech)
+        assert listener.usages[0].reconnects == 1
+    finally:
+        await engine.close()
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(
+    through_tls: tuple[GladiaEmulator, Path],
+) -> None:
+    emulator, _ = through_tls
+    engine = GladiaEngine(emulator.api_key, api_url=emulator.url, patience=HASTY)
+    await engine.start()
+    try:
+        with pytest.raises(EngineError, match="can't be reached"):
+            await engine.open(ENGLISH, Listener(engine))
+        assert emulator.sessions == []
+    finally:
+        await engine.close()
+
+
+async def test_a_disk_that_takes_nothing_costs_no_word(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    speech = say(3)
+    async with world(spool_in=tmp_path / "taken") as w:
+        await w.open()
+        w.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
+        w.faults.refuse_handshake(403)
+        await w.listener.feed(speech.pcm)
+        await w.listener.finish()
+        w.listener.assert_all_of(speech)
+        assert len(w.emulator.sessions) == 2
 
 
 async def test_handshakes_that_fail_for_a_while_are_tried_again_and_people_are_told() -> None:

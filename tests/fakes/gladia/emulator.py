@@ -348,8 +348,12 @@ class GladiaEmulator:
 
     @property
     def url(self) -> str:
-        """What `GLADIA_API_URL` must be."""
+        """What `GLADIA_API_URL` must be; set it when something stands before the emulator."""
         return self._service.url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._service.url = url
 
     @property
     def api_key(self) -> str:

@@ -31,6 +31,8 @@ from uvicorn.server import ServerState
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from core.latch import Latch
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:
@@ -278,20 +280,19 @@ class _EventQueue:
 
     def __init__(self) -> None:
         self._events: list[Any] = []
-        self._news: asyncio.Future[None] | None = None
+        self._news = Latch()
 
     def empty(self) -> bool:
         return not self._events
 
     def put_nowait(self, event: Any) -> None:
         self._events.append(event)
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._news.set()
 
     async def get(self) -> Any:
         while not self._events:
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            self._news = Latch()
+            await self._news.wait()
         return self._events.pop(0)
 
 

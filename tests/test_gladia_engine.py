@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -208,9 +208,14 @@ async def world(
     drain_seconds: float = 3.0,
     max_sessions: int = 30,
     spool_in: Path | None = None,
+    authority: Path | None = None,
 ) -> AsyncIterator[World]:
+    """Yield an engine and its emulator; with `authority` behind TLS, its issuer written there."""
     emulator = GladiaEmulator(switches=switches, timings=timings, max_sessions=max_sessions)
-    async with emulator:
+    async with emulator, AsyncExitStack() as doors:
+        if authority is not None:
+            door = behind_tls(emulator.url, authority)
+            emulator.url = await doors.enter_async_context(door)
         engine = GladiaEngine(
             emulator.api_key,
             api_url=emulator.url,
@@ -476,9 +481,12 @@ async def test_lost_acknowledgments_at_the_very_end_are_told_by_the_total() -> N
         assert w.listener.losses == ["the speech service got words twice"]
 
 
-async def test_a_session_that_is_gone_is_replaced() -> None:
+@pytest.mark.parametrize("disk", ["works", "takes nothing"])
+async def test_a_session_that_is_gone_is_replaced(disk: str, tmp_path: Path) -> None:
+    if disk == "takes nothing":
+        (tmp_path / "spool").touch()
     speech = say(3)
-    async with world() as w:
+    async with world(spool_in=tmp_path / "spool") as w:
         await w.open()
         w.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
         w.faults.refuse_handshake(403)
@@ -489,60 +497,23 @@ async def test_a_session_that_is_gone_is_replaced() -> None:
         assert w.listener.losses == ["the speech service refused the connection (status 403)"]
 
 
-@pytest.fixture
-async def through_tls(tmp_path: Path) -> AsyncIterator[tuple[GladiaEmulator, Path]]:
-    """The emulator at an https address, and the certificate to trust it by."""
+async def test_the_whole_way_through_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = tmp_path / "authority.pem"
-    async with GladiaEmulator() as emulator, behind_tls(emulator.url, authority) as url:
-        emulator.url = url
-        yield emulator, authority
-
-
-async def test_the_whole_way_through_tls(
-    through_tls: tuple[GladiaEmulator, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    emulator, authority = through_tls
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     speech = say(3)
-    engine = GladiaEngine(emulator.api_key, api_url=emulator.url, patience=HASTY)
-    listener = Listener(engine)
-    await engine.start()
-    try:
-        await listener.open()
-        await emulator.until(lambda: bool(emulator.sessions[-1].connections))
-        emulator.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
-        await listener.transcribe(speech)
-        listener.assert_all_of(speech)
-        assert listener.usages[0].reconnects == 1
-    finally:
-        await engine.close()
-
-
-async def test_a_certificate_nobody_vouches_for_is_refused(
-    through_tls: tuple[GladiaEmulator, Path],
-) -> None:
-    emulator, _ = through_tls
-    engine = GladiaEngine(emulator.api_key, api_url=emulator.url, patience=HASTY)
-    await engine.start()
-    try:
-        with pytest.raises(EngineError, match="can't be reached"):
-            await engine.open(ENGLISH, Listener(engine))
-        assert emulator.sessions == []
-    finally:
-        await engine.close()
-
-
-async def test_a_disk_that_takes_nothing_costs_no_word(tmp_path: Path) -> None:
-    (tmp_path / "taken").touch()
-    speech = say(3)
-    async with world(spool_in=tmp_path / "taken") as w:
+    async with world(authority=authority) as w:
         await w.open()
         w.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
-        w.faults.refuse_handshake(403)
-        await w.listener.feed(speech.pcm)
-        await w.listener.finish()
+        await w.listener.transcribe(speech)
         w.listener.assert_all_of(speech)
-        assert len(w.emulator.sessions) == 2
+        assert w.listener.usages[0].reconnects == 1
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    async with world(authority=tmp_path / "authority.pem") as w:
+        with pytest.raises(EngineError, match="can't be reached"):
+            await w.engine.open(ENGLISH, w.listener)
+        assert w.emulator.sessions == []
 
 
 async def test_handshakes_that_fail_for_a_while_are_tried_again_and_people_are_told() -> None:

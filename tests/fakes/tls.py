@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import trustme
 
+CLOSE_PATIENCE = 1.0  # seconds for the end of TLS
+
 
 @asynccontextmanager
 async def behind_tls(url: str, authority: Path) -> AsyncIterator[str]:
@@ -22,11 +24,17 @@ async def behind_tls(url: str, authority: Path) -> AsyncIterator[str]:
     inner, passing = urlsplit(url), set[asyncio.Task[None]]()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             while data := await reader.read(64 * 1024):
                 writer.write(data)
                 await writer.drain()
-        writer.close()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_PATIENCE):
+                    await writer.wait_closed()
 
     async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind = await asyncio.open_connection(inner.hostname, inner.port)

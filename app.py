@@ -141,7 +141,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     hub = Hub(engine, recorder, capture)
     calls = Calls(settings)
     jobs = Jobs(db, hub, calls)
-    collector, pacer = Collector(), Pacer()
+    collector, pacer = Collector(), Pacer(db.answer_due)
     try:
         await engine.start()
         recorder.start()

@@ -86,7 +86,12 @@ class Database:
         self._pool: Any = None
         # The connection of each task that is in a transaction.
         self._held: dict[asyncio.Task[Any] | None, Any] = {}
+        self._lent = 0  # how often a connection is in somebody's hands
         self._away: str | None = None  # why, while the last statement failed for it
+
+    def answer_due(self) -> bool:
+        """Whether somebody waits for this database."""
+        return self._lent > 0
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date. Raises DatabaseStartError.
@@ -182,6 +187,7 @@ class Database:
     async def _connection(self) -> AsyncIterator[Any]:
         """Lend the connection of this task's transaction, else any."""
         held = self._held.get(asyncio.current_task())
+        self._lent += 1
         try:
             if held is not None:
                 yield held
@@ -192,6 +198,8 @@ class Database:
         except AWAY as problem:
             self._note(_refusal(problem) or f"PostgreSQL is away ({_reason(problem)})")
             raise DatabaseAwayError("the database is away") from problem
+        finally:
+            self._lent -= 1
 
     def _note(self, away: str | None) -> None:
         """Tell whoever runs this server when an outage begins, changes and ends."""

@@ -5,14 +5,19 @@ woken for each costs more than to handle it: the thread goes to sleep and comes 
 the processor's caches cold. A busy event loop therefore rests until TICK has passed since its
 last rest and then handles all that has come meanwhile, as network cards do with interrupts.
 Nothing waits longer than TICK for that, and a loop with time to spare is left alone.
+
+A page needs several answers from the database, one after the other. While one is due the loop
+hurries: it rests until HASTE has passed, so that a request isn't slowed down by each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
-TICK = 0.003  # seconds between two batches; longer ones are hardly cheaper
+TICK = 0.008  # seconds between two batches; 3 ms cost a tenth more, 12 ms a thirtieth less
+HASTE = 0.001  # seconds, the same while an answer is due
 TURNS = 4  # of the loop per batch: what is handled in several steps need not wait for the next
 LOOK = 1.0  # seconds between two looks at how busy the loop is
 BUSY = 0.10  # share of a core above which batches pay
@@ -23,10 +28,19 @@ class Pacer:
     """Lets the running event loop work in batches while it is busy.
 
     The thresholds are shares of one core that the loop's thread uses, `tick` is in seconds.
+    `answer_due` tells whether somebody waits for what the loop will only hear in the next batch.
     """
 
-    def __init__(self, *, busy: float = BUSY, calm: float = CALM, tick: float = TICK) -> None:
+    def __init__(
+        self,
+        answer_due: Callable[[], bool],
+        *,
+        busy: float = BUSY,
+        calm: float = CALM,
+        tick: float = TICK,
+    ) -> None:
         self.pacing = False
+        self._answer_due = answer_due
         self._busy = busy
         self._calm = calm
         self._tick = tick
@@ -69,7 +83,8 @@ class Pacer:
         asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _rest(self) -> None:
-        left = self._rested_at + self._tick - time.monotonic()
+        tick = HASTE if self._answer_due() else self._tick
+        left = self._rested_at + tick - time.monotonic()
         if left > 0:
             time.sleep(left)
         self._rested_at = time.monotonic()

@@ -66,8 +66,8 @@ class DirectSocket(Protocol):
     write_paused: bool
     """Whether more is unsent than the transport likes: look at `write_buffer_size()` then."""
 
-    def send_frame(self, frame: bytes) -> None:
-        """Write a whole server frame, as from `encode_text_frame`; ignored once closing.
+    def send_frames(self, frames: bytes) -> None:
+        """Write whole server frames, as from `encode_text_frame`; ignored once closing.
 
         Never blocks: watch `write_paused`, and give up on those who can't keep up.
         """
@@ -145,11 +145,11 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         """See `DirectSocket`."""
         self._callback = callback
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frames(self, frames: bytes) -> None:
         """See `DirectSocket`."""
         transport = self.transport
         if not (self.close_sent or transport.is_closing()):
-            transport.write(frame)
+            transport.write(frames)
 
     def write_buffer_size(self) -> int:
         """See `DirectSocket`."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.latch import Latch
-from core.speech.wire import CLOSE_TOO_SLOW, Message
+from core.speech.wire import CLOSE_TOO_SLOW, Batch, Message
 from routes.fastws import DirectSocket, encode_text_frame
 
 MAX_QUEUED = 1000  # messages
@@ -31,8 +31,8 @@ class SocketListener(Protocol):
     def replay(self, messages: list[Message]) -> None:
         """Queue what was said before, whatever its size."""
 
-    def send(self, message: Message) -> None:
-        """Queue a message, or drop it, or give the listener up."""
+    def send(self, batch: Batch) -> None:
+        """Queue messages, or drop them, or give the listener up."""
 
     def close(self, code: int) -> None:
         """Close with this code after what is queued."""
@@ -62,8 +62,12 @@ class QueueListener:
         self._past.extend(messages)
         self._news.set()
 
-    def send(self, message: Message) -> None:
+    def send(self, batch: Batch) -> None:
         """Listener."""
+        for message in batch.messages:
+            self._send(message)
+
+    def _send(self, message: Message) -> None:
         if self._code is not None:
             return
         if message.droppable and self._size > PARTIALS_STOP:
@@ -143,15 +147,17 @@ class DirectListener:
 
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
-        for message in messages:
-            self._socket.send_frame(encode_text_frame(message.payload))
+        self._socket.send_frames(Batch(messages).framed(encode_text_frame))
 
-    def send(self, message: Message) -> None:
+    def send(self, batch: Batch) -> None:
         """Listener."""
-        if self._code is None and (not self._socket.write_paused or self._keeps_up(message)):
-            frame = message.frame or message.framed(encode_text_frame)
-            self._live += len(frame)
-            self._socket.send_frame(frame)
+        if self._code is not None:
+            return
+        if self._socket.write_paused:
+            batch = Batch([message for message in batch.messages if self._keeps_up(message)])
+        frames = batch.framed(encode_text_frame)
+        self._live += len(frames)
+        self._socket.send_frames(frames)
 
     def _keeps_up(self, message: Message) -> bool:
         """Look at who is behind: what is superseded is dropped, else it may be too much."""

@@ -288,7 +288,8 @@ class _Conversation:
 
     def _refuse(self, mistake: WireError) -> None:
         """Tell the page what was wrong; close when it goes on like that."""
-        self._listener.send(wire.Message(wire.Error(mistake.code, str(mistake))))
+        error = wire.Message(wire.Error(mistake.code, str(mistake)))
+        self._listener.send(wire.Batch([error]))
         self._mistakes += mistake.code not in EAGER
         if mistake.code == "too_fast":
             self._close(wire.CLOSE_TOO_FAST)

@@ -48,7 +48,7 @@ class EchoApp:
             self.directly += 1
             if data == b"raise":
                 raise ValueError("the callback failed")
-            direct.send_frame(encode_text_frame(describe("binary", data)))
+            direct.send_frames(encode_text_frame(describe("binary", data)))
 
         if direct is not None:
             direct.on_binary(take)
@@ -56,7 +56,7 @@ class EchoApp:
             if message.get("text") == "close":
                 await send({"type": "websocket.close", "code": 4401})
                 if direct is not None:
-                    direct.send_frame(encode_text_frame(b"after the close"))
+                    direct.send_frames(encode_text_frame(b"after the close"))
             elif message.get("text") == "queue" and direct is not None:
                 direct.on_binary(None)
             else:

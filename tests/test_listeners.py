@@ -18,11 +18,12 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.speech.wire import Error, Message, Utterance
+from core.speech.wire import Batch, Error, Message, Utterance
 from routes.fastws import EXTENSION
 from routes.listeners import DirectListener, QueueListener, SocketListener
 from tests.app_server import free_port
 
+TOGETHER = 7  # messages of one batch
 PROTOCOLS = {"direct": "routes.fastws:DirectWebSocketProtocol", "queue": "auto"}
 
 
@@ -68,12 +69,13 @@ class Hall:
             self.gone.append(listener)
 
     def publish(self, *messages: Message) -> None:
-        """Send messages to every listener, as a room does, and return when that was done."""
+        """Send messages to every listener, as a busy room does, and return when that was done."""
 
         async def send() -> None:
-            for message in messages:
+            for start in range(0, len(messages), TOGETHER):
+                batch = Batch(messages[start : start + TOGETHER])
                 for listener in self.listeners:
-                    listener.send(message)
+                    listener.send(batch)
 
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(send(), self._loop).result(10)

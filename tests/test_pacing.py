@@ -25,9 +25,11 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def paced(busy: float, calm: float, *, tick: float = TICK) -> AsyncIterator[Pacer]:
+async def paced(
+    busy: float, calm: float, *, tick: float = TICK, answer_due: bool = False
+) -> AsyncIterator[Pacer]:
     """Run a pacer in this loop, for which it has looked at least once."""
-    pacer = Pacer(busy=busy, calm=calm, tick=tick)
+    pacer = Pacer(lambda: answer_due, busy=busy, calm=calm, tick=tick)
     pacer.start()
     try:
         await asyncio.sleep(0.1)
@@ -110,6 +112,37 @@ async def test_work_in_several_steps_does_not_wait_for_a_batch_at_each() -> None
         for _ in range(20 * pacing.TURNS):
             await asyncio.sleep(0)
         assert time.monotonic() - begin < 60 * TICK
+
+
+async def _ask(questions: int) -> float:
+    """Return how many seconds it takes to get so many answers, one after the other."""
+    ours, theirs = socket.socketpair()
+
+    def answer() -> None:
+        while question := theirs.recv(1):
+            theirs.sendall(question)
+
+    with theirs:
+        reader, writer = await asyncio.open_connection(sock=ours)
+        answering = threading.Thread(target=answer)
+        answering.start()
+        begin = time.monotonic()
+        for _ in range(questions):
+            writer.write(b"?")
+            await reader.readexactly(1)
+        spent = time.monotonic() - begin
+        writer.close()
+        await asyncio.to_thread(answering.join)
+    return spent
+
+
+async def test_while_an_answer_is_due_each_further_one_comes_quickly() -> None:
+    async with paced(ALWAYS, ALWAYS):
+        usual = await _ask(10)
+    async with paced(ALWAYS, ALWAYS, answer_due=True):
+        hurried = await _ask(10)
+    assert usual > 5 * TICK
+    assert hurried < usual / 2
 
 
 async def test_pauses_are_over_when_the_pacer_is_closed() -> None:

@@ -37,7 +37,7 @@ from core.speech.engine import (
 from core.speech.hub import Hub, RoomSession, SaidUtterance, Seat
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
-from core.speech.wire import Hello, Message, WireError
+from core.speech.wire import Batch, Hello, Message, WireError
 from tests.fakes.wordaudio import WordDecoder, silence, speak, vocabulary
 
 ADA = Participant("p_ada", "session", "Ada", 1, "HOST")
@@ -649,7 +649,7 @@ class Deaf:
     def replay(self, messages: list[Message]) -> None:
         pass
 
-    def send(self, message: Message) -> None:
+    def send(self, batch: Batch) -> None:
         pass
 
     def close(self, code: int) -> None:

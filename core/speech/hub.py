@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +33,7 @@ from core.speech.wire import (
     CLOSE_REMOVED,
     CLOSE_REPLACED,
     CLOSE_RESTART,
+    Batch,
     Emoji,
     EngineView,
     Error,
@@ -69,8 +70,8 @@ class Listener(Protocol):
     def replay(self, messages: list[Message]) -> None:
         """Queue what was said before; called once, first. It may be longer than any bound."""
 
-    def send(self, message: Message) -> None:
-        """Queue a message. A full queue drops partials first and then closes with 4400."""
+    def send(self, batch: Batch) -> None:
+        """Queue messages. A full queue drops partials first and then closes with 4400."""
 
     def close(self, code: int) -> None:
         """Close with this code once everything queued was sent."""
@@ -202,6 +203,8 @@ class Room:
         self._states: dict[str, tuple[str, str | None]] = {}
         self._speech: dict[str, Message] = {}
         self._ended: Message | None = None
+        self._outbox: list[Message] = []  # for everybody, at the loop's next turn
+        self._loop = asyncio.get_running_loop()
         self._somebody_at = time.monotonic()
 
     @property
@@ -226,9 +229,10 @@ class Room:
         how: CaptureOptions,
     ) -> Seat:
         """Register a page, replay what it lacks, and tell the others."""
+        self._deliver()  # to those who were here before
         capture = self._capture(participant, hello, how)
         if self._ended is not None:  # between this page's check and its coming in
-            listener.send(self._ended)
+            listener.send(Batch([self._ended]))
             listener.close(CLOSE_ENDED)
             return Seat(self, participant, capture, listener)
         for other in [seat for seat in self.seats if seat.capture is capture]:
@@ -299,10 +303,9 @@ class Room:
             KnockView(one.identity, one.name, one.hue) for one in self._knocks.of(self.session.id)
         ]
         people = self.people()
-        for_all = Message(People(people))
-        for_hosts = Message(People(people, waiting)) if waiting else for_all
-        for seat in self.seats:
-            seat.listener.send(for_hosts if seat.participant.role == "HOST" else for_all)
+        hosts = [seat for seat in self.seats if seat.participant.role == "HOST"] if waiting else []
+        self._send_to(hosts, People(people, waiting))
+        self._send_to([seat for seat in self.seats if seat not in hosts], People(people))
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
@@ -324,10 +327,10 @@ class Room:
 
     def mute(self, identity: str) -> None:
         """Take no more audio from a participant's pages until they turn the microphone on."""
-        muted = Message(Muted())
-        for seat in self._seats_of(identity):
+        seats = self._seats_of(identity)
+        for seat in seats:
             seat.capture.mute()
-            seat.listener.send(muted)
+        self._send_to(seats, Muted())
 
     def change_role(self, identity: str, role: Role) -> None:
         """Let a participant be something else from now on."""
@@ -351,9 +354,24 @@ class Room:
         return encoded
 
     def _send(self, message: Message) -> None:
-        for seat in self.seats:
-            seat.listener.send(message)
-        message.frame = None  # everybody has it, and a room keeps finals as long as it is there
+        """Send a message to every page, with one write for all that comes in a turn of the loop."""
+        if not self._outbox:
+            self._loop.call_soon(self._deliver)
+        self._outbox.append(message)
+
+    def _send_to(self, seats: Collection[Seat], message: ServerMessage) -> None:
+        """Send a message to some pages, after what all are to get."""
+        self._deliver()
+        batch = Batch([Message(message)])
+        for seat in seats:
+            seat.listener.send(batch)
+
+    def _deliver(self) -> None:
+        """Send what waits for the turn's end; before a page comes or goes."""
+        if self._outbox:
+            batch, self._outbox = Batch(self._outbox), []
+            for seat in self.seats:
+                seat.listener.send(batch)
 
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""
@@ -393,6 +411,7 @@ class Room:
 
     def close(self, code: int) -> None:
         """Close every page."""
+        self._deliver()
         for seat in self.seats:
             seat.listener.close(code)
         self.seats.clear()
@@ -404,6 +423,7 @@ class Room:
 
     def remove(self, identity: str) -> None:
         """Close every page of one participant. What they had said is still transcribed."""
+        self._deliver()
         for seat in self._seats_of(identity):
             seat.capture.close()
             seat.listener.close(CLOSE_REMOVED)
@@ -482,10 +502,7 @@ class Room:
         self._tell(capture, Error("words_lost", "some words could not be transcribed in time"))
 
     def _tell(self, capture: Capture, what: ServerMessage) -> None:
-        message = Message(what)
-        for seat in self.seats:
-            if seat.capture is capture:
-                seat.listener.send(message)
+        self._send_to([seat for seat in self.seats if seat.capture is capture], what)
 
     def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
         """CaptureOwner: hand the account on."""

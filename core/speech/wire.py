@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -266,15 +266,24 @@ class Message:
     can't keep up may miss them. A withdrawal isn't: nothing comes after it.
     """
 
-    __slots__ = ("droppable", "frame", "payload")
+    __slots__ = ("droppable", "payload")
 
     def __init__(self, message: ServerMessage) -> None:
         self.payload: bytes = _encoder.encode(message)
         self.droppable = type(message) is Utterance and not message.final and message.text != ""
-        self.frame: bytes | None = None
+
+
+class Batch:
+    """Messages that go to listeners together: what a socket makes of them is made once."""
+
+    __slots__ = ("_frames", "messages")
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages = messages
+        self._frames: bytes | None = None
 
     def framed(self, encode: Callable[[bytes], bytes]) -> bytes:
-        """Return the payload as a socket sends it, and keep that for the next one."""
-        if self.frame is None:
-            self.frame = encode(self.payload)
-        return self.frame
+        """Return the messages as a socket sends them; `encode` makes a frame of a payload."""
+        if self._frames is None:
+            self._frames = b"".join([encode(message.payload) for message in self.messages])
+        return self._frames

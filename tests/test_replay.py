@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.speech.replay import PIECE, AudioSpool, ReplayBuffer
+from core.speech.replay import PIECE, SMALL, AudioSpool, ReplayBuffer
 
 CHUNK = 1_600
 
@@ -145,14 +145,32 @@ def test_the_disk_holds_no_name_and_nothing_readable(spool: AudioSpool, tmp_path
     assert once != again, "the same sound never looks the same"
 
 
-def test_what_the_disk_damaged_is_silence_and_told(
+def test_what_the_disk_damaged_is_silence_and_counted_once(
     spool: AudioSpool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept = [spool.put(audio(number)) for number in range(2)]
+    buffer = ReplayBuffer(spool)
+    buffer.append(bytes(audio(1) + audio(2)) + b"end")
     os.pwrite(file_of(spool), b"damage", 20)
-    assert spool.get(kept[0]) == bytes(PIECE)
-    assert spool.get(kept[1]) == bytes(audio(1))
-    assert "kept speech can't be read again" in caplog.text
+    for _ in range(2):
+        assert buffer.tail(0) == bytes(PIECE) + bytes(audio(2)) + b"end"
+        assert buffer.damaged == PIECE
+    assert caplog.text.count("kept speech can't be read again") == 1
+    buffer.clear()
+    assert spool.kept == 0
+
+
+def test_a_file_with_nothing_in_it_gives_its_space_back(spool: AudioSpool) -> None:
+    kept = [spool.put(audio(number)) for number in range(2 * SMALL // PIECE)]
+    seen = os.pread(file_of(spool), PIECE, 0)
+    for one in kept[1:]:
+        spool.free(one)
+    assert os.fstat(file_of(spool)).st_size > SMALL
+    assert spool.get(kept[0]) == bytes(audio(0))
+    spool.free(kept[0])
+    assert os.fstat(file_of(spool)).st_size == 0
+    again = spool.put(audio(0))
+    assert spool.get(again) == bytes(audio(0))
+    assert os.pread(file_of(spool), PIECE, 0) != seen, "the same sound never looks the same"
 
 
 def test_a_full_disk_costs_no_word(spool: AudioSpool, caplog: pytest.LogCaptureFixture) -> None:

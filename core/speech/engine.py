@@ -68,7 +68,7 @@ class StreamSink(Protocol):
         """The engine can't keep up (or is reconnecting) right now, or can again."""
 
     def dropped(self, seconds: float) -> None:
-        """So much audio was given up because too much was waiting: its words are lost."""
+        """So much audio was given up or could not be read again: its words are lost."""
 
     def lost(self, reason: str, replay_from: int) -> None:
         """The stream is over without having been finished.

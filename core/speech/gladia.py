@@ -349,7 +349,15 @@ class GladiaStream:
 
     def tail(self, position: int) -> bytes:
         """Stream."""
-        return self._ring.tail(position)
+        tail = self._ring.tail(position)
+        self._tell_damage()
+        return tail
+
+    def _tell_damage(self) -> None:
+        """Have people told of speech that was needed again and could not be read."""
+        damaged, self._ring.damaged = self._ring.damaged, 0
+        if damaged:
+            self._sink.dropped(damaged / BYTES_PER_SECOND)
 
     async def finish(self) -> None:
         """Stream: what is still here is sent first; waits at most `drain_seconds` in all."""
@@ -672,6 +680,7 @@ class GladiaStream:
         """Look for what does not happen by itself; called by the engine."""
         if self._over:
             return
+        self._tell_damage()
         connection = self._connection
         if connection is not None:
             connection.read_acknowledgment()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import struct
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,8 +22,9 @@ from core.speech.engine import BYTES_PER_SECOND
 log = logging.getLogger(__name__)
 
 PIECE = BYTES_PER_SECOND // 4  # bytes; what is younger is in memory
+SMALL = 1024 * 1024  # bytes of a file that isn't worth being cut when it is empty
 _TAG = 16  # bytes that encryption adds
-_NONCE = struct.Struct(">IQ")  # the slot, and how often it was written
+_NONCE = 12  # bytes
 
 
 class AudioSpool:
@@ -39,14 +40,15 @@ class AudioSpool:
         self._slot_size = piece + _TAG
         self._cipher = AESGCM(AESGCM.generate_key(256))
         self._file: BinaryIO | None = None
-        self._writes: list[int] = []  # of each slot
+        self._written = 0  # how many pieces ever were
+        self._pieces: list[int] = []  # which of them is in each slot
         self._free: list[int] = []
         self._failing = False
 
     @property
     def kept(self) -> int:
         """How many pieces are in the file."""
-        return len(self._writes) - len(self._free)
+        return len(self._pieces) - len(self._free)
 
     def open(self) -> None:
         """Make the file. A disk that can't be written is told of in the log."""
@@ -69,7 +71,8 @@ class AudioSpool:
         if self._file is None:
             return bytes(audio)
         slot = self._free.pop() if self._free else self._new_slot()
-        self._writes[slot] += 1
+        self._written += 1
+        self._pieces[slot] = self._written
         try:
             self._write(self._file, slot, self._cipher.encrypt(self._nonce(slot), audio, None))
         except OSError as problem:
@@ -79,27 +82,37 @@ class AudioSpool:
         self._note(None)
         return slot
 
-    def get(self, kept: int | bytes) -> bytes:
-        """Return a piece. One that the disk has damaged or lost is silence, and logged."""
+    def get(self, kept: int | bytes) -> bytes | None:
+        """Return a piece, or None for one that the disk has damaged or lost, which is logged."""
         if isinstance(kept, bytes):
             return kept
         try:
             return self._cipher.decrypt(self._nonce(kept), self._read(kept), None)
         except (OSError, InvalidTag) as problem:
             log.error("kept speech can't be read again: %s", type(problem).__name__)
-            return bytes(self.piece)
+            return None
 
     def free(self, kept: int | bytes) -> None:
-        """Forget a piece."""
+        """Forget a piece. A file with nothing in it gives its space back."""
         if isinstance(kept, int):
             self._free.append(kept)
+            if not self.kept and len(self._pieces) * self._slot_size > SMALL:
+                self._cut()
+
+    def _cut(self) -> None:
+        self._pieces.clear()
+        self._free.clear()
+        if self._file is not None:
+            with suppress(OSError):  # then it is written over, as it would have been anyway
+                self._file.truncate(0)
 
     def _new_slot(self) -> int:
-        self._writes.append(0)
-        return len(self._writes) - 1
+        self._pieces.append(0)
+        return len(self._pieces) - 1
 
     def _nonce(self, slot: int) -> bytes:
-        return _NONCE.pack(slot, self._writes[slot])
+        """Return what never comes again: the number of the piece."""
+        return self._pieces[slot].to_bytes(_NONCE, "big")
 
     def _write(self, file: BinaryIO, slot: int, data: bytes) -> None:
         file.seek(slot * self._slot_size)
@@ -141,6 +154,7 @@ class ReplayBuffer:
         "_pieces",
         "_spool",
         "acknowledged",
+        "damaged",
         "end",
         "settled",
         "start",
@@ -156,6 +170,7 @@ class ReplayBuffer:
         self.end = 0  # bytes ever appended
         self.acknowledged = 0
         self.settled = 0  # end of the last final, or of silence the service had nothing to say to
+        self.damaged = 0  # bytes that were to be read again and came back as silence
         self._spool = spool
         self._limit = limit
         self._most = limit + slack
@@ -204,7 +219,10 @@ class ReplayBuffer:
             self._trim()
 
     def read(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes from `position`, or from the oldest that is kept."""
+        """Return up to `size` bytes from `position`, or from the oldest that is kept.
+
+        What the disk has damaged is silence, and counted.
+        """
         first = max(position, self.start) - self.start
         stop = min(self.end - self.start, first + size)
         parts = []
@@ -216,9 +234,14 @@ class ReplayBuffer:
         return b"".join(parts)
 
     def _piece(self, index: int) -> bytes:
-        if index < len(self._pieces):
-            return self._spool.get(self._pieces[index])
-        return bytes(self._newest)
+        if index == len(self._pieces):
+            return bytes(self._newest)
+        piece = self._spool.get(self._pieces[index])
+        if piece is None:
+            self._spool.free(self._pieces[index])
+            piece = self._pieces[index] = bytes(self._spool.piece)
+            self.damaged += len(piece)
+        return piece
 
     def tail(self, position: int) -> bytes:
         """Return everything from `position` on that is still kept."""

@@ -357,6 +357,17 @@ def test_partials_come_trimmed_and_never_after_their_final() -> None:
     assert take(utterances, "0", " good morning", 0.1, 0.8) is None
 
 
+def test_a_partial_is_reported_when_its_text_changes_and_counts_to_its_end_anyway() -> None:
+    utterances = Utterances()
+    texts = ["good", "good ", "good morning", " good morning", "", "good", "good"]
+    reported = [
+        take(utterances, "0", text, 0, 1 + number / 5, final=False)
+        for number, text in enumerate(texts)
+    ]
+    assert [one.text for one in reported if one] == ["good", "good morning", "good"]
+    assert utterances.close_open() == [Recognition("0", "good", 0, 2.2, True)]
+
+
 def test_a_final_without_text_withdraws_its_partials_only() -> None:
     utterances = Utterances()
     assert take(utterances, "0", "  ", 0, 1) is None

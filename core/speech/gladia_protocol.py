@@ -413,7 +413,8 @@ class Utterances:
     ) -> Recognition | None:
         """Return what to report of a transcript, or None when there is nothing new in it.
 
-        Times are seconds of audio fed. A partial without text withdraws its utterance.
+        Times are seconds of audio fed. What is returned as a partial without text withdraws its
+        utterance. A partial with the text of the last one says nothing new.
         """
         text = text.strip()
         if id_ in self._finals and start < self._finals[id_]:
@@ -424,7 +425,8 @@ class Utterances:
         if not final:
             if text:
                 self._open[id_] = said
-            return said if text else None
+            is_new = text and (known is None or text != known.text)
+            return said if is_new else None
         self._open.pop(id_, None)
         self._finals[id_] = said.end
         if text and not self._repeats(said):

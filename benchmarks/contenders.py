@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.rig import BUILD, GENERATOR_CORE, HERE, RELAY_PORT, UPSTREAM_PORT
+from benchmarks.rig import BUILD, GENERATOR_CORE, HERE, RELAY_PORT, SCRATCH, UPSTREAM_PORT
 from core import tokens
 from core.database import Database, EmbeddedPostgres
 from core.store import participants, sessions, spaces, users
@@ -91,16 +91,16 @@ class Nginx(_Plain):
 
     def command(self) -> list[str]:
         """Contender."""
-        config = BUILD / "nginx.conf"
+        config = SCRATCH / "nginx.conf"
         config.write_text(
             f"load_module {NGINX_STREAM_MODULE};\n"
             "daemon off; master_process off; worker_rlimit_nofile 65536;\n"
-            f"pid {BUILD}/nginx.pid; error_log stderr;\n"
+            f"pid {SCRATCH}/nginx.pid; error_log stderr;\n"
             "events { worker_connections 32768; }\n"
             f"stream {{ server {{ listen 127.0.0.1:{RELAY_PORT} backlog=4096;"
             f" proxy_pass 127.0.0.1:{UPSTREAM_PORT}; tcp_nodelay on; }} }}\n"
         )
-        return ["nginx", "-e", "stderr", "-p", str(BUILD), "-c", str(config)]
+        return ["nginx", "-e", "stderr", "-p", str(SCRATCH), "-c", str(config)]
 
 
 class HAProxy(_Plain):
@@ -116,7 +116,7 @@ class HAProxy(_Plain):
 
     def command(self) -> list[str]:
         """Contender."""
-        config = BUILD / "haproxy.cfg"
+        config = SCRATCH / "haproxy.cfg"
         config.write_text(
             "global\n  nbthread 1\n  maxconn 8000\n"
             "defaults\n  mode tcp\n"
@@ -185,8 +185,9 @@ class Sessions:
     passthrough = False
     most: int | None = None
 
-    def __init__(self, *, gated: bool = False, acks: bool = True) -> None:
+    def __init__(self, *, gated: bool = False, acks: bool = True, root: Path = HERE.parent) -> None:
         self.name = self.GATED if gated else self.NAME if acks else self.WITHOUT_ACKS
+        self._root = root  # of the checkout
         self.acks = acks
         self.searched = acks and not gated
         self.once = gated
@@ -200,7 +201,7 @@ class Sessions:
     @contextmanager
     def services(self) -> Iterator[None]:
         """Run PostgreSQL on the generator's core, so that the relay's stays its own."""
-        postgres, cores = EmbeddedPostgres(BUILD / "data"), os.sched_getaffinity(0)
+        postgres, cores = EmbeddedPostgres(SCRATCH / "data"), os.sched_getaffinity(0)
         os.sched_setaffinity(0, {GENERATOR_CORE})
         try:
             self._database_url = postgres.start()
@@ -211,13 +212,13 @@ class Sessions:
 
     def command(self) -> list[str]:
         """Contender."""
-        return [PYTHON, str(HERE.parent / "app.py"), "serve"]
+        return [PYTHON, str(self._root / "app.py"), "serve"]
 
     def environment(self) -> Mapping[str, str]:
         """Contender."""
         return {
             "DATABASE_URL": self._database_url,
-            "DATA_DIR": str(BUILD / "data"),
+            "DATA_DIR": str(SCRATCH / "data"),
             "NEXTAUTH_URL": f"http://127.0.0.1:{RELAY_PORT}",
             "NEXTAUTH_SECRET": SECRET,
             "TRANSCRIPTION_JWT_SECRET": SECRET,
@@ -252,3 +253,18 @@ async def _join(url: str, streams: int, room: int) -> list[str]:
         return made
     finally:
         await db.disconnect()
+
+
+def everybody() -> list[Contender]:
+    """Return all contenders."""
+    return [
+        Sessions(),
+        Nginx(),
+        Nginx(acks=True),
+        HAProxy(),
+        Node(),
+        Sessions(acks=False),
+        Node(acks=False),
+        Sdk(),
+        Sessions(gated=True),
+    ]

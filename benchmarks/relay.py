@@ -23,9 +23,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.contenders import Contender, HAProxy, Nginx, Node, Sdk, Sessions
+from benchmarks.contenders import Contender, Nginx, Node, Sessions, everybody
 from benchmarks.rig import (
     BUILD,
+    SCRATCH,
     TURNS,
     Latency,
     Load,
@@ -124,7 +125,7 @@ def run_once(contender: Contender, streams: int, plan: Plan) -> Measurement:
         turns=TURNS if streams <= MANY else 1,
     )
     places = contender.tokens(streams, load.room)
-    log = BUILD / "relay.log"
+    log = SCRATCH / "relay.log"
     plan.quiet.wait()
     with relay_process(contender.command(), contender.environment(), log) as pid:
         return measure(load, pid, places)
@@ -357,24 +358,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         started=time.monotonic(),
         minutes=given.minutes,
     )
-    everybody: list[Contender] = [
-        Sessions(),
-        Nginx(),
-        Nginx(acks=True),
-        HAProxy(),
-        Node(),
-        Sessions(acks=False),
-        Node(acks=False),
-        Sdk(),
-        Sessions(gated=True),
-    ]
     wanted = [part.lower() for part in given.only.split(",")]
     try:
         if given.nice:
             prioritise(given.nice)
         build()
         refuse_foreign_ports()
-        chosen = [one for one in everybody if any(part in one.name.lower() for part in wanted)]
+        chosen = [one for one in everybody() if any(part in one.name.lower() for part in wanted)]
         contenders = present(chosen)
         book = run_all(contenders, plan)
     except RigError as problem:

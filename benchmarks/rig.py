@@ -22,11 +22,14 @@ import msgspec
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
 LOAD = HERE / "load"
+LANE_VARIABLE = "BENCH_LANE"
+LANE = int(os.environ.get(LANE_VARIABLE, "0"))  # measurements at the same time each have their own
+SCRATCH = BUILD / f"lane-{LANE}"
 
 RELAY_CORE = 0
 GENERATOR_CORE = 1
-RELAY_PORT = 18_100
-UPSTREAM_PORT = 18_101
+RELAY_PORT = 18_100 + 10 * LANE
+UPSTREAM_PORT = RELAY_PORT + 1
 
 BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean nothing
 START_PATIENCE = 30.0
@@ -164,7 +167,7 @@ class Load:
 
 def build() -> None:
     """Compile what is older than its source."""
-    BUILD.mkdir(exist_ok=True)
+    SCRATCH.mkdir(parents=True, exist_ok=True)
     _compile("generator", GENERATOR_SOURCES)
     _compile("spin", ("spin.c",))
 
@@ -288,7 +291,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def measure(load: Load, pid: int, tokens: Sequence[str]) -> Measurement:
     """Put the relay with this pid under load. Raises RigError when the generator fails."""
-    token_file = BUILD / "tokens"
+    token_file = SCRATCH / "tokens"
     token_file.write_text("".join(f"{token}\n" for token in tokens))
     options = {
         "port": RELAY_PORT,

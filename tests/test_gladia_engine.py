@@ -425,12 +425,12 @@ async def test_words_counted_twice_are_said_again_on_a_new_stream() -> None:
 
 async def test_a_final_that_was_missed_while_away_is_recovered() -> None:
     speech = say(3)
-    async with world(timings=Timings(final=0.05)) as w:
+    async with world(timings=Timings(final=0.15)) as w:
         # The first sentence has just been closed: its final is said to nobody.
         at = int((speech.times[0][1] + 0.45) * BYTES_PER_SECOND)
         w.faults.drop(code=1011, after_bytes=at)
         await w.open()
-        w.faults.slow_handshake(0.2)
+        w.faults.slow_handshake(0.3)
         await w.listener.feed(speech.pcm)
         await w.listener.finish()
         w.listener.assert_all_of(speech)
@@ -440,11 +440,11 @@ async def test_a_final_that_was_missed_while_away_is_recovered() -> None:
 
 async def test_a_missed_final_is_noticed_without_further_speech() -> None:
     speech = say(1)
-    async with world(timings=Timings(final=0.05)) as w:
+    async with world(timings=Timings(final=0.15)) as w:
         at = int((speech.times[0][1] + 0.45) * BYTES_PER_SECOND)
         w.faults.drop(code=1011, after_bytes=at)
         await w.open()
-        w.faults.slow_handshake(0.2)
+        w.faults.slow_handshake(0.3)
         await w.listener.feed(speech.pcm)
         for _ in range(100):
             if w.listener.losses:

@@ -12,7 +12,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python app.py serve
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not realtime"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not realtime"
 	$(BIN)/python -m pytest -m realtime
 
 lint: $(VENV)/.development

@@ -593,9 +593,8 @@ async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing() -> None
         await w.listener.feed(silence(0.1))
         megabytes = silence(500)  # far more than the kernel takes
         for start in range(0, len(megabytes), BYTES_PER_SECOND):
-            enough = (
-                stream._ring.overfull
-            )  # and a second more: a late acknowledgment frees a little
+            # And a second more: a late acknowledgment frees a little.
+            enough = stream._ring.overfull
             stream.feed(megabytes[start : start + BYTES_PER_SECOND])
             if enough:
                 break

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from core.chat import ChatLine
 from core.people import Participant, Role
 from core.speech.capture import CaptureOptions
 from core.speech.engines import OffEngine
-from core.speech.hub import Hub, Room, RoomSession, SaidUtterance, Seat
-from core.speech.relay import StreamRecord
+from core.speech.hub import Hub, Room, RoomSession, Seat
 from core.speech.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
+from tests.test_relay import Memory
 
 SESSION = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
-
-
-class Forgetful:
-    """Keeper: keeps nothing."""
-
-    async def said(self, session_id: str) -> list[SaidUtterance]:
-        return []
-
-    async def chat(self, session_id: str) -> list[ChatLine]:
-        return []
-
-    def keep_line(self, line: ChatLine) -> None:
-        pass
-
-    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
-        stored()
-
-    def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
-        pass
 
 
 @dataclass
@@ -91,7 +71,7 @@ class Hall:
 
 @pytest.fixture
 async def hall() -> AsyncIterator[Hall]:
-    hub = Hub(OffEngine("it is switched off"), Forgetful(), CaptureOptions())
+    hub = Hub(OffEngine("it is switched off"), Memory(), CaptureOptions())
     hub.start()
     yield Hall(hub)
     await hub.close()

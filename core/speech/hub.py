@@ -303,9 +303,11 @@ class Room:
             KnockView(one.identity, one.name, one.hue) for one in self._knocks.of(self.session.id)
         ]
         people = self.people()
-        hosts = [seat for seat in self.seats if seat.participant.role == "HOST"] if waiting else []
-        self._send_to(hosts, People(people, waiting))
-        self._send_to([seat for seat in self.seats if seat not in hosts], People(people))
+        for_all = Batch([Message(People(people))])
+        for_hosts = Batch([Message(People(people, waiting))]) if waiting else for_all
+        self._deliver()
+        for seat in self.seats:
+            seat.listener.send(for_hosts if seat.participant.role == "HOST" else for_all)
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""

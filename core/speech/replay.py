@@ -76,7 +76,7 @@ class AudioSpool:
         try:
             self._write(self._file, slot, self._cipher.encrypt(self._nonce(slot), audio, None))
         except OSError as problem:
-            self._free.append(slot)
+            self.free(slot)
             self._note(problem)
             return bytes(audio)
         self._note(None)

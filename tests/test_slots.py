@@ -121,18 +121,30 @@ async def test_after_a_refusal_nobody_is_sent_to_the_engine_for_a_while(
     assert queue.got == ["a", "b"]
 
 
-async def pauses(pool: SlotPool, act: Callable[[], Any], times: int) -> list[float]:
-    """Return how long the pool pauses after each refusal."""
-    loop = asyncio.get_running_loop()
-    lengths = []
-    for _ in range(times):
-        await pool.acquire("a")
-        act()
-        began = loop.time()
-        await pool.acquire("a")
-        lengths.append(loop.time() - began)
-        pool.release("a")
-    return lengths
+EARLY = 0.001  # seconds by which a timer may be
+
+
+async def pauses(
+    pool: SlotPool, act: Callable[[], Any], times: int, monkeypatch: pytest.MonkeyPatch
+) -> list[float]:
+    """Return the pauses that the pool asks the loop for after refusals, having waited for each."""
+    loop, asked = asyncio.get_running_loop(), list[float]()
+    call_later = loop.call_later
+
+    def asking(delay: float, *call: Any) -> asyncio.TimerHandle:
+        asked.append(delay)
+        return call_later(delay, *call)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "call_later", asking)
+        for number in range(times):
+            await pool.acquire("a")
+            began = loop.time()
+            act()
+            await pool.acquire("a")
+            assert loop.time() - began >= asked[number] - EARLY
+            pool.release("a")
+    return asked
 
 
 async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
@@ -141,12 +153,10 @@ async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
     monkeypatch.setattr(slots, "REFUSED_PAUSE", 0.02)
     monkeypatch.setattr(slots, "REFUSED_PAUSE_MAX", 0.08)
     pool = SlotPool(1)
-    lengths = await pauses(pool, lambda: pool.refused("a"), 4)
-    assert [round(length, 2) for length in lengths] == pytest.approx(
-        [0.02, 0.04, 0.08, 0.08], abs=0.02
-    )
+    lengths = await pauses(pool, lambda: pool.refused("a"), 4, monkeypatch)
+    assert lengths == [0.02, 0.04, 0.08, 0.08]
     pool.honoured()
-    assert (await pauses(pool, lambda: pool.refused("a"), 1))[0] == pytest.approx(0.02, abs=0.02)
+    assert await pauses(pool, lambda: pool.refused("a"), 1, monkeypatch) == [0.02]
 
 
 async def test_many_refused_at_once_count_as_one_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

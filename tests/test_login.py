@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -483,6 +484,36 @@ def test_a_provider_that_is_away_is_not_remembered_as_away(
     assert quick_sign_in(visitor).status_code == 303
     assert CLIENT_SECRET not in server.log
     assert "code=" not in server.log.replace("code=…", "")
+
+
+# What it costs others
+
+# Sessions, which logs whenever it reads the certificates of all authorities.
+TELLTALE = """
+import ssl
+
+def telling(method):
+    def told(*arguments, **options):
+        print("certificates were read", flush=True)
+        return method(*arguments, **options)
+    return told
+
+for name in ("load_verify_locations", "set_default_verify_paths"):
+    setattr(ssl.SSLContext, name, telling(getattr(ssl.SSLContext, name)))
+import app
+app.serve()
+"""
+
+
+def test_a_sign_in_does_not_hold_up_those_who_speak(
+    make_server: MakeServer, provider: Provider
+) -> None:
+    settings = GOOGLE | {"GOOGLE_METADATA_URL": provider.url + METADATA}
+    server = make_server(command=[sys.executable, "-c", TELLTALE], **settings)
+    at_start = server.log.count("certificates were read")
+    assert at_start
+    assert quick_sign_in(Browser(server.url)).status_code == 303
+    assert server.log.count("certificates were read") == at_start
 
 
 # Where it leads

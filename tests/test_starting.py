@@ -86,7 +86,7 @@ def assert_clean(server: AppServer) -> None:
 
 def answers(server: AppServer) -> bool:
     try:
-        return httpx2.get(f"{server.url}/health", timeout=5).status_code == 200
+        return server.get("/health", timeout=5).status_code == 200
     except httpx2.TransportError:
         return False
 

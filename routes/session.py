@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -162,27 +163,35 @@ async def _transcript(request: Request, slug: str) -> Response:
         return page("session/ended.html", person, status=403)
     said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
     written = await services(request).recorder.chat(session.id)
-    return page(
-        "session/transcript.html",
-        person,
-        session=session,
-        people=[_face(one) for one in await participants.who_joined(db, session.id)],
-        turns=turns(said, written, session.started_at or session.created_at),
-        usage=await _usage(request, session),
-    )
+    people = [_face(one) for one in await participants.who_joined(db, session.id)]
+    spent = await _usage(request, session)
+
+    def lay_out() -> Response:
+        in_turns = turns(said, written, session.started_at or session.created_at)
+        return page(
+            "session/transcript.html",
+            person,
+            session=session,
+            people=people,
+            turns=in_turns,
+            usage=spent,
+        )
+
+    return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
 
 
 async def transcript_text(request: Request) -> Response:
     """GET /s/{slug}/transcript.txt: who may read the transcript, after the end."""
     session, lines = await _lines(request)
-    text = exports.as_text(session.title, session.started_at, lines)
+    text = await asyncio.to_thread(exports.as_text, session.title, session.started_at, lines)
     return _download(text, "text/plain", session, "txt")
 
 
 async def transcript_vtt(request: Request) -> Response:
     """GET /s/{slug}/transcript.vtt: who may read the transcript, after the end."""
     session, lines = await _lines(request)
-    return _download(exports.as_vtt(lines), "text/vtt", session, "vtt")
+    text = await asyncio.to_thread(exports.as_vtt, lines)
+    return _download(text, "text/vtt", session, "vtt")
 
 
 async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:

@@ -13,7 +13,7 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not realtime"
-	$(BIN)/python -m pytest -m realtime
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m realtime
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

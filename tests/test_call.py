@@ -58,6 +58,23 @@ AudioWorklet.prototype.addModule = async function (...module) {
   return load.apply(this, module);
 };"""
 
+# An audio system that takes a second to start, and a browser that may refuse to play.
+SLOW_SOUND = """const state = Object.getOwnPropertyDescriptor(BaseAudioContext.prototype, 'state');
+const seen = new WeakMap();
+Object.defineProperty(BaseAudioContext.prototype, 'state', {
+  get() {
+    if (!seen.has(this)) seen.set(this, performance.now());
+    return performance.now() - seen.get(this) < 1000 ? 'suspended' : state.get.call(this);
+  },
+});
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  if (!window.refusing || !(this instanceof HTMLAudioElement)) return play.call(this);
+  this.autoplay = false;
+  this.pause();
+  return Promise.reject(new DOMException('not before a click', 'NotAllowedError'));
+};"""
+
 
 @dataclass
 class Place:
@@ -220,6 +237,52 @@ async def test_a_blocked_microphone_is_explained(place: Place, browsers: Browser
     notice = page.locator('.notice[data-topic="microphone"]')
     await expect(notice).to_contain_text("allow the microphone")
     await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+
+
+async def test_a_click_for_sound_is_asked_for_only_when_there_is_need(
+    place: Place, browsers: Browsers, quiet: Path, tone: Path
+) -> None:
+    page = await browsers.page(microphone=quiet, viewport=WIDE)
+    await page.add_init_script(SLOW_SOUND)
+    address = await start(page, place.app)
+    await page.get_by_role("button", name="Join with microphone").click()
+    await in_call(page, "Ada Lovelace (you)")
+    await page.wait_for_timeout(1_500)
+    notice = page.locator('.notice[data-topic="sound"]')
+    await expect(notice).to_have_count(0)
+
+    await page.evaluate("window.refusing = true")
+    guest = await browsers.page(microphone=tone, viewport=WIDE)
+    await admitted(guest, page, address, "Grace Hopper")
+    await expect(notice).to_contain_text("Your browser holds back the sound.", timeout=PATIENCE)
+    await notice.get_by_role("button", name="Play sound").click()
+    await page.wait_for_timeout(500)
+    await expect(notice).to_be_visible()
+    await page.evaluate("window.refusing = false")
+    await notice.get_by_role("button", name="Play sound").click()
+    await expect(notice).to_have_count(0)
+    assert not browsers.errors
+
+
+async def test_an_audio_system_that_stops_is_noticed(
+    place: Place, browsers: Browsers, tone: Path
+) -> None:
+    page = await browsers.page(microphone=tone, viewport=WIDE)
+    await page.add_init_script(
+        "window.contexts = [];"
+        "window.AudioContext = class extends AudioContext {"
+        " constructor(...how) { super(...how); contexts.push(this); } };"
+    )
+    await start(page, place.app)
+    await page.get_by_role("button", name="Join with microphone").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    # As a phone does when somebody calls.
+    await page.evaluate("Promise.all(contexts.map((context) => context.suspend()))")
+    notice = page.locator('.notice[data-topic="silent"]')
+    await expect(notice).to_contain_text("Your microphone is silent.", timeout=PATIENCE)
+    await page.mouse.click(640, 300)
+    await expect(notice).to_have_count(0)
+    assert not browsers.errors
 
 
 async def slow_microphone(browsers: Browsers) -> Page:

@@ -134,7 +134,19 @@ export class Call {
 
   /** Plays the others' sound; call from a click. */
   async startSound() {
-    await this.#room?.startAudio();
+    await this.#room?.startAudio().catch(() => {});
+    if (this.#room) this.#tellSound(this.#room);
+  }
+
+  /**
+   * The library takes an audio system that starts slowly, as with wireless headphones, for a browser that refuses.
+   * @param {any} room
+   */
+  #tellSound(room) {
+    const blocked = [...this.#audioBox.querySelectorAll('audio')].some(({ paused }) => paused);
+    // Once it is content again, it tells of a browser that does refuse.
+    if (!blocked && !room.canPlaybackAudio) void room.startAudio().catch(() => {});
+    this.#events.soundBlocked(blocked);
   }
 
   #newRoom() {
@@ -168,7 +180,7 @@ export class Call {
       .on(RoomEvent.LocalTrackPublished, (/** @type {any} */ publication, /** @type {any} */ who) => this.#published(publication.track, who))
       .on(RoomEvent.LocalTrackUnpublished, (/** @type {any} */ publication, /** @type {any} */ who) => this.#unpublished(publication, who))
       .on(RoomEvent.ActiveSpeakersChanged, (/** @type {any[]} */ who) => this.#events.voices(who.map(({ identity }) => identity)))
-      .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#events.soundBlocked(!room.canPlaybackAudio))
+      .on(RoomEvent.AudioPlaybackStatusChanged, () => this.#tellSound(room))
       .on(RoomEvent.SignalReconnecting, () => this.#reconnecting())
       .on(RoomEvent.Reconnecting, () => this.#reconnecting())
       .on(RoomEvent.Reconnected, () => this.#reconnected())

@@ -4,14 +4,14 @@ import { Opener } from './opener.js';
 
 const RATE = 16_000;
 const FRAME = 640;
-const SILENT_AFTER = 5 * RATE;
+const SILENT_AFTER = 5; // seconds
 const VOICE = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
  * @typedef {object} MicrophoneEvents
  * @property {(frame: import('../types').Frame) => void} frame while on
  * @property {(level: number) => void} level 0 to 1
- * @property {(silent: boolean) => void} silent nothing but zeros for five seconds, or no longer
+ * @property {(silent: boolean) => void} silent nothing but zeros, or nothing at all, for five seconds, or no longer
  * @property {(track: MediaStreamTrack) => void} track another track took over
  * @property {(error: unknown) => void} gone the device went away and no other could be opened
  */
@@ -35,6 +35,8 @@ export class Microphone {
   #end = 0;
   #zeros = 0;
   #silent = false;
+  // When the last frame came; an audio system that was suspended gives none, not even of zeros.
+  #heardAt = 0;
 
   /** @param {MicrophoneEvents} events */
   constructor(events) {
@@ -42,6 +44,7 @@ export class Microphone {
     document.addEventListener('visibilitychange', () => this.#wake());
     document.addEventListener('pointerdown', () => this.#wake());
     document.addEventListener('keydown', () => this.#wake());
+    setInterval(() => this.#watch(), 1000);
   }
 
   get isOn() {
@@ -187,7 +190,16 @@ export class Microphone {
   /** @param {number | null} peak null starts counting anew */
   #hear(peak) {
     this.#zeros = peak === 0 ? this.#zeros + FRAME : 0;
-    const silent = this.#zeros >= SILENT_AFTER;
+    this.#heardAt = performance.now();
+    this.#tell(this.#zeros >= SILENT_AFTER * RATE);
+  }
+
+  #watch() {
+    if (this.#on && performance.now() - this.#heardAt > SILENT_AFTER * 1000) this.#tell(true);
+  }
+
+  /** @param {boolean} silent */
+  #tell(silent) {
     if (silent === this.#silent) return;
     this.#silent = silent;
     this.#events.silent(silent);

@@ -295,9 +295,14 @@ async def test_without_the_package_the_engine_is_off_and_says_what_helps(
         (" In short,, the period ", "In short, the period"),
         ("Well, , yes", "Well, yes"),
         ("One; two: three, four... five?!", "One; two: three, four... five?!"),
+        ("5!", "5!"),
+        ("♪ ♪ ♪ ?", ""),
+        ("...", ""),
     ],
 )
-def test_only_doubled_commas_and_outer_space_are_tidied(raw: str, clean: str) -> None:
+def test_only_doubled_commas_outer_space_and_what_is_no_word_are_tidied(
+    raw: str, clean: str
+) -> None:
     assert tidy(raw) == clean
 
 
@@ -311,3 +316,12 @@ async def test_noise_and_breath_become_no_words(engine: LocalEngine) -> None:
         await feed_as_spoken(stream, pcm)
         await stream.finish()
         assert listener.text == ""
+
+
+async def test_music_becomes_no_notes(engine: LocalEngine) -> None:
+    time_ = np.arange(4 * 16_000) / 16_000
+    chord = sum(3000 * np.sin(2 * np.pi * pitch * time_) for pitch in (261.6, 329.6, 392.0))
+    stream, listener = await open_stream(engine)
+    await feed_as_spoken(stream, np.asarray(chord).astype("<i2").tobytes())
+    await stream.finish()
+    assert all("♪" not in heard.text for heard in listener.heard_all)

@@ -477,7 +477,12 @@ class _Worker:
 
 
 def tidy(text: str) -> str:
-    """Remove outer space and the doubled commas that the model likes to write."""
+    """Remove outer space and the doubled commas that the model likes to write.
+
+    Nothing is left of a text without any letter or digit: for music the model writes notes.
+    """
+    if not any(map(str.isalnum, text)):
+        return ""
     return _DOUBLED_PUNCTUATION.sub(r"\1", " ".join(text.split()))
 
 

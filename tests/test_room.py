@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 FINALS = "[data-lines] .words:not(.in-the-making)"
 PARTIALS = "[data-lines] .words.in-the-making"
 LIVE = re.compile(r"^\d+:\d\d$")  # the header counts the session's time while connected
-PASSAGE = 45  # seconds
+PASSAGE = 28.5  # seconds of it, up to a pause
+SENTENCES = TWO_CITIES.partition(": in short")[0]
 LEAD = 8  # seconds of silence before it
 CALM = 2.0  # seconds without another final, after which none comes
 
@@ -34,7 +35,8 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording of a man who reads the beginning of a novel, for a fake microphone."""
     path = tmp_path_factory.mktemp("audio") / "reading.wav"
     # The recording runs from when the page opens the microphone, which is before the join.
-    path.write_bytes(wav_bytes(bytes(LEAD * BYTES_PER_SECOND) + two_cities()))
+    passage = two_cities()[: int(PASSAGE * BYTES_PER_SECOND)]
+    path.write_bytes(wav_bytes(bytes(LEAD * BYTES_PER_SECOND) + passage))
     return path
 
 
@@ -82,15 +84,15 @@ async def all_finals(page: Page) -> list[str]:
 
 async def heard_last_words(page: Page) -> None:
     """Wait until the passage's last sentence is there for good."""
-    last = page.locator(FINALS).filter(has_text=re.compile("comparison", re.IGNORECASE))
+    last = page.locator(FINALS).filter(has_text=re.compile("other way", re.IGNORECASE))
     await expect(last).to_be_visible(timeout=(LEAD + PASSAGE + 30) * 1000)
 
 
 def assert_told_once(said: list[str]) -> None:
     """Check that the passage is there in order and no sentence twice."""
     text = " ".join(said)
-    assert words_in_order(TWO_CITIES, text) >= 0.85, text
-    assert len(words(text)) <= len(words(TWO_CITIES)) * 1.1, text
+    assert words_in_order(SENTENCES, text) >= 0.85, text
+    assert len(words(text)) <= len(words(SENTENCES)) * 1.1, text
 
 
 async def test_what_one_says_the_other_reads(

@@ -167,13 +167,12 @@ async def _transcript(request: Request, slug: str) -> Response:
     spent = await _usage(request, session)
 
     def lay_out() -> Response:
-        in_turns = turns(said, written, session.started_at or session.created_at)
         return page(
             "session/transcript.html",
             person,
             session=session,
             people=people,
-            turns=in_turns,
+            turns=turns(said, written, session.started_at or session.created_at),
             usage=spent,
         )
 

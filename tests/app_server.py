@@ -10,9 +10,10 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
 
 import httpx2
+
+from tests.doors import outside
 
 ROOT = Path(__file__).parent.parent
 START_PATIENCE = 30.0
@@ -75,17 +76,12 @@ class AppServer:
         while time.monotonic() < deadline:
             assert self._process.poll() is None, f"the server stopped:\n{self.log}"
             try:
-                self.get("/health", timeout=5)
+                outside("GET", f"{self.url}/health", timeout=5)
             except httpx2.TransportError:
                 time.sleep(0.05)
             else:
                 return self
         raise AssertionError(f"the server did not answer:\n{self.log}")
-
-    def get(self, path: str, **options: Any) -> httpx2.Response:
-        """Ask for a page without cookies, as `httpx2.get` does."""
-        # There is no https here, and reading all certificates takes 20 ms each time.
-        return httpx2.get(self.url + path, verify=False, **options)
 
     def launch(self) -> None:
         """Start, and wait for nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx2
 
 from tests.visitors import Visitor
@@ -38,6 +40,7 @@ class Browser(Visitor):
         )
 
 
-def outside(method: str, url: str, **options: object) -> httpx2.Response:
+def outside(method: str, url: str, **options: Any) -> httpx2.Response:
     """Ask a page of anybody's, without cookies, without an origin."""
-    return httpx2.request(method, url, verify=False, timeout=20, **options)  # type: ignore[arg-type]
+    options.setdefault("timeout", 20)
+    return httpx2.request(method, url, verify=False, **options)

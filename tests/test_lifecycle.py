@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 from google.protobuf.json_format import MessageToJson
 from livekit.protocol import models
@@ -21,6 +20,7 @@ from core.store import sessions
 from tests import call
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
+from tests.doors import outside
 from tests.fakes.livekit import LiveKitThread
 from tests.fakes.livekit.tokens import webhook_token
 from tests.tables import Tables
@@ -57,7 +57,7 @@ class Place:
         """Send what may be a webhook."""
         url = f"{self.server.url}/hooks/livekit"
         sent = {"Content-Type": "application/webhook+json"} | headers
-        return httpx2.post(url, content=body, headers=sent, verify=False).status_code
+        return outside("POST", url, content=body, headers=sent).status_code
 
     def tell_event(self, kind: str, slug: str, identity: str, at: datetime, **more: str) -> int:
         event = WebhookEvent(

@@ -40,6 +40,7 @@ from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.speech.wire import Batch, Hello, Message, WireError
 from tests.fakes.wordaudio import WordDecoder, silence, speak, vocabulary
+from tests.test_slots import EARLY
 
 ADA = Participant("p_ada", "session", "Ada", 1, "HOST")
 FRAME = SAMPLE_RATE // 25 * BYTES_PER_SAMPLE
@@ -586,9 +587,6 @@ async def test_what_a_lost_stream_no_longer_keeps_does_not_move_the_rest_in_time
     assert [word for word, _ in heard] == [word for word, _ in page.spoken]
     for (_, span), (_, at) in zip(heard, page.spoken, strict=True):
         assert span.start == pytest.approx(at, abs=0.05)
-
-
-EARLY = 0.001  # seconds by which a timer may be
 
 
 async def test_an_engine_that_takes_and_drops_streams_is_not_hammered(

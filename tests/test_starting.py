@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from tests.app_server import AppServer
+from tests.doors import outside
 from tests.own_postgres import OwnPostgres
 from tests.tables import Tables
 
@@ -86,7 +87,7 @@ def assert_clean(server: AppServer) -> None:
 
 def answers(server: AppServer) -> bool:
     try:
-        return server.get("/health", timeout=5).status_code == 200
+        return outside("GET", f"{server.url}/health", timeout=5).status_code == 200
     except httpx2.TransportError:
         return False
 

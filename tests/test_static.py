@@ -11,37 +11,39 @@ import httpx2
 from routes.render import STATIC
 from routes.static import lean
 from tests.app_server import AppServer
+from tests.doors import outside
 from tests.visitors import Visitor
 
 LIMIT = 60_000  # bytes of a room, before LiveKit's library
 
 
 def test_scripts_travel_compressed_and_are_asked_for_again(server: AppServer) -> None:
-    address = "/static/js/room/main.js"
-    first = server.get(address)
+    address = f"{server.url}/static/js/room/main.js"
+    first = outside("GET", address)
     assert first.headers["content-encoding"] == "gzip"
     assert first.headers["content-type"].startswith("text/javascript")
     assert first.headers["cache-control"] == "no-cache"
     assert "import" in first.text
-    again = server.get(address, headers={"If-None-Match": first.headers["etag"]})
+    again = outside("GET", address, headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
     assert again.content == b""
 
 
 def test_who_takes_no_compression_gets_none(server: AppServer) -> None:
-    plain = server.get("/static/css/tokens.css", headers={"Accept-Encoding": "br"})
+    css = f"{server.url}/static/css/tokens.css"
+    plain = outside("GET", css, headers={"Accept-Encoding": "br"})
     assert "content-encoding" not in plain.headers
     assert plain.text == (STATIC / "css/tokens.css").read_text()
 
 
 def test_versioned_addresses_are_kept(server: AppServer) -> None:
-    kept = server.get("/static/css/tokens.css?v=1")
+    kept = outside("GET", f"{server.url}/static/css/tokens.css?v=1")
     assert "immutable" in kept.headers["cache-control"]
 
 
 def test_nothing_outside_is_served(server: AppServer) -> None:
     for path in ("../app.py", "%2e%2e/app.py", "js/../../app.py"):
-        assert server.get(f"/static/{path}").status_code == 404
+        assert outside("GET", f"{server.url}/static/{path}").status_code == 404
 
 
 def test_lean_scripts_lose_their_documentation_and_keep_their_lines() -> None:
@@ -77,7 +79,7 @@ def test_a_room_names_all_its_scripts_at_once(server: AppServer) -> None:
     main = STATIC / "js/room/main.js"
     wanted = _imported(main, set()) - {main}
     assert sorted(named) == sorted(f"/static/{path.relative_to(STATIC)}" for path in wanted)
-    assert {server.get(address).status_code for address in named} == {200}
+    assert {outside("GET", server.url + address).status_code for address in named} == {200}
 
 
 def _imported(path: Path, known: set[Path]) -> set[Path]:

@@ -35,7 +35,7 @@ export class Microphone {
   #end = 0;
   #zeros = 0;
   #silent = false;
-  // When the last frame came; an audio system that was suspended gives none, not even of zeros.
+  // When a frame came or it was turned on; an audio system that was suspended gives no frames, not even of zeros.
   #heardAt = 0;
 
   /** @param {MicrophoneEvents} events */

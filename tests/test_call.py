@@ -280,6 +280,7 @@ async def test_an_audio_system_that_stops_is_noticed(
     await page.evaluate("Promise.all(contexts.map((context) => context.suspend()))")
     notice = page.locator('.notice[data-topic="silent"]')
     await expect(notice).to_contain_text("Your microphone is silent.", timeout=PATIENCE)
+    await expect(page.locator("[data-level]")).to_have_attribute("style", "--level: 0.00;")
     await page.mouse.click(640, 300)
     await expect(notice).to_have_count(0)
     assert not browsers.errors

@@ -195,7 +195,9 @@ export class Microphone {
   }
 
   #watch() {
-    if (this.#on && performance.now() - this.#heardAt > SILENT_AFTER * 1000) this.#tell(true);
+    if (!this.#on || performance.now() - this.#heardAt <= SILENT_AFTER * 1000) return;
+    this.#tell(true);
+    this.#events.level(0);
   }
 
   /** @param {boolean} silent */

@@ -64,6 +64,10 @@ class Recorder:
         """How many finals are not stored yet."""
         return len(self._waiting)
 
+    def stores(self, session_id: str) -> bool:
+        """Whether words of this session wait to be stored."""
+        return any(one.said.session_id == session_id for one in self._waiting)
+
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
         spooled = _read_spool(self._spool, SaidUtterance)

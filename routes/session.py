@@ -161,6 +161,7 @@ async def _transcript(request: Request, slug: str) -> Response:
         session = await transcript_reader(db, slug, await visitor_of(request, slug))
     except EndedError:
         return page("session/ended.html", person, status=403)
+    coming = words_are_coming(request, session)  # asked first: what came until then is read below
     said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
     written = await services(request).recorder.chat(session.id)
     people = [_face(one) for one in await participants.who_joined(db, session.id)]
@@ -174,9 +175,16 @@ async def _transcript(request: Request, slug: str) -> Response:
             people=people,
             turns=turns(said, written, session.started_at or session.created_at),
             usage=spent,
+            coming=coming,
         )
 
     return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
+
+
+def words_are_coming(request: Request, session: Session) -> bool:
+    """Tell whether words of an ended session are still being transcribed or stored."""
+    parts = services(request)
+    return parts.hub.still_writing(session.id) or parts.recorder.stores(session.id)
 
 
 async def transcript_text(request: Request) -> Response:

@@ -116,6 +116,7 @@ class ScriptedEngine:
     opened_at: list[float] = field(default_factory=list)
     name: str = "scripted"
     max_streams: int = 3
+    drains_in_slot: bool = True
 
     async def start(self) -> None:
         pass
@@ -242,6 +243,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(relay_module, "PATIENCE", 0.05)
     monkeypatch.setattr("core.speech.slots.REFUSED_PAUSE", 0.05)
     monkeypatch.setattr(capture_module, "PACE_ALLOWANCE", 10_000.0)
+    monkeypatch.setattr(capture_module, "MAX_WAITING", 60 * BYTES_PER_SECOND)
     yield
 
 
@@ -495,7 +497,7 @@ async def test_trouble_that_somebody_must_end_is_told_and_ends_by_itself() -> No
     page.assert_heard_as_spoken()
 
 
-async def test_of_a_long_wait_the_last_minute_is_kept_and_the_loss_is_told() -> None:
+async def test_of_a_long_wait_the_last_part_is_kept_and_the_loss_is_told() -> None:
     engine = ScriptedEngine(closed=True)
     page = Page(engine)
     page.say(*WORDS[:260])
@@ -511,7 +513,7 @@ async def test_of_a_long_wait_the_last_minute_is_kept_and_the_loss_is_told() -> 
     assert heard[0][1].start == pytest.approx(page.spoken[missing][1], abs=0.05)
 
 
-async def test_the_minute_is_counted_per_page_over_all_its_streams() -> None:
+async def test_the_bound_is_counted_per_page_over_all_its_streams() -> None:
     engine = ScriptedEngine(closed=True)
     page = Page(engine)
     for turn in range(4):

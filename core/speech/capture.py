@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -98,6 +99,7 @@ class Capture:
         "_relay",
         "_relays",
         "_services",
+        "_speaker",
         "_spoken_at",
         "_unkept",
         "_zero",
@@ -123,6 +125,7 @@ class Capture:
         self.mic_on = False
         self._owner = owner
         self._services = services
+        self._speaker = secrets.token_hex(6)  # this page, to the engine
         self._options = options
         self._received: int | None = settled or None
         self._zero = math.inf  # session time of sample 0, were the page as slow as can be
@@ -296,7 +299,8 @@ class Capture:
         return wanted or silent >= self._options.idle_seconds
 
     def _begin_stretch(self, audio: Collection[bytes]) -> None:
-        relay = Relay(self._services, self._owner.slug, self._owner.options, self, self._budget)
+        options = replace(self._owner.options, speaker=self._speaker)
+        relay = Relay(self._services, self._owner.slug, options, self, self._budget)
         self._relay = relay
         self._relays[relay] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
         for pcm in audio:

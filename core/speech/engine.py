@@ -21,10 +21,17 @@ BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What a session asks of the engine: ISO 639-1 languages and words to expect."""
+    """What a session asks of the engine: ISO 639-1 languages and words to expect.
+
+    Of two streams of one `speaker`, that with the smaller `since` is transcribed first.
+    """
 
     languages: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
+    # For engines that can't serve all at once: whose audio it is, and when its first byte was
+    # spoken (a monotonic time), so that people take turns and each is heard in order.
+    speaker: str = ""
+    since: float = 0.0
 
 
 class Recognition(msgspec.Struct, frozen=True):
@@ -97,7 +104,10 @@ class Stream(Protocol):
         """Return what was fed from byte `position` on, as far as it is still kept."""
 
     async def finish(self) -> None:
-        """End the audio and return once the last final was handed over, or after a bound."""
+        """End the audio and return once the last final was handed over, however long that takes.
+
+        A service that doesn't answer any more is told of by `StreamSink.lost`.
+        """
 
     def abort(self) -> None:
         """Drop everything at once, without waiting for finals. Safe to call twice."""
@@ -140,6 +150,7 @@ class Engine(Protocol):
 
     name: str
     max_streams: int
+    drains_in_slot: bool  # whether a stream counts as one of `max_streams` until its last final
 
     async def start(self) -> None:
         """Load what is needed; called once, in the lifespan."""

@@ -13,6 +13,7 @@ class OffEngine:
 
     name = "off"
     max_streams = 1
+    drains_in_slot = True
 
     def __init__(self, reason: str) -> None:
         self._reason = reason

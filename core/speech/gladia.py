@@ -107,6 +107,7 @@ class GladiaEngine:
     """Engine: Gladia. Key and WebSocket URLs never appear in logs, errors or reprs."""
 
     name = "gladia"
+    drains_in_slot = True  # Gladia counts a session until it is closed
 
     def __init__(
         self,

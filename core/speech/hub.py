@@ -59,8 +59,11 @@ log = logging.getLogger(__name__)
 
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 CAPTURE_MEMORY = 120.0  # seconds that a page may be gone and still go on where it stopped
-ABANDONED = 600.0  # seconds without anybody, after which speech waits for the engine no longer
-END_DRAIN = 5.0  # seconds to wait for the last words when a session ends
+# Seconds without anybody here and without any word, after which speech waits for the engine no
+# longer. What is still being transcribed goes on.
+ABANDONED = 600.0
+END_DRAIN = 5.0  # seconds that pages wait for the last words when a session ends
+AFTER_END = 600.0  # seconds in which words may still come after the end of a session
 SHUTDOWN_DRAIN = 8.0
 
 
@@ -205,12 +208,23 @@ class Room:
         self._ended: Message | None = None
         self._outbox: list[Message] = []  # for everybody, at the loop's next turn
         self._loop = asyncio.get_running_loop()
-        self._somebody_at = time.monotonic()
+        self._alive_at = time.monotonic()  # when somebody was here or some words came
+        self._ended_at = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended here; words that were said before may still come."""
+        return self._ended is not None
 
     @property
     def idle(self) -> bool:
         """Whether nobody is here and no words are on their way."""
-        return not self.seats and not any(capture.busy for capture in self.captures.values())
+        return not self.seats and not self.writing
+
+    @property
+    def writing(self) -> bool:
+        """Whether words that were said are still on their way."""
+        return any(capture.busy for capture in self.captures.values())
 
     @property
     def last_seq(self) -> int:
@@ -378,9 +392,11 @@ class Room:
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""
         if self.seats:
-            self._somebody_at = now
-        elif now - self._somebody_at > ABANDONED:
-            self._give_up()
+            self._alive_at = now
+        if self.over and now - self._ended_at > AFTER_END:
+            self._give_up("the session ended long ago")
+        elif now - self._alive_at > ABANDONED:
+            self._give_up("everybody left long ago and no word has come since")
         for key, capture in list(self.captures.items()):
             capture.tick(now)
             gone = capture.detached_at is not None and now - capture.detached_at > CAPTURE_MEMORY
@@ -390,15 +406,15 @@ class Room:
                 if not self._seats_of(capture.participant.identity):
                     self._hands.pop(capture.participant.identity, None)
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: str) -> None:
         """Drop what the engine didn't take; the relays log how much that is."""
         for capture in self.captures.values():
             if capture.busy:
-                log.warning("everybody left long ago, and speech still waits: it is given up")
+                log.warning("%s, and speech still waits: it is given up", why)
                 capture.abort()
 
-    async def drain(self, seconds: float) -> None:
-        """Take no more audio and wait for the last words, at most so long."""
+    async def last_words(self, seconds: float) -> bool:
+        """Take no more audio and wait for the last words. Returns whether they came in time."""
         captures = list(self.captures.values())
         for capture in captures:
             capture.close()
@@ -406,8 +422,14 @@ class Room:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(capture.wait_closed() for capture in captures))
         except TimeoutError:
+            return False
+        return True
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more audio, wait for the last words, and give up what doesn't come in time."""
+        if not await self.last_words(seconds):
             log.warning("the last words of a session did not arrive in time")
-        for capture in captures:
+        for capture in list(self.captures.values()):
             capture.abort()
             await capture.wait_closed()  # which hands over what waited for its turn
 
@@ -419,7 +441,8 @@ class Room:
         self.seats.clear()
 
     def end(self, reason: str) -> None:
-        """Tell every page that the session is over, and close it."""
+        """Tell every page that the session is over, and close it. Words may still come."""
+        self._ended_at = time.monotonic()
         self._ended = self.publish(SessionChanged("ENDED", reason=reason))
         self.close(CLOSE_ENDED)
 
@@ -432,6 +455,7 @@ class Room:
 
     def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
         """CaptureOwner: give the text its place, keep it if final, and send it to everybody."""
+        self._alive_at = time.monotonic()
         if (stream, recognition.utterance) in self._final_keys:
             return
         if not recognition.text:
@@ -611,7 +635,10 @@ class Hub:
         return Room(session, said, lines, self._keeper, self._services, knocks=self._knocks)
 
     async def end(self, session_id: str, reason: str) -> None:
-        """End a session that storage already calls ended: last words, then everybody leaves."""
+        """End a session that storage already calls ended: last words, then everybody leaves.
+
+        Words that are still on their way then come in later: see `still_writing`.
+        """
         task = self._rooms.get(session_id)
         if task is None:
             return
@@ -619,8 +646,20 @@ class Hub:
         if _failed(task):
             return
         room = task.result()
-        await room.drain(END_DRAIN)
-        room.end(reason)
+        if room.over:
+            return
+        await room.last_words(END_DRAIN)
+        if not room.over:
+            room.end(reason)
+        if room.idle:
+            self._forget(session_id)
+
+    def still_writing(self, session_id: str) -> bool:
+        """Whether words of a session that has ended are still on their way."""
+        room = self.room(session_id)
+        return room is not None and room.writing
+
+    def _forget(self, session_id: str) -> None:
         self._rooms.pop(session_id, None)
 
     async def close(self) -> None:
@@ -643,8 +682,8 @@ class Hub:
                 room = self.room(session_id)
                 if room is not None:
                     room.tick(now)
-                    if room.idle and not room.captures:
-                        del self._rooms[session_id]
+                    if room.idle and (room.over or not room.captures):
+                        self._forget(session_id)
 
 
 def _failed(task: asyncio.Task[Room]) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import threading
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from core.speech.segments import Segment, Segmenter
 from core.speech.voicing import has_voice
 
 TOO_SLOW = "this machine is transcribing slower than people speak"
-MAX_PENDING_SECONDS = 60
+MAX_PENDING_SECONDS = 900  # of one stream: a quarter of an hour behind, 29 MB
+MAX_PENDING_IN_ALL = 64 * 1024 * 1024  # bytes of all streams: 35 minutes of speech
 DELAYED_ABOVE_SECONDS = 2.0
 CAUGHT_UP_BELOW_SECONDS = 0.5
 
@@ -59,19 +61,21 @@ def local_engine_available() -> str | None:
 class LocalEngine:
     """Transcribes up to `max_streams` participants in `workers` threads of its own.
 
+    Streams that are finished and still have audio to be transcribed come on top of that: they
+    cost memory, which is bounded, and their turns. Whatever was fed is transcribed, however
+    far behind the machine is, until the stream is aborted.
+
     Each worker has its own copy of the model, because one copy serves one thread at a time.
     By default there is one, and a second one where there are four cores or more: a call keeps
     several cores busy already.
     """
 
     name = "local"
+    drains_in_slot = False
 
-    def __init__(
-        self, *, max_streams: int = 8, workers: int | None = None, drain_seconds: float = 15.0
-    ) -> None:
+    def __init__(self, *, max_streams: int = 8, workers: int | None = None) -> None:
         self.max_streams = max_streams
         self._worker_count = workers or (2 if _cores() >= 4 else 1)
-        self._drain_seconds = drain_seconds
         self._workers: list[_Worker] = []
         self._streams: set[LocalStream] = set()
         self._state = EngineHealth(Health.OFF, "the local speech engine has not been started")
@@ -104,13 +108,26 @@ class LocalEngine:
         """Open a stream. Languages and vocabulary are ignored: the model knows English only."""
         if self._state.health is Health.OFF or not self._workers:
             raise EngineError(self._state.reason or "the local speech engine is off", retry=False)
-        if len(self._streams) >= self.max_streams:
+        if sum(not stream.is_ending for stream in self._streams) >= self.max_streams:
             raise NoSlotError(f"all {self.max_streams} local transcription streams are busy")
-        worker = min(self._workers, key=lambda each: each.streams)
-        stream = LocalStream(sink, worker, self._drain_seconds, self._stream_over)
-        worker.streams += 1
+        stream = LocalStream(self, options, sink, self._worker_for(options.speaker))
         self._streams.add(stream)
         return stream
+
+    def _worker_for(self, speaker: str) -> _Worker:
+        """Return the worker that hears this speaker already, else the one with the fewest streams.
+
+        What one person says is heard in order, which two threads would not do.
+        """
+        for worker in self._workers:
+            if speaker and worker.hears(speaker):
+                return worker
+        return min(self._workers, key=lambda each: each.streams)
+
+    @property
+    def excess(self) -> int:
+        """Bytes by which the audio of all streams exceeds what may be in memory."""
+        return sum(stream.kept for stream in self._streams) - MAX_PENDING_IN_ALL
 
     def health(self) -> EngineHealth:
         """Return OK, OFF with the reason, or DEGRADED while streams lag or after an error."""
@@ -125,29 +142,27 @@ class LocalEngine:
         if (self._state.health, self._state.reason) != (health, reason):
             self._state = EngineHealth(health, reason, datetime.now(UTC))
 
-    def _stream_over(self, stream: LocalStream) -> None:
+    def forget(self, stream: LocalStream) -> None:
+        """Look after a stream no more; called by streams that are over."""
         self._streams.discard(stream)
 
 
 class LocalStream:
     """One participant's audio; everything here happens on the event loop's thread.
 
-    Audio waits here until the worker takes it, 60 s at most: beyond that the oldest is
-    dropped, the sink is told, and `dropped_seconds` grows.
+    Audio waits here until the worker takes it, 15 minutes and 64 MB with that of all others at
+    most: beyond that the oldest is dropped, the sink is told, and `dropped_seconds` grows.
     """
 
     def __init__(
-        self,
-        sink: StreamSink,
-        worker: _Worker,
-        drain_seconds: float,
-        on_over: Callable[[LocalStream], None],
+        self, engine: LocalEngine, options: StreamOptions, sink: StreamSink, worker: _Worker
     ) -> None:
         self.is_delayed = False
+        self.speaker = options.speaker or f"stream {id(self)}"  # whose turn it is to be heard
+        self.since = options.since
         self._sink = sink
         self._worker = worker
-        self._drain_seconds = drain_seconds
-        self._on_over = on_over
+        self._engine = engine
         self._ear = _Ear()
         self._audio = bytearray()
         self._audio_start = 0
@@ -160,6 +175,17 @@ class LocalStream:
         self._ending = False
         self._drained = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        worker.add(self)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no more audio comes: what waits is still transcribed."""
+        return self._ending
+
+    @property
+    def kept(self) -> int:
+        """Bytes of audio in memory."""
+        return len(self._audio)
 
     @property
     def pending_seconds(self) -> float:
@@ -191,9 +217,9 @@ class LocalStream:
             return
         self._audio += pcm
         self._frames += 1
-        excess = self._waiting - MAX_PENDING_SECONDS * BYTES_PER_SECOND
+        excess = max(self._waiting - MAX_PENDING_SECONDS * BYTES_PER_SECOND, self._engine.excess)
         if excess > 0:
-            self._drop(excess)
+            self._drop(min(excess, self._waiting))
         self._note_delay()
         self._worker.wake(self)
 
@@ -207,17 +233,11 @@ class LocalStream:
         return bytes(self._audio[max(0, position - self._audio_start) :])
 
     async def finish(self) -> None:
-        """Transcribe what is left; after `drain_seconds` what viewers last read becomes final."""
+        """Transcribe what is left, however long that takes."""
         self._ending = True
         if not self._over.done():
             self._worker.wake(self)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_seconds):
-                await asyncio.shield(self._over)
-        if not self._over.done():
-            self._give_up(self._waiting + self._in_flight)
-            self._settle_partial()
-            self._end()
+        await asyncio.shield(self._over)
 
     def abort(self) -> None:
         """Drop everything. What a worker computes for this stream right now is ignored."""
@@ -321,10 +341,10 @@ class LocalStream:
         if self._over.done():
             return
         self._over.set_result(None)
-        self._worker.streams -= 1
         self._audio.clear()
         self.is_delayed = False
-        self._on_over(self)
+        self._worker.remove(self)
+        self._engine.forget(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,15 +415,19 @@ def _line(recognizer: Recognizer, segment: Segment) -> _Line:
 
 
 class _Worker:
-    """A thread with a model of its own, and the streams that wait for their turn with it.
+    """A thread with a model of its own, and the people who wait for their turn with it.
+
+    People take turns, so that a long backlog of one doesn't keep the others from being heard
+    as they speak. Of one person's streams the oldest has the turn: stretches of speech that
+    wait behind each other are transcribed in the order in which they were said.
 
     All methods belong to the event loop's thread; only `_run` is the worker's own.
     """
 
     def __init__(self) -> None:
-        self.streams = 0
         self.failure: str | None = None
-        self._turns: deque[LocalStream] = deque()
+        self._streams: dict[str, list[LocalStream]] = {}  # by speaker, each one's oldest first
+        self._turns: deque[str] = deque()  # speakers who wait for their turn, each once
         self._current: LocalStream | None = None
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[None] = self._loop.create_future()
@@ -420,16 +444,42 @@ class _Worker:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS)
 
+    @property
+    def streams(self) -> int:
+        """How many streams it has to hear."""
+        return sum(map(len, self._streams.values()))
+
+    def hears(self, speaker: str) -> bool:
+        """Whether this speaker has a stream here."""
+        return speaker in self._streams
+
+    def add(self, stream: LocalStream) -> None:
+        """Take a stream on."""
+        streams = self._streams.setdefault(stream.speaker, [])
+        insort(streams, stream, key=lambda one: one.since)
+
+    def remove(self, stream: LocalStream) -> None:
+        """Let go of a stream that is over; its speaker's next one may be waiting."""
+        streams = self._streams[stream.speaker]
+        streams.remove(stream)
+        if streams:
+            self.wake(streams[0])
+        else:
+            del self._streams[stream.speaker]
+
     def wake(self, stream: LocalStream) -> None:
-        """Give the stream a turn, after those that wait already, if it needs one."""
-        if stream.ready and stream is not self._current and stream not in self._turns:
-            self._turns.append(stream)
+        """Give the stream's speaker a turn, after those who wait already, if there is need."""
+        speaker = stream.speaker
+        busy = self._current is not None and self._current.speaker == speaker
+        if stream.ready and not busy and speaker not in self._turns:
+            self._turns.append(speaker)
             self._next()
 
     def _next(self) -> None:
         while self._turns and self._current is None:
-            stream = self._turns.popleft()
-            if stream.ready:
+            streams = self._streams.get(self._turns.popleft(), [])
+            stream = next((one for one in streams if one.ready), None)
+            if stream is not None:
                 self._current = stream
                 self._jobs.put(stream.take())
 
@@ -445,7 +495,8 @@ class _Worker:
                 self.failure = None
                 stream.took(heard)
         finally:
-            self.wake(stream)
+            for waiting in self._streams.get(stream.speaker, []):
+                self.wake(waiting)
             self._next()
 
     def _loading_done(self, error: Exception | None) -> None:

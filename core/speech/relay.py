@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -33,8 +33,10 @@ from core.speech.wire import SpeechState
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 60 * BYTES_PER_SECOND  # per page: a minute of speech waits for a slot or the engine
-MAX_WAITING_IN_ALL = 20 * 1024 * 1024
+# What waits for a slot or the engine: per page a quarter of an hour of speech (29 MB), of all pages
+# together 26 minutes. The local engine keeps what it was given in memory of its own.
+MAX_WAITING = 900 * BYTES_PER_SECOND
+MAX_WAITING_IN_ALL = 48 * 1024 * 1024
 PATIENCE = 1.0  # seconds without a stream before people are told that captions are delayed
 RETRY_FIRST = 1.0
 RETRY_MAX = 15.0
@@ -112,6 +114,7 @@ class Relay:
 
     __slots__ = (
         "_budget",
+        "_has_slot",
         "_impatience",
         "_link",
         "_options",
@@ -119,6 +122,7 @@ class Relay:
         "_position",
         "_room",
         "_services",
+        "_since",
         "_streams",
         "_task",
         "_waiting",
@@ -149,7 +153,9 @@ class Relay:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte
+        self._since = time.monotonic()  # when its first byte came
         self._link: _Link | None = None
+        self._has_slot = False
         # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
         # because every frame comes by here.
         self.feed: Callable[[bytes], None] = self._wait
@@ -163,7 +169,7 @@ class Relay:
     @property
     def holds_slot(self) -> bool:
         """Whether a stream is open, so that finishing would let somebody else speak."""
-        return self._link is not None
+        return self._link is not None and self._has_slot
 
     def finish(self) -> None:
         """Say that no more audio comes; the relay closes once its last final was handed over."""
@@ -224,31 +230,35 @@ class Relay:
         """See one stream through. Returns None when done, else seconds before the next try."""
         slots = self._services.slots
         await slots.acquire(self._room)
-        if self.finishing and not self._waiting:  # everything was dropped meanwhile
-            slots.release(self._room)
-            return None
+        self._has_slot = True
         try:
+            if self.finishing and not self._waiting:  # everything was dropped meanwhile
+                return None
             done = await self._serve()
         except NoSlotError:
+            self._has_slot = False
             slots.refused(self._room)  # which also decides when the next one is granted
             self._set_state("delayed", "the speech service takes no further stream now")
             return 0.0
         except EngineError as problem:
-            slots.release(self._room)
             self._set_state("failed", str(problem))
             return retry if problem.retry else RETRY_HOPELESS
-        except BaseException:
-            slots.release(self._room)
-            raise
-        slots.release(self._room)
+        finally:
+            self._release_slot()
         return None if done else retry / 4
+
+    def _release_slot(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._services.slots.release(self._room)
 
     async def _serve(self) -> bool:
         """Open a stream and see it through. Returns False when it was lost and must be replaced."""
         self._streams += 1
         stream_id = f"{self.id}.{self._streams}"
         link = _Link(self, self._owner, stream_id, self._services.engine.name)
-        stream = await self._services.engine.open(self._options, link)
+        since = self._since + self._position / BYTES_PER_SECOND
+        stream = await self._services.engine.open(replace(self._options, since=since), link)
         self._services.slots.honoured()
         if link.is_lost:
             stream.abort()
@@ -262,6 +272,8 @@ class Relay:
             if not self.finishing:
                 await link.over.wait()
             if not link.is_lost:
+                if not self._services.engine.drains_in_slot:
+                    self._release_slot()  # others may speak while this backlog is worked off
                 await stream.finish()
             return not link.is_lost
         finally:

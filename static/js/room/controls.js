@@ -1,6 +1,7 @@
 /** The buttons at the thumb and their keys. A label always says what is, never what a click would do. */
 
-import { find, isTyping } from '../lib/dom.js';
+import { find } from '../lib/dom.js';
+import { Keys } from './keys.js';
 
 /**
  * @typedef {object} Actions
@@ -26,25 +27,12 @@ export class Controls {
   #level = find('[data-level]');
   #reactions = find('[data-reactions]');
   #actions;
-  /** @type {Record<string, () => void>} */
   #keys;
-  #talking = false;
 
   /** @param {Actions} actions */
   constructor(actions) {
     this.#actions = actions;
-    this.#keys = {
-      m: () => actions.microphone(),
-      c: () => this.#camera.disabled || actions.camera(),
-      s: () => this.#share.disabled || this.#share.hidden || actions.share(),
-      h: () => actions.hand(),
-      l: () => actions.subtitles(),
-      r: () => actions.panel('transcript'),
-      t: () => actions.panel('chat'),
-      p: () => actions.panel('people'),
-      f: () => actions.fullScreen(),
-      '?': () => actions.shortcuts(),
-    };
+    this.#keys = this.#newKeys();
     this.#mic.addEventListener('click', () => actions.microphone());
     this.#camera.addEventListener('click', actions.camera);
     this.#share.addEventListener('click', actions.share);
@@ -57,9 +45,31 @@ export class Controls {
     find('[data-controls]').addEventListener('click', (event) => this.#settle(event));
     this.#share.hidden = !navigator.mediaDevices?.getDisplayMedia;
     find('[data-full-screen]').hidden = !document.fullscreenEnabled;
-    document.addEventListener('keydown', (event) => this.#keyDown(event));
-    document.addEventListener('keyup', (event) => event.key === ' ' && this.#talk(false));
-    window.addEventListener('blur', () => this.#talk(false));
+  }
+
+  /** A panel was opened: what is typed next is meant for it. */
+  panelOpened() {
+    this.#keys.settle();
+  }
+
+  #newKeys() {
+    const { microphone, camera, share, hand, subtitles, panel, fullScreen, shortcuts, closePanel } = this.#actions;
+    return new Keys(
+      {
+        m: { act: () => microphone(), grave: () => !isPressed(this.#mic) },
+        c: { act: () => this.#camera.disabled || camera(), grave: () => !isPressed(this.#camera) },
+        s: { act: () => this.#share.disabled || this.#share.hidden || share(), grave: () => !isPressed(this.#share) },
+        h: { act: hand, grave: () => !isPressed(this.#hand) },
+        f: { act: fullScreen, grave: () => true },
+        l: { act: subtitles },
+        r: { act: () => panel('transcript') },
+        t: { act: () => panel('chat') },
+        p: { act: () => panel('people') },
+        '?': { act: shortcuts },
+      },
+      { possible: () => !isPressed(this.#mic), talk: (on) => microphone(on) },
+      closePanel,
+    );
   }
 
   /** @param {boolean} on */
@@ -127,31 +137,9 @@ export class Controls {
     const menu = find('[data-more-menu]');
     if (menu.contains(button) && !button.hasAttribute('popovertarget') && menu.matches(':popover-open')) menu.hidePopover();
   }
+}
 
-  /** @param {KeyboardEvent} event */
-  #keyDown(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || find('#room').dataset.state !== 'joined') return;
-    if (document.querySelector('dialog[open], [popover]:popover-open')) return;
-    if (event.key === 'Escape') return void (document.fullscreenElement || this.#actions.closePanel());
-    if (isTyping(event.target) || event.repeat) return;
-    if (event.key === ' ') return this.#space(event);
-    const act = this.#keys[event.key.toLowerCase()];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  }
-
-  /** Held down it talks; on a button it is that button's own key. @param {KeyboardEvent} event */
-  #space(event) {
-    if (event.target instanceof Element && event.target.closest('button, a, summary, [data-scroll], [data-chat-scroll]')) return;
-    event.preventDefault();
-    if (this.#mic.getAttribute('aria-pressed') === 'false') this.#talk(true);
-  }
-
-  /** @param {boolean} talk */
-  #talk(talk) {
-    if (talk === this.#talking) return;
-    this.#talking = talk;
-    this.#actions.microphone(talk);
-  }
+/** @param {Element} button */
+function isPressed(button) {
+  return button.getAttribute('aria-pressed') === 'true';
 }

@@ -3,6 +3,7 @@
 import { ApiError, reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
+import { focusRoom } from './focus.js';
 
 const ASK_EVERY = 2_500;
 const MICROPHONE = 'microphone-on';
@@ -84,6 +85,7 @@ export class Lobby {
     this.#wait(false);
     for (const part of document.querySelectorAll('[data-joined]')) part.removeAttribute('hidden');
     find('#room').dataset.state = 'joined';
+    focusRoom();
   }
 
   /**

@@ -4,6 +4,7 @@ import { find } from '../lib/dom.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
 import { Controls } from './controls.js';
+import { wireDialogs } from './focus.js';
 import { Header } from './header.js';
 import { Hosting } from './hosting.js';
 import { Lateness } from './lateness.js';
@@ -117,6 +118,7 @@ export class Meeting {
     this.camera();
     this.microphone();
     void this.#video.connect(ticket.video);
+    wireDialogs();
     keepAwake();
   }
 
@@ -179,6 +181,7 @@ export class Meeting {
     return new Panels((panel) => {
       this.#subtitles.transcript(panel === 'transcript');
       this.#chat.opened(panel === 'chat');
+      if (panel) this.#controls.panelOpened();
     });
   }
 

@@ -17,6 +17,7 @@ export class Panels {
       button.addEventListener('click', () => this.toggle(panelOf(button, 'panelButton')));
     }
     for (const button of document.querySelectorAll('[data-panel-close]')) button.addEventListener('click', () => this.close());
+    find('.skip').addEventListener('click', (event) => this.#skip(event));
   }
 
   get open() {
@@ -25,13 +26,16 @@ export class Panels {
 
   /** @param {Panel} panel */
   toggle(panel) {
-    this.#set(this.#open === panel ? null : panel);
-    if (this.#open) find(`[data-panel="${panel}"] [data-panel-focus]`).focus();
+    if (this.#open !== panel) return this.show(panel);
+    const held = sectionOf(panel).contains(document.activeElement);
+    this.#set(null);
+    if (held) find(`[data-panel-button="${panel}"]`).focus();
   }
 
-  /** @param {Panel} panel */
+  /** Opens it, and puts the focus where the eyes are. @param {Panel} panel */
   show(panel) {
-    if (this.#open !== panel) this.toggle(panel);
+    if (this.#open !== panel) this.#set(panel);
+    find('[data-panel-focus]', sectionOf(panel)).focus();
   }
 
   /** The focus goes back to the button that opened it. */
@@ -40,6 +44,14 @@ export class Panels {
     if (!panel) return;
     this.#set(null);
     find(`[data-panel-button="${panel}"]`).focus();
+  }
+
+  /** From the top of the page to what is read or written, past all that stands before it. @param {Event} event */
+  #skip(event) {
+    if (this.#room.dataset.state !== 'joined') return;
+    event.preventDefault();
+    if (this.#open) this.show(this.#open);
+    else find('[data-mic]').focus();
   }
 
   /** @param {Panel | null} panel */
@@ -54,6 +66,14 @@ export class Panels {
     }
     this.#shown(panel);
   }
+}
+
+/**
+ * The room itself says in `data-panel` which one is open, so that the name alone finds the room first.
+ * @param {Panel} panel
+ */
+function sectionOf(panel) {
+  return find(`.side[data-panel="${panel}"]`);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { initials } from '../lib/text.js';
+import { focusRoom, keepingFocus } from './focus.js';
 
 /** @typedef {import('../types').Face} Face */
 /** @typedef {import('../types').Knock} Knock */
@@ -39,6 +40,12 @@ export class People {
 
   /** @param {Face[]} faces */
   draw(faces) {
+    const scroll = /** @type {HTMLElement} */ (this.#list.parentElement);
+    keepingFocus(this.#list, () => this.#draw(faces), () => scroll.focus({ preventScroll: true }));
+  }
+
+  /** @param {Face[]} faces */
+  #draw(faces) {
     this.#host = faces.some(({ me, role }) => me && role === 'HOST');
     this.#hosting.hidden = !this.#host;
     for (const count of this.#counts) count.textContent = String(faces.length);
@@ -57,6 +64,13 @@ export class People {
 
   /** @param {Knock[]} waiting who wants to come in; told to hosts only */
   knocks(waiting) {
+    // To the next card rather than to its button: a key that was meant for the last one admits nobody.
+    const next = () => (waiting.length ? find('.knock', this.#knocks).focus({ preventScroll: true }) : focusRoom());
+    keepingFocus(this.#knocks, () => this.#drawKnocks(waiting), next);
+  }
+
+  /** @param {Knock[]} waiting */
+  #drawKnocks(waiting) {
     const here = new Set(waiting.map(({ identity }) => identity));
     for (const [identity, card] of this.#waiting) {
       if (here.has(identity)) continue;

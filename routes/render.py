@@ -15,6 +15,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from core.people import Person, initials
+from routes.compression import SEAM
+from routes.links import linked
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -29,11 +31,13 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: 40 s, 42 min, 1 h 5 min."""
+    """Return seconds as people say them: 40 s, 42 min, 1 h, 1 h 5 min."""
     if seconds < 60:
         return f"{int(seconds)} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def when(moment: datetime) -> Markup:
@@ -72,8 +76,11 @@ def modules(entry: str) -> tuple[str, ...]:
 _environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined
 )
-_environment.filters.update(clock=clock, duration=duration, when=when, initials=initials)
+_environment.filters.update(
+    clock=clock, duration=duration, when=when, initials=initials, linked=linked
+)
 _environment.globals.update(static=static, modules=modules)
+_environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
 
 
 def page(template: str, person: Person | None, *, status: int = 200, **context: Any) -> Response:

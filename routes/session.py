@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Literal
+from unicodedata import normalize
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -32,12 +34,14 @@ from core.speech.hub import MAX_UTTERANCES
 from core.store import participants, sessions, transcripts, usage
 from core.store.sessions import Session
 from core.store.transcripts import Utterance
+from routes.compression import compressed
 from routes.guard import limit, websocket_origin
 from routes.login import dev_sign_in_offered
 from routes.render import page
 from routes.visitor import person_of, remember_guest, services, visitor_of
 
 NAME_LENGTH = 40
+UNTITLED = "Untitled session"
 
 
 async def session_page(request: Request) -> Response:
@@ -168,7 +172,7 @@ async def _transcript(request: Request, slug: str) -> Response:
     spent = await _usage(request, session)
 
     def lay_out() -> Response:
-        return page(
+        html = page(
             "session/transcript.html",
             person,
             session=session,
@@ -177,6 +181,7 @@ async def _transcript(request: Request, slug: str) -> Response:
             usage=spent,
             coming=coming,
         )
+        return compressed(html, request.headers)
 
     return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
 
@@ -188,17 +193,31 @@ def words_are_coming(request: Request, session: Session) -> bool:
 
 
 async def transcript_text(request: Request) -> Response:
-    """GET /s/{slug}/transcript.txt: who may read the transcript, after the end."""
+    """GET /s/{slug}/transcript.txt: who may read the transcript, after the end.
+
+    `?tz=Europe/Berlin` names the reader's time zone, which only a browser knows.
+    """
     session, lines = await _lines(request)
-    text = await asyncio.to_thread(exports.as_text, session.title, session.started_at, lines)
-    return _download(text, "text/plain", session, "txt")
+
+    def lay_out() -> Response:
+        zone = exports.zone_of(request.query_params.get("tz", ""))
+        text = exports.as_text(session.title, session.started_at, lines, zone)
+        return _download(request, text, "text/plain", session, "txt")
+
+    return await asyncio.to_thread(lay_out)
 
 
 async def transcript_vtt(request: Request) -> Response:
-    """GET /s/{slug}/transcript.vtt: who may read the transcript, after the end."""
+    """GET /s/{slug}/transcript.vtt: who may read the transcript, after the end.
+
+    `?tz=` is for the date in the file's name.
+    """
     session, lines = await _lines(request)
-    text = await asyncio.to_thread(exports.as_vtt, lines)
-    return _download(text, "text/vtt", session, "vtt")
+
+    def lay_out() -> Response:
+        return _download(request, exports.as_vtt(lines), "text/vtt", session, "vtt")
+
+    return await asyncio.to_thread(lay_out)
 
 
 async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
@@ -215,12 +234,18 @@ async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     return session, sorted(lines, key=lambda line: line.start)
 
 
-def _download(text: str, kind: str, session: Session, ending: str) -> Response:
+def _download(request: Request, text: str, kind: str, session: Session, ending: str) -> Response:
+    zone = exports.zone_of(request.query_params.get("tz", ""))
+    day = (session.started_at or session.created_at).astimezone(zone)
+    name = exports.file_name(session.title or UNTITLED, day, ending)
+    # RFC 6266: the name as it is for who reads UTF-8, and what is left of it in ASCII for others.
+    plain = " ".join(normalize("NFKD", name).encode("ascii", "ignore").decode().split())
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="session-{session.slug}.{ending}"',
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
     }
-    return Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
+    response = Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
+    return compressed(response, request.headers)
 
 
 async def _usage(request: Request, session: Session) -> list[dict[str, Any]]:
@@ -279,5 +304,17 @@ def _turn(items: list[_Item]) -> dict[str, Any]:
         "initials": initials(first.by.name),
         "is_guest": first.by.role == "GUEST",
         "start": first.start,
-        "utterances": [{"id": one.id, "start": one.start, "text": one.text} for one in items],
+        "utterances": [
+            {"id": one.id, "start": one.start, "text": one.text, "timed": timed}
+            for one, timed in zip(items, _timed(items), strict=True)
+        ],
     }
+
+
+def _timed(items: list[_Item]) -> list[bool]:
+    """Return whether each one shows its time: the first of a turn, and the first of a minute.
+
+    The others show it when somebody points at them. The room has the same rule, in transcript.js.
+    """
+    minutes = [int(one.start // 60) for one in items]
+    return [True, *(one != before for before, one in pairwise(minutes))]

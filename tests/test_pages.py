@@ -141,6 +141,13 @@ def test_the_list_shows_how_every_session_is(site: AppServer, database: str) -> 
     assert "2 people" in row
     assert "Barbara Liskov, Kristen Nygaard" in row
     assert "Live now" not in row
+    sql(
+        database,
+        "UPDATE sessions SET ended_at = started_at + interval '1 hour' WHERE slug = $1",
+        ended,
+    )
+    assert ">1 h<" in row_of(host.http.get("/").text, ended)
+    row = row_of(host.http.get("/").text, ended)
 
     fragment = host.http.get("/sessions", headers={"HX-Request": "true"})
     assert row_of(fragment.text, ended) == row
@@ -505,12 +512,24 @@ def test_the_transcript_says_who_said_what_when(site: AppServer, database: str) 
     assert html == html.replace("<script>alert", "")
     assert "<h1>Notes &lt;on&gt; the engine</h1>" in html
     turns = re.findall(
-        r'<span class="name">([^<]*).*?</span> <span class="at">([^<]*)</span></h2>', html
+        r'<span class="name">([^<]*)</span> (.*?)<a class="at" href="([^"]*)">([^<]*)</a></h2>',
+        html,
     )
+    guest_mark = '<span class="guest">guest</span> '
     assert turns == [
-        ("Ada Lovelace", "0:01"),
-        ("Charles", "1:01"),
+        ("Ada Lovelace", "", "#u-1", "0:01"),
+        ("Charles", guest_mark, "#u-4", "1:01"),
     ]
+    # Later words of a turn show their time where a new minute begins, else when pointed at.
+    times = re.findall(
+        r'<a class="(at[^"]*)" href="#(u-\d)">([^<]*)</a><p class="words" id="(.*?)"', html
+    )
+    assert times == [
+        ("at aside", "u-3", "0:04", "u-3"),
+        ("at", "u-2", "1:02:05", "u-2"),
+    ]
+    assert '<a class="back no-print" href="/">All sessions</a>' in html
+    assert "All sessions" not in guest.http.get(f"/s/{slug}").text
     words = re.findall(r'<p class="words"[^>]*>(.*?)</p>', html)
     assert words == [
         "Good morning.",

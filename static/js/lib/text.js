@@ -1,4 +1,4 @@
-/** Times and names as people write them. */
+/** Times, names and web addresses as people write them. */
 
 /**
  * @param {number} seconds
@@ -19,4 +19,47 @@ export function initials(name) {
   const words = name.trim().split(/\s+/);
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
   return letters.map((word) => [...word][0] ?? '').join('').toLocaleUpperCase();
+}
+
+// As routes/links.py, which has the reasons; tests/links.json holds what both must agree on.
+const ADDRESS = /(?<![A-Za-z0-9])https?:\/\/[^\s<>"./?#:@][^\s<>"]*/gi;
+const MAX_ADDRESS = 1000;
+const SENTENCE = ".,;:!?'`*…’”»";
+const BRACKETS = new Map([[')', '('], [']', '['], ['}', '{']]);
+
+/**
+ * @param {string} text
+ * @returns {{ text: string, isAddress: boolean }[]} the text in pieces, in order
+ */
+export function pieces(text) {
+  const found = [];
+  let done = 0;
+  for (const { 0: match, index } of text.matchAll(ADDRESS)) {
+    const address = trimmed(match);
+    if ([...address].length > MAX_ADDRESS) continue;
+    if (index > done) found.push({ text: text.slice(done, index), isAddress: false });
+    found.push({ text: address, isAddress: true });
+    done = index + address.length;
+  }
+  if (done < text.length) found.push({ text: text.slice(done), isAddress: false });
+  return found;
+}
+
+/** @param {string} address with what belongs to the sentence around it */
+function trimmed(address) {
+  const extra = new Map([...BRACKETS].map(([close, open]) => [close, count(address, close) - count(address, open)]));
+  for (let end = address.length; ; end -= 1) {
+    const last = address.charAt(end - 1);
+    const open = extra.get(last) ?? 0;
+    if (open > 0) extra.set(last, open - 1);
+    else if (!SENTENCE.includes(last)) return address.slice(0, end);
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {string} letter
+ */
+function count(text, letter) {
+  return text.split(letter).length - 1;
 }

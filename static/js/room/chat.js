@@ -1,11 +1,11 @@
 /** The chat: kept with the session, read by who comes late. */
 
 import { find, paint, stamp } from '../lib/dom.js';
+import { pieces } from '../lib/text.js';
 
 const NEAR_BOTTOM = 64;
 // A line comes back within moments. One that doesn't was lost with the connection, or refused.
 const PATIENCE = 8_000;
-const LINK = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]]/g;
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 
 /** @typedef {import('../types').ChatLine} ChatLine */
@@ -155,14 +155,16 @@ function draw(line) {
  * @param {string} text
  */
 function fill(element, text) {
-  let end = 0;
-  for (const { 0: address, index } of text.matchAll(LINK)) {
+  for (const piece of pieces(text)) {
+    if (!piece.isAddress) {
+      element.append(piece.text);
+      continue;
+    }
     const link = document.createElement('a');
-    link.href = link.textContent = address;
+    link.href = link.textContent = piece.text;
     link.target = '_blank';
-    link.rel = 'noopener noreferrer';
-    element.append(text.slice(end, index), link);
-    end = index + address.length;
+    link.rel = 'noopener noreferrer nofollow';
+    link.dir = 'ltr';
+    element.append(link);
   }
-  element.append(text.slice(end));
 }

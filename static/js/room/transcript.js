@@ -128,10 +128,20 @@ export class Transcript {
   }
 }
 
-/** @param {Element | null} element loses its name when the line before it has the same speaker */
+/**
+ * A line loses its name when the one before it has the same speaker; the first of a minute keeps its time,
+ * so that who speaks for long can be found. The transcript page has the same rule, in routes/session.py.
+ * @param {Element | null} element
+ */
 function joinToPrevious(element) {
   if (!(element instanceof HTMLElement)) return;
   const previous = element.previousElementSibling;
   const same = previous instanceof HTMLElement && previous.dataset.identity === element.dataset.identity;
   element.classList.toggle('continues', same);
+  element.classList.toggle('timed', same && minute(element) !== minute(previous));
+}
+
+/** @param {HTMLElement} line */
+function minute(line) {
+  return Math.floor(Number(line.dataset.start) / 60);
 }

@@ -58,6 +58,8 @@ ROUTES = [
     Route("/sessions", home.session_list, methods=["GET"]),
     Route("/sessions", home.create_session, methods=["POST"]),
     Route("/s/{slug}", session.session_page),
+    Route("/s/{slug}/transcript", session.transcript_so_far),
+    Route("/s/{slug}/left", session.left),
     Route("/s/{slug}/transcript.txt", session.transcript_text),
     Route("/s/{slug}/transcript.vtt", session.transcript_vtt),
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),

@@ -53,7 +53,7 @@ class Action(StrEnum):
     MAKE_HOST = "make somebody a host"
     SETTINGS = "change title, admission, lock"
     END = "end for everyone"
-    READ = "read the transcript afterwards"
+    READ = "read the transcript, also while it goes on"
 
 
 _ADMITTED = frozenset({Standing.GUEST, Standing.MEMBER, Standing.HOST})
@@ -264,18 +264,36 @@ async def admit_guest(db: Database, slug: str, visitor: Visitor, name: str) -> P
 
 
 async def transcript_reader(db: Database, slug: str, visitor: Visitor) -> Session:
-    """Return an ended session to those who may read it: members of its space, and who was there.
+    """Return a session to those who may read it: members of its space, and who was there.
 
-    Raises EndedError for anybody else who has the link, NotFoundError without a session.
+    For anybody else who has the link it raises EndedError after the end, and NotFoundError while
+    the session goes on.
     """
     session = await session_with_link(db, slug)
-    if may(await _standing_afterwards(db, session, visitor), Action.READ):
+    if await may_read(db, session, visitor):
         return session
-    raise EndedError
+    raise EndedError if session.over else NotFoundError
 
 
-async def _standing_afterwards(db: Database, session: Session, visitor: Visitor) -> Standing:
-    """Return what a visitor is to a session that is over; who never came is a stranger."""
+async def may_read(db: Database, session: Session, visitor: Visitor) -> bool:
+    """Whether a visitor may read what was said so far, or in the end."""
+    return may(await _standing_of_reader(db, session, visitor), Action.READ)
+
+
+async def who_left(db: Database, session: Session, visitor: Visitor) -> Participant | None:
+    """Return who the visitor was in a session; None for who never was in it, or was removed."""
+    if visitor.person is not None:
+        own = await participants.of_user(db, session.id, visitor.person.id)
+    else:
+        own = await _guest(db, session, visitor)
+    if own is None or not may(standing(own.state, own.role), Action.READ):
+        return None
+    joined = await participants.who_joined(db, session.id)
+    return own if any(one.identity == own.identity for one in joined) else None
+
+
+async def _standing_of_reader(db: Database, session: Session, visitor: Visitor) -> Standing:
+    """Return what a visitor is to what was said in a session; who never came is a stranger."""
     joined = {one.identity: one for one in await participants.who_joined(db, session.id)}
     guest = joined.get(visitor.guest_identity or "")
     if visitor.person is None:

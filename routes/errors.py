@@ -45,7 +45,10 @@ ENDED = Problem(403, "ended", "This session has ended.", "Nobody can join it any
 FULL = Problem(403, "full", "This session is full.", "It has as many people as it can have.")
 REFUSED = {
     "removed": Problem(
-        403, "removed", "You were removed from this session.", "A host has ended it for you."
+        403,
+        "removed",
+        "You were removed from this session.",
+        "A host took you out. This link no longer works for you.",
     ),
     "denied": Problem(
         403, "denied", "You weren’t let in.", "A host has answered your knock with no."

@@ -58,9 +58,11 @@ def limit(limiter: RateLimiter, connection: HTTPConnection, who: str | None = No
 
 def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
     """Return the origin of /ws as seen by the page: its own, or NEXT_PUBLIC_WS_HOST and PORT."""
-    secure = settings.https or scheme in {"https", "wss"}
-    # A proxy may have changed the Host header; in production, NEXTAUTH_URL says what it was.
     public = urlsplit(settings.public_url).netloc
+    # In development, this computer may come without the proxy that gives others https.
+    here = not settings.production and headers.get("host") != public
+    secure = scheme in {"https", "wss"} or (settings.https and not here)
+    # A proxy may have changed the Host header; in production, NEXTAUTH_URL says what it was.
     host = public if settings.production else headers.get("host", "")
     if settings.websocket_host:
         port = settings.websocket_port or (443 if settings.production else settings.port)

@@ -56,10 +56,12 @@ async def create_session(request: Request) -> Response:
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:
     listed = await sessions.listed_for(services(request).db, person.id)
-    return [_row(one) for one in listed]
+    hub = services(request).hub
+    return [_row(one, hub.waiting(one.session.id) if one.hosted else 0) for one in listed]
 
 
-def _row(listed: ListedSession) -> dict[str, Any]:
+def _row(listed: ListedSession, waiting: int) -> dict[str, Any]:
+    """Lay a session out for the list; `waiting` people are at its door, which hosts may know."""
     session = listed.session
     people = [one | {"initials": initials(one["name"])} for one in listed.people]
     return {
@@ -72,4 +74,8 @@ def _row(listed: ListedSession) -> dict[str, Any]:
         "duration_seconds": session.duration_seconds,
         "people": people[:SHOWN_PEOPLE],
         "people_count": len(people),
+        "here": listed.presence.here,
+        "empty_since": listed.presence.last_left or session.started_at or session.created_at,
+        "readable": listed.readable,
+        "waiting": waiting,
     }

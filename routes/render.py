@@ -48,6 +48,14 @@ def when(moment: datetime) -> Markup:
     )
 
 
+def time_of_day(moment: datetime) -> Markup:
+    """Return a <time> in UTC for the middle of a sentence; a script shows the reader's own."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" data-short>{}</time>').format(
+        utc.isoformat(timespec="seconds"), utc.strftime("%H:%M UTC")
+    )
+
+
 @cache
 def _digest(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
@@ -77,7 +85,12 @@ _environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined
 )
 _environment.filters.update(
-    clock=clock, duration=duration, when=when, initials=initials, linked=linked
+    clock=clock,
+    duration=duration,
+    when=when,
+    time_of_day=time_of_day,
+    initials=initials,
+    linked=linked,
 )
 _environment.globals.update(static=static, modules=modules)
 _environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own

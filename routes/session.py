@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any, Literal
 from unicodedata import normalize
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -19,19 +19,24 @@ from core.access import (
     Admission,
     EndedError,
     NeedsNameError,
-    NotFoundError,
+    Standing,
     admit,
     admit_guest,
     at_the_door,
     hosted_session,
+    may_read,
+    must_wait,
+    refusal,
     session_with_link,
+    standing,
     transcript_reader,
+    who_left,
 )
 from core.chat import ChatLine
 from core.livekit import video_pass
 from core.people import Participant, initials, tidy
-from core.speech.hub import MAX_UTTERANCES
-from core.store import participants, sessions, transcripts, usage
+from core.settings import Settings, is_loopback
+from core.store import participants, sessions, usage
 from core.store.sessions import Session
 from core.store.transcripts import Utterance
 from routes.compression import compressed
@@ -42,6 +47,7 @@ from routes.visitor import person_of, remember_guest, services, visitor_of
 
 NAME_LENGTH = 40
 UNTITLED = "Untitled session"
+KEPT = tuple(one.name for one in fields(Utterance) if one.name != "role")
 
 
 async def session_page(request: Request) -> Response:
@@ -51,35 +57,90 @@ async def session_page(request: Request) -> Response:
     return await (_transcript(request, slug) if session.over else _room(request, slug))
 
 
+async def transcript_so_far(request: Request) -> Response:
+    """GET /s/{slug}/transcript: who may read, while the session goes on; then it is at the link."""
+    slug = request.path_params["slug"]
+    session = await session_with_link(services(request).db, slug)
+    return RedirectResponse(f"/s/{slug}", 303) if session.over else await _transcript(request, slug)
+
+
+async def left(request: Request) -> Response:
+    """GET /s/{slug}/left: where who left a session lands, until it has ended.
+
+    Anybody else, and everybody after the end, gets what the link gives.
+    """
+    slug, db = request.path_params["slug"], services(request).db
+    session = await session_with_link(db, slug)
+    me = await who_left(db, session, await visitor_of(request, slug))
+    if me is None or session.over:
+        if "HX-Request" in request.headers:  # it would follow a redirect unseen
+            return Response(headers={"HX-Redirect": f"/s/{slug}", "Cache-Control": "no-store"})
+        return RedirectResponse(f"/s/{slug}", 303)
+    template = "session/_left.html" if "HX-Request" in request.headers else "session/left.html"
+    # Who has just left may still be counted: the call tells so a moment later.
+    others = await sessions.presence(db, session.id, but=me.identity)
+    return page(template, await person_of(request), session=session, me=me, others=others)
+
+
 async def _room(request: Request, slug: str) -> Response:
+    db, visitor = services(request).db, await visitor_of(request, slug)
     try:
-        admission = await at_the_door(services(request).db, slug, await visitor_of(request, slug))
+        admission = await at_the_door(db, slug, visitor)
     except NeedsNameError:
-        return _gate(request, slug, None)
+        return await _gate(request, slug, None)
     settings, engine = services(request).settings, services(request).hub.engine
-    health = engine.health()
+    session, me = admission.session, admission.participant
+    health, who = engine.health(), standing(me.state, me.role)
+    origin = _own_origin(request, settings)
     return page(
         "session/room.html",
         await person_of(request),
-        session=admission.session,
-        me=admission.participant,
+        session=session,
+        me=me,
         is_host=admission.is_host,
-        link=f"{_own_origin(request, settings.public_url, settings.production)}/s/{slug}",
+        presence=await sessions.presence(db, session.id),
+        readable=session.status == "LIVE" and await may_read(db, session, visitor),
+        refused=refusal(session, who, me.state),
+        knocks=must_wait(session, who, me.state),
+        link=f"{origin}/s/{slug}",
+        link_is_local=_is_local(origin),
         speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
     )
 
 
-def _own_origin(request: Request, public_url: str, production: bool) -> str:
-    """Return the origin to put into links: in development, the one the browser used."""
-    return public_url if production else f"{request.url.scheme}://{request.url.netloc}"
+def _own_origin(request: Request, settings: Settings) -> str:
+    """Return the origin to put into links: in development without TLS, the one the browser used."""
+    if settings.production or settings.https:
+        return settings.public_url
+    return f"{request.url.scheme}://{request.url.netloc}"
 
 
-def _gate(request: Request, slug: str, error: str | None) -> Response:
-    can_sign_in = services(request).settings.google_sign_in or dev_sign_in_offered(request)
-    status = 422 if error else 200
+def _is_local(origin: str) -> bool:
+    """Whether only this computer finds what is at this origin."""
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:  # a Host header can be anything
+        return False
+
+
+async def _gate(request: Request, slug: str, error: str | None) -> Response:
+    """Ask for a name. Of the session, it tells only what a knock would."""
+    db = services(request).db
+    session = await session_with_link(db, slug)
     return page(
-        "session/gate.html", None, status=status, slug=slug, error=error, sign_in=can_sign_in
+        "session/gate.html",
+        None,
+        status=422 if error else 200,
+        slug=slug,
+        error=error,
+        sign_in=_can_sign_in(request),
+        empty=(await sessions.presence(db, session.id)).here == 0,
+        refused=refusal(session, Standing.WAITING, "WAITING"),
     )
+
+
+def _can_sign_in(request: Request) -> bool:
+    return services(request).settings.google_sign_in or dev_sign_in_offered(request)
 
 
 async def become_guest(request: Request) -> Response:
@@ -94,7 +155,7 @@ async def become_guest(request: Request) -> Response:
         session = await session_with_link(services(request).db, slug)
         if session.over:
             raise EndedError
-        return _gate(request, slug, "Type a name, so that others know who speaks.")
+        return await _gate(request, slug, "Type a name, so that others know who speaks.")
     visitor = await visitor_of(request, slug)
     guest = await admit_guest(services(request).db, slug, visitor, name)
     remember_guest(request, slug, guest.identity)
@@ -118,14 +179,16 @@ async def join(request: Request) -> Response:
     kept = {"Cache-Control": "no-store"}
     if admission.waiting:
         services(request).hub.knock(session.id, me)
-        waiting = {"waiting": True, "session": {"title": session.title}}
+        hosts = services(request).hub.hosts(session.id)
+        waiting = {"waiting": True, "hosts": hosts, "session": {"title": session.title}}
         return JSONResponse(waiting, 202, headers=kept)
     services(request).hub.stop_knocking(session.id, me.identity)
     await services(request).jobs.open_call(session)
-    return JSONResponse(_passes(request, admission), headers=kept)
+    others = await sessions.presence(services(request).db, session.id, but=me.identity)
+    return JSONResponse(_passes(request, admission, others.came > 0), headers=kept)
 
 
-def _passes(request: Request, admission: Admission) -> dict[str, Any]:
+def _passes(request: Request, admission: Admission, others_came: bool) -> dict[str, Any]:
     settings = services(request).settings
     session, me = admission.session, admission.participant
     video = video_pass(settings, session, me)
@@ -139,6 +202,7 @@ def _passes(request: Request, admission: Admission) -> dict[str, Any]:
             "started_at": session.started_at.isoformat() if session.started_at else None,
             "admission": session.admission,
             "locked": session.locked,
+            "others_came": others_came,
         },
         "transcription": {
             "url": f"{socket}/ws",
@@ -164,12 +228,16 @@ async def _transcript(request: Request, slug: str) -> Response:
     try:
         session = await transcript_reader(db, slug, await visitor_of(request, slug))
     except EndedError:
-        return page("session/ended.html", person, status=403)
-    coming = words_are_coming(request, session)  # asked first: what came until then is read below
-    said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
+        return page(
+            "session/ended.html", person, status=403, slug=slug, sign_in=_can_sign_in(request)
+        )
+    # Asked first: what came until then is read below.
+    coming = session.over and words_are_coming(request, session)
+    said = await _said(request, session)
     written = await services(request).recorder.chat(session.id)
     people = [_face(one) for one in await participants.who_joined(db, session.id)]
     spent = await _usage(request, session)
+    present = await sessions.presence(db, session.id)
 
     def lay_out() -> Response:
         html = page(
@@ -180,6 +248,7 @@ async def _transcript(request: Request, slug: str) -> Response:
             turns=turns(said, written, session.started_at or session.created_at),
             usage=spent,
             coming=coming,
+            here=(0 if session.over else present.here),
         )
         return compressed(html, request.headers)
 
@@ -192,8 +261,22 @@ def words_are_coming(request: Request, session: Session) -> bool:
     return parts.hub.still_writing(session.id) or parts.recorder.stores(session.id)
 
 
+async def _said(request: Request, session: Session) -> list[Utterance]:
+    """Return what was said, with what still waits for the database."""
+    roles = {
+        one.identity: one.role
+        for one in await participants.who_joined(services(request).db, session.id)
+    }
+    return [
+        Utterance(
+            **{name: getattr(one, name) for name in KEPT}, role=roles.get(one.identity, "GUEST")
+        )
+        for one in await services(request).recorder.said(session.id)
+    ]
+
+
 async def transcript_text(request: Request) -> Response:
-    """GET /s/{slug}/transcript.txt: who may read the transcript, after the end.
+    """GET /s/{slug}/transcript.txt: who may read the transcript, also while it goes on.
 
     `?tz=Europe/Berlin` names the reader's time zone, which only a browser knows.
     """
@@ -208,7 +291,7 @@ async def transcript_text(request: Request) -> Response:
 
 
 async def transcript_vtt(request: Request) -> Response:
-    """GET /s/{slug}/transcript.vtt: who may read the transcript, after the end.
+    """GET /s/{slug}/transcript.vtt: who may read the transcript, also while it goes on.
 
     `?tz=` is for the date in the file's name.
     """
@@ -222,10 +305,8 @@ async def transcript_vtt(request: Request) -> Response:
 
 async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     slug, db = request.path_params["slug"], services(request).db
-    if not (await session_with_link(db, slug)).over:
-        raise NotFoundError
     session = await transcript_reader(db, slug, await visitor_of(request, slug))
-    said = await transcripts.of_session(db, session.id, limit=MAX_UTTERANCES)
+    said = await _said(request, session)
     lines = [exports.Line(one.name, one.text, one.start, one.end) for one in said]
     zero = session.started_at or session.created_at
     for chat in await services(request).recorder.chat(session.id):

@@ -230,9 +230,12 @@ def ends(stage: Stage) -> bool:
 
 async def reads(stage: Stage) -> bool:
     await listens(stage)
+    meanwhile = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}/transcript")
+    assert meanwhile.status_code in (200, 404)
     assert (await asyncio.to_thread(stage.ada.end, stage.slug)).status_code == 303
     page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}")
     assert page.status_code in (200, 403)
+    assert (page.status_code == 200) is (meanwhile.status_code == 200)
     return page.status_code == 200 and "data-print" in page.text
 
 

@@ -582,7 +582,7 @@ async def test_a_call_without_captions_and_its_faults(
     livekit.call(
         livekit.server.participant(room, identity).close(models.DisconnectReason.SERVER_SHUTDOWN)
     )
-    await expect(video).to_contain_text("Video is off", timeout=PATIENCE)
+    await expect(video).to_contain_text("Sound and video are off", timeout=PATIENCE)
     await expect(page.locator(".tile")).to_have_count(1)
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     assert not browsers.errors
@@ -597,7 +597,7 @@ async def test_a_call_that_refuses_or_never_answers(
     page, _ = await host(browsers, breakable.app, quiet)
     video = page.locator('.notice[data-topic="video"]')
     await expect(video).to_contain_text(
-        "Video is off: the video server refused this server’s key", timeout=PATIENCE
+        "Sound and video are off: the video server refused this server’s key", timeout=PATIENCE
     )
     livekit.do(setattr, livekit.server, "reject_credentials", False)
     livekit.do(livekit.server.hang)
@@ -618,7 +618,9 @@ async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_
     speech.write_bytes(wav_bytes(bytes(BYTES_PER_SECOND) + beckett()[: 4 * BYTES_PER_SECOND]))
     page, _ = await host(browsers, callless.app, speech)
     video = page.locator('.notice[data-topic="video"]')
-    await expect(video).to_contain_text("Video is off: the video server can’t be reached.")
+    await expect(video).to_contain_text(
+        "Sound and video are off: the video server can’t be reached."
+    )
     await expect(page.locator("[data-camera]")).to_be_disabled()
     await expect(page.locator(FINALS).first).to_contain_text("tried", timeout=40_000)
 

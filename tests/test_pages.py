@@ -134,7 +134,7 @@ def test_the_list_shows_how_every_session_is(site: AppServer, database: str) -> 
     html = host.http.get("/").text
     assert html.index(ended) < html.index(live) < html.index(created)
     assert "Not started yet" in row_of(html, created)
-    assert "Live now" in row_of(html, live)
+    assert "Nobody here since" in row_of(html, live)
     assert "1 person" in row_of(html, live)
     row = row_of(html, ended)
     assert "1 h 5 min" in row
@@ -362,8 +362,10 @@ LIVE = {
     ("GET", "/sessions"): (303, 303, 200, 200, 200, 200),
     ("POST", "/sessions"): (303, 303, 303, 303, 303, 303),
     ("GET", "/s/{slug}"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/s/{slug}/transcript.txt"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/s/{slug}/transcript.vtt"): (404, 404, 404, 404, 404, 404),
+    ("GET", "/s/{slug}/transcript"): (404, 200, 200, 200, 404, 200),
+    ("GET", "/s/{slug}/transcript.txt"): (404, 200, 200, 200, 404, 200),
+    ("GET", "/s/{slug}/transcript.vtt"): (404, 200, 200, 200, 404, 200),
+    ("GET", "/s/{slug}/left"): (303, 200, 200, 200, 303, 303),
     ("POST", "/s/{slug}/join"): (401, 200, 200, 200, 200, 200),
     ("POST", "/s/{slug}/end"): (404, 404, 404, None, 404, 404),
     ("POST", "/s/{slug}/settings"): (404, 404, 404, 204, 404, 404),
@@ -383,6 +385,8 @@ LIVE = {
 }
 ENDED = {
     ("GET", "/s/{slug}"): (403, 200, 200, 200, 403, 200),
+    ("GET", "/s/{slug}/transcript"): (303, 303, 303, 303, 303, 303),
+    ("GET", "/s/{slug}/left"): (303, 303, 303, 303, 303, 303),
     ("GET", "/s/{slug}/transcript.txt"): (403, 200, 200, 200, 403, 200),
     ("GET", "/s/{slug}/transcript.vtt"): (403, 200, 200, 200, 403, 200),
     ("POST", "/s/{slug}/guest"): (403, 403, 303, 303, 303, 303),
@@ -391,6 +395,8 @@ ENDED = {
 }
 UNKNOWN = {
     ("GET", "/s/{slug}"): (404, 404, 404, 404, 404, 404),
+    ("GET", "/s/{slug}/transcript"): (404, 404, 404, 404, 404, 404),
+    ("GET", "/s/{slug}/left"): (404, 404, 404, 404, 404, 404),
     ("GET", "/s/{slug}/transcript.txt"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/join"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/end"): (404, 404, 404, 404, 404, 404),

@@ -601,6 +601,15 @@ class Hub:
         if self._knocks.forget(session_id, identity):
             self._show_people(session_id)
 
+    def waiting(self, session_id: str) -> int:
+        """Return how many people stand at a session's door."""
+        return len(self._knocks.of(session_id))
+
+    def hosts(self, session_id: str) -> int:
+        """Return how many hosts have a page open in a session, and so see who knocks."""
+        room = self.room(session_id)
+        return 0 if room is None else sum(one.role == "HOST" for one in room.people())
+
     def _show_people(self, session_id: str) -> None:
         room = self.room(session_id)
         if room is not None:

@@ -56,11 +56,26 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """How many people are in a session, how many ever were, and when the last one left."""
+
+    here: int
+    came: int
+    last_left: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ListedSession:
-    """A session in the list of those a user may see, with the people who were in it."""
+    """A session in the list of those a user may see, with the people who were in it.
+
+    `hosted`: the user leads it. `readable`: nobody removed the user, who may thus read it.
+    """
 
     session: Session
     people: list[dict[str, Any]]
+    presence: Presence
+    hosted: bool
+    readable: bool
 
 
 def is_admission(text: object) -> TypeGuard[Admission]:
@@ -246,10 +261,19 @@ async def claim_calls(
 async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
     """Return the newest sessions of the user's spaces and those the user took part in."""
     rows = await db.fetch_all(
-        "SELECT s.*, (SELECT coalesce(json_agg(json_build_object("
-        "   'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]')"
-        "   FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) AS people"
-        " FROM sessions s WHERE s.status <> 'EXPIRED' AND ("
+        "SELECT s.*, here.*, s.created_by = :user"
+        "   OR EXISTS (SELECT 1 FROM members m WHERE m.space_id = s.space_id"
+        "     AND m.user_id = :user AND m.role = 'OWNER')"
+        "   OR EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
+        "     AND p.user_id = :user AND p.role = 'HOST' AND p.state = 'ADMITTED') AS hosted,"
+        " NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
+        "   AND p.user_id = :user AND p.state = 'REMOVED') AS readable"
+        " FROM sessions s, LATERAL (SELECT coalesce(json_agg(json_build_object("
+        "     'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]') AS people,"
+        "   count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,"
+        "   max(p.left_at) AS last_left"
+        "   FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) here"
+        " WHERE s.status <> 'EXPIRED' AND ("
         "   s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)"
         "   OR s.id IN (SELECT session_id FROM participants"
         "               WHERE user_id = :user AND joined_at IS NOT NULL))"
@@ -257,4 +281,29 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
         user=UUID(user_id),
         limit=LISTED,
     )
-    return [ListedSession(_session(row), json.loads(row["people"])) for row in rows]
+    return [
+        ListedSession(
+            _session(row),
+            json.loads(row["people"]),
+            _presence(row),
+            hosted=bool(row["hosted"]),  # NULL once the user who created it is gone
+            readable=row["readable"],
+        )
+        for row in rows
+    ]
+
+
+async def presence(db: Database, session_id: str, *, but: str | None = None) -> Presence:
+    """Return who is in a session, as a number; `but` is an identity that isn't counted."""
+    row = await db.returning(
+        "SELECT count(*) FILTER (WHERE left_at IS NULL) AS here, count(*) AS came,"
+        " max(left_at) AS last_left FROM participants WHERE session_id = :session"
+        " AND joined_at IS NOT NULL AND identity <> :but",
+        session=UUID(session_id),
+        but=but or "",
+    )
+    return _presence(row)
+
+
+def _presence(row: Row) -> Presence:
+    return Presence(row["here"], row["came"], row["last_left"])

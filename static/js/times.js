@@ -21,6 +21,16 @@ export function localTime(date, now = new Date()) {
   return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'long', year })}, ${clock.format(date)}`;
 }
 
+/**
+ * @param {Date} date
+ * @param {Date} [now]
+ * @returns {string} for the middle of a sentence: "10:00" for today, else with the day
+ */
+export function shortTime(date, now = new Date()) {
+  if (midnight(date) === midnight(now)) return clock.format(date);
+  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'long' })}, ${clock.format(date)}`;
+}
+
 /** @param {string} text */
 function capital(text) {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
@@ -30,7 +40,7 @@ function showLocalTimes() {
   for (const element of document.querySelectorAll('time[datetime]')) {
     const date = new Date(element.getAttribute('datetime') ?? '');
     if (Number.isNaN(date.getTime())) continue;
-    element.textContent = localTime(date);
+    element.textContent = element.hasAttribute('data-short') ? shortTime(date) : localTime(date);
     element.setAttribute('title', date.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' }));
   }
 }

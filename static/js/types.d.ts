@@ -54,6 +54,8 @@ export interface SessionState {
   reason?: string;
   admission?: Admission;
   locked?: boolean;
+  /** In the answer of POST /s/{slug}/join: whether anybody else is or was in it. */
+  others_came?: boolean;
 }
 
 export interface Welcome {
@@ -135,6 +137,8 @@ export interface Ticket {
 /** The answer of POST /s/{slug}/join while a knock is unanswered. */
 export interface Waiting {
   waiting: true;
+  /** How many hosts are in the room to see the knock; unknown when the server didn't answer. */
+  hosts?: number;
 }
 
 export type HostAction = 'admit' | 'deny' | 'mute' | 'remove' | 'host';

@@ -13,7 +13,7 @@ import { Keys } from './keys.js';
  * @property {() => void} settings
  * @property {() => void} shortcuts
  * @property {() => void} fullScreen
- * @property {() => void} leave
+ * @property {(event: Event) => void} leave
  * @property {() => void} subtitles
  * @property {(panel: 'transcript' | 'chat' | 'people') => void} panel
  * @property {() => void} closePanel

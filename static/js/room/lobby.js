@@ -6,6 +6,8 @@ import { keep, recall } from '../lib/kept.js';
 import { focusRoom } from './focus.js';
 
 const ASK_EVERY = 2_500;
+const HOST_HERE = 'A host is here and sees that you knock. You join by yourself as soon as you are let in.';
+const NO_HOST = 'No host is here at the moment. Keep this page open: you join as soon as one comes and lets you in.';
 const MICROPHONE = 'microphone-on';
 const CAMERA = 'camera-on';
 
@@ -75,6 +77,7 @@ export class Lobby {
       const answer = await ask().catch((error) => this.#whileWaiting(error));
       if (!('waiting' in answer)) return answer;
       this.#wait(true);
+      this.#waitingFor(answer.hosts);
       await new Promise((resolve) => setTimeout(resolve, ASK_EVERY));
     }
   }
@@ -104,6 +107,13 @@ export class Lobby {
     find('#room').dataset.state = waiting ? 'waiting' : 'lobby';
     find('[data-lobby-ready]').hidden = waiting;
     find('[data-lobby-waiting]').hidden = !waiting;
+  }
+
+  /** @param {number | undefined} hosts in the room; undefined: not known, what was said stays */
+  #waitingFor(hosts) {
+    const words = find('[data-lobby-waiting-words]');
+    const says = hosts ? HOST_HERE : NO_HOST;
+    if (hosts !== undefined && words.textContent !== says) words.textContent = says;
   }
 
   async #preview() {

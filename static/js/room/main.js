@@ -40,7 +40,7 @@ const lobby = new Lobby({
   camera: (on) => equipment.turnCamera(on),
   join,
 });
-wireSharing(page.link ?? location.href);
+wireSharing(page.link ?? location.href, page.linkLocal !== undefined);
 
 /** @param {import('./lobby.js').Wish} wish */
 async function join(wish) {

@@ -8,6 +8,7 @@ import { wireDialogs } from './focus.js';
 import { Header } from './header.js';
 import { Hosting } from './hosting.js';
 import { Lateness } from './lateness.js';
+import { Leaving } from './leaving.js';
 import { News } from './news.js';
 import { Outages } from './outages.js';
 import { Panels } from './panels.js';
@@ -53,6 +54,7 @@ export class Meeting {
   #outages;
   #news;
   #hosting;
+  #leaving;
   #people;
   #controls;
   #video;
@@ -76,6 +78,7 @@ export class Meeting {
     this.#outages = new Outages(notices);
     this.#news = new News(this.#header, notices);
     this.#hosting = new Hosting(door, notices, settings);
+    this.#leaving = this.#newLeaving(door);
     this.#people = this.#newPeople();
     this.#controls = this.#newControls();
     this.#video = this.#newVideo(door);
@@ -113,6 +116,7 @@ export class Meeting {
   /** @param {Ticket} ticket */
   #begin(ticket) {
     this.#showSession(ticket.session);
+    if (ticket.session.others_came) this.#stage.company();
     this.#chat.begin(ticket.you.identity);
     this.#socket.open(ticket);
     this.camera();
@@ -126,6 +130,11 @@ export class Meeting {
     this.#equipment.stop();
     this.#video.leave();
     this.#socket.close();
+  }
+
+  /** @param {RoomDoor} door */
+  #newLeaving(door) {
+    return new Leaving({ leave: () => this.#leave(), end: () => door.end(), ended: () => door.show() });
   }
 
   #newPeople() {
@@ -159,7 +168,7 @@ export class Meeting {
       settings: () => this.#settings.open(),
       shortcuts: () => /** @type {HTMLDialogElement} */ (find('[data-shortcuts-dialog]')).showModal(),
       fullScreen: () => void toggleFullScreen(document.documentElement),
-      leave: () => this.#leave(),
+      leave: (event) => this.#leaving.click(event),
       subtitles: () => this.#subtitles.toggle(),
       panel: (panel) => this.#panels.toggle(panel),
       closePanel: () => this.#panels.close(),
@@ -263,6 +272,7 @@ export class Meeting {
     const me = faces.find((face) => face.me);
     this.#stage.draw(faces);
     this.#people.draw(faces);
+    this.#leaving.show(faces);
     this.#controls.hand(Boolean(me?.hand));
     this.#hosting.show(me?.role === 'HOST');
   }

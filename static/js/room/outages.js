@@ -40,10 +40,10 @@ export class Outages {
    */
   call(state, reason, retry) {
     const words = {
-      off: `Video is off: ${reason}. Captions go on.`,
+      off: `Sound and video are off: ${reason}. People in this session can’t hear or see each other here; captions go on.`,
       connecting: null,
       live: reason && `Video: ${reason}.`,
-      reconnecting: 'Video is reconnecting…',
+      reconnecting: 'Sound and video are reconnecting…',
     }[state];
     this.#notices.set('video', words, state === 'off' ? { label: 'Try again', act: retry } : undefined);
   }

@@ -1,5 +1,7 @@
 /** Why there is no microphone or camera, and what to do about it in this browser. */
 
+import { find } from '../lib/dom.js';
+
 /** @typedef {'microphone' | 'camera'} Device */
 /** @typedef {{ says: string, remedy: string }} Remedy */
 
@@ -16,11 +18,18 @@ function permissionPlace(device) {
   return `Allow the ${device} for this page in your browser’s settings, and try again.`;
 }
 
+/** @returns {string} how to get to an address where microphones work: the server's own, where it has one */
+function secureWay() {
+  const link = find('#room').dataset.link ?? '';
+  if (link.startsWith('https:')) return `Open ${link} instead.`;
+  return 'Whoever runs this server: “Other computers” in the README says how to get an address with TLS.';
+}
+
 /** @type {Record<string, (device: Device) => Remedy>} */
 const REMEDIES = {
   InsecureOrigin: (device) => ({
     says: `This page may not use a ${device}.`,
-    remedy: `Browsers allow it only over https, or on localhost. Open this page as https://${location.host}.`,
+    remedy: `Browsers allow it only over https, or on the computer that runs Sessions as localhost. ${secureWay()}`,
   }),
   NotAllowedError: (device) => ({ says: `Your browser is blocking the ${device}.`, remedy: permissionPlace(device) }),
   NotFoundError: (device) => ({ says: `No ${device} was found.`, remedy: 'Plug one in or switch it on, and try again.' }),

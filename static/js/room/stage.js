@@ -44,8 +44,14 @@ export class Stage {
     this.#me = faces.find(({ me }) => me)?.identity ?? '';
     for (const face of faces) if (face.speaking) this.#heard.set(face.identity, Date.now());
     this.#invite.hidden = faces.length > 1;
+    if (faces.length > 1) this.company();
     this.#list.dataset.count = String(faces.length);
     this.#refresh();
+  }
+
+  /** Somebody else is or was here: who is alone from now on isn't the first. */
+  company() {
+    find('[data-invite-words]').textContent = 'Everybody else has left.';
   }
 
   /**

@@ -1,0 +1,70 @@
+/** Leaving. The last host is asked first: with nobody to end it, a session without a host just goes on. */
+
+import { reasonOf } from '../lib/api.js';
+import { find } from '../lib/dom.js';
+
+const STAY = {
+  alone: 'Nobody else is here. The session stays open: you can come back, and after half an hour without anybody it ends.',
+  others: 'The others can go on talking. Who knocks has to wait until a host is back.',
+};
+const END = {
+  alone: 'It is over, and its link shows what was said.',
+  others: 'Everybody leaves the call. The session’s link then shows what was said.',
+};
+
+/**
+ * @typedef {object} LeavingActions
+ * @property {() => void} leave gives microphone, call and connection up
+ * @property {() => Promise<void>} end for everyone
+ * @property {() => void} ended
+ */
+
+export class Leaving {
+  #dialog = /** @type {HTMLDialogElement} */ (find('[data-leave-dialog]'));
+  #end = /** @type {HTMLButtonElement} */ (find('[data-leave-end]'));
+  #problem = find('[data-leave-problem]');
+  #actions;
+  /** @type {import('../types').Face[]} everybody who is here */
+  #faces = [];
+
+  /** @param {LeavingActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    find('[data-leave-stay]').addEventListener('click', () => this.#go());
+    this.#end.addEventListener('click', () => this.#endForAll());
+  }
+
+  /** @param {import('../types').Face[]} faces everybody who is here now */
+  show(faces) {
+    this.#faces = faces;
+  }
+
+  /** @param {Event} event the click on Leave, a link to the page for those who left */
+  click(event) {
+    const hosts = this.#faces.filter(({ role }) => role === 'HOST');
+    if (hosts.length !== 1 || !hosts[0].me) return this.#actions.leave();
+    event.preventDefault();
+    const company = this.#faces.length > 1 ? 'others' : 'alone';
+    find('[data-leave-stay-words]').textContent = STAY[company];
+    find('[data-leave-end-words]').textContent = END[company];
+    this.#problem.hidden = true;
+    this.#dialog.showModal();
+  }
+
+  #go() {
+    this.#actions.leave();
+    location.assign(/** @type {HTMLAnchorElement} */ (find('[data-leave]')).href);
+  }
+
+  async #endForAll() {
+    this.#end.disabled = true;
+    try {
+      await this.#actions.end();
+      this.#actions.ended();
+    } catch (error) {
+      this.#problem.textContent = reasonOf(error);
+      this.#problem.hidden = false;
+      this.#end.disabled = false;
+    }
+  }
+}

@@ -561,7 +561,7 @@ async def test_a_call_without_captions_and_its_faults(
     video = page.locator('.notice[data-topic="video"]')
     livekit.do(livekit.server.hang, "rtc")
     livekit.do(livekit.server.drop_signalling, room, identity)
-    await expect(video).to_have_text("Video is reconnecting…", timeout=5_000)
+    await expect(video).to_have_text("Sound and video are reconnecting…", timeout=5_000)
     await expect(page.locator("[data-share]")).to_be_disabled()
     livekit.do(livekit.server.unhang)
     await expect(video).to_have_count(0, timeout=PATIENCE)

@@ -23,7 +23,7 @@ class RateLimits:
         self.guest = RateLimiter(60 * factor)
         self.sign_in = RateLimiter(60 * factor)
         self.chat = RateLimiter(20 * factor)
-        self.gesture = RateLimiter(60 * factor)  # hands and reactions
+        self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
 
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 HELLO_PATIENCE = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
+Act = wire.Mic | wire.Take | wire.Say | wire.Hand | wire.React
+LEFT = {1000, 1001}  # how a page closes that is left or shut
 EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
 
 
@@ -104,6 +106,7 @@ class _Conversation:
 
     __slots__ = (
         "_caller",
+        "_closed_by_page",
         "_closing",
         "_direct",
         "_listener",
@@ -124,6 +127,7 @@ class _Conversation:
         self._take_audio: Callable[[int, bytes], None] | None = None  # the seat's, once there
         self._mistakes = 0
         self._closing = False
+        self._closed_by_page = False
 
     async def run(self) -> None:
         """Serve the page until it leaves or is closed."""
@@ -148,7 +152,9 @@ class _Conversation:
             await self._enter(hello)
             while True:
                 self._handle(await self._websocket.receive())
-        except WebSocketDisconnect:
+        except WebSocketDisconnect as end:
+            # Else the line broke, or the page gave it up to come back on another.
+            self._closed_by_page = end.code in LEFT
             return
         except TimeoutError:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
@@ -227,11 +233,14 @@ class _Conversation:
         except WireError as mistake:
             self._refuse(mistake)
 
-    def _act(self, seat: Seat, message: wire.Mic | wire.Say | wire.Hand | wire.React) -> None:
+    def _act(self, seat: Seat, message: Act) -> None:
         limits = services(self._websocket).limits
         match message:
             case wire.Mic(on):
                 self._turn_mic(seat, on)
+            case wire.Take():
+                self._count(limits.gesture)
+                seat.take()
             case wire.Say(text):
                 self._count(limits.chat)
                 tidied = tidy_lines(text, wire.MAX_CHAT)
@@ -257,6 +266,8 @@ class _Conversation:
                 self._take_audio = partial(self._ask_for_mic, seat)
                 raise
         capture.mic(on)
+        if on:
+            seat.used()
 
     def _ask_for_mic(self, seat: Seat, index: int, pcm: bytes) -> None:
         """Take audio after a refused `on`: it says that the microphone is still wanted.
@@ -307,7 +318,7 @@ class _Conversation:
     async def _leave(self) -> None:
         if self._direct is not None:
             self._direct.on_binary(None)
-        if self._seat is None or not self._seat.leave():
+        if self._seat is None or not self._seat.leave(closed=self._closed_by_page):
             return
         try:
             now = datetime.now(UTC)

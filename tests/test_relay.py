@@ -692,7 +692,7 @@ class House:
             seat.capture.audio(start // BYTES_PER_SAMPLE, frame)
         await until(lambda: seat.capture.state[0] == "failed")
         seat.capture.mic(False)
-        seat.leave()
+        seat.leave(closed=True)
 
 
 @pytest.fixture
@@ -736,7 +736,7 @@ async def test_while_somebody_is_there_and_soon_afterwards_nothing_is_given_up(
     bob = await house.enter(BOB)
     await house.say_and_leave(ADA, WORDS[:20])
     await asyncio.sleep(3.5)
-    bob.leave()
+    bob.leave(closed=True)
     await asyncio.sleep(0.2)
     house.engine.script.clear()
     await until(lambda: house.memory.words == WORDS[:20])

@@ -102,6 +102,7 @@ class Capture:
         "_speaker",
         "_spoken_at",
         "_unkept",
+        "_until",
         "_zero",
         "client",
         "detached_at",
@@ -144,6 +145,8 @@ class Capture:
         self._lost_told_at = -LOSS_NEWS
         self._closed = False
         self._muted = False
+        # Session time after which nothing is taken: another page is the active one. None: it's us.
+        self._until: float | None = None
 
     @property
     def received(self) -> int:
@@ -182,6 +185,18 @@ class Capture:
         self.mic(False)
         self._muted = True
 
+    def stand_by(self, at: float | None = None) -> None:
+        """Take no audio that was spoken after this session time, by default now.
+
+        What was spoken before is still on its way, perhaps for minutes if the line is gone.
+        """
+        if self._until is None:
+            self._until = self._owner.session_time() if at is None else at
+
+    def go_on(self) -> None:
+        """Take audio again: this is the active page."""
+        self._until = None
+
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
         if not self.mic_on:
@@ -196,6 +211,9 @@ class Capture:
         earliest = now - PACE_ALLOWANCE
         self._spoken_at = spoken_at if spoken_at > earliest else earliest
         end = index + samples
+        if self._until is not None and self._time_of(end) > self._until:
+            self._pass_over(end)
+            return
         if index != self._received and self._received is not None:
             if end <= self._received:
                 return
@@ -209,6 +227,12 @@ class Capture:
             self._relay.feed(pcm)
         elif self._engine_on:
             self._begin_stretch([pcm])
+
+    def _pass_over(self, end: int) -> None:
+        """Drop a frame: its page doesn't know yet that another one is active."""
+        self._received = max(end, self.received)  # which it isn't to send again, once it is
+        if self._relay is not None:
+            self._stop()
 
     def in_turn(self, when: Span, keep: Callable[[], None]) -> None:
         """Call `keep` for words once no older stretch of this page may still have some.

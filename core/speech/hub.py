@@ -24,6 +24,7 @@ from core.people import Participant, Role
 from core.speech.capture import Capture, CaptureOptions, Span
 from core.speech.chat import ChatLog
 from core.speech.engine import Engine, Recognition, StreamOptions
+from core.speech.holders import Holders
 from core.speech.knocks import Knocks
 from core.speech.places import Places
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
@@ -33,6 +34,7 @@ from core.speech.wire import (
     CLOSE_REMOVED,
     CLOSE_REPLACED,
     CLOSE_RESTART,
+    Active,
     Batch,
     Emoji,
     EngineView,
@@ -142,7 +144,7 @@ class Keeper(Protocol):
 class Seat:
     """A page's place in a room; what its socket calls."""
 
-    __slots__ = ("_room", "capture", "listener", "participant")
+    __slots__ = ("_room", "active", "capture", "listener", "participant")
 
     def __init__(
         self, room: Room, participant: Participant, capture: Capture, to: Listener
@@ -150,7 +152,16 @@ class Seat:
         self.participant = participant
         self.capture = capture  # the page's microphone
         self.listener = to  # the page's socket
+        self.active = True  # what the page was last told: see core.speech.holders
         self._room = room
+
+    def take(self) -> None:
+        """Have the participant's microphone and call on this page."""
+        self._room.take(self)
+
+    def used(self) -> None:
+        """Note that the microphone was turned on."""
+        self._room.holders.used(self.participant.identity, self.capture.client)
 
     def say(self, text: str) -> None:
         """Write a line into the chat. Raises WireError (too_much)."""
@@ -164,9 +175,9 @@ class Seat:
         """Show a reaction to everybody."""
         self._room.publish(Reaction(self.participant.identity, emoji))
 
-    def leave(self) -> bool:
-        """Give the place up. Returns whether the participant has no other page open."""
-        return self._room.leave(self)
+    def leave(self, *, closed: bool) -> bool:
+        """Give the place up; `closed`: for good. Returns whether no other page is open."""
+        return self._room.leave(self, closed=closed)
 
 
 class Room:
@@ -187,6 +198,7 @@ class Room:
         self.options = session.options
         self.seats: list[Seat] = []
         self.captures: dict[tuple[str, str], Capture] = {}
+        self.holders = Holders()
         self._keeper = keeper
         self._services = services
         self._knocks = knocks
@@ -244,6 +256,7 @@ class Room:
     ) -> Seat:
         """Register a page, replay what it lacks, and tell the others."""
         self._deliver()  # to those who were here before
+        known = (participant.identity, hello.client) in self.captures
         capture = self._capture(participant, hello, how)
         if self._ended is not None:  # between this page's check and its coming in
             listener.send(Batch([self._ended]))
@@ -255,6 +268,14 @@ class Room:
         seat = Seat(self, participant, capture, listener)
         self.seats.append(seat)
         capture.detached_at = None
+        held = hello.active
+        if known and held is None:  # a client that doesn't tell: it is what it was
+            held = self.holders.is_active(participant.identity, hello.client)
+        self.holders.came(participant.identity, hello.client, held)
+        seat.active = self.holders.is_active(participant.identity, hello.client)
+        if not (seat.active or known):  # nothing says when its audio was spoken
+            capture.stand_by(0.0)
+        self._tell_active(participant.identity)
         # A page that has seen more than there is has seen text that a crash took with it.
         self._replay(seat, hello.seq if hello.seq <= self.last_seq else 0, hello.chat)
         self.show_people()
@@ -288,19 +309,46 @@ class Room:
             seq=self.last_seq,
             engine=EngineView(self._services.engine.name, health.health.value, health.reason),
             people=self.people(),
+            active=seat.active,
         )
         missing = self._finals[bisect_right(self._seqs, seq) :]
         now = [*self._partials.values(), *self._speech.values()]
         seat.listener.replay([Message(welcome), *self._chat.after(line_id), *missing, *now])
 
-    def leave(self, seat: Seat) -> bool:
-        """Remove a page. Returns whether its participant has no other."""
+    def take(self, seat: Seat) -> None:
+        """Give a page its participant's microphone and call; their other pages lose them."""
+        identity = seat.participant.identity
+        if seat in self.seats:
+            self.holders.take(identity, seat.capture.client)
+            self._tell_active(identity)
+
+    def _tell_active(self, identity: str) -> None:
+        """Let the pages of a participant know which of them is active, where it has changed."""
+        for (who, client), capture in self.captures.items():
+            if who == identity and self.holders.is_active(identity, client):
+                capture.go_on()
+            elif who == identity:
+                capture.stand_by()
+        for seat in self._seats_of(identity):
+            active = self.holders.is_active(identity, seat.capture.client)
+            if active != seat.active:
+                seat.active = active
+                self._send_to([seat], Active(active))
+
+    def leave(self, seat: Seat, *, closed: bool) -> bool:
+        """Remove a page; `closed`: for good. Returns whether its participant has no other."""
         if seat not in self.seats:
             return False
         self.seats.remove(seat)
         seat.capture.detached_at = time.monotonic()
+        identity = seat.participant.identity
+        others = self._seats_of(identity)
+        if closed:
+            heir = others[-1].capture.client if others else None
+            self.holders.left(identity, seat.capture.client, heir)
+            self._tell_active(identity)
         self.show_people()
-        return not any(s.participant.identity == seat.participant.identity for s in self.seats)
+        return not others
 
     def people(self) -> list[PersonView]:
         """Return who is here, each once, in the order they came."""
@@ -389,8 +437,16 @@ class Room:
             for seat in self.seats:
                 seat.listener.send(batch)
 
+    def _pass_on(self) -> None:
+        pages: dict[str, list[str]] = {}
+        for seat in self.seats:
+            pages.setdefault(seat.participant.identity, []).append(seat.capture.client)
+        for identity in self.holders.tick(pages):
+            self._tell_active(identity)
+
     def tick(self, now: float) -> None:
         """Once a second: finish what went silent, forget pages that are gone for good."""
+        self._pass_on()
         if self.seats:
             self._alive_at = now
         if self.over and now - self._ended_at > AFTER_END:
@@ -405,6 +461,11 @@ class Room:
                 self._show_state(capture.participant.identity)
                 if not self._seats_of(capture.participant.identity):
                     self._hands.pop(capture.participant.identity, None)
+                    self._forget_holder(capture.participant.identity)
+
+    def _forget_holder(self, identity: str) -> None:
+        if not any(who == identity for who, _ in self.captures):
+            self.holders.forget(identity)
 
     def _give_up(self, why: str) -> None:
         """Drop what the engine didn't take; the relays log how much that is."""

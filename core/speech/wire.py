@@ -57,18 +57,24 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
 
     `settled` is what the page was last told by Settled: a server that doesn't know the page
     (it was restarted) takes its audio from there. `chat` is the last chat line that it shows.
+    `active` is what the page was last told by Active; a fresh page has been told nothing.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     settled: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
     chat: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
+    active: bool | None = None
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
     """Whether audio is coming."""
 
     on: bool
+
+
+class Take(msgspec.Struct, tag_field="type", tag="take", frozen=True):
+    """This page wants its participant's microphone and call: see Active."""
 
 
 class Say(msgspec.Struct, tag_field="type", tag="chat", frozen=True):
@@ -89,7 +95,7 @@ class React(msgspec.Struct, tag_field="type", tag="reaction", frozen=True):
     emoji: Emoji
 
 
-ClientMessage = Hello | Mic | Say | Hand | React
+ClientMessage = Hello | Mic | Take | Say | Hand | React
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
 
@@ -162,6 +168,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     seq: int
     engine: EngineView
     people: list[PersonView]
+    active: bool = True
 
 
 class Utterance(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
@@ -218,6 +225,12 @@ class Muted(msgspec.Struct, tag_field="type", tag="muted", frozen=True):
     """To a page whose microphone a host has turned off; it may be turned on again."""
 
 
+class Active(msgspec.Struct, tag_field="type", tag="active", frozen=True):
+    """To a page: whether it has its participant's microphone and call from now on."""
+
+    on: bool
+
+
 class SessionChanged(
     msgspec.Struct, tag_field="type", tag="session", frozen=True, omit_defaults=True
 ):
@@ -251,6 +264,7 @@ ServerMessage = (
     | Chat
     | Reaction
     | Muted
+    | Active
     | SessionChanged
     | Settled
     | Error

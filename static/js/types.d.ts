@@ -67,6 +67,8 @@ export interface Welcome {
   engine: Engine;
   people: Person[];
   waiting?: Knock[];
+  /** whether this page has its person's microphone and call */
+  active: boolean;
 }
 
 export interface Utterance {
@@ -110,6 +112,7 @@ export type ServerMessage =
   | { type: 'people'; people: Person[]; waiting?: Knock[] }
   | { type: 'reaction'; identity: string; emoji: string }
   | { type: 'muted' }
+  | { type: 'active'; on: boolean }
   | ({ type: 'session' } & SessionState)
   | { type: 'insights'; title: string | null; topics: unknown[] }
   | { type: 'settled'; index: number }
@@ -117,6 +120,7 @@ export type ServerMessage =
 
 /** What a page says besides audio, `hello` and `mic`. */
 export type Remark =
+  | { type: 'take' }
   | { type: 'chat'; text: string }
   | { type: 'hand'; up: boolean }
   | { type: 'reaction'; emoji: string };

@@ -11,7 +11,7 @@ const SHARING = {
 
 /** @typedef {import('../types').Door} Door */
 /** @typedef {import('../types').CallPerson} CallPerson */
-/** @typedef {'off' | 'connecting' | 'live' | 'reconnecting'} CallState */
+/** @typedef {'off' | 'connecting' | 'live' | 'reconnecting' | 'aside'} CallState */
 /** @typedef {'camera' | 'screen'} Picture */
 
 /**
@@ -42,6 +42,8 @@ export class Call {
   #speaker = '';
   #joined = false;
   #leaving = false;
+  // Another page of ours has the call.
+  #aside = false;
   #matching = false;
   #matchAgain = false;
   /** @type {WeakSet<object>} */
@@ -77,6 +79,7 @@ export class Call {
     this.#room = room;
     try {
       await room.connect(door.url, door.token);
+      if (room !== this.#room) return void room.disconnect(false);
       this.#joined = true;
     } catch (error) {
       if (room === this.#room) this.#off(connectReason(error));
@@ -91,12 +94,30 @@ export class Call {
   /** Asks for a fresh token and connects again. */
   async retry() {
     clearTimeout(this.#timer);
-    if (this.#leaving || this.#room) return;
+    if (this.#leaving || this.#aside || this.#room) return;
     try {
-      await this.connect(await this.#ask());
+      const door = await this.#ask();
+      if (!this.#aside && !this.#room) await this.connect(door);
     } catch {
       this.#off('the server can’t be reached');
     }
+  }
+
+  /** Leaves it to another page of ours, until `resume`. */
+  standBy() {
+    this.#aside = true;
+    clearTimeout(this.#timer);
+    const room = this.#room;
+    this.#clear();
+    this.#events.state('aside', null);
+    void room?.disconnect(false);
+  }
+
+  /** Comes back after `standBy`, with a fresh token. */
+  async resume() {
+    if (!this.#aside) return;
+    this.#aside = false;
+    await this.retry();
   }
 
   leave() {
@@ -319,6 +340,13 @@ export class Call {
 
   /** @param {string} reason */
   #off(reason) {
+    if (this.#aside) return;
+    this.#clear();
+    this.#events.state('off', reason);
+  }
+
+  /** Nothing of the call is left to see or hear. */
+  #clear() {
     const room = this.#room;
     this.#room = null;
     this.#joined = false;
@@ -332,7 +360,6 @@ export class Call {
     this.#events.voices([]);
     this.#events.sharing(false);
     this.#events.soundBlocked(false);
-    this.#events.state('off', reason);
   }
 }
 

@@ -82,6 +82,14 @@ export class Equipment {
     this.#notices.toast(SILENCED);
   }
 
+  /** Another page of ours has them now: lets both devices go, and says nothing more about them. */
+  standBy() {
+    this.stop();
+    this.#events.microphone();
+    this.#events.camera();
+    for (const topic of /** @type {const} */ (['silent', 'microphone', 'camera'])) this.#say(topic, null);
+  }
+
   /** Lets both devices go. */
   stop() {
     this.microphone.stop();

@@ -13,6 +13,7 @@ import { News } from './news.js';
 import { Outages } from './outages.js';
 import { Panels } from './panels.js';
 import { People } from './people.js';
+import { Place } from './place.js';
 import { Roster } from './roster.js';
 import { TranscriptionSocket } from './socket.js';
 import { Stage } from './stage.js';
@@ -60,6 +61,7 @@ export class Meeting {
   #video;
   #chat;
   #panels;
+  #place;
   #socket;
   #welcomedAt = 0;
 
@@ -84,6 +86,7 @@ export class Meeting {
     this.#video = this.#newVideo(door);
     this.#chat = this.#newChat();
     this.#panels = this.#newPanels();
+    this.#place = new Place(notices, () => this.#say({ type: 'take' }));
     this.#socket = this.#newSocket(door);
     this.#outages.engine(engine);
     this.#begin(ticket);
@@ -160,9 +163,9 @@ export class Meeting {
   #newControls() {
     const { microphone, camera } = this.#equipment;
     return new Controls({
-      microphone: (on = !microphone.isOn) => void this.#equipment.turnMicrophone(on),
-      camera: () => void this.#equipment.turnCamera(!camera.isOn),
-      share: () => void this.#video.share(),
+      microphone: (on = !microphone.isOn) => (on && this.#place.refuses()) || void this.#equipment.turnMicrophone(on),
+      camera: () => this.#place.refuses() || void this.#equipment.turnCamera(!camera.isOn),
+      share: () => this.#place.refuses() || void this.#video.share(),
       hand: () => this.#say({ type: 'hand', up: !this.#news.isUp(this.#roster.me.identity) }),
       react: (emoji) => this.#say({ type: 'reaction', emoji }),
       settings: () => this.#settings.open(),
@@ -227,6 +230,8 @@ export class Meeting {
         return this.#stage.react(message.identity, message.emoji);
       case 'muted':
         return this.#equipment.silenced();
+      case 'active':
+        return this.#activate(message.on);
       case 'session':
         return this.#changed(message);
       case 'error':
@@ -244,6 +249,14 @@ export class Meeting {
     this.#subtitles.begin(welcome);
     this.#showPeople(welcome);
     this.#lateness.people([]);
+    this.#activate(welcome.active);
+  }
+
+  /** @param {boolean} active whether this page has our microphone and call, or another one of ours */
+  #activate(active) {
+    if (!this.#place.set(active)) return;
+    if (!active) this.#equipment.standBy();
+    this.#video.active(active);
   }
 
   /** @param {SessionState} session */

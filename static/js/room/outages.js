@@ -44,6 +44,7 @@ export class Outages {
       connecting: null,
       live: reason && `Video: ${reason}.`,
       reconnecting: 'Sound and video are reconnecting…',
+      aside: null,
     }[state];
     this.#notices.set('video', words, state === 'off' ? { label: 'Try again', act: retry } : undefined);
   }

@@ -55,6 +55,8 @@ export class TranscriptionSocket {
   #settled = 0;
   #cursor = 0;
   #mic = false;
+  /** @type {boolean | null} whether this page has our microphone and call, as the server last said */
+  #active = null;
   /** @type {boolean | null} what this connection's server was told */
   #told = null;
   #lossSaid = false;
@@ -147,7 +149,7 @@ export class TranscriptionSocket {
 
   #hello() {
     const shown = { seq: this.#seq, chat: this.#chat, settled: this.#settled };
-    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown }));
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, active: this.#active }));
   }
 
   /** @param {Ticket} ticket */
@@ -172,6 +174,7 @@ export class TranscriptionSocket {
     if (socket !== this.#socket) return;
     this.#lastHeard = Date.now();
     if (message.type === 'welcome') this.#welcomed(message);
+    if (message.type === 'active') this.#active = message.on;
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
     if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
     if (message.type === 'settled') this.#settled = Math.max(this.#settled, message.index);
@@ -179,8 +182,9 @@ export class TranscriptionSocket {
   }
 
   /** @param {import('../types').Welcome} welcome `received` is the next sample that the server wants */
-  #welcomed({ received, seq }) {
+  #welcomed({ received, seq, active }) {
     clearTimeout(this.#timer);
+    this.#active = active;
     this.#cursor = received;
     // A crash can take the newest text with it; it is told again under the same numbers.
     this.#seq = Math.min(this.#seq, seq);

@@ -49,6 +49,12 @@ export class Video {
     this.#call.leave();
   }
 
+  /** @param {boolean} active whether this page has the call, or another one of ours */
+  active(active) {
+    if (active) void this.#call.resume();
+    else this.#call.standBy();
+  }
+
   /** Our microphone was turned on or off, or has another track. */
   microphone() {
     const { track, isOn } = this.#equipment.microphone;

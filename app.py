@@ -29,6 +29,7 @@ from core.banner import banner
 from core.collector import Collector
 from core.database import Database, EmbeddedPostgres
 from core.jobs import Jobs
+from core.listening import own_address
 from core.livekit import Calls
 from core.pacing import Pacer
 from core.recorder import Recorder
@@ -117,7 +118,10 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
             if url is None:
                 url = await asyncio.to_thread(embedded.start)
             async with _running(settings, Database(url)) as services:
-                print(banner(settings, services.hub.engine), flush=True)
+                print(
+                    banner(settings, services.hub.engine, own_address(settings, sys.argv)),
+                    flush=True,
+                )
                 yield {"services": services}
         finally:
             await asyncio.to_thread(embedded.stop)

@@ -54,9 +54,6 @@ class Settings:
     stream_idle_seconds: float = 8.0
     cost_per_minute: float = 0.01
     rate_limit_factor: float = 1.0
-    openai_api_key: str | None = field(default=None, repr=False)
-    openai_base_url: str = "https://api.openai.com/v1"
-    openai_model: str = "gpt-4o-mini"
     warnings: tuple[str, ...] = ()
 
     @property
@@ -395,21 +392,6 @@ VARIABLES: tuple[Variable, ...] = (
         "1",
         _number(0.1, 1000),
     ),
-    Variable(
-        "OPENAI_API_KEY",
-        "openai_api_key",
-        "Titles and topics by an OpenAI-compatible service.",
-        "off; nothing else depends on it",
-        secret=True,
-    ),
-    Variable(
-        "OPENAI_BASE_URL",
-        "openai_base_url",
-        "Address of the OpenAI-compatible service.",
-        "https://api.openai.com/v1",
-        _url("https", "http"),
-    ),
-    Variable("OPENAI_MODEL", "openai_model", "Model of that service.", "gpt-4o-mini"),
     Variable(
         "PORT",
         "port",

@@ -72,7 +72,8 @@ def test_an_existing_deployment_works_unchanged() -> None:
             "WS_PORT": "3001",
             "NEXT_PUBLIC_WS_HOST": "ws.example.com",
             "NEXT_PUBLIC_WS_PORT": "443",
-            "OPENAI_API_KEY": "sk",
+            "OPENAI_API_KEY": "sk",  # of no use yet, and no reason not to start
+            "OPENAI_BASE_URL": "nowhere",
         }
     )
     assert settings.production
@@ -130,7 +131,7 @@ def test_a_value_is_read(environ: dict[str, str], field: str, value: object) -> 
         ({"LIVEKIT_URL": "wss://a.example/"}, "livekit_url", "wss://a.example"),
         ({"NEXT_PUBLIC_WS_HOST": "https://a.example"}, "websocket_host", "a.example"),
         ({"NEXT_PUBLIC_WS_HOST": "wss://a.example/"}, "websocket_host", "a.example"),
-        ({"OPENAI_BASE_URL": "http://a.example/v1/"}, "openai_base_url", "http://a.example/v1"),
+        ({"GLADIA_API_URL": "http://a.example/v1/"}, "gladia_api_url", "http://a.example/v1"),
         ({"NEXTAUTH_SECRET": "short"}, "login_secret", "short"),
     ],
 )
@@ -163,7 +164,7 @@ def test_a_trap_is_mended_with_a_warning(
         ("NEXTAUTH_URL", "https://["),
         ("LIVEKIT_URL", "video.example.com"),
         ("LIVEKIT_URL", "wss://video.example.com:99999"),
-        ("OPENAI_BASE_URL", "https://me:hunter2@ai.example.com/v1"),
+        ("GLADIA_API_URL", "https://me:hunter2@ai.example.com/v1"),
         ("GOOGLE_METADATA_URL", "file:///etc/passwd"),
         ("SPEECH_ENGINE", "whisper"),
         ("GLADIA_REGION", "mars"),
@@ -227,10 +228,7 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    environ = READY | {
-        "OPENAI_API_KEY": "openai-hunter2",
-        "TRANSCRIPTION_JWT_SECRET": "jwt-hunter2",
-    }
+    environ = READY | {"TRANSCRIPTION_JWT_SECRET": "jwt-hunter2"}
     shown = repr(load(environ)) + render_checklist(checklist(environ))
     assert "hunter2" not in shown
     assert SECRET not in shown
@@ -288,6 +286,12 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
         assert variable.purpose in ready.stdout
     for name in ("DATABASE_URL", "NEXTAUTH_SECRET", "GLADIA_API_KEY"):
         assert re.search(rf"^set +{name}: \(secret\)$", ready.stdout, re.M)
+
+
+def test_nothing_is_promised_that_no_code_does(tmp_path: Path) -> None:
+    told = run(APP, "check", cwd=tmp_path, **READY, OPENAI_API_KEY="sk").stdout
+    told += EXAMPLE.read_text() + (ROOT / "README.md").read_text()
+    assert "OPENAI" not in told
 
 
 def test_check_judges_production_also_in_development(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ export class Keys {
   #settledAt = 0;
   /** The last key that types something, when it came, and whether it belonged to a run. */
   #last = { key: '', at: -Infinity, run: false };
-  /** The grave act that waits for no other key to follow. */
-  #waiting = { key: '', timer: /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined) };
+  /** @type {{ key: string, timer: ReturnType<typeof setTimeout> | undefined }} The grave act that waits for no other key to follow. */
+  #waiting = { key: '', timer: undefined };
   /** Space is down, and will talk if it stays so. */
   #held = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
   #talking = false;

@@ -93,6 +93,9 @@ CREATE TABLE IF NOT EXISTS utterances (
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
 
+-- A gap: seconds that could not be transcribed. Its text is empty.
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS lost_s double precision;
+
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,

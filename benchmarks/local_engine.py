@@ -41,7 +41,7 @@ class Captions:
         """Sink."""
         self.delays += is_delayed
 
-    def dropped(self, seconds: float) -> None:
+    def dropped(self, start: float, end: float) -> None:
         """Sink."""
         raise AssertionError("the engine did not keep up")
 

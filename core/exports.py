@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
+from core.durations import how_long
+
 SHORTEST_CUE = 0.5  # seconds; players skip cues without a length
 MAX_TITLE = 150  # bytes of it in a file's name, which most systems end at 255
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
@@ -22,6 +24,12 @@ class Line:
     text: str
     start: float
     end: float | None
+    lost: float | None = None  # makes it a gap: seconds that could not be transcribed
+
+
+def not_transcribed(seconds: float) -> str:
+    """Return what a gap is called."""
+    return f"{how_long(seconds)} could not be transcribed"
 
 
 def zone_of(name: str) -> tzinfo:
@@ -58,7 +66,7 @@ def as_text(
     head = [title]
     if started_at is not None:
         head.append(_moment(started_at.astimezone(zone)))
-    body = [f"[{_stamp(one.start)[:-4]}] {_who(one)}: {_flat(one.text)}" for one in lines]
+    body = [f"[{_stamp(one.start)[:-4]}] {_who(one)}: {_words(one)}" for one in lines]
     return "\n".join([*head, "", *body, ""])
 
 
@@ -75,9 +83,10 @@ def as_vtt(lines: Iterable[Line]) -> str:
 
 
 def _cue(one: Line) -> str:
-    if one.end is None:
+    # A gap is a comment, too: nobody said it, and players would show it over what others say.
+    if one.end is None or one.lost is not None:
         # A comment ends at an empty line and must not hold an arrow.
-        return f"NOTE {_stamp(one.start)} {_who(one)}: {_flat(one.text)}".replace("-->", "→")
+        return f"NOTE {_stamp(one.start)} {_who(one)}: {_words(one)}".replace("-->", "→")
     end = max(one.end, one.start + SHORTEST_CUE)
     words = f"<v {_escaped(one.name)}>{_escaped(_flat(one.text))}</v>"
     return f"{_stamp(one.start)} --> {_stamp(end)}\n{words}"
@@ -85,6 +94,10 @@ def _cue(one: Line) -> str:
 
 def _who(one: Line) -> str:
     return one.name if one.end is not None else f"{one.name} (chat)"
+
+
+def _words(one: Line) -> str:
+    return _flat(one.text) if one.lost is None else f"({not_transcribed(one.lost)})"
 
 
 def _flat(text: str) -> str:

@@ -125,6 +125,14 @@ class Recorder:
         self._lines.append(line)
         self._news.set()
 
+    def hold(self, utterances: list[SaidUtterance]) -> None:
+        """Keeper: they are in a file at once, as a crash may come any time."""
+        _write_spool(_held_spool(self._spool), utterances)
+
+    def held(self) -> list[SaidUtterance]:
+        """Keeper."""
+        return _read_spool(_held_spool(self._spool), SaidUtterance)
+
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Keeper: take a stream's account."""
         self._accounts.append(_account(session_id, identity, record))
@@ -221,7 +229,12 @@ def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
         language=one.language,
         client=one.client,
         until=one.until,
+        lost=one.lost,
     )
+
+
+def _held_spool(spool: Path) -> Path:
+    return spool.with_name(f"held-{spool.name}")
 
 
 def _chat_spool(spool: Path) -> Path:

@@ -24,6 +24,7 @@ class RateLimits:
         self.sign_in = RateLimiter(60 * factor)
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
+        self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
         self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
 
 

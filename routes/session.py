@@ -307,7 +307,7 @@ async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     slug, db = request.path_params["slug"], services(request).db
     session = await transcript_reader(db, slug, await visitor_of(request, slug))
     said = await _said(request, session)
-    lines = [exports.Line(one.name, one.text, one.start, one.end) for one in said]
+    lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
     zero = session.started_at or session.created_at
     for chat in await services(request).recorder.chat(session.id):
         start = max(0.0, (chat.sent_at - zero).total_seconds())
@@ -361,19 +361,27 @@ class _Item:
     by: Utterance | ChatLine
     start: float
     text: str
+    is_gap: bool = False
 
 
 def turns(
     said: list[Utterance], written: list[ChatLine], started_at: datetime
 ) -> list[dict[str, Any]]:
     """Group what was said (in the order it was begun) and written into turns of one person."""
-    items = [_Item("speech", one.seq, one, one.start, one.text) for one in said]
+    items = [_spoken(one) for one in said]
     for line in written:
         start = max(0.0, (line.sent_at - started_at).total_seconds())
         items.append(_Item("chat", f"chat-{line.id}", line, start, line.text))
     items.sort(key=lambda item: item.start)  # equal ones stay in the order of their ids
     groups = groupby(items, key=lambda item: (item.kind, item.by.identity))
     return [_turn(list(group)) for _, group in groups]
+
+
+def _spoken(one: Utterance) -> _Item:
+    if one.lost is None:
+        return _Item("speech", one.seq, one, one.start, one.text)
+    text = exports.not_transcribed(one.lost)
+    return _Item("speech", one.seq, one, one.start, text, is_gap=True)
 
 
 def _turn(items: list[_Item]) -> dict[str, Any]:
@@ -386,7 +394,13 @@ def _turn(items: list[_Item]) -> dict[str, Any]:
         "is_guest": first.by.role == "GUEST",
         "start": first.start,
         "utterances": [
-            {"id": one.id, "start": one.start, "text": one.text, "timed": timed}
+            {
+                "id": one.id,
+                "start": one.start,
+                "text": one.text,
+                "timed": timed,
+                "is_gap": one.is_gap,
+            }
             for one, timed in zip(items, _timed(items), strict=True)
         ],
     }

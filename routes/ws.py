@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 HELLO_PATIENCE = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
-Act = wire.Mic | wire.Take | wire.Say | wire.Hand | wire.React
+Act = wire.Mic | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
 EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
 
@@ -253,6 +253,9 @@ class _Conversation:
             case wire.React(emoji):
                 self._count(limits.gesture)
                 seat.react(emoji)
+            case wire.Lost(first, until):
+                self._count(limits.loss)
+                seat.capture.lost(first, until)
 
     def _turn_mic(self, seat: Seat, on: bool) -> None:
         """Turn the microphone on or off. Raises WireError (mic_too_often), never for `off`."""

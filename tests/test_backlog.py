@@ -91,6 +91,100 @@ async def test_three_at_once_on_a_busy_machine_lose_nothing_also_after_the_end(
         assert words_in_order(passage, heard[name]) >= wanted - 0.02, heard[name]
 
 
+async def test_a_restart_in_mid_sentence_leaves_no_fragment_of_it(make_server: MakeServer) -> None:
+    """The page says the sentence anew, so that what the old process made of it must not stay."""
+    server = await asyncio.to_thread(make_server)
+    ada = Visitor(server.url).sign_in("Ada")
+    slug = ada.start_session()
+    pcm = FIRST[: 12 * BYTES_PER_SECOND]
+    middle = 7 * BYTES_PER_SECOND  # "it was the age of | foolishness"
+    page = ada.page(slug)
+    await page.connect()
+    await page.mic(True)
+    await page.speak(pcm[:middle])
+    await page.until(lambda: page.of_type("settled"))
+    await page.until(lambda: not page.of_type("utterance")[-1]["final"])
+    await asyncio.to_thread(server.stop)
+    await page.until_closed()
+    await asyncio.to_thread(server.start)
+    await page.connect()
+    await page.mic(True)
+    await page.resend()
+    await page.speak(pcm[middle:])
+    await page.mic(False)
+    wanted = await offline(pcm)
+    await page.until(lambda: len(words(page.text)) >= len(words(wanted)))
+    await asyncio.to_thread(ada.end, slug)
+    await page.until_closed()
+    heard = spoken_by(ada.http.get(f"/s/{slug}").text)["Ada"]
+    assert words(heard) == words(wanted)
+
+
+async def test_of_who_never_comes_back_the_fragment_stays(make_server: MakeServer) -> None:
+    server = await asyncio.to_thread(make_server)
+    ada = Visitor(server.url).sign_in("Ada")
+    slug = ada.start_session()
+    page = ada.page(slug)
+    await page.connect()
+    await page.mic(True)
+    await page.speak(FIRST[: 7 * BYTES_PER_SECOND])
+    await page.until(lambda: page.of_type("settled"))
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
+    async with ada.page(slug) as other:
+        assert "wisdom" not in other.text
+        assert other.welcome["received"] == 0, "it is another page, also of the same person"
+    await asyncio.to_thread(ada.end, slug)
+    for _ in range(100):
+        html = await asyncio.to_thread(lambda: ada.http.get(f"/s/{slug}").text)
+        if STILL not in html:
+            break
+        await asyncio.sleep(0.1)
+    assert "wisdom" in spoken_by(html)["Ada"]
+
+
+async def test_what_is_lost_is_a_gap_for_all_live_later_and_in_files(
+    make_server: MakeServer,
+) -> None:
+    server = await asyncio.to_thread(make_server)
+    ada = Visitor(server.url).sign_in("Ada")
+    bob = Visitor(server.url).be_guest(slug := ada.start_session("Gaps"), "Bob")
+    async with ada.page(slug) as page, bob.page(slug) as reader:
+        for bad in ({}, {"from": -1, "until": 5}, {"from": 0, "until": 2**54}, {"from": "1"}):
+            await page.send({"type": "lost", **bad})
+        await page.send({"type": "lost", "from": 0, "until": 16_000 * 86_400})
+        await page.until(lambda: len(page.of_type("error")) == 5)
+        assert {one["code"] for one in page.of_type("error")} == {"bad_message"}
+        await page.mic(True)
+        await page.speak(beckett())
+        first = page.index
+        page.record(bytes(21 * BYTES_PER_SECOND))
+        await page.send({"type": "lost", "from": first, "until": page.index})
+        await page.speak(beckett())
+        await page.mic(False)
+        await reader.until(lambda: [one for one in reader.finals if one.get("lost")])
+        [gap] = [one for one in reader.finals if one.get("lost")]
+        assert (gap["text"], gap["lost"], gap["name"], gap["final"]) == ("", 21.0, "Ada", True)
+        assert gap["seq"] > 0
+        await reader.until(lambda: reader.text.lower().count("ever tried") == 2)
+        await page.until(lambda: page.settled > first)
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
+    async with bob.page(slug) as late:
+        await late.until(lambda: late.of_type("people"))
+        by_time = sorted(late.finals, key=lambda one: one["start"])
+        place = by_time.index(gap)
+        assert 0 < place < len(by_time) - 1, "it stands between what was said before and after"
+        assert all("lost" not in one for one in by_time if one != gap)
+    await asyncio.to_thread(ada.end, slug)
+    html = bob.http.get(f"/s/{slug}").text
+    assert re.search(r'<p class="words gap"[^>]*>(<[^>]*>)*21 s could not be transcribed', html)
+    text = bob.http.get(f"/s/{slug}/transcript.txt").text
+    assert re.search(r"\] Ada: \(21 s could not be transcribed\)\n", text)
+    vtt = bob.http.get(f"/s/{slug}/transcript.vtt").text
+    assert re.search(r"\nNOTE [\d:.]+ Ada: \(21 s could not be transcribed\)\n", vtt)
+
+
 def spoken_by(html: str) -> dict[str, str]:
     """Return what each said according to a transcript's page."""
     said: dict[str, str] = {}

@@ -113,9 +113,9 @@ class Listener:
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         self.delays.append((is_delayed, reason))
 
-    def dropped(self, seconds: float) -> None:
+    def dropped(self, start: float, end: float) -> None:
         assert self.gaps is not None, "audio was dropped"
-        self.gaps.append(seconds)
+        self.gaps.append(end - start)
 
     def lost(self, reason: str, replay_from: int) -> None:
         assert self.stream is not None
@@ -586,7 +586,10 @@ async def test_a_stalled_socket_is_left_and_nothing_is_lost() -> None:
         assert w.listener.words == speech.words
 
 
-async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing() -> None:
+async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.speech.gladia.KEPT", 60 * BYTES_PER_SECOND)
     async with world(patience=replace(HASTY, silent=60.0, slow=0.2)) as w:
         w.faults.stall_socket(after_bytes=FRAME)
         stream = await w.listener.open()

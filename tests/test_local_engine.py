@@ -39,8 +39,8 @@ class Listener:
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         self.delays.append((is_delayed, reason))
 
-    def dropped(self, seconds: float) -> None:
-        self.dropped_seconds += seconds
+    def dropped(self, start: float, end: float) -> None:
+        self.dropped_seconds += end - start
 
     def lost(self, reason: str, replay_from: int) -> None:
         self.losses.append((reason, replay_from))

@@ -97,6 +97,10 @@ class Ear:
     def abort(self) -> None:
         self.over = True
 
+    def give_up(self) -> int:
+        self.over = True
+        return self._settled
+
     def _report(self, text: str, start: int, end: int) -> None:
         self._heard += 1
         self._settled = end * BYTES_PER_SAMPLE
@@ -150,6 +154,7 @@ class Room:
         self.states: list[tuple[str, str | None]] = []
         self.lost = 0.0
         self.loss_notices = 0
+        self.gaps: list[tuple[float, Span]] = []
         self.records: list[StreamRecord] = []
 
     def session_time(self) -> float:
@@ -168,6 +173,9 @@ class Room:
     def words_lost(self, capture: Capture, seconds: float) -> None:
         self.lost += seconds
         self.loss_notices += 1
+
+    def missed(self, capture: Capture, gap: str, seconds: float, when: Span) -> None:
+        self.gaps.append((seconds, when))
 
     def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
         self.records.append(record)
@@ -354,6 +362,85 @@ async def test_after_the_computer_slept_the_clock_is_set_again() -> None:
     assert page.room.heard_words[3][1].start == pytest.approx(page.spoken[3][1] + 3600, abs=0.1)
 
 
+async def test_audio_that_is_late_by_minutes_stays_in_order() -> None:
+    """A starved machine or network is no computer that slept: no later sample is earlier."""
+    page = Page(ScriptedEngine())
+    page.index = 571_387 // 640 * 640
+    page.room.now = 62.3 - 2
+    page.say(*WORDS[:3])  # late by 25 s, and nothing better is known yet
+    await settle()
+    page.index = 747_707 // 640 * 640
+    page.room.now = 747_707 / SAMPLE_RATE - 5.8
+    page.say(*WORDS[3:6])
+    await page.done()
+    page.capture.mic(True)
+    for late in (30, 100, 290, 1):
+        page.index += 2 * SAMPLE_RATE
+        page.room.now = page.index / SAMPLE_RATE + late
+        page.say(WORDS[6 + late % 10])
+        await page.done()
+        page.capture.mic(True)
+    starts = [when.start for _, when in page.room.heard_words]
+    untils = [when.until for _, when in page.room.heard_words]
+    assert len(starts) == 10
+    assert untils == sorted(untils)
+    assert starts == sorted(set(starts)), starts
+    assert starts[-1] < page.index / SAMPLE_RATE + 5, "lateness isn't taken for a sleep"
+
+
+async def test_what_was_said_before_a_sleep_and_heard_after_it_keeps_its_time() -> None:
+    engine = ScriptedEngine(closed=True)
+    page = Page(engine)
+    page.say(*WORDS[:3])
+    page.capture.mic(False)
+    page.room.now += 3600
+    page.capture.mic(True)
+    page.say(*WORDS[3:6])
+    engine.closed = False
+    await page.done()
+    heard = sorted(page.room.heard_words, key=lambda one: one[1].until)
+    assert [word for word, _ in heard] == WORDS[:6]
+    assert heard[0][1].start == pytest.approx(page.spoken[0][1], abs=0.1)
+    assert heard[3][1].start == pytest.approx(page.spoken[3][1] + 3600, abs=0.1)
+
+
+# Gaps
+
+
+async def test_what_a_page_let_go_is_one_gap_in_its_place() -> None:
+    page = Page(ScriptedEngine())
+    page.say(*WORDS[:3])
+    first = page.index
+    page.index += 5 * SAMPLE_RATE
+    page.room.now += 5
+    for begin in range(first, page.index, SAMPLE_RATE):
+        page.capture.lost(begin, begin + SAMPLE_RATE)
+    page.capture.lost(first, page.index)  # told again: it is known
+    assert page.capture.received == page.index
+    page.say(*WORDS[3:6])
+    await page.done()
+    page.assert_heard_as_spoken()
+    [(seconds, when)] = page.room.gaps
+    assert seconds == pytest.approx(5)
+    assert page.room.loss_notices == 0, "the page knows it best"
+    starts = {word: one.start for word, one in page.room.heard_words}
+    assert starts[WORDS[2]] < when.start < starts[WORDS[3]]
+    assert when.end == pytest.approx(when.start + 5, abs=0.1)
+
+
+async def test_a_blink_is_no_gap_and_what_cannot_be_is_refused() -> None:
+    page = Page(ScriptedEngine())
+    page.say(*WORDS[:3])
+    page.capture.lost(page.index, page.index + SAMPLE_RATE // 4)
+    page.index += SAMPLE_RATE // 4
+    with pytest.raises(WireError, match="longer"):
+        page.capture.lost(page.index, page.index + 12_000 * SAMPLE_RATE)
+    page.say(*WORDS[3:6])
+    await page.done()
+    assert page.room.gaps == []
+    assert page.room.words == WORDS[:6]
+
+
 class DriftingPage(Page):
     """A page whose clock is slow by `drift` per second (or fast), on a network with delays."""
 
@@ -511,6 +598,10 @@ async def test_of_a_long_wait_the_last_part_is_kept_and_the_loss_is_told() -> No
     heard = [(word, span) for word, span in page.room.heard_words if word != "<?>"]
     assert [word for word, _ in heard] == [word for word, _ in page.spoken[missing:]]
     assert heard[0][1].start == pytest.approx(page.spoken[missing][1], abs=0.05)
+    [(seconds, when)] = page.room.gaps
+    assert seconds == pytest.approx(total - 60, abs=0.1)
+    assert when.start == pytest.approx(page.spoken[0][1], abs=0.6)
+    assert when.end <= heard[0][1].start, "the gap stands before what was said after it"
 
 
 async def test_the_bound_is_counted_per_page_over_all_its_streams() -> None:
@@ -626,6 +717,23 @@ async def test_an_aborted_page_gives_everything_back() -> None:
     assert services.budget.take(10 * BYTES_PER_SECOND)
     assert services.slots.held == 0
     assert page.room.lost == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)
+    [(seconds, when)] = page.room.gaps
+    assert seconds == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)
+    assert when.start < 0.5
+
+
+async def test_an_aborted_stream_leaves_a_gap_from_its_last_word_on() -> None:
+    page = Page(ScriptedEngine(drains_in_slot=False))
+    page.say(*WORDS[:6])
+    await settle()
+    heard_until = page.room.heard_words[-1][1].until
+    page.send(b"\x10\x27\xf0\xd8" * (3 * BYTES_PER_SECOND // 4))
+    page.send(speak(WORDS[6])[: FRAME * 4])
+    await settle()
+    page.capture.abort()
+    await page.capture.wait_closed()
+    until_now = [one for one in page.room.heard_words if one[1].until <= heard_until]
+    assert [word for word, _ in until_now] == WORDS[: len(until_now)]
 
 
 # Rooms that everybody has left
@@ -636,6 +744,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.kept: list[SaidUtterance] = []
+        self.held_ones: list[SaidUtterance] = []
 
     async def said(self, session_id: str) -> list[SaidUtterance]:
         return self.kept
@@ -649,6 +758,12 @@ class Memory:
     def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
         self.kept.append(utterance)
         stored()
+
+    def hold(self, utterances: list[SaidUtterance]) -> None:
+        self.held_ones = utterances
+
+    def held(self) -> list[SaidUtterance]:
+        return self.held_ones
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         pass

@@ -153,7 +153,7 @@ def test_what_the_disk_damaged_is_silence_and_counted_once(
     os.pwrite(file_of(spool), b"damage", 20)
     for _ in range(2):
         assert buffer.tail(0) == bytes(PIECE) + bytes(audio(2)) + b"end"
-        assert buffer.damaged == PIECE
+        assert buffer.damaged == [(0, PIECE)]
     assert caplog.text.count("kept speech can't be read again") == 1
     buffer.clear()
     assert spool.kept == 0

@@ -68,7 +68,7 @@ def test_mic_is_understood(on: bool) -> None:
 
 
 def test_the_documented_examples_are_understood() -> None:
-    upward = [shown(kind)[0] for kind in ("hello", "mic", "chat", "hand", "reaction")]
+    upward = [shown(kind)[0] for kind in ("hello", "mic", "chat", "hand", "reaction", "lost")]
     for example in upward:
         parse_message(json.dumps(example))
 
@@ -179,7 +179,10 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     )
     chat = wire.Chat(7, "p_…", "Ada", 4, "HOST", "Hello.", started)
     assert [said(welcome)] == shown("welcome")
-    assert [said(utterance)] == shown("utterance")
+    gap = wire.Utterance(
+        "s1.gap-1", 19, "p_…", "Ada", 4, "", 14.1, 35.1, None, final=True, lost=21.0
+    )
+    assert [said(utterance), said(gap)] == shown("utterance")
     assert [said(late)] == shown("speech")
     assert [said(people)] == shown("people")
     assert said(chat) in shown("chat")

@@ -368,7 +368,7 @@ async def test_audio_that_cannot_have_been_spoken_is_refused(host: Visitor, slug
         await page.mic(True)
         began = time.monotonic()
         with pytest.raises(ConnectionClosed):
-            await page.speak(silence(100))
+            await page.speak(silence(400))
             await page.socket.wait_closed()
             await page.mic(True)
         assert await page.until_closed() == 4429
@@ -376,7 +376,7 @@ async def test_audio_that_cannot_have_been_spoken_is_refused(host: Visitor, slug
         passed = time.monotonic() - began
         await page.connect()
         taken = page.welcome["received"] / 16_000
-        assert 60 <= taken <= 61 + passed
+        assert 330 <= taken <= 331 + passed
         await asyncio.sleep(0.3)
         await page.mic(True)
         await page.send_frame(page.welcome["received"], bytes(2 * FRAME))

@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
-KEPT = 30 * SAMPLE_RATE  # samples that a page keeps to send again
+KEPT = 300 * SAMPLE_RATE  # samples that a page keeps to send again
 
 
 class Visitor:

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from core.people import Participant
+from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
     BYTES_PER_SECOND,
@@ -26,13 +27,12 @@ from core.speech.wire import SpeechState, WireError
 
 PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
 SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
-PACE_ALLOWANCE = 60.0  # seconds of audio that may come faster than real time: a resent backlog
+PACE_ALLOWANCE = 330.0  # seconds of audio that may come faster than real time: a resent backlog
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
 LOSS_NEWS = 5.0  # seconds at least between two notices that words were lost
-CLOCK_JUMP = 35.0  # seconds; more than any backlog: the page's clock stood still, as in sleep
-# Seconds of ours per sample of the slowest page: audio clocks are off by up to 200 millionths.
-SLOWEST_SAMPLE = 1.0003 / SAMPLE_RATE
+SHORTEST_GAP = 0.5  # seconds that were lost; less is not worth a line in the transcript
+LONGEST_GAP = 60.0  # seconds after which a gap that still grows is told and another one begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,22 @@ class CaptureOwner(Protocol):
     def words_lost(self, capture: Capture, seconds: float) -> None:
         """Tell the page that audio had to be dropped."""
 
+    def missed(self, capture: Capture, gap: str, seconds: float, when: Span) -> None:
+        """Write into the transcript that so much could not be transcribed; `gap` is its id."""
+
     def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
         """Take the account of one engine stream."""
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Audio that will never be transcribed, from one sample to another, perhaps with holes."""
+
+    first: int
+    until: int
+    samples: int
+    since: int  # where its stretch of speech began
+    grew_at: float
 
 
 class Capture:
@@ -85,7 +99,10 @@ class Capture:
 
     __slots__ = (
         "_budget",
+        "_clock",
         "_closed",
+        "_gap",
+        "_gaps",
         "_gate",
         "_last_audio",
         "_lost",
@@ -103,9 +120,9 @@ class Capture:
         "_spoken_at",
         "_unkept",
         "_until",
-        "_zero",
         "client",
         "detached_at",
+        "left",
         "mic_on",
         "participant",
     )
@@ -119,17 +136,19 @@ class Capture:
         *,
         client: str = "",
         settled: int = 0,
+        settled_at: float = 0.0,
     ) -> None:
         self.participant = participant
         self.client = client
         self.detached_at: float | None = None
+        self.left = False  # whether the page said goodbye: it will never come back
         self.mic_on = False
         self._owner = owner
         self._services = services
         self._speaker = secrets.token_hex(6)  # this page, to the engine
         self._options = options
         self._received: int | None = settled or None
-        self._zero = math.inf  # session time of sample 0, were the page as slow as can be
+        self._clock = PageClock(settled, settled_at)
         self._gate = VoiceGate()
         self._preroll: list[bytes] = []
         self._preroll_size = 0
@@ -141,8 +160,10 @@ class Capture:
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
         self._last_audio = 0.0
         self._budget = AudioBudget(MAX_WAITING, services.budget)
-        self._lost = 0.0
+        self._lost = 0.0  # seconds that the page wasn't told of yet
         self._lost_told_at = -LOSS_NEWS
+        self._gap: _Gap | None = None  # what was lost lately, as long as it may still grow
+        self._gaps = 0
         self._closed = False
         self._muted = False
         # Session time after which nothing is taken: another page is the active one. None: it's us.
@@ -157,6 +178,11 @@ class Capture:
     def muted(self) -> bool:
         """Whether a host has turned the microphone off, and the page has said nothing since."""
         return self._muted
+
+    @property
+    def may_return(self) -> bool:
+        """Whether its page may still come and say anew what isn't settled."""
+        return not self.left and not self._closed
 
     @property
     def busy(self) -> bool:
@@ -211,7 +237,7 @@ class Capture:
         earliest = now - PACE_ALLOWANCE
         self._spoken_at = spoken_at if spoken_at > earliest else earliest
         end = index + samples
-        if self._until is not None and self._time_of(end) > self._until:
+        if self._until is not None and self._clock.latest(end) > self._until:
             self._pass_over(end)
             return
         if index != self._received and self._received is not None:
@@ -220,7 +246,7 @@ class Capture:
             pcm = self._join(index, self._received, pcm)
         self._received = end
         self._last_audio = now
-        self._set_clock(end)
+        self._clock.arrived(index, end, self._owner.session_time())
         if self._options.gated:
             self._pass_gate(pcm)
         elif self._relay is not None:
@@ -233,6 +259,26 @@ class Capture:
         self._received = max(end, self.received)  # which it isn't to send again, once it is
         if self._relay is not None:
             self._stop()
+
+    def lost(self, first: int, until: int) -> None:
+        """Note that the page let these samples go before it could send them.
+
+        Those that are here already aren't lost. Raises WireError (bad_message) for more audio
+        than a page can have recorded.
+        """
+        if self._closed:
+            return
+        first = max(first, self.received)
+        if (until - first) / SAMPLE_RATE > self._owner.session_time() + PACE_ALLOWANCE:
+            raise WireError("bad_message", "what was lost is longer than the session")
+        if until <= first:
+            return
+        if self._until is not None:  # another page is heard instead
+            self._pass_over(until)
+            return
+        self._stop()
+        self._received = until
+        self._lose(first, until, since=first)
 
     def in_turn(self, when: Span, keep: Callable[[], None]) -> None:
         """Call `keep` for words once no older stretch of this page may still have some.
@@ -248,12 +294,16 @@ class Capture:
         if self._relay is not None and now - self._last_audio > ABSENCE:
             self._stop()
         self._tell_loss(now)
+        if self._gap is not None and now - self._gap.grew_at >= LOSS_NEWS:
+            self._tell_gap()
 
     def close(self) -> None:
         """Take no more audio; relays finish what they have."""
         self._closed = True
         self.mic_on = False
         self._stop()
+        if not self._relays:
+            self._tell_gap()
 
     def abort(self) -> None:
         """Drop all relays."""
@@ -269,20 +319,6 @@ class Capture:
         """End the stretch of speech for good: what comes next doesn't continue it."""
         self._forget_preroll()
         self._end_stretch()
-
-    def _set_clock(self, end: int) -> None:
-        """Learn when samples were spoken: the earliest estimate is right, later ones had delays.
-
-        Samples are counted as if the page's clock were as slow as can be. Any real one is faster,
-        so the estimates fall as long as frames are on time, and the earliest is a recent one.
-        """
-        zero = self._owner.session_time() - end * SLOWEST_SAMPLE
-        if not self._zero <= zero <= self._zero + CLOCK_JUMP:
-            self._zero = zero
-
-    def _time_of(self, sample: float) -> float:
-        """Return when a sample was spoken, in seconds since the session started."""
-        return self._zero + sample * SLOWEST_SAMPLE
 
     def _join(self, index: int, expected: int, pcm: bytes) -> bytes:
         """Return what is new of a frame that doesn't begin where the last one ended."""
@@ -350,11 +386,13 @@ class Capture:
 
     def heard(self, relay: Relay, stream: str, recognition: Recognition) -> None:
         """RelayOwner: put the text on the session's clock."""
-        first = self._relays[relay]
-        until = first + round(recognition.end * SAMPLE_RATE)
-        start = max(0.0, self._time_of(first + recognition.start * SAMPLE_RATE))
-        end = max(start, self._time_of(until))
-        self._owner.heard(self, stream, recognition, Span(start, end, until, first))
+        since = self._relays[relay]
+        first, until = (
+            since + round(at * SAMPLE_RATE) for at in (recognition.start, recognition.end)
+        )
+        final = recognition.final and bool(recognition.text)
+        start, end = self._clock.place(first, until, for_good=final)
+        self._owner.heard(self, stream, recognition, Span(start, end, until, since))
 
     def withdrawn(self, relay: Relay, stream: str, utterance: str) -> None:
         """RelayOwner."""
@@ -368,10 +406,46 @@ class Capture:
         """RelayOwner: relays are kept in the order in which their audio was spoken."""
         return next((size for relay in self._relays if (size := relay.drop_oldest())), 0)
 
-    def words_lost(self, seconds: float) -> None:
-        """RelayOwner: tell the page, though not for every frame."""
-        self._lost += seconds
+    def words_lost(self, relay: Relay, start: int, end: int) -> None:
+        """RelayOwner: tell the page and, a little later, everybody; though not for every frame."""
+        since = self._relays[relay]
+        first, until = (since + at // BYTES_PER_SAMPLE for at in (start, end))
+        self._lose(first, until, since)
+        self._lost += (end - start) / BYTES_PER_SECOND
         self._tell_loss(time.monotonic())
+
+    def not_kept(self, when: Span) -> None:
+        """Note that there was no place for words; they are lost like audio."""
+        first = when.until - round((when.end - when.start) * SAMPLE_RATE)
+        self._lose(first, when.until, when.since)
+
+    def _lose(self, first: int, until: int, since: int) -> None:
+        """Gather what is lost: neighbours become one gap."""
+        gap, now = self._gap, time.monotonic()
+        if gap is not None:
+            apart = first > gap.until + SHORT_GAP or until < gap.first - SHORT_GAP
+            if apart or gap.samples >= LONGEST_GAP * SAMPLE_RATE:
+                self._tell_gap()
+                gap = None
+        if gap is None:
+            self._gap = _Gap(first, until, until - first, since, now)
+        else:
+            gap.first, gap.until = min(gap.first, first), max(gap.until, until)
+            gap.samples += until - first
+            gap.since = max(gap.since, since)
+            gap.grew_at = now
+
+    def _tell_gap(self) -> None:
+        gap, self._gap = self._gap, None
+        if gap is None or gap.samples < SHORTEST_GAP * SAMPLE_RATE:
+            return
+        if not self._clock.known:  # nothing has come since: it was spoken just now
+            self._clock.arrived(gap.first, gap.until, self._owner.session_time())
+        start, end = self._clock.place(gap.first, gap.until, for_good=True)
+        self._gaps += 1
+        when = Span(start, end, gap.until, gap.since)
+        seconds = gap.samples / SAMPLE_RATE
+        self._owner.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
 
     def _tell_loss(self, now: float) -> None:
         if self._lost and now - self._lost_told_at >= LOSS_NEWS:
@@ -381,6 +455,8 @@ class Capture:
     def closed(self, relay: Relay) -> None:
         """RelayOwner."""
         del self._relays[relay]
+        if not self._relays:
+            self._tell_gap()
         self._keep_in_turn()
         self._owner.state_changed(self)
 

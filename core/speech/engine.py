@@ -74,8 +74,8 @@ class StreamSink(Protocol):
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         """The engine can't keep up (or is reconnecting) right now, or can again."""
 
-    def dropped(self, seconds: float) -> None:
-        """So much audio was given up or could not be read again: its words are lost."""
+    def dropped(self, start: float, end: float) -> None:
+        """Audio between these seconds of what was fed can't be heard any more: it is lost."""
 
     def lost(self, reason: str, replay_from: int) -> None:
         """The stream is over without having been finished.
@@ -111,6 +111,12 @@ class Stream(Protocol):
 
     def abort(self) -> None:
         """Drop everything at once, without waiting for finals. Safe to call twice."""
+
+    def give_up(self) -> int:
+        """Abort, but let what people read last stand for finals that will not come.
+
+        Returns the byte position in what was fed from which on nothing was transcribed.
+        """
 
 
 class Health(StrEnum):

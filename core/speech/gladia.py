@@ -40,7 +40,7 @@ from core.speech.engine import (
     StreamSink,
     StreamUsage,
 )
-from core.speech.gate import STEP, VoiceGate
+from core.speech.gate import has_speech
 from core.speech.gladia_protocol import (
     ACKNOWLEDGED,
     MAX_PIECE,
@@ -74,9 +74,9 @@ _socket_log.setLevel(logging.WARNING)  # picows tells addresses below that
 MAX_MESSAGE = 16 * 1024 * 1024  # a long session's last messages exceed 1 MiB
 PIECE = BYTES_PER_SECOND // 10  # of audio that waited: picows keeps a buffer for the longest
 LINGER = 1.0  # seconds a closing handshake may take
+KEPT = 960 * BYTES_PER_SECOND  # of a stream, on disk: more than ever waits for one
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
 ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
-VOICED_STEPS = 5  # 20 ms each, after those that open the gate: the shortest word has more
 MAX_REFUSALS = 3  # of the same audio
 WATCH_PARTS = 10  # all streams at once would hold up the audio of everybody
 BINARY, TEXT, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CLOSE
@@ -287,7 +287,7 @@ class GladiaStream:
         self._url = url
         self._tls = tls
         self._sink = sink
-        self._ring = ReplayBuffer(engine.spool)
+        self._ring = ReplayBuffer(engine.spool, limit=KEPT)
         self._timeline = Timeline()
         self._utterances = Utterances()
         self._loop = asyncio.get_running_loop()
@@ -356,9 +356,9 @@ class GladiaStream:
 
     def _tell_damage(self) -> None:
         """Have people told of speech that was needed again and could not be read."""
-        damaged, self._ring.damaged = self._ring.damaged, 0
-        if damaged:
-            self._sink.dropped(damaged / BYTES_PER_SECOND)
+        damaged, self._ring.damaged = self._ring.damaged, []
+        for start, end in damaged:
+            self._sink.dropped(start / BYTES_PER_SECOND, end / BYTES_PER_SECOND)
 
     async def finish(self) -> None:
         """Stream: what is still here is sent first; waits at most `drain_seconds` in all."""
@@ -382,6 +382,14 @@ class GladiaStream:
         """Stream."""
         self._leave()
         self._ring.clear()
+
+    def give_up(self) -> int:
+        """Stream."""
+        self._resolve()
+        self._close_open()
+        settled = self._ring.settled
+        self.abort()
+        return settled
 
     async def wait_closed(self, within: float) -> None:
         """Return when the last connection has ended; it is cut after `within` seconds."""
@@ -550,7 +558,7 @@ class GladiaStream:
         """Have words said anew that were sent again although they had arrived."""
         first = max(0, self._timeline.resumed_from - MARGIN)
         last = self._timeline.resumed_from + size + MARGIN
-        if _has_speech(self._ring.read(first, last - first), steps=1):
+        if has_speech(self._ring.read(first, last - first), steps=1):
             self._lose("the speech service got words twice")
 
     def _refused(self) -> None:
@@ -634,7 +642,7 @@ class GladiaStream:
         """Whether there was speech before `position` whose final got lost in a drop."""
         first = self._ring.settled + MARGIN
         last = min(position - MARGIN, self._doubt)
-        return last > first and _has_speech(self._ring.read(first, last - first))
+        return last > first and has_speech(self._ring.read(first, last - first))
 
     # The ends
 
@@ -655,7 +663,7 @@ class GladiaStream:
     def _lacks_results(self, verdict: Verdict) -> bool:
         if verdict.next is Next.DONE:
             return self._missed_before(self._doubt + MARGIN)
-        return _has_speech(self._ring.tail(self._ring.settled + MARGIN))
+        return has_speech(self._ring.tail(self._ring.settled + MARGIN))
 
     def _lose(self, reason: str) -> None:
         if self._over:
@@ -876,9 +884,3 @@ class _Connection(WSListener):
 def _position(seconds: float) -> int:
     """Return the byte position of a time, at a whole sample."""
     return int(seconds * BYTES_PER_SECOND) & ~1
-
-
-def _has_speech(pcm: bytes, steps: int = VOICED_STEPS) -> bool:
-    gate = VoiceGate()
-    starts = range(0, len(pcm) - STEP + 1, STEP)
-    return sum(gate.hear(pcm[start : start + STEP]) for start in starts) >= steps

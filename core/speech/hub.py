@@ -12,6 +12,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,10 +21,12 @@ from typing import Protocol
 import msgspec
 
 from core.chat import ChatLine
+from core.database import DatabaseAwayError
+from core.durations import how_long
 from core.people import Participant, Role
 from core.speech.capture import Capture, CaptureOptions, Span
 from core.speech.chat import ChatLog
-from core.speech.engine import Engine, Recognition, StreamOptions
+from core.speech.engine import SAMPLE_RATE, Engine, Recognition, StreamOptions
 from core.speech.holders import Holders
 from core.speech.knocks import Knocks
 from core.speech.places import Places
@@ -60,10 +63,12 @@ from core.speech.wire import (
 log = logging.getLogger(__name__)
 
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
+MAX_SPOKEN = MAX_UTTERANCES - 500  # of them; the rest is for gaps
 CAPTURE_MEMORY = 120.0  # seconds that a page may be gone and still go on where it stopped
 # Seconds without anybody here and without any word, after which speech waits for the engine no
 # longer. What is still being transcribed goes on.
 ABANDONED = 600.0
+PAGE_KEEPS = 300.0  # seconds of audio that a page keeps to send again
 END_DRAIN = 5.0  # seconds that pages wait for the last words when a session ends
 AFTER_END = 600.0  # seconds in which words may still come after the end of a session
 SHUTDOWN_DRAIN = 8.0
@@ -100,6 +105,7 @@ class SaidUtterance(msgspec.Struct, frozen=True):
     """A final utterance as it is handed over to be kept. Times are session seconds.
 
     `client` is the page that it came from, and `until` that page's sample after its words.
+    `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
     """
 
     session_id: str
@@ -115,6 +121,7 @@ class SaidUtterance(msgspec.Struct, frozen=True):
     language: str | None
     client: str
     until: int
+    lost: float | None = None
 
     @property
     def key(self) -> str:
@@ -136,6 +143,15 @@ class Keeper(Protocol):
 
     def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
         """Take a final and call `stored` once it can't be lost any more. Never blocks."""
+
+    def hold(self, utterances: list[SaidUtterance]) -> None:
+        """Have these, and no others, ready for the next process: see `held`.
+
+        They are what a page is expected to say anew, so they aren't part of the transcript.
+        """
+
+    def held(self) -> list[SaidUtterance]:
+        """Return what the last process gave to `hold`."""
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Take the account of an engine stream."""
@@ -177,6 +193,7 @@ class Seat:
 
     def leave(self, *, closed: bool) -> bool:
         """Give the place up; `closed`: for good. Returns whether no other page is open."""
+        self.capture.left = closed
         return self._room.leave(self, closed=closed)
 
 
@@ -209,9 +226,9 @@ class Room:
         self._final_keys = {(one.stream, one.utterance) for one in said}
         # Sequence numbers have no holes, except where a row was lost to a damaged database.
         self._seqs = [one.seq for one in said]
-        # By participant and page: how far its audio is transcribed. A page may know less, when
-        # the connection went before `settled` came.
-        self._settled: dict[tuple[str, str], int] = {}
+        # By participant and page: how far its audio is transcribed, and when the last of it was
+        # said. A page may know less, when the connection went before `settled` came.
+        self._settled: dict[tuple[str, str], tuple[int, float]] = {}
         for one in said:
             self._settle(one)
         self._partials: dict[str, Message] = {}
@@ -222,6 +239,10 @@ class Room:
         self._loop = asyncio.get_running_loop()
         self._alive_at = time.monotonic()  # when somebody was here or some words came
         self._ended_at = 0.0
+        # While the process stops: the pages that will come back to the next one, and what was
+        # made of their last audio, which they will send anew.
+        self._returning: set[Capture] = set()
+        self.unsettled: list[SaidUtterance] = []
 
     @property
     def over(self) -> bool:
@@ -268,6 +289,7 @@ class Room:
         seat = Seat(self, participant, capture, listener)
         self.seats.append(seat)
         capture.detached_at = None
+        capture.left = False
         held = hello.active
         if known and held is None:  # a client that doesn't tell: it is what it was
             held = self.holders.is_active(participant.identity, hello.client)
@@ -285,9 +307,15 @@ class Room:
         key = (participant.identity, hello.client)
         capture = self.captures.get(key)
         if capture is None:
-            settled = max(hello.settled, self._settled.get(key, 0))
+            known, at = self._settled.get(key, (0, 0.0))
             capture = Capture(
-                self, participant, self._services, how, client=hello.client, settled=settled
+                self,
+                participant,
+                self._services,
+                how,
+                client=hello.client,
+                settled=max(hello.settled, known),
+                settled_at=at,
             )
             self.captures[key] = capture
         return capture
@@ -487,7 +515,14 @@ class Room:
         return True
 
     async def drain(self, seconds: float) -> None:
-        """Take no more audio, wait for the last words, and give up what doesn't come in time."""
+        """Take no more audio, wait for the last words, and give up what doesn't come in time.
+
+        Pages that come back send to the next process what isn't settled, so nothing more of
+        theirs is: a sentence that is being said now would be cut in two, its beginning would be
+        there twice. For those that don't come back after all, `unsettled` has it.
+        """
+        if not self.over:
+            self._returning = {one for one in self.captures.values() if one.may_return}
         if not await self.last_words(seconds):
             log.warning("the last words of a session did not arrive in time")
         for capture in list(self.captures.values()):
@@ -524,13 +559,32 @@ class Room:
         elif not recognition.final:
             shown = _partial(capture, stream, recognition, when)
             self._partials[shown.id] = self.publish(shown)
-        elif len(self._finals) >= MAX_UTTERANCES:
-            self._tell(capture, Error("words_lost", "this session's transcript is full"))
+        elif len(self._finals) >= MAX_SPOKEN:
+            self._tell(capture, Error("words_lost", "This session’s transcript is full."))
+            capture.not_kept(when)
         else:
-            said = self._said(capture, stream, recognition, when, seq=self.last_seq + 1)
-            self._add(said)
-            stored = partial(self._tell, capture, Settled(when.until))
-            capture.in_turn(when, partial(self._keeper.keep, said, stored))
+            self._take(capture, self._said(capture, stream, recognition, when), when)
+
+    def _take(self, capture: Capture, said: SaidUtterance, when: Span) -> None:
+        """Give a final its place and have it kept in its turn."""
+        if capture in self._returning:
+            self.unsettled.append(said)
+            return
+        said = msgspec.structs.replace(said, seq=self.last_seq + 1)
+        self._add(said)
+        capture.in_turn(when, partial(self._keep, capture, said))
+
+    def _keep(self, capture: Capture, said: SaidUtterance) -> None:
+        if capture in self._returning:  # it overtook what isn't settled
+            self.unsettled.append(said)
+        else:
+            self._keeper.keep(said, partial(self._tell, capture, Settled(said.until)))
+
+    def adopt(self, said: SaidUtterance) -> None:
+        """Take over what the last process held for a page that didn't come back."""
+        said = msgspec.structs.replace(said, seq=self.last_seq + 1)
+        self._add(said)
+        self._keeper.keep(said, lambda: None)
 
     def _add(self, said: SaidUtterance) -> None:
         """Give a final its place in the room and send it to everybody."""
@@ -542,16 +596,16 @@ class Room:
 
     def _settle(self, said: SaidUtterance) -> None:
         key = (said.identity, said.client)
-        self._settled[key] = max(said.until, self._settled.get(key, 0))
+        self._settled[key] = max((said.until, said.start), self._settled.get(key, (0, 0.0)))
 
     def _said(
-        self, capture: Capture, stream: str, recognition: Recognition, when: Span, seq: int = 0
+        self, capture: Capture, stream: str, recognition: Recognition, when: Span
     ) -> SaidUtterance:
         return SaidUtterance(
             session_id=self.session.id,
             stream=stream,
             utterance=recognition.utterance,
-            seq=seq,
+            seq=0,
             identity=capture.participant.identity,
             name=capture.participant.name,
             hue=capture.participant.hue,
@@ -586,7 +640,18 @@ class Room:
     def words_lost(self, capture: Capture, seconds: float) -> None:
         """CaptureOwner: tell the page that spoke."""
         log.warning("a page is told that %.2f s of its speech were lost", seconds)
-        self._tell(capture, Error("words_lost", "some words could not be transcribed in time"))
+        told = f"{how_long(seconds)} of what you said could not be transcribed."
+        self._tell(capture, Error("words_lost", told))
+
+    def missed(self, capture: Capture, gap: str, seconds: float, when: Span) -> None:
+        """CaptureOwner: show a gap to everybody and keep it in its place."""
+        log.warning("%.2f s of speech were lost", seconds)
+        if len(self._finals) >= MAX_UTTERANCES:
+            return
+        stream, utterance = gap.rsplit("-", 1)
+        nothing = Recognition(utterance, "", when.start, when.end, final=True)
+        said = self._said(capture, stream, nothing, when)
+        self._take(capture, msgspec.structs.replace(said, lost=round(seconds, 1)), when)
 
     def _tell(self, capture: Capture, what: ServerMessage) -> None:
         self._send_to([seat for seat in self.seats if seat.capture is capture], what)
@@ -627,7 +692,20 @@ def _utterance(said: SaidUtterance) -> Utterance:
         end=said.end,
         language=said.language,
         final=True,
+        lost=msgspec.UNSET if said.lost is None else said.lost,
     )
+
+
+def _until(said: SaidUtterance, sample: int) -> SaidUtterance | None:
+    """Return what was said until a sample; of a gap, the part until there. None without any."""
+    if said.until <= sample:
+        return said
+    late = (said.until - sample) / SAMPLE_RATE
+    if said.lost is None or said.end - late <= said.start:
+        return None
+    end = round(said.end - late, 2)
+    lost = min(said.lost, round(end - said.start, 1))
+    return msgspec.structs.replace(said, until=sample, end=end, lost=lost)
 
 
 class Hub:
@@ -642,9 +720,14 @@ class Hub:
         self._services = RelayServices(engine, SlotPool(engine.max_streams), AudioBudget())
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         self._ticker: asyncio.Task[None] | None = None
+        # What the last process held for pages, until they come back or their time is over.
+        self._held: list[SaidUtterance] = []
+        self._held_until = 0.0
 
     def start(self) -> None:
         """Begin to look after the rooms; called once, in the running loop."""
+        self._held = self._keeper.held()
+        self._held_until = time.monotonic() + CAPTURE_MEMORY
         self._ticker = asyncio.create_task(self._tick())
 
     def room(self, session_id: str) -> Room | None:
@@ -692,7 +775,51 @@ class Hub:
             room = await asyncio.shield(task)
             # An empty room may have been forgotten between its loading and this line.
             if self._rooms.get(session.id) is task:
-                return room.enter(participant, hello, listener, self._options)
+                seat = room.enter(participant, hello, listener, self._options)
+                if seat.active:  # else its audio isn't taken
+                    self._release_held(room, participant.identity, hello.client)
+                return seat
+
+    def _release_held(self, room: Room, identity: str, client: str) -> None:
+        """Forget what was held for a page that is back and says it anew.
+
+        It keeps `PAGE_KEEPS` seconds: what is older stands as it is held.
+        """
+        key = (room.session.id, identity, client)
+        own = [one for one in self._held if (one.session_id, one.identity, one.client) == key]
+        if not own:
+            return
+        oldest = max(one.until for one in own) - int(PAGE_KEEPS * SAMPLE_RATE)
+        for one in own:
+            if (old := _until(one, oldest)) is not None:
+                room.adopt(old)
+        self._held = [one for one in self._held if one not in own]
+        self._keeper.hold(self._held)
+
+    async def _adopt_held(self, session_id: str) -> None:
+        """Let what was held for pages of a session stand: they didn't come back."""
+        if not any(one.session_id == session_id for one in self._held):
+            return
+        said = await self._keeper.said(session_id)
+        task = self._rooms.get(session_id)
+        room = await asyncio.shield(task) if task is not None else None
+        # No await from here on: a room that is loaded later finds what is kept now.
+        last = said[-1].seq if said else 0
+        for one in [one for one in self._held if one.session_id == session_id]:
+            last += 1
+            if room is not None:
+                room.adopt(one)
+            else:
+                self._keeper.keep(msgspec.structs.replace(one, seq=last), lambda: None)
+        self._held = [one for one in self._held if one.session_id != session_id]
+        self._keeper.hold(self._held)
+
+    async def _adopt_all_held(self) -> None:
+        for session_id in {one.session_id for one in self._held}:
+            try:
+                await self._adopt_held(session_id)
+            except Exception as problem:  # the database is away: the next second tries again
+                log.warning("held words can't be placed yet: %s", type(problem).__name__)
 
     def connected(self) -> list[str]:
         """Return the identities of who has a page open, in any room."""
@@ -709,6 +836,8 @@ class Hub:
 
         Words that are still on their way then come in later: see `still_writing`.
         """
+        with suppress(DatabaseAwayError):  # then they are placed when their time is over
+            await self._adopt_held(session_id)
         task = self._rooms.get(session_id)
         if task is None:
             return
@@ -727,7 +856,8 @@ class Hub:
     def still_writing(self, session_id: str) -> bool:
         """Whether words of a session that has ended are still on their way."""
         room = self.room(session_id)
-        return room is not None and room.writing
+        held = any(one.session_id == session_id for one in self._held)
+        return held or (room is not None and room.writing)
 
     def _forget(self, session_id: str) -> None:
         self._rooms.pop(session_id, None)
@@ -740,12 +870,16 @@ class Hub:
         await asyncio.gather(*(room.drain(SHUTDOWN_DRAIN) for room in rooms))
         for room in rooms:
             room.close(CLOSE_RESTART)
+            self._held += room.unsettled
+        self._keeper.hold(self._held)
         self._rooms.clear()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(1)
             now = time.monotonic()
+            if self._held and now > self._held_until:
+                await self._adopt_all_held()
             for session_id in self._knocks.tick(now):
                 self._show_people(session_id)
             for session_id in list(self._rooms):

@@ -239,6 +239,15 @@ class LocalStream:
             self._worker.wake(self)
         await asyncio.shield(self._over)
 
+    def give_up(self) -> int:
+        """Stream: what viewers read last becomes final."""
+        settled = self._audio_start
+        if not self._over.done() and self._partial and self._partial.text:
+            settled = max(settled, self._partial.end)
+            self._settle_partial()
+        self._end()
+        return settled
+
     def abort(self) -> None:
         """Drop everything. What a worker computes for this stream right now is ignored."""
         self._end()
@@ -302,14 +311,10 @@ class LocalStream:
         # Audio that was taken is let go as well: a replay must be without holes.
         cut = self._taken + excess + excess % 2
         del self._audio[: cut - self._audio_start]
-        self._give_up(cut - self._taken)
+        self._dropped += cut - self._taken
+        self._sink.dropped(self._taken / BYTES_PER_SECOND, cut / BYTES_PER_SECOND)
         self._gap += cut - self._taken
         self._audio_start = self._taken = cut
-
-    def _give_up(self, size: int) -> None:
-        self._dropped += size
-        if size:
-            self._sink.dropped(size / BYTES_PER_SECOND)
 
     def _note_delay(self) -> None:
         if not self.is_delayed and self.pending_seconds > DELAYED_ABOVE_SECONDS:

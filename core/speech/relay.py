@@ -19,7 +19,9 @@ from typing import Protocol
 
 from core.latch import Latch
 from core.speech.engine import (
+    BYTES_PER_SAMPLE,
     BYTES_PER_SECOND,
+    SAMPLE_RATE,
     Engine,
     EngineError,
     NoSlotError,
@@ -28,6 +30,7 @@ from core.speech.engine import (
     StreamOptions,
     StreamUsage,
 )
+from core.speech.gate import has_speech
 from core.speech.slots import SlotPool
 from core.speech.wire import SpeechState
 
@@ -90,8 +93,8 @@ class RelayOwner(Protocol):
     def drop_oldest(self) -> int:
         """Let go of the oldest audio that waits, in whichever relay. Returns its bytes, or 0."""
 
-    def words_lost(self, seconds: float) -> None:
-        """Tell people that audio had to be dropped."""
+    def words_lost(self, relay: Relay, start: int, end: int) -> None:
+        """Take note that audio of the relay, between these bytes, will never be transcribed."""
 
     def closed(self, relay: Relay) -> None:
         """Forget the relay: everything it carried was handed over."""
@@ -193,21 +196,18 @@ class Relay:
         self._waiting_size -= size
         self._position += size
         self._budget.give(size)
+        self._owner.words_lost(self, self._position - size, self._position)
         return size
 
     def _wait(self, pcm: bytes) -> None:
-        size, dropped = len(pcm), 0
+        size = len(pcm)
         while not self._budget.take(size):
-            freed = self._owner.drop_oldest()
-            dropped += freed
-            if not freed:  # what others wait with fills the memory
+            if not self._owner.drop_oldest():  # what others wait with fills the memory
                 self._position += size
-                self._owner.words_lost((dropped + size) / BYTES_PER_SECOND)
+                self._owner.words_lost(self, self._position - size, self._position)
                 return
         self._waiting.append(pcm)
         self._waiting_size += size
-        if dropped:
-            self._owner.words_lost(dropped / BYTES_PER_SECOND)
 
     async def _run(self) -> None:
         retry = RETRY_FIRST
@@ -276,6 +276,9 @@ class Relay:
                     self._release_slot()  # others may speak while this backlog is worked off
                 await stream.finish()
             return not link.is_lost
+        except asyncio.CancelledError:
+            link.give_up()
+            raise
         finally:
             self._link, self.feed = None, self._wait
             stream.abort()
@@ -303,9 +306,9 @@ class Relay:
         """Withdraw a partial of a lost stream; called by the link."""
         self._owner.withdrawn(self, stream, utterance)
 
-    def note_loss(self, seconds: float) -> None:
+    def note_loss(self, start: int, end: int) -> None:
         """Take note that the engine gave audio up; called by the link."""
-        self._owner.words_lost(seconds)
+        self._owner.words_lost(self, start, end)
 
     def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
         """Take over what the stream says of itself; called by the link."""
@@ -328,7 +331,9 @@ class Relay:
             log.warning(
                 "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
             )
-            self._owner.words_lost(self._waiting_size / BYTES_PER_SECOND)
+            if has_speech(b"".join(self._waiting)):
+                end = self._position + self._waiting_size
+                self._owner.words_lost(self, self._position, end)
         self._budget.give(self._waiting_size)
         self._waiting.clear()
         self._waiting_size = 0
@@ -393,9 +398,19 @@ class _Link:
         if not self.is_lost:
             self._relay.set_delayed(is_delayed, reason)
 
-    def dropped(self, seconds: float) -> None:
-        """StreamSink: the engine fell too far behind."""
-        self._relay.note_loss(seconds)
+    def dropped(self, start: float, end: float) -> None:
+        """StreamSink: the engine fell too far behind, or audio can't be read again."""
+        first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
+        self._relay.note_loss(self._origin + first, self._origin + last)
+
+    def give_up(self) -> None:
+        """Abort the stream; what it has not transcribed is lost."""
+        if self._stream is None or self.is_lost:
+            return
+        end, audio = self._stream.end, self._stream.tail(0)
+        begin = self._stream.give_up()
+        if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
+            self._relay.note_loss(self._origin + begin, self._origin + end)
 
     def lost(self, reason: str, replay_from: int) -> None:
         """StreamSink: the stream is gone; take back what has no final."""
@@ -409,5 +424,8 @@ class _Link:
         for utterance in self._open_partials:
             self._relay.withdraw(self._id, utterance)
         audio = self._stream.tail(replay_from)
+        begin = self._stream.end - len(audio)
+        if begin > replay_from:  # it no longer had all of it
+            self._relay.note_loss(self._origin + replay_from, self._origin + begin)
         # What the stream no longer kept moves the beginning of the tail, not its end.
-        self._relay.take_back(self, self._origin + self._stream.end - len(audio), audio)
+        self._relay.take_back(self, self._origin + begin, audio)

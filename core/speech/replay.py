@@ -170,7 +170,8 @@ class ReplayBuffer:
         self.end = 0  # bytes ever appended
         self.acknowledged = 0
         self.settled = 0  # end of the last final, or of silence the service had nothing to say to
-        self.damaged = 0  # bytes that were to be read again and came back as silence
+        # Positions of what was to be read again and came back as silence: begins and ends.
+        self.damaged: list[tuple[int, int]] = []
         self._spool = spool
         self._limit = limit
         self._most = limit + slack
@@ -221,7 +222,7 @@ class ReplayBuffer:
     def read(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from `position`, or from the oldest that is kept.
 
-        What the disk has damaged is silence, and counted.
+        What the disk has damaged is silence, and noted in `damaged`.
         """
         first = max(position, self.start) - self.start
         stop = min(self.end - self.start, first + size)
@@ -240,7 +241,8 @@ class ReplayBuffer:
         if piece is None:
             self._spool.free(self._pieces[index])
             piece = self._pieces[index] = bytes(self._spool.piece)
-            self.damaged += len(piece)
+            begin = self.start + index * len(piece)
+            self.damaged.append((begin, begin + len(piece)))
         return piece
 
     def tail(self, position: int) -> bytes:

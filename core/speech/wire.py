@@ -95,7 +95,17 @@ class React(msgspec.Struct, tag_field="type", tag="reaction", frozen=True):
     emoji: Emoji
 
 
-ClientMessage = Hello | Mic | Take | Say | Hand | React
+class Lost(msgspec.Struct, tag_field="type", tag="lost", frozen=True):
+    """Audio that the page let go before it could send it: its samples, the last one not included.
+
+    That is a gap for everybody, unlike a microphone that was off, whose index jumps as well.
+    """
+
+    first: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = msgspec.field(name="from")
+    until: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)]
+
+
+ClientMessage = Hello | Mic | Take | Say | Hand | React | Lost
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
 
@@ -184,6 +194,8 @@ class Utterance(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
     end: float
     language: str | None
     final: bool
+    # A gap: seconds that could not be transcribed; the text is empty. Others lack it.
+    lost: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):

@@ -20,6 +20,7 @@ COLUMNS = (
     "language",
     "client",
     "until",
+    "lost",
 )
 
 
@@ -28,6 +29,7 @@ class Utterance:
     """A final utterance as stored. `start` and `end` are seconds since the session started.
 
     `client` is the page that it came from, and `until` that page's sample after its words.
+    `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
     """
 
     stream: str
@@ -43,6 +45,7 @@ class Utterance:
     language: str | None
     client: str
     until: int
+    lost: float | None
 
 
 async def add(db: Database, rows: list[dict[str, Any]]) -> None:
@@ -53,9 +56,9 @@ async def add(db: Database, rows: list[dict[str, Any]]) -> None:
     await db.execute_many(
         "INSERT INTO utterances"
         " (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,"
-        " client, until)"
+        " client, until, lost_s)"
         " VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,"
-        " :start, :end, :language, :client, :until) ON CONFLICT DO NOTHING",
+        " :start, :end, :language, :client, :until, :lost) ON CONFLICT DO NOTHING",
         rows,
     )
 
@@ -83,6 +86,7 @@ async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utter
             language=row["language"],
             client=row["client"],
             until=row["until"],
+            lost=row["lost_s"],
         )
         for row in rows
     ]

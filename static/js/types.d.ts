@@ -83,6 +83,8 @@ export interface Utterance {
   end: number;
   language: string | null;
   final: boolean;
+  /** seconds that could not be transcribed: a gap, without a text */
+  lost?: number | null;
 }
 
 export interface Speech {

@@ -12,6 +12,16 @@ export function clock(seconds) {
 }
 
 /**
+ * @param {number} seconds
+ * @returns {string} "21 s", "2 min" or "2 min 5 s"; at least a second
+ */
+export function howLong(seconds) {
+  const whole = Math.max(1, Math.round(seconds));
+  const parts = [[Math.floor(whole / 60), 'min'], [whole % 60, 's']];
+  return parts.filter(([count]) => count).map((part) => part.join(' ')).join(' ');
+}
+
+/**
  * @param {string} name
  * @returns {string} one or two letters
  */

@@ -22,7 +22,7 @@ import { toggleFullScreen } from './tile.js';
 import { Transcript } from './transcript.js';
 import { Video } from './video.js';
 
-const LOST_WORDS = 'The connection was away for too long: some of your words are missing.';
+const LOST_WORDS = 'The connection was away for too long: some of your words are lost, and the transcript shows the gap.';
 const NOT_NOW = 'Not connected right now: try again in a moment.';
 const REPLAYED_WITHIN = 1_000;
 const TOASTED = 120;

@@ -5,6 +5,8 @@ import { Opener } from './opener.js';
 const RATE = 16_000;
 const FRAME = 640;
 const SILENT_AFTER = 5; // seconds
+// Not performance.now: in some browsers that stands still while the machine sleeps.
+const LOADED = Date.now();
 const VOICE = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
@@ -166,7 +168,7 @@ export class Microphone {
   /** @param {AudioContext} context */
   async #open(context) {
     await context.audioWorklet.addModule(new URL('./worklet.js', import.meta.url));
-    const index = Math.max(this.#end, Math.round((performance.now() * RATE) / 1000));
+    const index = Math.max(this.#end, Math.round(((Date.now() - LOADED) * RATE) / 1000));
     this.#node?.port.close();
     this.#node = new AudioWorkletNode(context, 'microphone', {
       numberOfOutputs: 0,

@@ -1,6 +1,6 @@
 /** What is away, in a line each: the connection, the captions, the video. The room goes on without any of them. */
 
-const LOST = 'The connection is lost. What you say is kept for 30 seconds and sent when it is back.';
+const LOST = 'The connection is lost. What you say is kept for 5 minutes and sent when it is back.';
 const LOSS_SAID_AFTER = 1_500;
 
 export class Outages {

@@ -1,10 +1,18 @@
-/** The last seconds of audio, kept until the server surely has them. */
+/** The last minutes of audio, kept until the server surely has them. */
 
 /** @typedef {{ index: number, end: number, frame: ArrayBuffer }} Kept */
+/** @typedef {{ from: number, until: number }} Stretch samples, the last one not included */
+
+// Stretches of what was lost are remembered, so that the server can be told what it will never get.
+const STRETCHES = 50;
+// Samples: audio that was lost around so short a pause is one stretch.
+const PAUSE = 2 * 16_000;
 
 export class AudioRing {
   /** @type {Kept[]} */
   #kept = [];
+  /** @type {Stretch[]} */
+  #lost = [];
   #span;
 
   /** @param {number} span samples to keep */
@@ -16,14 +24,22 @@ export class AudioRing {
    * @param {number} index of the first sample
    * @param {number} samples
    * @param {ArrayBuffer} frame
-   * @returns {number} the index up to which audio has been let go
+   * @param {number} sent the sample up to which audio was sent: what is let go before it isn't lost
    */
-  keep(index, samples, frame) {
+  keep(index, samples, frame, sent) {
     const end = index + samples;
     this.#kept.push({ index, end, frame });
-    let gone = 0;
-    while (this.#kept[0].end <= end - this.#span) gone = this.#kept.shift()?.end ?? gone;
-    return gone;
+    let old = 0;
+    for (; this.#kept[old].end <= end - this.#span; old += 1) if (this.#kept[old].end > sent) this.#lose(this.#kept[old]);
+    if (old) this.#kept.splice(0, old);
+  }
+
+  /** @param {Kept} frame */
+  #lose({ index, end }) {
+    const last = this.#lost.at(-1);
+    if (last && index - last.until <= PAUSE) last.until = end;
+    else this.#lost.push({ from: index, until: end });
+    if (this.#lost.length > STRETCHES) this.#lost.shift();
   }
 
   /**
@@ -31,11 +47,21 @@ export class AudioRing {
    * @returns {Kept | undefined} the first frame that holds audio from `index` on
    */
   from(index) {
-    const last = this.#kept.at(-1);
-    if (!last || last.end <= index) return undefined;
-    // Live sending asks for the newest frame, so look from the end.
-    let place = this.#kept.length - 1;
-    while (place > 0 && this.#kept[place - 1].end > index) place -= 1;
+    let place = 0;
+    for (let after = this.#kept.length; place < after; ) {
+      const middle = (place + after) >> 1;
+      if (this.#kept[middle].end > index) after = middle;
+      else place = middle + 1;
+    }
     return this.#kept[place];
+  }
+
+  /**
+   * @param {number} index
+   * @returns {Stretch | undefined} the first audio from `index` on that was let go before it was sent; a microphone that was off isn't lost
+   */
+  lostFrom(index) {
+    const stretch = this.#lost.find(({ until }) => until > index);
+    return stretch && { from: Math.max(stretch.from, index), until: stretch.until };
   }
 }

@@ -5,7 +5,8 @@ import { AudioRing } from './ring.js';
 
 const PROTOCOL = 'sessions.v1';
 const SAMPLES = 640;
-const KEEP = 30 * 16_000;
+// Five minutes, 10 MB: as long as most lost connections last.
+const KEEP = 5 * 60 * 16_000;
 const MAX_BUFFERED = 1 << 20;
 const DRAIN_CHECK = 250;
 const FIRST_DELAY = 250;
@@ -30,7 +31,7 @@ const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
  * @property {(state: ConnectionState) => void} state
  * @property {(message: import('../types').ServerMessage) => void} message
  * @property {(why: string) => void} over it will not come back by itself: `removed`, `ended` or the code of a refusal
- * @property {() => void} lost audio was let go before it could be sent
+ * @property {() => void} lost audio was let go before it could be sent; everybody will see the gap
  */
 
 export class TranscriptionSocket {
@@ -114,17 +115,12 @@ export class TranscriptionSocket {
    * @param {ArrayBuffer} frame
    */
   push(index, frame) {
-    const gone = this.#ring.keep(index, SAMPLES, frame);
-    if (gone > this.#cursor) this.#miss(gone);
+    this.#ring.keep(index, SAMPLES, frame, this.#cursor);
+    if (!this.#lossSaid && this.#ring.lostFrom(this.#cursor)) {
+      this.#lossSaid = true;
+      this.#events.lost();
+    }
     this.#pump();
-  }
-
-  /** @param {number} index */
-  #miss(index) {
-    this.#cursor = index;
-    if (this.#lossSaid) return;
-    this.#lossSaid = true;
-    this.#events.lost();
   }
 
   async #connect() {
@@ -199,11 +195,21 @@ export class TranscriptionSocket {
     if (this.#state !== 'live' || this.#socket?.readyState !== WebSocket.OPEN) return;
     for (let next = this.#ring.from(this.#cursor); next; next = this.#ring.from(this.#cursor)) {
       if (this.#socket.bufferedAmount > MAX_BUFFERED) return this.#pumpLater();
+      this.#confess();
       this.#tell(true);
       this.#send(next.frame);
       this.#cursor = next.end;
     }
+    this.#confess();
     this.#tell(this.#mic);
+  }
+
+  /** Tells what the server lacks and will never get, in its place before what comes after it. */
+  #confess() {
+    for (let lost = this.#ring.lostFrom(this.#cursor); lost; lost = this.#ring.lostFrom(this.#cursor)) {
+      this.#send(JSON.stringify({ type: 'lost', ...lost }));
+      this.#cursor = lost.until;
+    }
   }
 
   #pumpLater() {

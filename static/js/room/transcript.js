@@ -1,7 +1,7 @@
 /** The live transcript: one line per utterance, in the order it was spoken. */
 
 import { find, paint, stamp } from '../lib/dom.js';
-import { clock } from '../lib/text.js';
+import { clock, howLong } from '../lib/text.js';
 
 const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
@@ -69,7 +69,8 @@ export class Transcript {
     find('.name', element).textContent = utterance.name;
     find('.at', element).textContent = clock(utterance.start);
     const words = find('.words', element);
-    words.textContent = utterance.text;
+    words.textContent = wordsOf(utterance);
+    words.classList.toggle('gap', Boolean(utterance.lost));
     words.classList.toggle('in-the-making', !utterance.final);
     element.dataset.identity = utterance.identity;
     paint(element, utterance.hue);
@@ -111,7 +112,7 @@ export class Transcript {
   #announce(/** @type {Utterance} */ utterance) {
     if (utterance.identity === this.#me || (utterance.seq ?? 0) <= this.#replayed) return;
     const line = document.createElement('p');
-    line.textContent = `${utterance.name}: ${utterance.text}`;
+    line.textContent = `${utterance.name}: ${wordsOf(utterance)}`;
     this.#announcer.append(line);
     while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstElementChild?.remove();
   }
@@ -126,6 +127,11 @@ export class Transcript {
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
     this.#latest.hidden = true;
   }
+}
+
+/** @param {Utterance} utterance a gap says so instead */
+function wordsOf({ text, lost }) {
+  return lost ? `${howLong(lost)} could not be transcribed` : text;
 }
 
 /**

@@ -1,0 +1,88 @@
+"""A page's clock: when its samples were spoken, in seconds since the session started."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+from core.speech.engine import SAMPLE_RATE
+
+# Seconds. Lateness is no jump: pages keep five minutes, and sockets on a starved machine hold some
+# more. Only a page whose clock stood still for longer, as in sleep, is set anew.
+CLOCK_JUMP = 600.0
+# Seconds of ours per sample of the slowest page: audio clocks are off by up to 200 millionths.
+SLOWEST_SAMPLE = 1.0003 / SAMPLE_RATE
+STEP = 0.01  # seconds between two things a page said, at least; times are kept to that
+REMEMBERED = 500  # finals whose places are known: more than are ever underway
+
+
+class PageClock:
+    """Tells when a page's samples were spoken, and keeps what it said in the order of samples.
+
+    Every frame says when its samples were spoken at the latest: when they came. The earliest
+    such estimate is right, later ones had delays. A clock that stood still begins a new era:
+    what was said before keeps its times. Times that were told stay, so that an estimate that
+    got better later must not put younger words before older ones.
+    """
+
+    __slots__ = ("_eras", "_samples", "_times", "_zero")
+
+    def __init__(self, sample: int = 0, time: float = 0.0) -> None:
+        """Begin behind words that another process has placed: their last sample and their time."""
+        # The session time of sample 0, were the page as slow as can be; of the newest era, and
+        # of all of them with the sample at which each began.
+        self._zero: float | None = None
+        self._eras: list[tuple[int, float]] = []
+        self._samples = [sample] if sample else []  # where finals began, in order
+        self._times = [time] if sample else []
+
+    @property
+    def known(self) -> bool:
+        """Whether anything has arrived, so that times mean something."""
+        return self._zero is not None
+
+    def arrived(self, first: int, end: int, now: float) -> None:
+        """Note that the samples from `first` up to `end` were here at session time `now`."""
+        zero = now - end * SLOWEST_SAMPLE
+        if self._zero is None:
+            self._zero = zero
+            self._eras.append((0, zero))
+        elif zero < self._zero:
+            self._improve(zero)
+        elif zero > self._zero + CLOCK_JUMP:
+            self._zero = zero
+            self._eras.append((first, zero))
+
+    def _improve(self, zero: float) -> None:
+        # An estimate before that of the era before: the page hadn't slept, it had been late.
+        while len(self._eras) > 1 and zero <= self._eras[-2][1]:
+            self._eras.pop()
+        self._zero = zero
+        self._eras[-1] = (self._eras[-1][0], zero)
+
+    def time_of(self, sample: float) -> float:
+        """Return when a sample was spoken, never before the session started."""
+        zero = next((zero for first, zero in reversed(self._eras) if first <= sample), 0.0)
+        return max(0.0, zero + sample * SLOWEST_SAMPLE)
+
+    def latest(self, sample: int) -> float:
+        """Return when a new sample was spoken; infinity while nothing has arrived."""
+        return math.inf if self._zero is None else self._zero + sample * SLOWEST_SAMPLE
+
+    def place(self, first: int, until: int, *, for_good: bool) -> tuple[float, float]:
+        """Return when words began and ended, between what was said before and after them.
+
+        With `for_good` (finals) others are placed around them from now on.
+        """
+        start, end = self.time_of(first), self.time_of(until)
+        at = bisect_left(self._samples, first)
+        if at < len(self._times):
+            start = min(start, self._times[at] - STEP)
+        if at:
+            start = max(start, self._times[at - 1] + STEP)
+        start = max(0.0, start)
+        if for_good:
+            self._samples.insert(at, first)
+            self._times.insert(at, start)
+            del self._samples[:-REMEMBERED], self._times[:-REMEMBERED]
+        return start, max(start, end)

@@ -620,6 +620,7 @@ async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_
     video = page.locator('.notice[data-topic="video"]')
     await expect(video).to_contain_text(
         "Sound and video are off: the video server can’t be reached."
+        " People in this session can’t hear or see each other here; captions go on."
     )
     await expect(page.locator("[data-camera]")).to_be_disabled()
     await expect(page.locator(FINALS).first).to_contain_text("tried", timeout=40_000)

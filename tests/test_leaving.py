@@ -358,7 +358,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await expect(invite).to_contain_text("You’re the first one here.")
     await expect(invite).to_contain_text("This link works on this computer only.")
     await expect(ada.locator("[data-notices]")).to_contain_text(
-        "People in this session can’t hear or see each other here; captions go on.",
+        "People in this session can’t hear or see each other here.",
         timeout=PATIENCE,
     )
     await shoot(ada, "first")
@@ -448,4 +448,31 @@ async def test_waiting_for_a_host_in_a_browser(
     await shoot(stranger, "ended")
     await stranger.goto(site.url)
     await shoot(stranger, "landing")
+    assert not browsers.errors
+
+
+@pytest.mark.browser
+async def test_a_page_without_https_says_what_helps(
+    site: AppServer, host: Browser, browsers: Browsers
+) -> None:
+    """Nothing serves TLS there; and the link can be copied although there is no clipboard."""
+    slug = await asyncio.to_thread(host.start_session, "Engines")
+    page = await browsers.page(flags=["--host-resolver-rules=MAP meet.lan 127.0.0.1"])
+    address = f"http://meet.lan:{site.port}/s/{slug}"
+    await page.goto(address)
+    await page.get_by_role("textbox", name="Your name").fill("Bob")
+    await page.get_by_role("button", name="Continue as a guest").click()
+    await page.locator("[data-lobby-mic]").click()
+    hint = page.locator("[data-lobby-hint]")
+    await expect(hint).to_contain_text("Browsers allow it only over https")
+    await expect(hint).to_contain_text("“Other computers” in the README")
+    await expect(hint).not_to_contain_text("https://")
+    await shoot(page, "lobby-http")
+    await page.get_by_role("button", name=re.compile("listen only")).first.click()
+    await page.locator(".room-head [data-copy]").click()
+    await expect(page.locator(".room-head [data-copy-text]")).to_have_text("Copied")
+    await page.get_by_role("button", name="Chat").click()
+    field = page.get_by_role("textbox", name="Message to everyone")
+    await field.press("Control+v")
+    await expect(field).to_have_value(address)
     assert not browsers.errors

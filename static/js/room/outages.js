@@ -5,6 +5,8 @@ const LOSS_SAID_AFTER = 1_500;
 
 export class Outages {
   #notices;
+  /** Whether there is speech recognition, as far as we were told. */
+  #captions = true;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -29,6 +31,7 @@ export class Outages {
 
   /** @param {import('../types').Engine} engine */
   engine({ health, reason }) {
+    this.#captions = health !== 'off';
     const words = { ok: null, degraded: 'Captions may be late', off: 'Captions are off' }[health];
     this.#notices.set('engine', words && (reason ? `${words}: ${reason}` : `${words}.`));
   }
@@ -40,7 +43,7 @@ export class Outages {
    */
   call(state, reason, retry) {
     const words = {
-      off: `Sound and video are off: ${reason}. People in this session can’t hear or see each other here; captions go on.`,
+      off: `Sound and video are off: ${reason}. People in this session can’t hear or see each other here${this.#captions ? '; captions go on' : ''}.`,
       connecting: null,
       live: reason && `Video: ${reason}.`,
       reconnecting: 'Sound and video are reconnecting…',

@@ -93,6 +93,14 @@ def test_a_zone_that_nobody_knows_is_utc(name: str) -> None:
     assert zone_of(name) is UTC
 
 
+@pytest.mark.parametrize("name", ["../../etc/passwd", "x" * 5000, "é", "a/b/c/d", "os.path"])
+def test_what_is_no_zones_name_is_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delattr("core.exports.ZoneInfo")
+    assert zone_of(name) is UTC
+
+
 def test_without_a_time_zone_database_it_is_utc_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from tests.app_server import AppServer
 from tests.browser import Browsers, browsers
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 WIDE_NAME = "Wolfeschlegelsteinhausenbergerdorffwelch"  # 40 letters without a space
 NAMES = (WIDE_NAME, "נועה כהן", "Максим Кузнецов", "👩🏽🚀" * 13)
 WIDE_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
-PHONE = {"width": 390, "height": 700}
+PHONE: ViewportSize = {"width": 390, "height": 700}
 LIVE = re.compile(r"^\d+:\d\d$")  # the header counts the session's time while connected
 EXPECTED_TIMES = ["10:01", "11:01", "12:01"]
 
@@ -75,6 +75,17 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
         permissions=("camera", "microphone", "clipboard-read", "clipboard-write"),
     )
     await sign_in(page, host)
+
+    # A guest with a long name at the door.
+    assert page.context.browser
+    door = await (await page.context.browser.new_context(viewport=PHONE)).new_page()
+    await door.goto(f"{server.url}/s/{slug}")
+    await assert_nothing_sticks_out(door)
+    await door.get_by_role("textbox", name="Your name").fill(WIDE_NAME)
+    await door.get_by_role("button", name="Continue as a guest").click()
+    await expect(door.locator(".said .name")).to_have_text(WIDE_NAME)
+    await assert_nothing_sticks_out(door)
+    await door.context.close()
 
     # Live: long talk has a time every minute, and long names fit.
     await page.goto(f"{server.url}/s/{slug}")

@@ -73,6 +73,7 @@ ROUTES = [
     Route("/s/{slug}/people/{identity}/remove", hosting.remove, methods=["POST"]),
     Route("/s/{slug}/people/{identity}/host", hosting.make_host, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
+    Route("/signed-in", login.signed_in),
     Route("/sign-in/google", login.google_start),
     Route(login.CALLBACK, login.google_callback),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),

@@ -128,6 +128,10 @@ class NeedsNameError(Exception):
     """The session can be joined by a guest who gives a name, or by signing in."""
 
 
+class SignedOutError(Exception):
+    """Nobody known asks for what only somebody known may do."""
+
+
 class FullError(Exception):
     """The session has as many participants as it may have."""
 
@@ -308,7 +312,13 @@ async def _standing_of_reader(db: Database, session: Session, visitor: Visitor) 
 
 
 async def hosted_session(db: Database, slug: str, visitor: Visitor, action: Action) -> Session:
-    """Return a session to who may do this in it. Raises NotFoundError for anybody else."""
+    """Return a session to who may do this in it. Raises NotFoundError for anybody else.
+
+    Raises SignedOutError for who isn't known at all: most often a host whose login ended in
+    mid-call. It is decided before anything is looked up, so that it tells nothing of the session.
+    """
+    if visitor.person is None and visitor.guest_identity is None:
+        raise SignedOutError
     session = await session_with_link(db, slug)
     if may(await _standing_now(db, session, visitor), action):
         return session

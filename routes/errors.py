@@ -17,6 +17,7 @@ from core.access import (
     NotFoundError,
     ProtectedError,
     RefusedError,
+    SignedOutError,
 )
 from core.database import DatabaseAwayError
 from core.rate_limit import TooManyRequestsError
@@ -68,6 +69,12 @@ PROTECTED = Problem(
 )
 NEEDS_NAME = Problem(
     401, "unknown_visitor", "Who are you?", "Open the session's link to sign in or give a name."
+)
+SIGNED_OUT = Problem(
+    401,
+    "signed_out",
+    "You were signed out.",
+    "Only who is signed in can do that. Sign in again, then try once more.",
 )
 BUSY = Problem(
     429, "too_many_requests", "That was a lot at once.", "Wait a moment, then try again."
@@ -142,6 +149,10 @@ async def _needs_name(request: Request, _: Exception) -> Response:
     return show(request, NEEDS_NAME)
 
 
+async def _signed_out(request: Request, _: Exception) -> Response:
+    return show(request, SIGNED_OUT)
+
+
 async def _away(request: Request, _: Exception) -> Response:
     return show(request, AWAY, {"Retry-After": "5"})
 
@@ -168,6 +179,7 @@ HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     RefusedError: _refused,
     ProtectedError: _protected,
     NeedsNameError: _needs_name,
+    SignedOutError: _signed_out,
     DatabaseAwayError: _away,
     TooManyRequestsError: _busy,
     HTTPException: _http,

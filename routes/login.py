@@ -105,6 +105,14 @@ async def sign_in_page(request: Request) -> Response:
     return page("login/sign_in.html", None, **sign_in_context(request, target))
 
 
+async def signed_in(request: Request) -> Response:
+    """GET /signed-in: sends who has signed in again back to the tab of their meeting."""
+    person = await person_of(request)
+    if person is None:
+        return RedirectResponse("/sign-in?next=/signed-in", 303)
+    return page("login/signed_in.html", person)
+
+
 async def google_start(request: Request) -> Response:
     """GET /sign-in/google: anybody; sends the browser to the provider."""
     settings = services(request).settings

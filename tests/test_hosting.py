@@ -231,6 +231,18 @@ def test_who_leads_by_right_cannot_be_removed(place: AppServer, ada: Visitor, sl
     assert bob.host(slug, "settings", locked="on") == (404, "not_found")
 
 
+def test_a_host_whose_login_has_ended_is_told_so(place: AppServer, ada: Visitor, slug: str) -> None:
+    ada.join(slug)
+    assert ada.host(slug, "settings", locked="on") == (204, "")
+    ada.http.post("/sign-out")
+    for what in ("settings", "end", "people/p_nobody/mute"):
+        assert ada.host(slug, what, locked="off") == (401, "signed_out")
+        assert ada.host("aaaa-bbbb-cccc-dddd", what) == (401, "signed_out"), "it tells nothing"
+    assert Visitor(place.url).sign_in("Bob").host(slug, "end") == (404, "not_found")
+    ada.sign_in("Ada Lovelace")
+    assert ada.host(slug, "settings", locked="off") == (204, "")
+
+
 async def test_a_guest_can_be_made_a_host(
     place: AppServer, livekit: LiveKitThread, ada: Visitor
 ) -> None:

@@ -367,15 +367,16 @@ LIVE = {
     ("GET", "/s/{slug}/transcript.vtt"): (404, 200, 200, 200, 404, 200),
     ("GET", "/s/{slug}/left"): (303, 200, 200, 200, 303, 303),
     ("POST", "/s/{slug}/join"): (401, 200, 200, 200, 200, 200),
-    ("POST", "/s/{slug}/end"): (404, 404, 404, None, 404, 404),
-    ("POST", "/s/{slug}/settings"): (404, 404, 404, 204, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/admit"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/deny"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/mute"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/remove"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/host"): (404, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/end"): (401, 404, 404, None, 404, 404),
+    ("POST", "/s/{slug}/settings"): (401, 404, 404, 204, 404, 404),
+    ("POST", "/s/{slug}/people/{identity}/admit"): (401, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/people/{identity}/deny"): (401, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/people/{identity}/mute"): (401, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/people/{identity}/remove"): (401, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/people/{identity}/host"): (401, 404, 404, 404, 404, 404),
     ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
     ("GET", "/sign-in"): (200, 200, 303, 303, 303, 303),
+    ("GET", "/signed-in"): (303, 303, 200, 200, 200, 200),
     ("GET", "/sign-in/google"): (404, 404, 404, 404, 404, 404),
     ("GET", "/api/auth/callback/google"): (404, 404, 404, 404, 404, 404),
     ("GET", "/sign-in/dev"): (405, 405, 405, 405, 405, 405),
@@ -391,7 +392,7 @@ ENDED = {
     ("GET", "/s/{slug}/transcript.vtt"): (403, 200, 200, 200, 403, 200),
     ("POST", "/s/{slug}/guest"): (403, 403, 303, 303, 303, 303),
     ("POST", "/s/{slug}/join"): (403, 403, 403, 403, 403, 403),
-    ("POST", "/s/{slug}/end"): (404, 404, 404, 303, 404, 404),
+    ("POST", "/s/{slug}/end"): (401, 404, 404, 303, 404, 404),
 }
 UNKNOWN = {
     ("GET", "/s/{slug}"): (404, 404, 404, 404, 404, 404),
@@ -399,7 +400,7 @@ UNKNOWN = {
     ("GET", "/s/{slug}/left"): (404, 404, 404, 404, 404, 404),
     ("GET", "/s/{slug}/transcript.txt"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/join"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/end"): (404, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/end"): (401, 401, 404, 404, 404, 404),
 }
 
 

@@ -83,3 +83,70 @@ async def test_one_person_in_two_tabs(place: Place, browsers: Browsers) -> None:
     await second.keyboard.press("m")
     await has_microphone(second, True)
     assert not browsers.errors
+
+
+LOGIN = '.notice[data-topic="login"]'
+
+
+async def sign_in(page: Page, name: str) -> None:
+    await page.get_by_role("textbox", name="Name").fill(name)
+    await page.get_by_role("textbox", name="E-mail").fill(
+        f"{name.split(maxsplit=1)[0].lower()}@example.com"
+    )
+    await page.get_by_role("button", name="Sign in").click()
+
+
+async def lock(page: Page) -> None:
+    """Do what only a host may."""
+    await page.locator(".switch:has([data-lock])").click()
+
+
+async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> None:
+    ada = await browsers.page(viewport=WIDE)
+    await start(ada, place.app)
+    await join(ada)
+    await in_call(ada, "Ada Lovelace (you)")
+    other = await ada.context.new_page()
+    await other.goto(place.app.url)
+    await other.get_by_role("button", name="Sign out").click()
+    await expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+
+    # What a host does is answered with what has happened, and a way back.
+    await ada.bring_to_front()
+    await ada.keyboard.press("p")
+    await lock(ada)
+    await expect(ada.locator(LOGIN)).to_contain_text("You were signed out.")
+    await expect(ada.locator(".toast").last).to_contain_text("Sign in again")
+
+    # A lost connection comes back all the same, and nothing on the page has changed.
+    await ada.context.set_offline(True)
+    await expect(ada.locator("[data-connection-text]")).not_to_have_text(LIVE)
+    await ada.context.set_offline(False)
+    await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await expect(ada.locator(LOGIN)).to_be_visible()
+    await has_microphone(ada, True)
+
+    # Somebody else signs in: said, and this page stays who it is.
+    async with ada.expect_popup() as opened:
+        await ada.locator(LOGIN).get_by_role("button", name="Sign in again").click()
+    popup = await opened.value
+    await sign_in(popup, "Bob")
+    await expect(popup.get_by_role("heading", name="You’re signed in again.")).to_be_visible()
+    await ada.evaluate("window.dispatchEvent(new Event('focus'))")
+    await expect(ada.locator(LOGIN)).to_contain_text(
+        "signed in as somebody else now", timeout=PATIENCE
+    )
+    await popup.get_by_role("button", name="Sign out").click()
+    await ada.evaluate("window.dispatchEvent(new Event('focus'))")
+    await lock(ada)
+    await expect(ada.locator(LOGIN)).to_contain_text("You were signed out.")
+
+    # And then the right one: the notice goes when the tab is looked at, and hosting works.
+    await popup.goto(f"{place.app.url}/sign-in?next=/signed-in")
+    await sign_in(popup, "Ada Lovelace")
+    await expect(popup.get_by_role("heading", name="You’re signed in again.")).to_be_visible()
+    await popup.close()
+    await ada.evaluate("window.dispatchEvent(new Event('focus'))")
+    await expect(ada.locator(LOGIN)).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE)
+    assert not browsers.errors

@@ -1,12 +1,14 @@
 /** The requests of a room: in, what a host may do, and the end for everyone. */
 
-import { post } from '../lib/api.js';
+import { ApiError, post } from '../lib/api.js';
 
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {import('../types').Waiting} Waiting */
 
 export class RoomDoor {
   #path;
+  /** @type {(signedIn: boolean) => void} told after every request that shows it */
+  onLogin = () => {};
 
   /** @param {string} slug */
   constructor(slug) {
@@ -15,7 +17,7 @@ export class RoomDoor {
 
   /** @returns {Promise<Ticket | Waiting>} fresh tokens, or the knock is unanswered; throws ApiError when refused */
   join() {
-    return post(`${this.#path}/join`);
+    return this.#post('join');
   }
 
   /**
@@ -25,7 +27,7 @@ export class RoomDoor {
    * @returns {Promise<{ call?: { message: string } }>} `call`: what the video server could not be told
    */
   act(identity, action) {
-    return post(`${this.#path}/people/${encodeURIComponent(identity)}/${action}`);
+    return this.#post(`people/${encodeURIComponent(identity)}/${action}`);
   }
 
   /**
@@ -33,12 +35,27 @@ export class RoomDoor {
    * @param {Record<string, string>} fields
    */
   settings(fields) {
-    return post(`${this.#path}/settings`, fields);
+    return this.#post('settings', fields);
   }
 
   /** Ends the session for everybody. Only a host may. */
   end() {
-    return post(`${this.#path}/end`);
+    return this.#post('end');
+  }
+
+  /**
+   * @param {string} what
+   * @param {Record<string, string>} [fields]
+   */
+  async #post(what, fields) {
+    try {
+      const answer = await post(`${this.#path}/${what}`, fields);
+      this.onLogin(true);
+      return answer;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.onLogin(false);
+      throw error;
+    }
   }
 
   /** The same address shows what there is to see now: the transcript, or why not. */

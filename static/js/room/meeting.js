@@ -7,6 +7,7 @@ import { Controls } from './controls.js';
 import { wireDialogs } from './focus.js';
 import { Header } from './header.js';
 import { Hosting } from './hosting.js';
+import { Login } from './login.js';
 import { Lateness } from './lateness.js';
 import { Leaving } from './leaving.js';
 import { News } from './news.js';
@@ -61,6 +62,7 @@ export class Meeting {
   #video;
   #chat;
   #panels;
+  #login;
   #place;
   #socket;
   #welcomedAt = 0;
@@ -83,11 +85,12 @@ export class Meeting {
     this.#leaving = this.#newLeaving(door);
     this.#people = this.#newPeople();
     this.#controls = this.#newControls();
-    this.#video = this.#newVideo(door);
+    this.#login = new Login(door, notices, ticket);
+    this.#video = this.#newVideo();
     this.#chat = this.#newChat();
     this.#panels = this.#newPanels();
     this.#place = new Place(notices, () => this.#say({ type: 'take' }));
-    this.#socket = this.#newSocket(door);
+    this.#socket = this.#newSocket();
     this.#outages.engine(engine);
     this.#begin(ticket);
   }
@@ -147,10 +150,9 @@ export class Meeting {
     });
   }
 
-  /** @param {RoomDoor} door */
-  #newVideo(door) {
+  #newVideo() {
     return new Video({
-      door,
+      join: () => this.#login.join(),
       equipment: this.#equipment,
       roster: this.#roster,
       stage: this.#stage,
@@ -197,9 +199,8 @@ export class Meeting {
     });
   }
 
-  /** @param {RoomDoor} door */
-  #newSocket(door) {
-    return new TranscriptionSocket(() => door.join(), {
+  #newSocket() {
+    return new TranscriptionSocket(() => this.#login.join(), {
       state: (state) => {
         this.#header.connection(state);
         this.#outages.connection(state === 'live');

@@ -6,7 +6,7 @@ import { DeviceFields } from './devices.js';
 
 /**
  * @typedef {object} VideoParts
- * @property {import('./door.js').RoomDoor} door
+ * @property {() => Promise<import('../types').Ticket | import('../types').Waiting>} join
  * @property {import('./equipment.js').Equipment} equipment
  * @property {import('./roster.js').Roster} roster
  * @property {import('./stage.js').Stage} stage
@@ -16,7 +16,7 @@ import { DeviceFields } from './devices.js';
  */
 
 export class Video {
-  #door;
+  #join;
   #equipment;
   #roster;
   #stage;
@@ -28,8 +28,8 @@ export class Video {
   #speaker = '';
 
   /** @param {VideoParts} parts */
-  constructor({ door, equipment, roster, stage, controls, notices, outages }) {
-    this.#door = door;
+  constructor({ join, equipment, roster, stage, controls, notices, outages }) {
+    this.#join = join;
     this.#equipment = equipment;
     this.#roster = roster;
     this.#stage = stage;
@@ -99,7 +99,7 @@ export class Video {
   }
 
   async #askAgain() {
-    const answer = await this.#door.join();
+    const answer = await this.#join();
     return 'waiting' in answer ? null : answer.video;
   }
 

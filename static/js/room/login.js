@@ -1,0 +1,91 @@
+/** Whether we are still signed in: that may end in another tab, or run out, while the meeting goes on. */
+
+import { ApiError } from '../lib/api.js';
+
+const SIGNED_OUT = 'You were signed out. Captions and the call go on.';
+const SIGNED_IN = 'You’re signed in again.';
+// A small page that sends people back here; the meeting itself stays as it is.
+const WAY_BACK = '/sign-in?next=/signed-in';
+
+/** @typedef {import('../types').Ticket} Ticket */
+
+export class Login {
+  #door;
+  #notices;
+  // The last passes that were ours: good for an hour, also without a login.
+  #last;
+  #out = false;
+  // This browser is signed in as somebody else.
+  #other = false;
+  #looking = false;
+
+  /**
+   * @param {import('./door.js').RoomDoor} door
+   * @param {import('./notices.js').Notices} notices
+   * @param {Ticket} ticket with which we came in
+   */
+  constructor(door, notices, ticket) {
+    this.#door = door;
+    this.#notices = notices;
+    this.#last = ticket;
+    door.onLogin = (signedIn) => this.#seen(signedIn);
+    document.addEventListener('visibilitychange', () => document.hidden || void this.#lookAgain());
+    window.addEventListener('focus', () => void this.#lookAgain());
+  }
+
+  /**
+   * Fresh passes; the last ones while we are signed out, or somebody else here: this page stays who it is.
+   * @returns {Promise<Ticket>} throws ApiError when refused
+   */
+  async join() {
+    try {
+      const ticket = await this.#door.join();
+      if ('waiting' in ticket) {
+        // Who was let in once waits no more: it is somebody else who knocks.
+        this.#sayWho('somebody else');
+      } else if (ticket.you.identity === this.#last.you.identity) {
+        this.#last = ticket;
+        this.#sayMe();
+      } else {
+        this.#sayWho(ticket.you.name);
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) throw error;
+    }
+    return this.#last;
+  }
+
+  async #lookAgain() {
+    if (this.#looking || !(this.#out || this.#other)) return;
+    this.#looking = true;
+    // Without an answer nothing is known, and nothing changes.
+    await this.join().catch(() => {});
+    this.#looking = false;
+  }
+
+  /** @param {boolean} signedIn as our server saw it just now; as whom, only `join` learns */
+  #seen(signedIn) {
+    if (signedIn) {
+      if (this.#out) void this.#lookAgain();
+      return;
+    }
+    this.#out = true;
+    const act = () => void window.open(WAY_BACK, '_blank');
+    this.#notices.set('login', SIGNED_OUT, { label: 'Sign in again', act });
+  }
+
+  #sayMe() {
+    if (!this.#out && !this.#other) return;
+    this.#out = this.#other = false;
+    this.#notices.set('login', null);
+    this.#notices.toast(SIGNED_IN);
+  }
+
+  /** @param {string} name who this browser is now */
+  #sayWho(name) {
+    this.#out = false;
+    this.#other = true;
+    const text = `You’re signed in as ${name} now. Here you still are ${this.#last.you.name}.`;
+    this.#notices.set('login', text, { label: `Join as ${name}`, act: () => location.reload() });
+  }
+}

@@ -10,12 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
 
+import pytest
+from playwright.async_api import expect
+
 from core.speech.engine import BYTES_PER_SECOND, StreamOptions
 from core.speech.local import LocalEngine
+from tests.browser import Browsers, browsers
 from tests.conftest import MakeServer
 from tests.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words, words_in_order
 from tests.test_local_engine import Listener
 from tests.visitors import RoomPage, Visitor
+
+__all__ = ["browsers"]
 
 HOGS = 4
 STILL = "Some words are still being written down…"
@@ -183,6 +189,67 @@ async def test_what_is_lost_is_a_gap_for_all_live_later_and_in_files(
     assert re.search(r"\] Ada: \(21 s could not be transcribed\)\n", text)
     vtt = bob.http.get(f"/s/{slug}/transcript.vtt").text
     assert re.search(r"\nNOTE [\d:.]+ Ada: \(21 s could not be transcribed\)\n", vtt)
+
+
+# Five minutes and ten seconds of silence with the connection lost, as the page's own script
+# keeps and sends them.
+OFFLINE = """async () => {
+  const { TranscriptionSocket } = await import('/static/js/room/socket.js');
+  const join = async () => (await fetch(location.href + '/join', { method: 'POST' })).json();
+  const told = [];
+  const no = () => {};
+  const lost = () => told.push('lost');
+  const socket = new TranscriptionSocket(join, { state: no, message: no, over: no, lost });
+  socket.setMicrophone(true);
+  for (let index = 0; index < 310 * 16000; index += 640) {
+    const frame = new DataView(new ArrayBuffer(8 + 2 * 640));
+    frame.setBigUint64(0, BigInt(index), true);
+    socket.push(index, frame.buffer);
+  }
+  const ticket = await join();
+  socket.open(ticket);
+  return told;
+}"""
+
+
+@pytest.mark.browser
+async def test_the_page_shows_gaps_and_says_what_it_let_go_and_late_words_come_in(
+    make_server: MakeServer, browsers: Browsers
+) -> None:
+    server = await asyncio.to_thread(make_server)
+    ada = Visitor(server.url).sign_in("Ada")
+    slug = ada.start_session("Gaps")
+    bob = Visitor(server.url).be_guest(slug, "Bob")
+    context = await browsers.context()
+    cookies = [(one.name, one.value or "") for one in ada.http.cookies.jar]
+    await context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in cookies])
+    page, speaker = await context.new_page(), await context.new_page()
+    await page.goto(f"{server.url}/s/{slug}")
+    await page.get_by_role("button", name="Listen only").click()
+    async with bob.page(slug) as reader:
+        await speaker.goto(f"{server.url}/s/{slug}")
+        assert await speaker.evaluate(OFFLINE) == ["lost"], "told once, not for every frame"
+        await reader.until(lambda: [one for one in reader.finals if one.get("lost")])
+        [gap] = [one for one in reader.finals if one.get("lost")]
+        assert gap["lost"] == pytest.approx(10, abs=0.1)
+        line = page.locator("[data-lines] .words.gap")
+        await expect(line).to_have_text("10 s could not be transcribed")
+        await speaker.close()
+        with busy_machine():
+            await reader.mic(True)
+            await reader.speak(two_cities())
+            await reader.mic(False)
+            await reader.until(lambda: len(reader.of_type("utterance")) > 1, 60)
+            await asyncio.to_thread(ada.end, slug)
+            await page.goto(f"{server.url}/s/{slug}")
+            await expect(page.get_by_text(STILL)).to_be_visible()
+            await expect(page.get_by_text(STILL)).to_have_count(0, timeout=120_000)
+    said = await page.locator(".transcript .words:not(.gap)").all_inner_texts()
+    assert words_in_order(TWO_CITIES, " ".join(said)) >= 0.85
+    await expect(page.locator(".transcript .words.gap")).to_have_text(
+        "10 s could not be transcribed"
+    )
+    assert browsers.errors == []
 
 
 def spoken_by(html: str) -> dict[str, str]:

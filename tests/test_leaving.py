@@ -214,6 +214,7 @@ async def test_who_leaves_is_told_what_happens_next(
         )
         named, stranger = browser(site), browser(site)
         named.be_guest(slug, "Mallory")
+        named.join(slug)  # let in, but never there
         for one in (forged, named, stranger):
             moved = one.http.get(f"/s/{slug}/left")
             assert (moved.status_code, moved.headers["location"]) == (303, f"/s/{slug}")

@@ -121,7 +121,10 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
     assert await page.locator('#transcript .at:not([tabindex="-1"])').count() == 1
     await page.locator('#transcript .at[href="#u-9"]').focus()
     await page.keyboard.press("ArrowDown")
+    moved = "addEventListener('hashchange', () => setTimeout(done))"  # after what the page does
+    await page.evaluate(f"window.moved = new Promise((done) => {moved}); 0")
     await page.keyboard.press("Enter")
+    await page.evaluate("window.moved")
     await expect(page).to_have_url(re.compile("#u-10$"))
     assert (
         await page.locator('#transcript .at:not([tabindex="-1"])').get_attribute("href") == "#u-10"

@@ -127,6 +127,8 @@ CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
 -- not so, else when it was last known. `left_at` is NULL exactly while somebody is here.
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'ADMITTED'
     CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED'));
+-- When a host decided, or who was denied asked again: hosts see the newest first.
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS decided_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS page_seen_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS call_seen_at timestamptz;
 CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)

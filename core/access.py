@@ -45,10 +45,11 @@ class Action(StrEnum):
     CHAT = "write in the chat"
     HAND = "raise a hand"
     REACT = "react"
-    SEE_WAITING = "see who knocks"
+    SEE_WAITING = "see who knocks and who was denied"
     ADMIT = "admit"
     DENY = "deny"
     MUTE = "mute somebody"
+    LOWER_HAND = "lower somebody’s hand"
     REMOVE = "remove somebody"
     MAKE_HOST = "make somebody a host"
     SETTINGS = "change title, admission, lock"
@@ -72,6 +73,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.ADMIT: _HOSTS,
     Action.DENY: _HOSTS,
     Action.MUTE: _HOSTS,
+    Action.LOWER_HAND: _HOSTS,
     Action.REMOVE: _HOSTS,
     Action.MAKE_HOST: _HOSTS,
     Action.SETTINGS: _HOSTS,

@@ -18,7 +18,7 @@ import aiohttp
 from jwt.warnings import InsecureKeyLengthWarning
 from livekit import api
 from livekit.api.twirp_client import ServerError
-from livekit.protocol.models import TrackSource
+from livekit.protocol.models import ParticipantInfo, TrackSource
 from livekit.protocol.webhook import WebhookEvent
 
 from core.people import Participant, Role
@@ -34,6 +34,7 @@ SOURCES: dict[Role, list[str]] = {"HOST": _ALL, "MEMBER": _ALL, "GUEST": _ALL}
 PATIENCE = 4.0  # seconds for a call to LiveKit's API; its own timeouts never fire
 JOIN_PATIENCE = 1.5  # seconds that somebody who joins waits for their room to be made
 BREATHER = 15.0  # seconds without such waiting after LiveKit did not answer
+MUTED_AT_ONCE = 10  # requests to LiveKit side by side when everybody is muted
 ROOM_KEPT = 30 * 60  # seconds that LiveKit keeps an empty room: a session may pause
 
 log = logging.getLogger(__name__)
@@ -125,12 +126,34 @@ class Calls:
         """Mute somebody's microphone; only they can turn it on again."""
         who = api.RoomParticipantIdentity(room=slug, identity=identity)
         info = await _asked(self._api.room.get_participant(who))
-        for track in info.tracks if info else ():
+        if info is not None:
+            await self._mute(slug, info)
+
+    async def mute_all(self, slug: str, but: set[str]) -> None:
+        """Mute the microphones of everybody in the call but some, a few at a time."""
+        found = await _asked(
+            self._api.room.list_participants(api.ListParticipantsRequest(room=slug))
+        )
+        few = asyncio.Semaphore(MUTED_AT_ONCE)
+
+        async def one(info: ParticipantInfo) -> None:
+            async with few:
+                await self._mute(slug, info)
+
+        here = found.participants if found else ()
+        muting = [one(info) for info in here if info.identity not in but]
+        done = await asyncio.gather(*muting, return_exceptions=True)
+        for problem in done:
+            if isinstance(problem, BaseException):
+                raise problem
+
+    async def _mute(self, slug: str, info: ParticipantInfo) -> None:
+        for track in info.tracks:
             if track.source == TrackSource.MICROPHONE and not track.muted:
                 await _asked(
                     self._api.room.mute_published_track(
                         api.MuteRoomTrackRequest(
-                            room=slug, identity=identity, track_sid=track.sid, muted=True
+                            room=slug, identity=info.identity, track_sid=track.sid, muted=True
                         )
                     )
                 )

@@ -41,10 +41,14 @@ class Participant:
 
 
 def initials(name: str) -> str:
-    """Return the first letters of the first and last word: Ada King Lovelace → AL."""
+    """Return the first letters of the first and last word that have any.
+
+    Ada King Lovelace → AL, Dora (Firefox) → DF. A name without letters has its first character.
+    """
     words = name.split()
-    ends = words[:1] + words[1:][-1:]
-    return "".join(word[0] for word in ends).upper()
+    letters = [found for word in words if (found := next(filter(str.isalnum, word), ""))]
+    ends = letters[:1] + letters[1:][-1:]
+    return ("".join(ends) or name.strip()[:1]).upper()
 
 
 def hue_of(text: str) -> int:

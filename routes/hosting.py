@@ -16,6 +16,7 @@ from core import access
 from core.access import Action, EndedError, NotFoundError, hosted_session
 from core.livekit import CallError, CallProblem
 from core.people import tidy
+from core.speech.knocks import MAX_DENIED
 from core.store import participants, sessions
 from core.store.sessions import Admission, Session, is_admission
 from routes.guard import limit
@@ -36,7 +37,17 @@ async def admit(request: Request) -> Response:
     found = await participants.change_state(
         db, session.id, identity, "ADMITTED", only_from=("WAITING", "DENIED", "ADMITTED")
     )
-    return _answered(request, session, found is not None)
+    return await _answered(request, session, found is not None)
+
+
+async def admit_all(request: Request) -> Response:
+    """POST /s/{slug}/admit-all: hosts let in everybody who knocks at this moment."""
+    session = await _hosted(request, Action.ADMIT)
+    db, hub = services(request).db, services(request).hub
+    waiting = hub.who_waits(session.id)
+    await participants.admit_all(db, session.id, waiting)
+    hub.answered(session.id, waiting, await participants.denied(db, session.id, MAX_DENIED))
+    return Response(status_code=204)
 
 
 async def deny(request: Request) -> Response:
@@ -46,13 +57,14 @@ async def deny(request: Request) -> Response:
     found = await participants.change_state(
         db, session.id, identity, "DENIED", only_from=("WAITING", "DENIED")
     )
-    return _answered(request, session, found is not None)
+    return await _answered(request, session, found is not None)
 
 
-def _answered(request: Request, session: Session, found: bool) -> Response:
+async def _answered(request: Request, session: Session, found: bool) -> Response:
     if not found:
         raise NotFoundError
-    services(request).hub.stop_knocking(session.id, request.path_params["identity"])
+    denied = await participants.denied(services(request).db, session.id, MAX_DENIED)
+    services(request).hub.answered(session.id, [request.path_params["identity"]], denied)
     return Response(status_code=204)
 
 
@@ -67,6 +79,32 @@ async def mute(request: Request) -> Response:
     if room is not None:
         room.mute(identity)
     return await _with_call(parts.calls.mute(session.slug, identity))
+
+
+async def mute_all(request: Request) -> Response:
+    """POST /s/{slug}/mute-all: hosts mute everybody but the hosts, in the call and the captions."""
+    session = await _hosted(request, Action.MUTE)
+    parts = services(request)
+    hosts = await participants.hosts(parts.db, session.id)
+    room = parts.hub.room(session.id)
+    if room is not None:
+        for person in room.people():
+            if person.identity not in hosts:
+                room.mute(person.identity)
+    return await _with_call(parts.calls.mute_all(session.slug, hosts))
+
+
+async def lower_hand(request: Request) -> Response:
+    """POST /s/{slug}/people/{identity}/lower-hand: hosts take somebody's hand down."""
+    session = await _hosted(request, Action.LOWER_HAND)
+    parts, identity = services(request), request.path_params["identity"]
+    found = await participants.find(parts.db, session.id, identity)
+    if found is None or found.state != "ADMITTED":
+        raise NotFoundError
+    room = parts.hub.room(session.id)
+    if room is not None:
+        room.hand(identity, up=False)
+    return Response(status_code=204)
 
 
 async def remove(request: Request) -> Response:

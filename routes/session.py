@@ -19,7 +19,9 @@ from core.access import (
     Admission,
     EndedError,
     NeedsNameError,
+    RefusedError,
     Standing,
+    Visitor,
     admit,
     admit_guest,
     at_the_door,
@@ -36,6 +38,7 @@ from core.chat import ChatLine
 from core.livekit import video_pass
 from core.people import Participant, initials, tidy
 from core.settings import Settings, is_loopback
+from core.speech.knocks import MAX_DENIED
 from core.store import participants, sessions, usage
 from core.store.sessions import Session
 from core.store.transcripts import Utterance
@@ -174,7 +177,12 @@ async def join(request: Request) -> Response:
         request,
         visitor.person.id if visitor.person else visitor.guest_identity,
     )
-    admission = await admit(services(request).db, slug, visitor)
+    try:
+        admission = await admit(services(request).db, slug, visitor)
+    except RefusedError as refused:
+        if refused.code == "denied":
+            await _asked_again(request, slug, visitor)
+        raise
     session, me = admission.session, admission.participant
     kept = {"Cache-Control": "no-store"}
     if admission.waiting:
@@ -183,9 +191,24 @@ async def join(request: Request) -> Response:
         waiting = {"waiting": True, "hosts": hosts, "session": {"title": session.title}}
         return JSONResponse(waiting, 202, headers=kept)
     services(request).hub.stop_knocking(session.id, me.identity)
+    if admission.is_host:
+        await _show_denied(request, session.id)
     await services(request).jobs.open_call(session)
     others = await sessions.presence(services(request).db, session.id, but=me.identity)
     return JSONResponse(_passes(request, admission, others.came > 0), headers=kept)
+
+
+async def _asked_again(request: Request, slug: str, visitor: Visitor) -> None:
+    """Put who was denied and asks again on top of what hosts see: they may think better of it."""
+    door = await at_the_door(services(request).db, slug, visitor)
+    db, identity = services(request).db, door.participant.identity
+    await participants.change_state(db, door.session.id, identity, "DENIED", only_from=("DENIED",))
+    await _show_denied(request, door.session.id)
+
+
+async def _show_denied(request: Request, session_id: str) -> None:
+    denied = await participants.denied(services(request).db, session_id, MAX_DENIED)
+    services(request).hub.answered(session_id, (), denied)
 
 
 def _passes(request: Request, admission: Admission, others_came: bool) -> dict[str, Any]:

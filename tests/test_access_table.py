@@ -254,6 +254,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.ADMIT: hosts("admit"),
     Action.DENY: hosts("deny"),
     Action.MUTE: hosts("mute"),
+    Action.LOWER_HAND: hosts("lower-hand"),
     Action.REMOVE: hosts("remove"),
     Action.MAKE_HOST: hosts("host"),
     Action.SETTINGS: hosts("settings", locked="on"),

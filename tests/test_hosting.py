@@ -117,6 +117,53 @@ async def test_who_is_denied_is_told_so_until_a_host_thinks_better_of_it(
     assert ada.host(slug, f"people/{identity}/deny") == (404, "not_found"), "they are in"
 
 
+def denied(page: RoomPage) -> list[str]:
+    told = page.of_type("people")
+    return [one["name"] for one in told[-1]["denied"]] if told else []
+
+
+async def test_hosts_see_whom_they_denied_and_who_asks_again(
+    place: AppServer, ada: Visitor, slug: str
+) -> None:
+    bob, eve = guest(place, slug), guest(place, slug, "Eve")
+    member = guest(place, slug, "Gus")
+    async with ada.page(slug) as ada_page:
+        gus = await knocked(ada_page, member, slug, "Gus")
+        assert ada.host(slug, f"people/{gus}/admit") == (204, "")
+        async with member.page(slug) as gus_page:
+            for who, name in ((bob, "Bob"), (eve, "Eve")):
+                identity = await knocked(ada_page, who, slug, name)
+                assert ada.host(slug, f"people/{identity}/deny") == (204, "")
+            await ada_page.until(lambda: denied(ada_page) == ["Eve", "Bob"])
+            assert bob.knock(slug)[0] == 403
+            await ada_page.until(lambda: denied(ada_page) == ["Bob", "Eve"])
+            # Also who comes later, and also what was decided before a restart, as it is stored.
+            async with ada.page(slug) as second:
+                await second.until(lambda: denied(second) == ["Bob", "Eve"])
+            bobs = ada_page.of_type("people")[-1]["denied"][0]["identity"]
+            assert ada.host(slug, f"people/{bobs}/admit") == (204, "")
+            await ada_page.until(lambda: denied(ada_page) == ["Eve"])
+            assert bob.knock(slug)[0] == 200
+            told = gus_page.of_type("people")
+            assert all(one["denied"] == [] and one["waiting"] == [] for one in told)
+
+
+async def test_all_who_knock_are_admitted_at_once(
+    place: AppServer, ada: Visitor, slug: str
+) -> None:
+    people = {name: guest(place, slug, name) for name in ("Bob", "Eve", "Mallory")}
+    async with ada.page(slug) as ada_page:
+        for name, who in people.items():
+            identity = await knocked(ada_page, who, slug, name)
+        assert ada.host(slug, f"people/{identity}/deny") == (204, "")
+        assert people["Bob"].host(slug, "admit-all") == (404, "not_found")
+        assert ada.host(slug, "admit-all") == (204, "")
+        await ada_page.until(lambda: waiting(ada_page) == [])
+        assert denied(ada_page) == ["Mallory"]
+    statuses = {name: who.knock(slug)[0] for name, who in people.items()}
+    assert statuses == {"Bob": 200, "Eve": 200, "Mallory": 403}
+
+
 def test_who_stops_knocking_is_forgotten() -> None:
     knocks, bob = Knocks(), Participant("p_1", "s", "Bob", 3, "GUEST", "WAITING")
     assert knocks.knock("s", bob)
@@ -286,6 +333,36 @@ async def test_a_muted_person_is_heard_in_neither_call_nor_captions(
         assert page.of_type("speech")[-1]["state"] == "paused"
         await page.mic(True)
         await page.until(lambda: page.of_type("speech")[-1]["state"] == "ready")
+
+
+async def test_all_but_hosts_are_muted_at_once(
+    place: AppServer, livekit: LiveKitThread, ada: Visitor
+) -> None:
+    slug = ada.start_session("Engines", admission="ANYONE")
+    bob, eve = guest(place, slug), guest(place, slug, "Eve")
+    async with ada.page(slug) as first, bob.page(slug) as second, eve.page(slug) as third:
+        pages = [first, second, third]
+        identities = [page.welcome["you"]["identity"] for page in pages]
+        ghosts = [call.ghost(livekit, slug, identity) for identity in identities]
+        assert bob.host(slug, "mute-all") == (404, "not_found")
+        assert ada.host(slug, "mute-all") == (204, "")
+        await second.until(lambda: second.of_type("muted"))
+        await third.until(lambda: third.of_type("muted"))
+        assert [call.is_muted(one) for one in ghosts] == [False, True, True]
+        assert first.of_type("muted") == []
+
+
+async def test_a_host_lowers_a_hand(place: AppServer, ada: Visitor) -> None:
+    slug = ada.start_session("Engines", admission="ANYONE")
+    bob = guest(place, slug)
+    async with bob.page(slug) as page:
+        identity = page.welcome["you"]["identity"]
+        await page.send({"type": "hand", "up": True})
+        await page.until(lambda: first_person(page).get("hand"))
+        assert bob.host(slug, f"people/{identity}/lower-hand") == (404, "not_found")
+        assert ada.host(slug, "people/p_nobody/lower-hand") == (404, "not_found")
+        assert ada.host(slug, f"people/{identity}/lower-hand") == (204, "")
+        await page.until(lambda: first_person(page)["hand"] is None)
 
 
 def hosting(host: Visitor, slug: str, what: str) -> asyncio.Task[tuple[int, str]]:

@@ -175,7 +175,9 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     )
     late = wire.Speech("p_…", "delayed", "all transcription streams are busy", started)
     people = wire.People(
-        [wire.PersonView("p_…", "Ada", "HOST", 4, started)], [wire.KnockView("p_…", "Bob", 7)]
+        [wire.PersonView("p_…", "Ada", "HOST", 4, started)],
+        [wire.KnockView("p_…", "Bob", 7)],
+        [wire.KnockView("p_…", "Mallory", 2)],
     )
     chat = wire.Chat(7, "p_…", "Ada", 4, "HOST", "Hello.", started)
     assert [said(welcome)] == shown("welcome")

@@ -389,12 +389,12 @@ class Room:
 
     def show_people(self) -> None:
         """Tell every page who is here, and hosts who waits."""
-        waiting = [
-            KnockView(one.identity, one.name, one.hue) for one in self._knocks.of(self.session.id)
-        ]
+        waiting = _knock_views(self._knocks.of(self.session.id))
+        denied = _knock_views(self._knocks.denied(self.session.id))
         people = self.people()
-        for_all = Batch([Message(People(people))])
-        for_hosts = Batch([Message(People(people, waiting))]) if waiting else for_all
+        for_all = for_hosts = Batch([Message(People(people))])
+        if waiting or denied:
+            for_hosts = Batch([Message(People(people, waiting, denied))])
         self._deliver()
         for seat in self.seats:
             seat.listener.send(for_hosts if seat.participant.role == "HOST" else for_all)
@@ -680,6 +680,10 @@ def _partial(capture: Capture, stream: str, recognition: Recognition, when: Span
     )
 
 
+def _knock_views(people: list[Participant]) -> list[KnockView]:
+    return [KnockView(one.identity, one.name, one.hue) for one in people]
+
+
 def _utterance(said: SaidUtterance) -> Utterance:
     return Utterance(
         id=said.key,
@@ -753,6 +757,18 @@ class Hub:
         """Return how many hosts have a page open in a session, and so see who knocks."""
         room = self.room(session_id)
         return 0 if room is None else sum(one.role == "HOST" for one in room.people())
+
+    def who_waits(self, session_id: str) -> list[str]:
+        """Return the identities of who knocks."""
+        return [one.identity for one in self._knocks.of(session_id)]
+
+    def answered(
+        self, session_id: str, identities: Collection[str], denied: list[Participant]
+    ) -> None:
+        """Note that these don't wait any more, and who is denied now."""
+        news = [self._knocks.forget(session_id, identity) for identity in identities]
+        if self._knocks.set_denied(session_id, denied) or any(news):
+            self._show_people(session_id)
 
     def _show_people(self, session_id: str) -> None:
         room = self.room(session_id)

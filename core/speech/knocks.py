@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from core.people import Participant
 
+MAX_DENIED = 20  # per session that hosts are shown
+MAX_SESSIONS = 1_000  # whose denied people are in memory; a host who comes reads them anew
 PATIENCE = 8.0  # seconds after the last knock; a page that waits knocks every 2.5 s
 
 
@@ -24,6 +26,7 @@ class Knocks:
 
     def __init__(self) -> None:
         self._sessions: dict[str, dict[str, _Knock]] = {}
+        self._denied: dict[str, list[Participant]] = {}  # the session that changed last is last
 
     def of(self, session_id: str) -> list[Participant]:
         """Return who waits, in the order they came."""
@@ -46,6 +49,21 @@ class Knocks:
         if not door:
             self._sessions.pop(session_id, None)
         return found
+
+    def denied(self, session_id: str) -> list[Participant]:
+        """Return whom hosts may still admit, as they were set last."""
+        return self._denied.get(session_id, [])
+
+    def set_denied(self, session_id: str, denied: list[Participant]) -> bool:
+        """Note who is denied, as the database has it. Returns whether it is news."""
+        if self.denied(session_id) == denied:
+            return False
+        self._denied.pop(session_id, None)
+        if denied:
+            self._denied[session_id] = denied
+        while len(self._denied) > MAX_SESSIONS:
+            del self._denied[next(iter(self._denied))]
+        return True
 
     def tick(self, now: float) -> list[str]:
         """Forget who went away, and return the sessions where that happened (once a second)."""

@@ -208,10 +208,11 @@ class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
 
 
 class People(msgspec.Struct, tag_field="type", tag="people", frozen=True):
-    """Who is connected now, and to hosts who waits at the door."""
+    """Who is connected now, and to hosts who waits at the door and whom they denied."""
 
     people: list[PersonView]
     waiting: list[KnockView] = []
+    denied: list[KnockView] = []  # newest first
 
 
 class Chat(msgspec.Struct, tag_field="type", tag="chat", frozen=True):

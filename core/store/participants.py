@@ -110,7 +110,7 @@ async def change_state(
 ) -> Participant | None:
     """Change whether somebody is let in, in one step; None when they are in none of the states."""
     row = await db.fetch_one(
-        "UPDATE participants SET state = :state WHERE identity = :identity"
+        "UPDATE participants SET state = :state, decided_at = now() WHERE identity = :identity"
         " AND session_id = :session AND state = ANY(:states) RETURNING *",
         state=to,
         identity=identity,
@@ -118,6 +118,39 @@ async def change_state(
         states=list(only_from),
     )
     return _participant(row) if row else None
+
+
+async def admit_all(db: Database, session_id: str, identities: list[str]) -> list[str]:
+    """Admit those of them who still wait, in one step; return whom."""
+    rows = await db.fetch_all(
+        "UPDATE participants SET state = 'ADMITTED', decided_at = now()"
+        " WHERE session_id = :session AND identity = ANY(:identities) AND state = 'WAITING'"
+        " RETURNING identity",
+        session=UUID(session_id),
+        identities=identities,
+    )
+    return [row["identity"] for row in rows]
+
+
+async def denied(db: Database, session_id: str, limit: int) -> list[Participant]:
+    """Return who was denied, those who were denied or asked again last first."""
+    rows = await db.fetch_all(
+        "SELECT * FROM participants WHERE session_id = :session AND state = 'DENIED'"
+        " ORDER BY decided_at DESC NULLS LAST, created_at DESC LIMIT :limit",
+        session=UUID(session_id),
+        limit=limit,
+    )
+    return [_participant(row) for row in rows]
+
+
+async def hosts(db: Database, session_id: str) -> set[str]:
+    """Return the identities of the session's hosts."""
+    rows = await db.fetch_all(
+        "SELECT identity FROM participants WHERE session_id = :session AND role = 'HOST'"
+        " AND state = 'ADMITTED'",
+        session=UUID(session_id),
+    )
+    return {row["identity"] for row in rows}
 
 
 async def remove(db: Database, session_id: str, identity: str, now: datetime) -> None:

@@ -66,7 +66,6 @@ export interface Welcome {
   seq: number;
   engine: Engine;
   people: Person[];
-  waiting?: Knock[];
   /** whether this page has its person's microphone and call */
   active: boolean;
 }
@@ -111,7 +110,7 @@ export type ServerMessage =
   | Utterance
   | Speech
   | ChatLine
-  | { type: 'people'; people: Person[]; waiting?: Knock[] }
+  | { type: 'people'; people: Person[]; waiting?: Knock[]; denied?: Knock[] }
   | { type: 'reaction'; identity: string; emoji: string }
   | { type: 'muted' }
   | { type: 'active'; on: boolean }
@@ -147,7 +146,7 @@ export interface Waiting {
   hosts?: number;
 }
 
-export type HostAction = 'admit' | 'deny' | 'mute' | 'remove' | 'host';
+export type HostAction = 'admit' | 'deny' | 'mute' | 'remove' | 'host' | 'lower-hand';
 
 /** What the worklet posts per frame: `frame` is a whole audio message of the protocol. */
 export interface Frame {

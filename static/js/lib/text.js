@@ -23,12 +23,22 @@ export function howLong(seconds) {
 
 /**
  * @param {string} name
- * @returns {string} one or two letters
+ * @returns {string} the first letters of the first and last word that have any, as in core/people.py: "Dora (Firefox)" → "DF"
  */
 export function initials(name) {
-  const words = name.trim().split(/\s+/);
-  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
-  return letters.map((word) => [...word][0] ?? '').join('').toLocaleUpperCase();
+  const all = name.split(/\s+/).filter(Boolean);
+  const letters = all.map((word) => word.match(/[\p{L}\p{N}]/u)?.[0] ?? '').filter(Boolean);
+  const ends = letters.length > 1 ? [letters[0], letters[letters.length - 1]] : letters;
+  return (ends.join('') || [...(all[0] ?? '')].slice(0, 1).join('')).toUpperCase();
+}
+
+/**
+ * @param {string} text perhaps a part of a sentence
+ * @returns {string} a whole one, as people write it
+ */
+export function sentence(text) {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 }
 
 // As routes/links.py, which has the reasons; tests/links.json holds what both must agree on.

@@ -38,7 +38,7 @@ export class DeviceFields {
         ...devices.map(({ deviceId, label }, place) => new Option(label || `${this.#kind.name} ${place + 1}`, deviceId)),
       );
       field.disabled = devices.length === 0;
-      if (devices.length === 0) field.append(new Option(`Turn the ${this.#kind.name.toLowerCase()} on to choose one`, ''));
+      if (devices.length === 0) field.append(new Option('Turn it on to choose', ''));
       else field.value = this.#kind.current() || devices[0].deviceId;
     }
   }

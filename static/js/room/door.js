@@ -31,6 +31,15 @@ export class RoomDoor {
   }
 
   /**
+   * To many at once. Only a host may.
+   * @param {'admit-all' | 'mute-all'} action
+   * @returns {Promise<{ call?: { message: string } }>} as above
+   */
+  actOnAll(action) {
+    return post(`${this.#path}/${action}`);
+  }
+
+  /**
    * Changes who may come in, or the title. Only a host may.
    * @param {Record<string, string>} fields
    */

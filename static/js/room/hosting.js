@@ -60,6 +60,16 @@ export class Hosting {
     }
   }
 
+  /** @param {'admit-all' | 'mute-all'} action */
+  async actOnAll(action) {
+    try {
+      const { call: trouble } = await this.#door.actOnAll(action);
+      if (trouble) this.#notices.toast(trouble.message);
+    } catch (error) {
+      this.#notices.toast(reasonOf(error));
+    }
+  }
+
   /** @param {Record<string, string>} fields who may come in */
   async change(fields) {
     await this.#door.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));

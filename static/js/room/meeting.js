@@ -1,6 +1,7 @@
 /** From joining to leaving: everybody who is here, what they say and show, and our own part in it. */
 
 import { find } from '../lib/dom.js';
+import { sentence } from '../lib/text.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
 import { Controls } from './controls.js';
@@ -78,7 +79,10 @@ export class Meeting {
     this.#over = over;
     this.#roster = new Roster(ticket.you, (faces) => this.#draw(faces));
     this.#transcript = new Transcript(ticket.you.identity);
-    this.#lateness = new Lateness((text) => notices.set('speech', text));
+    this.#lateness = new Lateness({
+      show: (text, aloud) => notices.set('captions', text, undefined, aloud),
+      mark: (identity, speech) => this.#roster.trouble(identity, speech),
+    });
     this.#outages = new Outages(notices);
     this.#news = new News(this.#header, notices);
     this.#hosting = new Hosting(door, notices, settings);
@@ -92,6 +96,7 @@ export class Meeting {
     this.#place = new Place(notices, () => this.#say({ type: 'take' }));
     this.#socket = this.#newSocket();
     this.#outages.engine(engine);
+    this.#lateness.engine(engine);
     this.#begin(ticket);
   }
 
@@ -146,6 +151,7 @@ export class Meeting {
   #newPeople() {
     return new People({
       act: (action, person) => void this.#hosting.act(action, person),
+      all: (action) => void this.#hosting.actOnAll(action),
       settings: (fields) => void this.#hosting.change(fields),
     });
   }
@@ -186,7 +192,7 @@ export class Meeting {
       (unread, line) => {
         this.#news.unread(unread);
         const open = { label: 'Open chat', act: () => this.#panels.show('chat') };
-        if (line) this.#notices.toast(`${line.name}: ${line.text.slice(0, TOASTED)}`, open);
+        if (line) this.#notices.toast(`${line.name}: ${line.text.slice(0, TOASTED)}`, open, 'chat');
       },
     );
   }
@@ -195,6 +201,7 @@ export class Meeting {
     return new Panels((panel) => {
       this.#subtitles.transcript(panel === 'transcript');
       this.#chat.opened(panel === 'chat');
+      if (panel === 'chat') this.#notices.seen('chat');
       if (panel) this.#controls.panelOpened();
     });
   }
@@ -236,7 +243,7 @@ export class Meeting {
       case 'session':
         return this.#changed(message);
       case 'error':
-        this.#notices.toast(message.message);
+        this.#notices.toast(sentence(message.message));
         if (message.code === 'too_much') this.#chat.refused();
     }
   }
@@ -246,10 +253,12 @@ export class Meeting {
     this.#welcomedAt = performance.now();
     this.#showSession(welcome.session);
     this.#outages.engine(welcome.engine);
+    this.#lateness.engine(welcome.engine);
     this.#transcript.begin(welcome);
     this.#subtitles.begin(welcome);
     this.#showPeople(welcome);
     this.#lateness.people([]);
+    this.#news.begin();
     this.#activate(welcome.active);
   }
 
@@ -273,12 +282,20 @@ export class Meeting {
     this.#people.session(session);
   }
 
-  /** @param {{ people: import('../types').Person[], waiting?: import('../types').Knock[] }} message */
-  #showPeople({ people, waiting = [] }) {
+  /**
+   * @param {{ people: import('../types').Person[], waiting?: import('../types').Knock[], denied?: import('../types').Knock[] }} message
+   *   a welcome doesn't tell who waits: that follows at once
+   */
+  #showPeople({ people, waiting, denied }) {
     this.#roster.people(people);
-    this.#people.knocks(waiting);
-    this.#news.knocking(waiting.length);
+    this.#subtitles.people(people);
     this.#news.hands(people, this.#roster.me.identity);
+    if (waiting) {
+      this.#people.knocks(waiting);
+      this.#news.knocking(waiting);
+      this.#news.people(people, this.#roster.me.identity);
+    }
+    if (denied) this.#people.denied(denied);
   }
 
   /** @param {import('../types').Face[]} faces */

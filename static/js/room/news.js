@@ -1,12 +1,26 @@
-/** What waits for our attention: unread lines, knocks, and hands that go up. */
+/** What waits for our attention: unread lines, knocks, hands that go up, and who comes and goes. */
 
 import { find } from '../lib/dom.js';
+import { Chimes } from './chimes.js';
+
+// Who reloads is away for a moment, and people come together: what is over by then is no news, the rest is one.
+const GATHERING = 2_500;
+const MOST_NAMES = 3;
+const list = new Intl.ListFormat('en', { type: 'conjunction' });
 
 export class News {
   #header;
   #notices;
   #unread = 0;
-  #knocking = 0;
+  /** @type {Set<string>} who knocks */
+  #knocking = new Set();
+  #chimes = new Chimes();
+  /** @type {Map<string, string> | null} who was here when it was told last, with names; null before the first list */
+  #known = null;
+  /** @type {Map<string, string>} who is here now */
+  #here = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #gathering;
   /** @type {Set<string>} */
   #handsUp = new Set();
 
@@ -25,10 +39,40 @@ export class News {
     this.#draw();
   }
 
-  /** @param {number} count of people who want to come in */
-  knocking(count) {
-    this.#knocking = count;
+  /** @param {import('../types').Knock[]} waiting who wants to come in; told to hosts only */
+  knocking(waiting) {
+    if (waiting.some(({ identity }) => !this.#knocking.has(identity))) this.#chimes.knock();
+    this.#knocking = new Set(waiting.map(({ identity }) => identity));
     this.#draw();
+  }
+
+  /** A connection begins: who came or went meanwhile isn't told. */
+  begin() {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#known = null;
+  }
+
+  /**
+   * @param {import('../types').Person[]} people everybody who is here now
+   * @param {string} me who is no news
+   */
+  people(people, me) {
+    this.#here = new Map(people.filter(({ identity }) => identity !== me).map(({ identity, name }) => [identity, name]));
+    if (!this.#known) this.#known = this.#here;
+    else this.#gathering ??= setTimeout(() => this.#tellComings(), GATHERING);
+  }
+
+  #tellComings() {
+    this.#gathering = undefined;
+    const known = this.#known ?? this.#here;
+    this.#known = this.#here;
+    const came = [...this.#here].filter(([identity]) => !known.has(identity)).map(([, name]) => name);
+    const left = [...known].filter(([identity]) => !this.#here.has(identity)).map(([, name]) => name);
+    if (came.length) this.#notices.toast(`${named(came)} joined.`);
+    if (left.length) this.#notices.toast(`${named(left)} left.`);
+    if (came.length) this.#chimes.join();
+    else if (left.length) this.#chimes.leave();
   }
 
   /**
@@ -49,10 +93,16 @@ export class News {
   }
 
   #draw() {
-    this.#header.news(this.#unread + this.#knocking);
+    this.#header.news(this.#unread + this.#knocking.size);
     const mark = find('[data-unread]');
     mark.textContent = this.#unread ? String(this.#unread) : '';
     mark.hidden = this.#unread === 0;
-    find('[data-chat-button]').setAttribute('aria-label', this.#unread ? `Chat, ${this.#unread} unread` : 'Chat');
+    find('[data-unread-words]').hidden = this.#unread === 0;
   }
+}
+
+/** @param {string[]} names */
+function named(names) {
+  const more = names.length - MOST_NAMES;
+  return list.format(more > 1 ? [...names.slice(0, MOST_NAMES), `${more} others`] : names);
 }

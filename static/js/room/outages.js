@@ -1,4 +1,4 @@
-/** What is away, in a line each: the connection, the captions, the video. The room goes on without any of them. */
+/** What is away, in a line each: the connection, the video. The room goes on without any of them. */
 
 const LOST = 'The connection is lost. What you say is kept for 5 minutes and sent when it is back.';
 const LOSS_SAID_AFTER = 1_500;
@@ -29,11 +29,9 @@ export class Outages {
     }
   }
 
-  /** @param {import('../types').Engine} engine */
-  engine({ health, reason }) {
+  /** What becomes of captions is said elsewhere; here, whether they go on without the call. @param {import('../types').Engine} engine */
+  engine({ health }) {
     this.#captions = health !== 'off';
-    const words = { ok: null, degraded: 'Captions may be late', off: 'Captions are off' }[health];
-    this.#notices.set('engine', words && (reason ? `${words}: ${reason}` : `${words}.`));
   }
 
   /**

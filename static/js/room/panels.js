@@ -35,7 +35,7 @@ export class Panels {
   /** Opens it, and puts the focus where the eyes are. @param {Panel} panel */
   show(panel) {
     if (this.#open !== panel) this.#set(panel);
-    find('[data-panel-focus]', sectionOf(panel)).focus();
+    find('[data-panel-focus]', sectionOf(panel)).focus({ preventScroll: true });
   }
 
   /** The focus goes back to the button that opened it. */

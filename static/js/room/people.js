@@ -14,6 +14,7 @@ const ROLES = { HOST: 'host', MEMBER: '', GUEST: 'guest' };
 /**
  * @typedef {object} PeopleActions all of them checked by the server
  * @property {(action: HostAction, person: { identity: string, name: string }) => void} act
+ * @property {(action: 'admit-all' | 'mute-all') => void} all
  * @property {(fields: Record<string, string>) => void} settings
  */
 
@@ -24,6 +25,8 @@ export class People {
   #lock = /** @type {HTMLInputElement} */ (find('[data-lock]'));
   #admission = /** @type {HTMLSelectElement} */ (find('[data-admission]'));
   #knocks = find('[data-knocks]');
+  #admitAll = find('[data-admit-all]');
+  #denied = find('[data-denied]');
   #actions;
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
@@ -34,14 +37,15 @@ export class People {
   /** @param {PeopleActions} actions */
   constructor(actions) {
     this.#actions = actions;
+    this.#admitAll.addEventListener('click', () => actions.all('admit-all'));
+    find('[data-mute-all]').addEventListener('click', () => actions.all('mute-all'));
     this.#lock.addEventListener('change', () => actions.settings({ locked: this.#lock.checked ? 'on' : 'off' }));
     this.#admission.addEventListener('change', () => actions.settings({ admission: this.#admission.value }));
   }
 
   /** @param {Face[]} faces */
   draw(faces) {
-    const scroll = /** @type {HTMLElement} */ (this.#list.parentElement);
-    keepingFocus(this.#list, () => this.#draw(faces), () => scroll.focus({ preventScroll: true }));
+    keepingFocus(this.#list, () => this.#draw(faces), () => this.#listBox.focus({ preventScroll: true }));
   }
 
   /** @param {Face[]} faces */
@@ -79,6 +83,38 @@ export class People {
     }
     for (const knock of waiting) if (!this.#waiting.has(knock.identity)) this.#addKnock(knock);
     this.#knocks.hidden = waiting.length === 0;
+    this.#admitAll.hidden = waiting.length < 2;
+    this.#knocks.append(this.#admitAll);
+  }
+
+  /** @param {Knock[]} denied who was denied and may still be admitted; told to hosts only */
+  denied(denied) {
+    const list = find('ul', this.#denied);
+    // Drawn anew only when it changes, so that the focus isn't lost for nothing.
+    const key = JSON.stringify(denied);
+    if (list.dataset.shown === key) return;
+    list.dataset.shown = key;
+    const draw = () => {
+      list.replaceChildren(...denied.map((one) => this.#deniedRow(one)));
+      this.#denied.hidden = denied.length === 0;
+    };
+    keepingFocus(this.#denied, draw, () => this.#listBox.focus({ preventScroll: true }));
+  }
+
+  /** @param {Knock} one */
+  #deniedRow(one) {
+    const row = stamp('[data-denied-template]');
+    paint(row, one.hue);
+    find('.avatar', row).textContent = initials(one.name);
+    find('.name', row).textContent = one.name;
+    const button = find('button', row);
+    button.setAttribute('aria-label', `Admit ${one.name}`);
+    button.addEventListener('click', () => this.#actions.act('admit', one));
+    return row;
+  }
+
+  get #listBox() {
+    return /** @type {HTMLElement} */ (this.#list.parentElement);
   }
 
   /** @param {SessionState} session */
@@ -114,9 +150,10 @@ export class People {
     mic.dataset.on = String(face.mic);
     find('.visually-hidden', mic).textContent = face.mic ? 'microphone on' : 'muted';
     find('.person-actions', row).hidden = !this.#host || face.me;
+    this.#button(row, 'lower-hand').hidden = !face.hand;
     this.#button(row, 'mute').hidden = !face.mic;
     this.#button(row, 'host').hidden = face.role === 'HOST';
-    for (const [action, words] of /** @type {[HostAction, string][]} */ ([['mute', 'Mute'], ['host', 'Make host:'], ['remove', 'Remove']])) {
+    for (const [action, words] of /** @type {[HostAction, string][]} */ ([['lower-hand', 'Lower hand:'], ['mute', 'Mute'], ['host', 'Make host:'], ['remove', 'Remove']])) {
       this.#button(row, action).setAttribute('aria-label', `${words} ${face.name}`);
     }
   }

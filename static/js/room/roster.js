@@ -17,6 +17,8 @@ export class Roster {
   #call = new Map();
   /** @type {Map<string, Speech>} */
   #speech = new Map();
+  /** @type {Map<string, Speech>} whose captions are in trouble for a while */
+  #troubled = new Map();
   /** @type {Set<string>} */
   #voices = new Set();
   /** @type {string[]} in the order of arrival */
@@ -59,6 +61,16 @@ export class Roster {
     this.#tell();
   }
 
+  /**
+   * @param {string} identity
+   * @param {Speech | null} speech what is wrong with their captions, once it lasts; null when nothing is
+   */
+  trouble(identity, speech) {
+    if (speech) this.#troubled.set(identity, speech);
+    else this.#troubled.delete(identity);
+    this.#tell();
+  }
+
   /** @param {Iterable<string>} identities whose voice the call hears */
   voices(identities) {
     this.#voices = new Set(identities);
@@ -96,7 +108,8 @@ export class Roster {
   #face(person) {
     const me = person.identity === this.#me.identity;
     const call = this.#call.get(person.identity);
-    const { state, reason } = this.#speech.get(person.identity) ?? { state: 'paused', reason: null };
+    const { state } = this.#speech.get(person.identity) ?? { state: 'paused' };
+    const trouble = this.#troubled.get(person.identity);
     // Who is in the call without having opened a microphone there may still be heard for captions.
     const mic = me ? this.#micOn : (call?.mic ?? state !== 'paused');
     const heard = call ? this.#voices.has(person.identity) : state === 'listening';
@@ -107,8 +120,8 @@ export class Roster {
       speaking: mic && heard,
       quality: call?.quality ?? 'unknown',
       hand: person.hand ?? null,
-      trouble: state === 'delayed' || state === 'failed' ? TROUBLES[state] : '',
-      reason: reason ?? '',
+      trouble: trouble?.state === 'delayed' || trouble?.state === 'failed' ? TROUBLES[trouble.state] : '',
+      reason: trouble?.reason ?? '',
     };
   }
 

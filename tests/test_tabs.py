@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Page, expect
@@ -149,4 +151,75 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     await ada.evaluate("window.dispatchEvent(new Event('focus'))")
     await expect(ada.locator(LOGIN)).to_have_count(0, timeout=PATIENCE)
     await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE)
+    assert not browsers.errors
+
+
+class Line:
+    """A way to a server that can fall silent without being cut, as when the Wi-Fi is gone."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        """Carry nothing, and close nothing."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Carry everything again."""
+        self._open.set()
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65_536):
+                await self._open.wait()
+                target.write(data)
+                await target.drain()
+        except OSError:
+            pass
+        finally:
+            target.close()
+
+
+@asynccontextmanager
+async def line_to(port: int) -> AsyncIterator[tuple[Line, str]]:
+    line = Line(port)
+    server = await asyncio.start_server(line.carry, "127.0.0.1", 0)
+    try:
+        yield line, f"http://localhost:{server.sockets[0].getsockname()[1]}"
+    finally:
+        line.mend()
+        server.close()
+
+
+async def test_a_line_that_falls_silent(place: Place, browsers: Browsers) -> None:
+    ada = await browsers.page(viewport=WIDE)
+    address = await start(ada, place.app)
+    await ada.get_by_role("button", name="Join and listen only").click()
+    async with line_to(place.app.port) as (line, url):
+        bob = await browsers.page(viewport=WIDE)
+        await bob.goto(address.replace(place.app.url, url))
+        await bob.get_by_role("textbox", name="Your name").fill("Bob")
+        await bob.get_by_role("button", name="Continue as a guest").click()
+        await bob.get_by_role("button", name="Join and listen only").click()
+        await ada.get_by_role("button", name="Admit Bob").click()
+        connection = bob.locator("[data-connection-text]")
+        await expect(connection).to_have_text(LIVE, timeout=PATIENCE)
+        tile = ada.locator('.tile:has(.tile-name:text-is("Bob"))')
+        await asyncio.sleep(7)  # nobody says a word, and nobody is taken for lost
+        await expect(tile).not_to_have_class(re.compile("away"))
+        await expect(connection).to_have_text(LIVE)
+
+        line.hold()
+        await expect(connection).not_to_have_text(LIVE, timeout=10_000)
+        await expect(tile).to_have_class(re.compile("away"), timeout=10_000)
+        await expect(tile.locator(".tile-state")).to_have_text("connection lost")
+        line.mend()
+        await expect(connection).to_have_text(LIVE, timeout=PATIENCE)
+        await expect(tile).not_to_have_class(re.compile("away"), timeout=PATIENCE)
     assert not browsers.errors

@@ -191,6 +191,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     assert said(wire.Reaction("p_…", "👍")) in shown("reaction")
     assert [said(wire.Muted())] == shown("muted")
     assert [said(wire.Active(on=False))] == shown("active")
+    assert said(wire.Beat()) in shown("beat")
     assert [
         said(wire.SessionChanged("LIVE", title="…", admission="ANYONE", locked=True)),
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),

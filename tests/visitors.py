@@ -93,6 +93,7 @@ class RoomPage:
         self.index = 0
         self.settled = 0
         self.active: bool | None = None  # what hello tells of that
+        self.beats = False  # whether hello promises to answer beats; nothing here does
         self.client = client or secrets.token_hex(8)
         self._visitor = visitor
         self._slug = slug
@@ -136,7 +137,7 @@ class RoomPage:
         before = len(self.of_type("welcome"))
         lines = [message["id"] for message in self.of_type("chat")]
         seen = {"seq": self._seq, "settled": self.settled, "chat": max(lines, default=0)}
-        hello = {"client": self.client, "active": self.active} | seen
+        hello = {"client": self.client, "active": self.active, "beats": self.beats} | seen
         await self.send({"type": "hello"} | hello)
         await self.until(lambda: len(self.of_type("welcome")) > before)
         self._seq = min(self._seq, self.welcome["seq"])

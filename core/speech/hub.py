@@ -30,6 +30,7 @@ from core.speech.engine import SAMPLE_RATE, Engine, Recognition, StreamOptions
 from core.speech.holders import Holders
 from core.speech.knocks import Knocks
 from core.speech.places import Places
+from core.speech.presence import BEAT_EVERY, Lost, Pulse, who_is_away
 from core.speech.relay import AudioBudget, RelayServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.speech.wire import (
@@ -39,6 +40,7 @@ from core.speech.wire import (
     CLOSE_RESTART,
     Active,
     Batch,
+    Beat,
     Emoji,
     EngineView,
     Error,
@@ -160,7 +162,16 @@ class Keeper(Protocol):
 class Seat:
     """A page's place in a room; what its socket calls."""
 
-    __slots__ = ("_room", "active", "capture", "listener", "participant")
+    __slots__ = (
+        "_room",
+        "active",
+        "capture",
+        "dismissed",
+        "listener",
+        "participant",
+        "pulse",
+        "said",
+    )
 
     def __init__(
         self, room: Room, participant: Participant, capture: Capture, to: Listener
@@ -169,6 +180,9 @@ class Seat:
         self.capture = capture  # the page's microphone
         self.listener = to  # the page's socket
         self.active = True  # what the page was last told: see core.speech.holders
+        self.pulse = Pulse(answers=False)
+        self.said = 0  # messages of the page
+        self.dismissed = False  # closed by a host: not expected back
         self._room = room
 
     def take(self) -> None:
@@ -216,6 +230,8 @@ class Room:
         self.seats: list[Seat] = []
         self.captures: dict[tuple[str, str], Capture] = {}
         self.holders = Holders()
+        self._lost = Lost()
+        self._pulses = 0
         self._keeper = keeper
         self._services = services
         self._knocks = knocks
@@ -287,7 +303,9 @@ class Room:
             other.listener.close(CLOSE_REPLACED)
             self.seats.remove(other)
         seat = Seat(self, participant, capture, listener)
+        seat.pulse = Pulse(answers=hello.beats)
         self.seats.append(seat)
+        self._lost.forget(participant.identity)
         capture.detached_at = None
         capture.left = False
         held = hello.active
@@ -375,17 +393,26 @@ class Room:
             heir = others[-1].capture.client if others else None
             self.holders.left(identity, seat.capture.client, heir)
             self._tell_active(identity)
+        elif not others and seat.pulse.answers and not (seat.dismissed or seat.pulse.away):
+            self._lost.add(seat.participant)
         self.show_people()
         return not others
 
     def people(self) -> list[PersonView]:
         """Return who is here, each once, in the order they came."""
-        here = {s.participant.identity: self._view(s.participant) for s in self.seats}
-        return list(here.values())
+        away = who_is_away(self.seats)
+        here = {
+            seat.participant.identity: self._view(
+                seat.participant, away=seat.participant.identity in away
+            )
+            for seat in self.seats
+        }
+        lost = [self._view(one, away=away) for one, away in self._lost.people()]
+        return [*here.values(), *lost]
 
-    def _view(self, one: Participant) -> PersonView:
+    def _view(self, one: Participant, *, away: bool = False) -> PersonView:
         hand = self._hands.get(one.identity)
-        return PersonView(one.identity, one.name, one.role, one.hue, hand)
+        return PersonView(one.identity, one.name, one.role, one.hue, hand, away)
 
     def show_people(self) -> None:
         """Tell every page who is here, and hosts who waits."""
@@ -491,6 +518,17 @@ class Room:
                     self._hands.pop(capture.participant.identity, None)
                     self._forget_holder(capture.participant.identity)
 
+    def pulse(self) -> None:
+        """Once a second: send beats, and show who doesn't answer them."""
+        self._pulses += 1
+        changed = self._lost.tick()
+        for seat in self.seats:
+            changed |= seat.pulse.tick(seat.said, seat.capture.received)
+            if seat.pulse.answers and self._pulses % BEAT_EVERY == 0:
+                seat.listener.send(_BEAT)
+        if changed:
+            self.show_people()
+
     def _forget_holder(self, identity: str) -> None:
         if not any(who == identity for who, _ in self.captures):
             self.holders.forget(identity)
@@ -547,7 +585,9 @@ class Room:
         self._deliver()
         for seat in self._seats_of(identity):
             seat.capture.close()
+            seat.dismissed = True
             seat.listener.close(CLOSE_REMOVED)
+        self._lost.forget(identity)
 
     def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
         """CaptureOwner: give the text its place, keep it if final, and send it to everybody."""
@@ -661,6 +701,7 @@ class Room:
         self._keeper.account(self.session.id, capture.participant.identity, record)
 
 
+_BEAT = Batch([Message(Beat())])
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 
@@ -724,6 +765,7 @@ class Hub:
         self._services = RelayServices(engine, SlotPool(engine.max_streams), AudioBudget())
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self._pulse: asyncio.Task[None] | None = None
         # What the last process held for pages, until they come back or their time is over.
         self._held: list[SaidUtterance] = []
         self._held_until = 0.0
@@ -733,6 +775,7 @@ class Hub:
         self._held = self._keeper.held()
         self._held_until = time.monotonic() + CAPTURE_MEMORY
         self._ticker = asyncio.create_task(self._tick())
+        self._pulse = asyncio.create_task(self._beat())
 
     def room(self, session_id: str) -> Room | None:
         """Return a room that is in memory."""
@@ -882,6 +925,8 @@ class Hub:
         """Let every room say its last words, and send the pages to the next process."""
         if self._ticker is not None:
             self._ticker.cancel()
+        if self._pulse is not None:
+            self._pulse.cancel()
         rooms = [room for sid in list(self._rooms) if (room := self.room(sid))]
         await asyncio.gather(*(room.drain(SHUTDOWN_DRAIN) for room in rooms))
         for room in rooms:
@@ -889,6 +934,15 @@ class Hub:
             self._held += room.unsettled
         self._keeper.hold(self._held)
         self._rooms.clear()
+
+    async def _beat(self) -> None:
+        """Tick for the pulses alone: it waits for nothing else, such as a database."""
+        while True:
+            await asyncio.sleep(1)
+            for session_id in list(self._rooms):
+                room = self.room(session_id)
+                if room is not None:
+                    room.pulse()
 
     async def _tick(self) -> None:
         while True:

@@ -58,6 +58,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     `settled` is what the page was last told by Settled: a server that doesn't know the page
     (it was restarted) takes its audio from there. `chat` is the last chat line that it shows.
     `active` is what the page was last told by Active; a fresh page has been told nothing.
+    `beats` promises an answer to every Beat.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
@@ -65,12 +66,17 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     settled: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
     chat: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     active: bool | None = None
+    beats: bool = False
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
     """Whether audio is coming."""
 
     on: bool
+
+
+class Beat(msgspec.Struct, tag_field="type", tag="beat", frozen=True):
+    """The line lives: from the server every 2 s, and the page's answer."""
 
 
 class Take(msgspec.Struct, tag_field="type", tag="take", frozen=True):
@@ -105,7 +111,7 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", frozen=True):
     until: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)]
 
 
-ClientMessage = Hello | Mic | Take | Say | Hand | React | Lost
+ClientMessage = Hello | Mic | Beat | Take | Say | Hand | React | Lost
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
 
@@ -140,6 +146,7 @@ class PersonView(msgspec.Struct, frozen=True):
     role: str
     hue: int
     hand: datetime | None = None  # since when it is up
+    away: bool = False  # nothing is heard of their pages at the moment
 
 
 class KnockView(msgspec.Struct, frozen=True):
@@ -278,6 +285,7 @@ ServerMessage = (
     | Reaction
     | Muted
     | Active
+    | Beat
     | SessionChanged
     | Settled
     | Error

@@ -11,6 +11,8 @@ export interface Person {
   hue: number;
   /** when the hand went up */
   hand?: string | null;
+  /** whether nothing is heard of their pages at the moment */
+  away?: boolean;
 }
 
 /** Somebody who knocked and waits to be let in. */
@@ -33,6 +35,7 @@ export type Quality = 'unknown' | 'lost' | 'poor' | 'good' | 'excellent';
 export interface Face extends Person {
   me: boolean;
   mic: boolean;
+  away: boolean;
   speaking: boolean;
   quality: Quality;
   /** what is wrong with their captions, or '' */
@@ -114,6 +117,7 @@ export type ServerMessage =
   | { type: 'reaction'; identity: string; emoji: string }
   | { type: 'muted' }
   | { type: 'active'; on: boolean }
+  | { type: 'beat' }
   | ({ type: 'session' } & SessionState)
   | { type: 'insights'; title: string | null; topics: unknown[] }
   | { type: 'settled'; index: number }

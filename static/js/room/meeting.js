@@ -67,6 +67,8 @@ export class Meeting {
   #place;
   #socket;
   #welcomedAt = 0;
+  // Whose pages don't answer.
+  #away = '';
 
   /**
    * @param {Ticket} ticket
@@ -303,9 +305,18 @@ export class Meeting {
     const me = faces.find((face) => face.me);
     this.#stage.draw(faces);
     this.#people.draw(faces);
+    this.#drawAway(faces);
     this.#leaving.show(faces);
     this.#controls.hand(Boolean(me?.hand));
     this.#hosting.show(me?.role === 'HOST');
+  }
+
+  /** @param {import('../types').Face[]} faces */
+  #drawAway(faces) {
+    const away = faces.filter((face) => face.away).map(({ identity }) => identity);
+    if (away.join() === this.#away) return;
+    this.#away = away.join();
+    this.#transcript.away(new Set(away));
   }
 
   /** @param {import('../types').Remark} remark */

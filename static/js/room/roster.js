@@ -5,6 +5,7 @@
 /** @typedef {import('../types').Speech} Speech */
 /** @typedef {import('../types').Face} Face */
 
+const AWAY = 'connection lost';
 const TROUBLES = { delayed: 'captions delayed', failed: 'captions failed' };
 
 /** The server decides names and roles; people whom only the call knows are here all the same. */
@@ -108,6 +109,7 @@ export class Roster {
   #face(person) {
     const me = person.identity === this.#me.identity;
     const call = this.#call.get(person.identity);
+    const away = !me && Boolean(person.away);
     const { state } = this.#speech.get(person.identity) ?? { state: 'paused' };
     const trouble = this.#troubled.get(person.identity);
     // Who is in the call without having opened a microphone there may still be heard for captions.
@@ -117,10 +119,11 @@ export class Roster {
       ...person,
       me,
       mic,
-      speaking: mic && heard,
+      away,
+      speaking: mic && heard && !away,
       quality: call?.quality ?? 'unknown',
       hand: person.hand ?? null,
-      trouble: trouble?.state === 'delayed' || trouble?.state === 'failed' ? TROUBLES[trouble.state] : '',
+      trouble: away ? AWAY : trouble?.state === 'delayed' || trouble?.state === 'failed' ? TROUBLES[trouble.state] : '',
       reason: trouble?.reason ?? '',
     };
   }

@@ -15,9 +15,13 @@ const TOO_FAST_DELAY = 5_000;
 // A connection that lived this long was good: the next loss starts with a short delay again.
 const STEADY = 10_000;
 const WELCOME_WITHIN = 10_000;
-const WATCH_EVERY = 4_000;
-const QUIET = 10_000;
-const PROBE = new URL('../../favicon.svg', import.meta.url);
+const WATCH_EVERY = 1_000;
+// The server sends a beat every 2 s.
+const QUIET = 4_000;
+const SECOND_LOOK = 900;
+const STUCK = 4_000;
+// Who has sent something since the last beat has answered it.
+const ANSWERED = 1_500;
 // A host has to answer the knock anew: as patient as the lobby.
 const KNOCK_DELAY = 2_500;
 const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
@@ -47,6 +51,10 @@ export class TranscriptionSocket {
   #failures = 0;
   #liveSince = 0;
   #lastHeard = 0;
+  // When the server's silence was first noticed; 0 while it isn't silent.
+  #doubted = 0;
+  #lookedAt = 0;
+  #lastSent = 0;
   #sent = 0;
   #drained = 0;
   #seq = 0;
@@ -145,7 +153,7 @@ export class TranscriptionSocket {
 
   #hello() {
     const shown = { seq: this.#seq, chat: this.#chat, settled: this.#settled };
-    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, active: this.#active }));
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, active: this.#active, beats: true }));
   }
 
   /** @param {Ticket} ticket */
@@ -170,6 +178,7 @@ export class TranscriptionSocket {
     if (socket !== this.#socket) return;
     this.#lastHeard = Date.now();
     if (message.type === 'welcome') this.#welcomed(message);
+    if (message.type === 'beat') return this.#answer();
     if (message.type === 'active') this.#active = message.on;
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
     if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
@@ -224,8 +233,13 @@ export class TranscriptionSocket {
     this.#send(JSON.stringify({ type: 'mic', on }));
   }
 
+  #answer() {
+    if (Date.now() - this.#lastSent > ANSWERED) this.#send(JSON.stringify({ type: 'beat' }));
+  }
+
   /** @param {string | ArrayBuffer} data */
   #send(data) {
+    this.#lastSent = Date.now();
     this.#socket?.send(data);
     this.#sent += typeof data === 'string' ? data.length : data.byteLength;
   }
@@ -265,17 +279,31 @@ export class TranscriptionSocket {
     void this.#connect();
   }
 
-  /** A dead network closes nothing by itself: audio that doesn't move or a failing probe gives it away. */
-  async #watch() {
+  /**
+   * A dead network closes nothing by itself: no beat of the server's, or audio that doesn't move, gives it away.
+   * A page that slept, or was busy, finds what came meanwhile only after this: so a silence counts when it is still
+   * there a moment later.
+   */
+  #watch() {
     const socket = this.#socket;
     if (this.#state !== 'live' || !socket) return;
+    const now = Date.now();
+    if (now - this.#lastHeard < QUIET) this.#doubted = 0;
+    else if (!this.#doubted) this.#doubted = now;
+    else if (now - this.#doubted >= SECOND_LOOK) return this.#drop(0);
+    if (now - this.#lookedAt >= STUCK) this.#lookAtBuffer(socket, now);
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {number} now
+   */
+  #lookAtBuffer(socket, now) {
+    this.#lookedAt = now;
     const drained = this.#sent - socket.bufferedAmount;
     const stuck = socket.bufferedAmount > 0 && drained <= this.#drained;
     this.#drained = drained;
-    if (stuck) return this.#drop(0);
-    if (Date.now() - this.#lastHeard < QUIET) return;
-    if (await reachable()) this.#lastHeard = Date.now();
-    else if (socket === this.#socket) this.#drop(0);
+    if (stuck) this.#drop(0);
   }
 
   /** @param {string} why */
@@ -290,16 +318,6 @@ export class TranscriptionSocket {
     if (state === this.#state) return;
     this.#state = state;
     this.#events.state(state);
-  }
-}
-
-/** Whether the server answers at all; a small file costs it nothing. */
-async function reachable() {
-  try {
-    await fetch(PROBE, { method: 'HEAD', cache: 'no-store', signal: AbortSignal.timeout(WATCH_EVERY) });
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -49,6 +49,7 @@ export class Tile {
     this.#name = this.#screen ? `${face.me ? 'Your' : `${face.name}’s`} screen` : face.name;
     element.dataset.identity = face.identity;
     element.classList.toggle('mine', face.me);
+    element.classList.toggle('away', face.away);
     element.classList.toggle('speaking', face.speaking && !this.#screen);
     paint(element, face.hue);
     find('.tile-name', element).textContent = this.#screen ? this.#name : `${face.name}${face.me ? ' (you)' : ''}`;

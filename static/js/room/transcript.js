@@ -52,6 +52,11 @@ export class Transcript {
     else this.#latest.hidden = false;
   }
 
+  /** @param {Set<string>} identities who is away: what they were saying isn't in the making for now */
+  away(identities) {
+    for (const { element } of this.#lines.values()) element.classList.toggle('stalled', identities.has(element.dataset.identity ?? ''));
+  }
+
   /** @param {Utterance} utterance */
   #add(utterance) {
     const line = { element: stamp('[data-line-template]'), start: -1, final: false, seq: 0 };

@@ -418,7 +418,8 @@ class _Ear:
     def _line(self, recognizer: Recognizer, segment: Segment) -> _Line:
         self._meter = self._meter or VoiceMeter()
         voicing = self._meter.measure(segment)
-        text = tidy(recognizer.text_of(segment.audio)) if voicing.is_voice else ""
+        worth_it = voicing.is_voice if segment.complete else voicing.is_plain
+        text = tidy(recognizer.text_of(segment.audio)) if worth_it else ""
         if not voicing.vouches_for(text):
             text = ""
         return _Line(segment.index, text, segment.start, segment.end, segment.complete)

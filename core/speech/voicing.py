@@ -59,13 +59,21 @@ class Voicing:
         """Whether it is worth transcribing."""
         return self.certainty >= _DOUBTFUL
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether words may be shown before they are final: a tune often sounds like a voice first.
+
+        A whisper may wait for its final.
+        """
+        if self.certainty < _SURE:
+            return False
+        return self.certainty >= _CERTAIN or self.seconds >= _SHARE * self.length
+
     def vouches_for(self, text: str) -> bool:
         """Tell whether somebody can have said `text`, which the model wrote for the segment."""
         words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
         if _MADE_UP.fullmatch(" ".join(words)):
-            if self.seconds < _SECONDS_PER_WORD * len(words) or self.certainty < _SURE:
-                return False
-            return self.certainty >= _CERTAIN or self.seconds >= _SHARE * self.length
+            return self.is_plain and self.seconds >= _SECONDS_PER_WORD * len(words)
         return self.certainty >= _SURE or not (_is_parroted(words) or _is_foreign(text))
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Dialog, Page, expect
 
 from tests.browser import Browsers, browsers
 from tests.call import environment
@@ -75,6 +75,20 @@ async def test_one_person_in_two_tabs(place: Place, browsers: Browsers) -> None:
     await in_call(first, "Ada Lovelace (you)")
     await first.keyboard.press("m")
     await has_microphone(first, True)
+
+    # The one that has it would be left by a slip: asked first. The other has no call to lose.
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    first.on("dialog", stay)
+    await first.evaluate("setTimeout(() => history.back())")
+    await first.wait_for_event("dialog")
+    assert asked == ["beforeunload"]
+    await has_microphone(first, True)
+    first.remove_listener("dialog", stay)
 
     # The one that has it is closed: the other gets it back by itself.
     await first.close()

@@ -1,6 +1,7 @@
 /** The requests of a room: in, what a host may do, and the end for everyone. */
 
 import { ApiError, post } from '../lib/api.js';
+import { leaveOnPurpose } from './accidents.js';
 
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {import('../types').Waiting} Waiting */
@@ -69,6 +70,7 @@ export class RoomDoor {
 
   /** The same address shows what there is to see now: the transcript, or why not. */
   show() {
+    leaveOnPurpose();
     location.replace(this.#path);
   }
 }

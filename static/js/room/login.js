@@ -1,6 +1,7 @@
 /** Whether we are still signed in: that may end in another tab, or run out, while the meeting goes on. */
 
 import { ApiError } from '../lib/api.js';
+import { leaveOnPurpose } from './accidents.js';
 
 const SIGNED_OUT = 'You were signed out. Captions and the call go on.';
 const SIGNED_IN = 'You’re signed in again.';
@@ -86,6 +87,6 @@ export class Login {
     this.#out = false;
     this.#other = true;
     const text = `You’re signed in as ${name} now. Here you still are ${this.#last.you.name}.`;
-    this.#notices.set('login', text, { label: `Join as ${name}`, act: () => location.reload() });
+    this.#notices.set('login', text, { label: `Join as ${name}`, act: () => [leaveOnPurpose(), location.reload()] });
   }
 }

@@ -2,6 +2,7 @@
 
 import { find } from '../lib/dom.js';
 import { sentence } from '../lib/text.js';
+import { askBeforeLeaving, onWaking } from './accidents.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
 import { Controls } from './controls.js';
@@ -25,6 +26,7 @@ import { Transcript } from './transcript.js';
 import { Video } from './video.js';
 
 const LOST_WORDS = 'The connection was away for too long: some of your words are lost, and the transcript shows the gap.';
+const STILL_ON = 'Your microphone is on.';
 const NOT_NOW = 'Not connected right now: try again in a moment.';
 const REPLAYED_WITHIN = 1_000;
 const TOASTED = 120;
@@ -66,6 +68,7 @@ export class Meeting {
   #login;
   #place;
   #socket;
+  #left = false;
   #welcomedAt = 0;
   // Whose pages don't answer.
   #away = '';
@@ -137,9 +140,17 @@ export class Meeting {
     void this.#video.connect(ticket.video);
     wireDialogs();
     keepAwake();
+    askBeforeLeaving(() => this.#isInCall);
+    onWaking(() => this.#equipment.microphone.isOn && this.#notices.toast(STILL_ON));
+  }
+
+  get #isInCall() {
+    const { microphone, camera } = this.#equipment;
+    return !this.#left && (microphone.isOn || camera.isOn || this.#video.isLive);
   }
 
   #leave() {
+    this.#left = true;
     this.#equipment.stop();
     this.#video.leave();
     this.#socket.close();

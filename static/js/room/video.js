@@ -45,6 +45,10 @@ export class Video {
     await this.#call.connect(door);
   }
 
+  get isLive() {
+    return this.#live;
+  }
+
   leave() {
     this.#call.leave();
   }

@@ -115,7 +115,12 @@ export class Controls {
    */
   #press(button, on, label, words) {
     button.setAttribute('aria-pressed', String(on));
-    find(label).textContent = words;
+    // "Mic on, pressed" would say it twice: the name is "Mic", and whether it is pressed says the rest.
+    const [name, ...state] = words.split(' ');
+    const seen = document.createElement('span');
+    seen.ariaHidden = 'true';
+    seen.textContent = state.map((word) => ` ${word}`).join('');
+    find(label).replaceChildren(name, seen);
   }
 
   /** @param {Event} event */

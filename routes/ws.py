@@ -328,8 +328,8 @@ class _Conversation:
             return
         try:
             now = datetime.now(UTC)
-            identity = self._caller.participant.identity
-            await participants.went(services(self._websocket).db, identity, now)
+            db, identity = services(self._websocket).db, self._caller.participant.identity
+            await participants.went(db, identity, now, hung_up=self._closed_by_page)
         except DatabaseAwayError:
             log.warning("a leave could not be noted: the database is away")
 

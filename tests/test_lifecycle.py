@@ -137,6 +137,16 @@ def test_joining_the_call_makes_a_session_live(hooked: Place, ada: Visitor, slug
     until(lambda: not hooked.is_here(me))
 
 
+async def test_who_closes_the_page_has_left_though_the_call_has_not_told_yet(
+    hooked: Place, ada: Visitor, slug: str
+) -> None:
+    async with ada.page(slug) as page:
+        me = page.welcome["you"]["identity"]
+        await asyncio.to_thread(call.ghost, hooked.livekit, slug, me)
+        await asyncio.to_thread(until, lambda: hooked.participant(me)["call_seen_at"])
+    await asyncio.to_thread(until, lambda: not hooked.is_here(me))
+
+
 async def test_who_has_no_page_left_but_is_in_the_call_is_still_here(
     hooked: Place, ada: Visitor, slug: str
 ) -> None:
@@ -144,6 +154,7 @@ async def test_who_has_no_page_left_but_is_in_the_call_is_still_here(
         me = page.welcome["you"]["identity"]
         in_call = await asyncio.to_thread(call.ghost, hooked.livekit, slug, me)
         await asyncio.to_thread(until, lambda: hooked.participant(me)["call_seen_at"])
+        await page.drop()
     await asyncio.to_thread(until, lambda: hooked.participant(me)["page_seen_at"] is None)
     assert await asyncio.to_thread(hooked.is_here, me)
     async with ada.page(slug):

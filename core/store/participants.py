@@ -193,14 +193,19 @@ async def came(db: Database, identity: str, now: datetime) -> Participant | None
     return _participant(row) if row else None
 
 
-async def went(db: Database, identity: str, now: datetime) -> None:
-    """Note that a participant's last page has gone; they have left unless the call has them."""
+async def went(db: Database, identity: str, now: datetime, *, hung_up: bool) -> None:
+    """Note that a participant's last page has gone; they have left unless the call has them.
+
+    A page that was closed or left has `hung_up`, too: LiveKit's news of that may come late.
+    """
     await db.execute(
         "UPDATE participants SET page_seen_at = NULL,"
-        " left_at = CASE WHEN call_seen_at IS NULL THEN CAST(:now AS timestamptz) END"
+        " call_seen_at = CASE WHEN :hung_up THEN NULL ELSE call_seen_at END,"
+        " left_at = CASE WHEN call_seen_at IS NULL OR :hung_up THEN CAST(:now AS timestamptz) END"
         " WHERE identity = :identity AND joined_at IS NOT NULL AND left_at IS NULL",
         identity=identity,
         now=now,
+        hung_up=hung_up,
     )
 
 

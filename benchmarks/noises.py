@@ -199,11 +199,13 @@ def melody(random: Random, duration: float) -> Samples:
 
 
 def fake_microphone(every: float) -> Callable[[Random, float], Samples]:
-    """Return Chromium's fake microphone: a square wave of 400 Hz for 20 ms, now and then."""
+    """Return Chromium's fake microphone: a square wave of 400 Hz, as its processing leaves it."""
 
     def made(random: Random, duration: float) -> Samples:
-        beep = np.sign(tone(400, 0.02) + 1e-9)
-        return placed(duration, spaced(lambda: beep, lambda: every)) * 0.5
+        time_ = seconds_of(0.09)
+        sagging = 0.5 ** ((time_ * 800 % 1) * 1.5)
+        beep = np.sign(tone(400, 0.09) + 1e-9) * sagging * fading(0.09, 0.03)
+        return placed(duration, spaced(lambda: beep, lambda: every)) * 0.9
 
     return made
 

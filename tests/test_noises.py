@@ -20,7 +20,6 @@ from tests.visitors import Visitor
 # Each brought words or partials before there was a voice detector, "You" most of them.
 LOUD = {
     "typing, laptop": 10,
-    "typing, clicky keys": 12,
     "ring tone, two tones": 4,
     "ring tone, marimba": 4,
     "ring-back tone": 4,

@@ -14,11 +14,15 @@ import pytest
 from core.chat import MAX_LINES, ChatLine
 from core.people import Participant
 from core.speech.chat import ChatLog
+from core.speech.engine import BYTES_PER_SECOND
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
 from tests.database_line import DatabaseLine
-from tests.fakes.wordaudio import silence, speak
+from tests.fakes.wordaudio import silence
+from tests.speech_samples import beckett
 from tests.visitors import RoomPage, Visitor
+
+SPEECH = beckett()[: 3 * BYTES_PER_SECOND]
 
 
 @pytest.fixture
@@ -200,7 +204,7 @@ async def test_the_transcript_has_chat_in_its_place(ada: Visitor, bob: Visitor, 
         await say(bob_page, "first, <in> the chat")
         await asyncio.sleep(0.3)  # when something was said is known to a tenth of a second
         await ada_page.mic(True)
-        await ada_page.speak(silence(0.3) + speak("one two three four") + silence(0.5), speed=1)
+        await ada_page.speak(silence(0.3) + SPEECH + silence(0.5), speed=1)
         await ada_page.mic(False)
         await bob_page.until(lambda: bob_page.finals)
         await say(ada_page, "last of all")

@@ -70,11 +70,8 @@ async def _answered(request: Request, session: Session, found: bool) -> Response
 
 async def mute(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/mute: hosts mute somebody in the call and the captions."""
-    session = await _hosted(request, Action.MUTE)
-    parts, identity = services(request), request.path_params["identity"]
-    found = await participants.find(parts.db, session.id, identity)
-    if found is None or found.state != "ADMITTED":
-        raise NotFoundError
+    session, identity = await _hosted_person(request, Action.MUTE)
+    parts = services(request)
     room = parts.hub.room(session.id)
     if room is not None:
         room.mute(identity)
@@ -96,11 +93,8 @@ async def mute_all(request: Request) -> Response:
 
 async def lower_hand(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/lower-hand: hosts take somebody's hand down."""
-    session = await _hosted(request, Action.LOWER_HAND)
-    parts, identity = services(request), request.path_params["identity"]
-    found = await participants.find(parts.db, session.id, identity)
-    if found is None or found.state != "ADMITTED":
-        raise NotFoundError
+    session, identity = await _hosted_person(request, Action.LOWER_HAND)
+    parts = services(request)
     room = parts.hub.room(session.id)
     if room is not None:
         room.hand(identity, up=False)
@@ -167,6 +161,15 @@ async def _hosted(request: Request, action: Action) -> Session:
     who = visitor.person.id if visitor.person else visitor.guest_identity
     limit(services(request).limits.default, request, who)
     return session
+
+
+async def _hosted_person(request: Request, action: Action) -> tuple[Session, str]:
+    """Return the session, and the identity of whom the act is about: somebody who was let in."""
+    session, identity = await _hosted(request, action), request.path_params["identity"]
+    found = await participants.find(services(request).db, session.id, identity)
+    if found is None or found.state != "ADMITTED":
+        raise NotFoundError
+    return session, identity
 
 
 async def _change(

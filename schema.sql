@@ -120,6 +120,11 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS admission text NOT NULL DEFAULT 'K
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS locked boolean NOT NULL DEFAULT false;
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS call_open boolean NOT NULL DEFAULT false;
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS polled_at timestamptz;
+-- What is asked of the speech engine beside languages and vocabulary: whether a speaker may go from
+-- one language to another, and right spellings, each with the wrong ones that it replaces.
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS code_switching boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(spelling) = 'object');
 CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
     WHERE call_open OR status IN ('CREATED', 'LIVE');
 

@@ -341,7 +341,12 @@ def _room_session(session: Session, now: datetime) -> RoomSession:
         title=session.title,
         status=session.status,
         started_at=session.started_at or now,
-        options=StreamOptions(session.languages, session.vocabulary),
+        options=StreamOptions(
+            languages=session.languages,
+            code_switching=session.code_switching,
+            vocabulary=session.vocabulary,
+            spelling=session.spelling,
+        ),
         admission=session.admission,
         locked=session.locked,
     )

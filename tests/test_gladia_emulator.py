@@ -438,6 +438,29 @@ def test_language_codes_are_those_of_the_sdk() -> None:
 # Starting a session
 
 
+def vocabulary_of(entries: list[Any]) -> dict[str, Any]:
+    return {"realtime_processing": {"custom_vocabulary_config": {"vocabulary": entries}}}
+
+
+async def test_a_vocabulary_within_its_bounds_is_taken(emulator: GladiaEmulator) -> None:
+    entries = ["a b c d e", {"value": "w" * 900}, *(["w" * 90] * 98)]
+    assert (await post(emulator, vocabulary_of(entries))).status_code == 201
+
+
+async def test_an_empty_wallet_ends_what_is_open_and_opens_nothing(
+    emulator: GladiaEmulator,
+) -> None:
+    emulator.credit_seconds = 0.5
+    heard = await start(emulator)
+    heard.session.send_audio(silence(0.6))
+    await heard.until(lambda: bool(heard.ended))
+    assert emulator.sessions[0].end_code == 4402
+    answer = await post(emulator, {})
+    assert (answer.status_code, answer.json()["message"]) == (402, "Insufficient credits")
+    emulator.credit_seconds = 1.5
+    assert (await post(emulator, {})).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
@@ -463,6 +486,11 @@ def test_language_codes_are_those_of_the_sdk() -> None:
             {"realtime_processing": {"custom_vocabulary_config": {}}},
             "custom_vocabulary_config.vocabulary should not be empty",
         ),
+        (vocabulary_of(["w"] * 101), "vocabulary must contain no more than 100 elements"),
+        (vocabulary_of(["w" * 10_001]), "vocabulary must have at most 10000 characters"),
+        (vocabulary_of(["a b c d e f"]), "each value in realtime_processing"),
+        (vocabulary_of([{"value": "a b c d e f"}]), "must have at most 5 words"),
+        (vocabulary_of([{"intensity": 0.4}]), "value should not be empty"),
         ({"custom_metadata": {"a": "x" * 2_000}}, "custom_metadata must be at most 2000"),
         ([1], "body must be an object"),
     ],

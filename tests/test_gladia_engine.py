@@ -143,8 +143,8 @@ class Listener:
     async def feed(self, pcm: bytes, pace: float = PACE) -> None:
         for start in range(0, len(pcm), FRAME):
             frame = pcm[start : start + FRAME]
-            self._end += len(frame)
             stream = self.stream or await self.open()
+            self._end += len(frame)
             stream.feed(frame)
             await asyncio.sleep(pace)
 
@@ -283,17 +283,62 @@ async def test_a_minute_at_once_goes_up_in_pieces_below_the_limit() -> None:
         assert max(w.emulator.sessions[0].connections[0].frame_sizes) <= 512 * 1024
 
 
-async def test_languages_and_vocabulary_reach_the_service_and_bad_ones_are_explained() -> None:
+async def test_settings_reach_the_service_and_what_it_would_refuse_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with world() as w:
-        stream = await w.engine.open(StreamOptions(("en", "de"), ("Nyquist",)), w.listener)
+        asked = StreamOptions(("en", "de"), vocabulary=("Nyquist",), spelling={"Ada": ("Aida",)})
+        (await w.engine.open(asked, w.listener)).abort()
         config = w.emulator.sessions[0].config
-        assert config["language_config"] == {"languages": ["en", "de"], "code_switching": True}
-        vocabulary_config = config["realtime_processing"]["custom_vocabulary_config"]
-        assert vocabulary_config["vocabulary"] == ["Nyquist"]
-        stream.abort()
+        assert config["language_config"] == {"languages": ["en", "de"], "code_switching": False}
+        realtime = config["realtime_processing"]
+        assert realtime["custom_vocabulary_config"]["vocabulary"] == ["Nyquist"]
+        assert realtime["custom_spelling_config"]["spelling_dictionary"] == {"Ada": ["Aida"]}
+        assert "left out" not in caplog.text
+        many = tuple(f"secret{number}" for number in range(150))
+        (await w.engine.open(StreamOptions(("en", "xx"), True, many), w.listener)).abort()
+        config = w.emulator.sessions[1].config
+        assert config["language_config"] == {"languages": ["en"], "code_switching": False}
+        assert len(config["realtime_processing"]["custom_vocabulary_config"]["vocabulary"]) == 100
+        assert "51 settings of a session are not for Gladia and left out" in caplog.text
+        assert "secret" not in caplog.text
+
+
+async def test_settings_that_are_refused_all_the_same_are_explained() -> None:
+    async with world() as w:
+        errors = {"validation_errors": ["languages must be one of the following values: en"]}
+        w.faults.refuse_post(400, body=errors)
         with pytest.raises(EngineError, match="languages must be one of") as refused:
-            await w.engine.open(StreamOptions(("xx",)), w.listener)
+            await w.engine.open(ENGLISH, w.listener)
         assert not refused.value.retry
+
+
+@pytest.mark.parametrize("status", [402, 403])
+@pytest.mark.parametrize("code", [None, 4402, 1008, 1011])
+async def test_an_empty_wallet_is_told_and_a_top_up_brings_every_word(
+    status: int, code: int | None
+) -> None:
+    speech = say(4)
+    switches = Switches(empty_wallet_status=status, empty_wallet_code=code)
+    told: list[EngineError] = []
+    async with world(switches=switches, patience=replace(HASTY, roll_over=0.2)) as w:
+        w.emulator.credit_seconds = len(speech.pcm) / 4 / BYTES_PER_SECOND
+        await w.open()
+        for start in range(0, len(speech.pcm), FRAME):
+            frame = speech.pcm[start : start + FRAME]
+            try:
+                await w.listener.feed(frame, pace=0.01)
+            except EngineError as problem:
+                told.append(problem)
+                assert w.engine.health().reason == str(problem)
+                w.emulator.credit_seconds = None
+                await w.listener.feed(frame)
+        await w.listener.finish()
+        assert w.listener.words == speech.words
+        assert w.engine.health().health is Health.OK
+    [empty] = told
+    assert "credit is used up" in str(empty)
+    assert not empty.retry
 
 
 async def test_region_goes_into_the_query() -> None:
@@ -745,8 +790,8 @@ async def test_silence_is_not_kept() -> None:
     ("status", "retry", "words"),
     [
         (401, False, "key was refused"),
-        (402, False, "credit"),
-        (403, False, "credit"),
+        (402, False, "credit is used up"),
+        (403, False, "plan doesn't allow"),
         (422, False, "refused the settings"),
         (500, True, "trouble"),
         (503, True, "trouble"),

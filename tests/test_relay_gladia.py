@@ -388,6 +388,59 @@ async def test_a_refused_key_is_told_and_recovers_for_all(
         assert (await health(place))["status"] == "ok"
 
 
+async def test_an_empty_wallet_in_mid_meeting_is_said_in_words_and_a_top_up_brings_all(
+    place: AppServer, gladia: GladiaEmulator
+) -> None:
+    async with Room(place) as room:
+        ada, bob = await room.speaker("Ada"), await room.speaker("Bob")
+        gladia.credit_seconds = gladia.billed_seconds + 1.5
+        try:
+            await ada.say(*WORDS[:10], speed=1)
+            await room.reader.until(lambda: any(s == "failed" for s, _ in room.states(ada)))
+            assert "credit is used up" in (room.states(ada)[-1][1] or "")
+            assert "credit is used up" in (await health(place))["speech"]["reason"]
+        finally:
+            gladia.credit_seconds = None
+        await bob.say(*WORDS[10:15], speed=1)  # who speaks next finds out for all
+        await room.all_arrived()
+        room.times_are_right()
+        assert (await health(place))["status"] == "ok"
+
+
+async def test_what_a_session_asks_of_its_engine_reaches_it(
+    place: AppServer, gladia: GladiaEmulator
+) -> None:
+    host = Visitor(place.url).sign_in("Linguist")
+    slug = host.start_session()
+    many = [f"term{number}" for number in range(120)]
+    connection = await asyncpg.connect(place.database_url)
+    try:
+        await connection.execute(
+            """
+            UPDATE sessions SET languages = $2, code_switching = true, vocabulary = $3,
+                   spelling = '{"Nyquist": ["Nigh quist", 7], "odd": "no list"}'
+             WHERE slug = $1
+            """,
+            slug,
+            ["ru", "en", "xx"],
+            many,
+        )
+    finally:
+        await connection.close()
+    page = host.page(slug)
+    await page.connect()
+    await page.mic(True)
+    await page.speak(speak(WORDS[:3]) + silence(PAUSE))
+    await page.until(lambda: page.finals)
+    config = gladia.sessions[-1].config
+    assert config["language_config"] == {"languages": ["ru", "en"], "code_switching": True}
+    realtime = config["realtime_processing"]
+    assert realtime["custom_vocabulary_config"]["vocabulary"] == many[:100]
+    dictionary = realtime["custom_spelling_config"]["spelling_dictionary"]
+    assert dictionary == {"Nyquist": ["Nigh quist"]}
+    await page.leave()
+
+
 async def talk_with_drops(place: AppServer, source: random.Random, words: list[str]) -> Room:
     """Speak while the page's connection breaks again and again; return the room afterwards."""
     async with Room(place) as room:

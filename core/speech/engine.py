@@ -7,7 +7,8 @@ loop's thread; an engine that computes does so elsewhere and comes back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -21,13 +22,20 @@ BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What a session asks of the engine: ISO 639-1 languages and words to expect.
+    """What a session asks of the engine, each as far as the engine knows how.
 
     Of two streams of one `speaker`, that with the smaller `since` is transcribed first.
     """
 
+    # ISO 639-1 codes of what may be spoken. One is certain; of several each stream finds out which
+    # it is; none: any language.
     languages: tuple[str, ...] = ()
+    # Whether a speaker may go from one of several languages to another within a stream.
+    code_switching: bool = False
+    # Names and terms that are said here, as they are written: they are heard more easily.
     vocabulary: tuple[str, ...] = ()
+    # What is heard right and written wrong: the right spelling, and the wrong ones it replaces.
+    spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # For engines that can't serve all at once: whose audio it is, and when its first byte was
     # spoken (a monotonic time), so that people take turns and each is heard in order.
     speaker: str = ""

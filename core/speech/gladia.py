@@ -58,6 +58,7 @@ from core.speech.gladia_protocol import (
     Transcript,
     Utterances,
     Verdict,
+    accepted,
     init_body,
     judge_close,
     judge_handshake,
@@ -158,6 +159,9 @@ class GladiaEngine:
 
     async def open(self, options: StreamOptions, sink: StreamSink) -> GladiaStream:
         """Engine: begin a session. Audio may be fed at once; the socket opens meanwhile."""
+        options, left_out = accepted(options)
+        if left_out:
+            log.warning("%d settings of a session are not for Gladia and left out", left_out)
         response = await self._post(options)
         if not response.is_success:
             refusal = judge_status(response.status_code, response.content)

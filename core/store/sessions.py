@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeGuard, get_args
@@ -26,7 +27,10 @@ LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A meeting. Times are aware; `started_at` is the zero of all utterance times."""
+    """A meeting. Times are aware; `started_at` is the zero of all utterance times.
+
+    What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
+    """
 
     id: str
     slug: str
@@ -35,7 +39,9 @@ class Session:
     created_by: str | None
     status: Status
     languages: tuple[str, ...]
+    code_switching: bool
     vocabulary: tuple[str, ...]
+    spelling: Mapping[str, tuple[str, ...]]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -98,13 +104,27 @@ def _session(row: Row) -> Session:
         created_by=str(row["created_by"]) if row["created_by"] else None,
         status=row["status"],
         languages=tuple(row["languages"]),
+        code_switching=row["code_switching"],
         vocabulary=tuple(row["vocabulary"]),
+        spelling=_spelling(row["spelling"]),
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         admission=row["admission"],
         locked=row["locked"],
     )
+
+
+def _spelling(column: str) -> dict[str, tuple[str, ...]]:
+    """Read the JSON object of a right spelling and the wrong ones it replaces.
+
+    Anything else in it is passed over: a session must open whatever wrote its row.
+    """
+    return {
+        written: tuple(one for one in heard if isinstance(one, str))
+        for written, heard in json.loads(column).items()
+        if isinstance(heard, list)
+    }
 
 
 async def create(

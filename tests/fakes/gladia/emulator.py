@@ -35,12 +35,14 @@ class Service:
         *,
         api_keys: Collection[str] | None,
         max_sessions: int | None,
+        credit_seconds: float | None,
         switches: Switches,
         timings: Timings,
         recognizer: RecognizerFactory,
     ) -> None:
         self.api_keys = api_keys
         self.max_sessions = max_sessions
+        self.credit_seconds = credit_seconds
         self.switches = switches
         self.timings = timings
         self.faults = Faults(self._planned)
@@ -98,6 +100,23 @@ class Service:
         dropped = moment == "disconnect" and self.switches.slot_taken == "connect"
         if dropped or moment in ("done", self.switches.slot_freed):
             self.slots.discard(session.record.id)
+
+    @property
+    def billed_seconds(self) -> float:
+        """Seconds billed over all sessions."""
+        return sum(session.record.billed_seconds for session in list(self.sessions.values()))
+
+    @property
+    def wallet_empty(self) -> bool:
+        """Whether what was prepaid is used up."""
+        return self.credit_seconds is not None and self.billed_seconds >= self.credit_seconds
+
+    def charged(self) -> None:
+        """End what is open once the wallet is empty; called when audio was billed."""
+        code = self.switches.empty_wallet_code
+        if code is not None and self.wallet_empty:
+            for session in self.sessions.values():
+                session.end(code, "Insufficient credits")
 
     def _planned(self, fault: Fault) -> None:
         if self.loop is None or isinstance(fault, RequestFault):
@@ -167,12 +186,19 @@ class Service:
             return _invalid(request, refused.errors)
         except ValueError:
             return _error(request, 400, "Unexpected token in JSON")
-        if self.max_sessions is not None and len(self.slots) >= self.max_sessions:
-            return _error(request, 429, "Too many concurrent sessions")
+        if beyond := self._beyond_plan(request):
+            return beyond
         session = self._create(request, body, config, region)
         record = session.record
         answer = {"id": record.id, "created_at": record.job["created_at"], "url": self._ws(record)}
         return Response(201, answer)
+
+    def _beyond_plan(self, request: Request) -> Response | None:
+        if self.wallet_empty:
+            return _error(request, self.switches.empty_wallet_status, "Insufficient credits")
+        if self.max_sessions is not None and len(self.slots) >= self.max_sessions:
+            return _error(request, 429, "Too many concurrent sessions")
+        return None
 
     def _ws(self, record: Session) -> str:
         return f"ws{self.url.removeprefix('http')}/v2/live?token={record.token}"
@@ -322,7 +348,8 @@ class GladiaEmulator:
 
     `async with GladiaEmulator() as emulator` runs it on the current event loop, `with
     GladiaEmulator() as emulator` in a thread of its own. Everything public may be called
-    from any thread. `api_keys=None` accepts any key; `max_sessions=None` any number.
+    from any thread. `api_keys=None` accepts any key; `max_sessions=None` any number;
+    `credit_seconds=None` is a wallet that never gets empty.
     """
 
     def __init__(
@@ -330,6 +357,7 @@ class GladiaEmulator:
         *,
         api_keys: Collection[str] | None = (API_KEY,),
         max_sessions: int | None = 30,
+        credit_seconds: float | None = None,
         switches: Switches | None = None,
         timings: Timings | None = None,
         recognizer: RecognizerFactory = WordRecognizer,
@@ -339,6 +367,7 @@ class GladiaEmulator:
         self._service = Service(
             api_keys=api_keys,
             max_sessions=max_sessions,
+            credit_seconds=credit_seconds,
             switches=switches or Switches(),
             timings=timings or Timings(),
             recognizer=recognizer,
@@ -389,7 +418,16 @@ class GladiaEmulator:
     @property
     def billed_seconds(self) -> float:
         """Seconds billed over all sessions."""
-        return sum(session.billed_seconds for session in self.sessions)
+        return self._service.billed_seconds
+
+    @property
+    def credit_seconds(self) -> float | None:
+        """Seconds of audio that were prepaid, in all; set it to more for a top-up."""
+        return self._service.credit_seconds
+
+    @credit_seconds.setter
+    def credit_seconds(self, seconds: float | None) -> None:
+        self._service.credit_seconds = seconds
 
     @property
     def max_sessions(self) -> int | None:

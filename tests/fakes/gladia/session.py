@@ -277,6 +277,7 @@ class LiveSession:
         self._listener.put(audio)
         if acknowledge:
             self._batch(link, start, len(self.record.received))
+        self.service.charged()
 
     def _frame_bytes(self) -> int:
         config = self.record.config

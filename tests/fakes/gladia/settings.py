@@ -88,6 +88,10 @@ class Switches:
     """After 4504 the session is over, although the SDK would reconnect."""
     session_limit_code: int = 4408
     """Close code after 3 h; not documented."""
+    empty_wallet_status: int = 402
+    """What the POST is answered with once the credit is used up; not documented."""
+    empty_wallet_code: int | None = 4402
+    """How open streams are closed then; None: they go on. Not documented."""
     unknown_token: int = 403
     """An HTTP status below 1000 refuses the handshake, a close code accepts and closes."""
     compression: bool = False

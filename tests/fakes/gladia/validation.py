@@ -16,6 +16,9 @@ LANGUAGES = frozenset(_CODES.split())
 TRANSLATION_LANGUAGES = LANGUAGES | {"wo"}
 REGIONS = ("us-west", "eu-west")
 MAX_METADATA = 2_000
+MAX_VOCABULARY = 100
+MAX_VOCABULARY_CHARACTERS = 10_000
+MAX_ENTRY_WORDS = 5
 
 Json = dict[str, Any]
 Check = Callable[[str, Any], tuple[Any, list[str]]]
@@ -163,7 +166,27 @@ _VOCABULARY_ENTRY = _Fields(
 
 
 def _vocabulary_entry(path: str, value: Any) -> tuple[Any, list[str]]:
-    return (value, []) if isinstance(value, str) else _VOCABULARY_ENTRY(path, value)
+    if isinstance(value, str):
+        words, errors = value, list[str]()
+    else:
+        _, errors = _VOCABULARY_ENTRY(path, value)
+        words = "" if errors else value["value"]
+    if len(words.split()) > MAX_ENTRY_WORDS:
+        errors.append(f"{path} must have at most {MAX_ENTRY_WORDS} words")
+    return value, errors
+
+
+def _whole_vocabulary(path: str, value: Any) -> tuple[Any, list[str]]:
+    value, errors = _list(_vocabulary_entry)(path, value)
+    if errors:
+        return value, errors
+    if len(value) > MAX_VOCABULARY:
+        errors.append(f"{path} must contain no more than {MAX_VOCABULARY} elements")
+    if sum(len(one if isinstance(one, str) else one["value"]) for one in value) > (
+        MAX_VOCABULARY_CHARACTERS
+    ):
+        errors.append(f"{path} must have at most {MAX_VOCABULARY_CHARACTERS} characters")
+    return value, errors
 
 
 _OFF: tuple[Check, Any] = (_boolean, False)
@@ -182,7 +205,7 @@ _TRANSLATION = _Fields(
     }
 )
 _VOCABULARY = _Fields(
-    {"vocabulary": (_list(_vocabulary_entry), ...), "default_intensity": (_number(0, 1), None)}
+    {"vocabulary": (_whole_vocabulary, ...), "default_intensity": (_number(0, 1), None)}
 )
 _REALTIME = _Fields(
     {

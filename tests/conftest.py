@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,17 @@ import asyncpg
 import pytest
 
 from tests.app_server import AppServer
+from tests.virtual_time import LoopFactory, loop_factories
 from tests.visitors import Visitor
 
 _numbers = itertools.count()
 
 MakeServer = Callable[..., AppServer]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """Give a test the loop that it is marked for."""
+    return loop_factories(item)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from core.speech.capture import CaptureOptions
 from core.speech.engines import OffEngine
 from core.speech.hub import Hub, Room, RoomSession, Seat
 from core.speech.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
-from tests.test_relay import Memory
+from tests.test_abandoned import Memory
 
 SESSION = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
 

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -120,6 +119,7 @@ class Relay:
         "_has_slot",
         "_impatience",
         "_link",
+        "_loop",
         "_options",
         "_owner",
         "_position",
@@ -156,7 +156,8 @@ class Relay:
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte
-        self._since = time.monotonic()  # when its first byte came
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()  # when its first byte came
         self._link: _Link | None = None
         self._has_slot = False
         # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
@@ -164,7 +165,7 @@ class Relay:
         self.feed: Callable[[bytes], None] = self._wait
         self._streams = 0
         self.finishing = False  # whether no more audio comes
-        self._impatience = asyncio.get_running_loop().call_later(PATIENCE, self._grow_impatient)
+        self._impatience = self._loop.call_later(PATIENCE, self._grow_impatient)
         self._task = asyncio.create_task(self._run())
         # Not in a `finally`: a task that is cancelled before its first step has none.
         self._task.add_done_callback(self._close)
@@ -212,11 +213,11 @@ class Relay:
     async def _run(self) -> None:
         retry = RETRY_FIRST
         while True:
-            began = time.monotonic()
+            began = self._loop.time()
             pause = await self._try_once(retry)
             if pause is None:
                 return
-            lasted = time.monotonic() - began
+            lasted = self._loop.time() - began
             retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
             await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
 

@@ -28,22 +28,24 @@ from core import settings as settings_module
 from core.banner import banner
 from core.collector import Collector
 from core.database import Database, EmbeddedPostgres
-from core.jobs import Jobs
-from core.listening import own_address
+from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.pacing import Pacer
-from core.recorder import Recorder
+from core.process.listening import own_address
+from core.room.rooms import Rooms
 from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
-from core.speech.capture import CaptureOptions
 from core.speech.engines import make_engine
-from core.speech.hub import Hub
-from core.store.users import LOGIN_DAYS
-from routes import errors, health, home, hooks, hosting, login, session, ws
-from routes.guard import Guard
-from routes.logs import redact_tokens
-from routes.starting import Starting, stopped_by_signals
-from routes.static import VersionedStatic
+from core.speech.microphone import MicrophoneOptions
+from core.store.people import LOGIN_DAYS
+from core.transcript.writer import TranscriptWriter
+from routes import home, hooks, hosting, login, session, ws
+from routes import ops as health
+from web import errors
+from web.guard import Guard
+from web.logs import redact_tokens
+from web.starting import Starting, stopped_by_signals
+from web.static import VersionedStatic
 
 GRACE = 20  # seconds that a stopping server gives its connections
 
@@ -123,7 +125,7 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
                 url = await asyncio.to_thread(embedded.start)
             async with _running(settings, Database(url)) as services:
                 print(
-                    banner(settings, services.hub.engine, own_address(settings, sys.argv)),
+                    banner(settings, services.rooms.engine, own_address(settings, sys.argv)),
                     flush=True,
                 )
                 yield {"services": services}
@@ -138,7 +140,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     """Start what serves requests, and stop it in the order in which words flow."""
     with stopped_by_signals():
         await db.connect()
-    recorder = Recorder(db, settings.data_dir / "unsaved.jsonl")
+    writer = TranscriptWriter(db, settings.data_dir / "unsaved.jsonl")
     engine = make_engine(
         settings.engine,
         gladia_api_key=settings.gladia_api_key,
@@ -147,27 +149,27 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         gladia_max_streams=settings.gladia_max_streams,
         data_dir=settings.data_dir,
     )
-    capture = CaptureOptions(settings.voice_gate, settings.stream_idle_seconds)
-    hub = Hub(engine, recorder, capture)
+    microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
+    rooms = Rooms(engine, writer, microphone)
     calls = Calls(settings)
-    jobs = Jobs(db, hub, calls)
+    lifecycle = Lifecycle(db, rooms, calls)
     collector, pacer = Collector(), Pacer(db.answer_due)
     try:
         await engine.start()
-        recorder.start()
-        hub.start()
-        jobs.start()
+        writer.start()
+        rooms.start()
+        lifecycle.start()
         collector.start()
         pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
-        yield Services(settings, db, hub, calls, jobs, recorder, limits)
+        yield Services(settings, db, rooms, calls, lifecycle, writer, limits)
     finally:
         pacer.close()
         await collector.close()
-        await jobs.close()
-        await hub.close()
+        await lifecycle.close()
+        await rooms.close()
         await engine.close()
-        await recorder.close()
+        await writer.close()
         await calls.close()
         await db.disconnect()
 
@@ -203,7 +205,7 @@ def serve() -> None:
         "app:app",
         host=settings.host,
         port=settings.port,
-        ws="routes.fastws:DirectWebSocketProtocol",
+        ws="web.socket.direct:DirectWebSocketProtocol",
         ws_per_message_deflate=False,
         ws_max_size=64 * 1024,
         timeout_graceful_shutdown=GRACE,

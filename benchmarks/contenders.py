@@ -15,7 +15,8 @@ from typing import Protocol
 from benchmarks.rig import BUILD, GENERATOR_CORE, HERE, RELAY_PORT, SCRATCH, UPSTREAM_PORT
 from core import tokens
 from core.database import Database, EmbeddedPostgres
-from core.store import participants, sessions, spaces, users
+from core.store import participants, sessions, spaces
+from core.store import people as users
 
 UPSTREAM_URL = f"http://127.0.0.1:{UPSTREAM_PORT}"
 SECRET = "only-for-the-benchmark-and-long-enough"

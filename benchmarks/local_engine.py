@@ -14,7 +14,7 @@ import resource
 import time
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
-from core.speech.local import LocalEngine, local_engine_available
+from core.speech.local.engine import LocalEngine, local_engine_available
 from tests.speech_samples import two_cities
 
 SECONDS = 12

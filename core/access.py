@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 from core.database import Database
-from core.people import Participant, Person, Role, State
+from core.model import Participant, Person, Role, State
 from core.store import participants, sessions
 from core.store.sessions import Session
 

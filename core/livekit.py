@@ -21,7 +21,7 @@ from livekit.api.twirp_client import ServerError
 from livekit.protocol.models import ParticipantInfo, TrackSource
 from livekit.protocol.webhook import WebhookEvent
 
-from core.people import Participant, Role
+from core.model import Participant, Role
 from core.settings import Settings
 from core.store.sessions import Session
 
@@ -31,8 +31,8 @@ warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning, module="jwt
 TOKEN_LIFETIME = timedelta(minutes=10)  # LiveKit renews it on an open connection
 _ALL = ["microphone", "camera", "screen_share", "screen_share_audio"]
 SOURCES: dict[Role, list[str]] = {"HOST": _ALL, "MEMBER": _ALL, "GUEST": _ALL}
-PATIENCE = 4.0  # seconds for a call to LiveKit's API; its own timeouts never fire
-JOIN_PATIENCE = 1.5  # seconds that somebody who joins waits for their room to be made
+API_TIMEOUT_S = 4.0  # seconds for a call to LiveKit's API; its own timeouts never fire
+OPEN_ROOM_TIMEOUT_S = 1.5  # seconds that somebody who joins waits for their room to be made
 BREATHER = 15.0  # seconds without such waiting after LiveKit did not answer
 MUTED_AT_ONCE = 10  # requests to LiveKit side by side when everybody is muted
 ROOM_KEPT = 30 * 60  # seconds that LiveKit keeps an empty room: a session may pause
@@ -108,7 +108,7 @@ class Calls:
             name=slug, empty_timeout=ROOM_KEPT, departure_timeout=ROOM_KEPT
         )
         try:
-            await _asked(self._api.room.create_room(request), JOIN_PATIENCE)
+            await _asked(self._api.room.create_room(request), OPEN_ROOM_TIMEOUT_S)
         except CallError:
             self._silent_until = time.monotonic() + BREATHER
             raise
@@ -118,7 +118,7 @@ class Calls:
         await _asked(self._api.room.delete_room(api.DeleteRoomRequest(room=slug)))
 
     async def remove(self, slug: str, identity: str) -> None:
-        """Throw somebody out. Their pass stays good for minutes: see core.jobs."""
+        """Throw somebody out. Their pass stays good for minutes: see core.lifecycle."""
         who = api.RoomParticipantIdentity(room=slug, identity=identity)
         await _asked(self._api.room.remove_participant(who))
 
@@ -187,7 +187,7 @@ class Calls:
             raise BadWebhookError from problem
 
 
-async def _asked(call: Awaitable[T], patience: float = PATIENCE) -> T | None:
+async def _asked(call: Awaitable[T], patience: float = API_TIMEOUT_S) -> T | None:
     """Return LiveKit's answer, None when what was asked about isn't there."""
     try:
         async with asyncio.timeout(patience):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.database import Database
-from core.jobs import Jobs
+from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.rate_limit import RateLimiter
-from core.recorder import Recorder
+from core.room.rooms import Rooms
 from core.settings import Settings
-from core.speech.hub import Hub
+from core.transcript.writer import TranscriptWriter
 
 
 class RateLimits:
@@ -34,8 +34,8 @@ class Services:
 
     settings: Settings
     db: Database
-    hub: Hub
+    rooms: Rooms
     calls: Calls
-    jobs: Jobs
-    recorder: Recorder
+    lifecycle: Lifecycle
+    writer: TranscriptWriter
     limits: RateLimits

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 
-from core.people import Participant
+from core.model import Participant
 from core.store.sessions import Session
 
 LIFETIME = timedelta(hours=1)

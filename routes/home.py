@@ -7,13 +7,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from core.people import Person, initials, tidy
+from core.model import Person
 from core.store import sessions, spaces
 from core.store.sessions import ListedSession, is_admission
-from routes.guard import limit
+from core.text import initials, tidy
 from routes.login import sign_in_context
-from routes.render import page
-from routes.visitor import person_of, services
+from web.guard import limit
+from web.render import page
+from web.request import person_of, services
 
 TITLE_LENGTH = 120
 SHOWN_PEOPLE = 6
@@ -56,8 +57,8 @@ async def create_session(request: Request) -> Response:
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:
     listed = await sessions.listed_for(services(request).db, person.id)
-    hub = services(request).hub
-    return [_row(one, hub.waiting(one.session.id) if one.hosted else 0) for one in listed]
+    rooms = services(request).rooms
+    return [_row(one, rooms.waiting(one.session.id) if one.hosted else 0) for one in listed]
 
 
 def _row(listed: ListedSession, waiting: int) -> dict[str, Any]:

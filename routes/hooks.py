@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.livekit import BadWebhookError
-from routes.render import json_error
-from routes.visitor import services
+from web.render import json_error
+from web.request import services
 
 
 async def livekit(request: Request) -> Response:
@@ -18,5 +18,5 @@ async def livekit(request: Request) -> Response:
         )
     except BadWebhookError:
         return json_error(401, "bad_signature", "This isn't signed by our LiveKit.", {})
-    await services(request).jobs.hear(event)
+    await services(request).lifecycle.hear(event)
     return Response(status_code=204)

@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 from core import access
 from core.access import Action, EndedError, NotFoundError, hosted_session
 from core.livekit import CallError, CallProblem
-from core.people import tidy
-from core.speech.knocks import MAX_DENIED
+from core.room.knocks import MAX_DENIED
 from core.store import participants, sessions
 from core.store.sessions import Admission, Session, is_admission
-from routes.guard import limit
+from core.text import tidy
 from routes.home import TITLE_LENGTH
-from routes.visitor import services, visitor_of
+from web.guard import limit
+from web.request import services, visitor_of
 
 CALL_PROBLEMS: dict[CallProblem, str] = {
     "unreachable": "The video server doesn’t answer; the call itself may take a while to follow.",
@@ -43,10 +43,10 @@ async def admit(request: Request) -> Response:
 async def admit_all(request: Request) -> Response:
     """POST /s/{slug}/admit-all: hosts let in everybody who knocks at this moment."""
     session = await _hosted(request, Action.ADMIT)
-    db, hub = services(request).db, services(request).hub
-    waiting = hub.who_waits(session.id)
+    db, rooms = services(request).db, services(request).rooms
+    waiting = rooms.who_waits(session.id)
     await participants.admit_all(db, session.id, waiting)
-    hub.answered(session.id, waiting, await participants.denied(db, session.id, MAX_DENIED))
+    rooms.answered(session.id, waiting, await participants.denied(db, session.id, MAX_DENIED))
     return Response(status_code=204)
 
 
@@ -64,7 +64,7 @@ async def _answered(request: Request, session: Session, found: bool) -> Response
     if not found:
         raise NotFoundError
     denied = await participants.denied(services(request).db, session.id, MAX_DENIED)
-    services(request).hub.answered(session.id, [request.path_params["identity"]], denied)
+    services(request).rooms.answered(session.id, [request.path_params["identity"]], denied)
     return Response(status_code=204)
 
 
@@ -72,7 +72,7 @@ async def mute(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/mute: hosts mute somebody in the call and the captions."""
     session, identity = await _hosted_person(request, Action.MUTE)
     parts = services(request)
-    room = parts.hub.room(session.id)
+    room = parts.rooms.room(session.id)
     if room is not None:
         room.mute(identity)
     return await _with_call(parts.calls.mute(session.slug, identity))
@@ -83,7 +83,7 @@ async def mute_all(request: Request) -> Response:
     session = await _hosted(request, Action.MUTE)
     parts = services(request)
     hosts = await participants.hosts(parts.db, session.id)
-    room = parts.hub.room(session.id)
+    room = parts.rooms.room(session.id)
     if room is not None:
         for person in room.people():
             if person.identity not in hosts:
@@ -95,7 +95,7 @@ async def lower_hand(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/lower-hand: hosts take somebody's hand down."""
     session, identity = await _hosted_person(request, Action.LOWER_HAND)
     parts = services(request)
-    room = parts.hub.room(session.id)
+    room = parts.rooms.room(session.id)
     if room is not None:
         room.hand(identity, up=False)
     return Response(status_code=204)
@@ -109,8 +109,8 @@ async def remove(request: Request) -> Response:
     session = await _hosted(request, Action.REMOVE)
     parts, identity = services(request), request.path_params["identity"]
     await access.remove(parts.db, session, identity)
-    parts.hub.stop_knocking(session.id, identity)
-    room = parts.hub.room(session.id)
+    parts.rooms.stop_knocking(session.id, identity)
+    room = parts.rooms.room(session.id)
     if room is not None:
         room.remove(identity)
     if session.admission == "ANYONE":
@@ -124,7 +124,7 @@ async def make_host(request: Request) -> Response:
     parts, identity = services(request), request.path_params["identity"]
     if await participants.make_host(parts.db, session.id, identity) is None:
         raise NotFoundError
-    room = parts.hub.room(session.id)
+    room = parts.rooms.room(session.id)
     if room is not None:
         room.change_role(identity, "HOST")
     return await _with_call(parts.calls.tell_role(session.slug, identity, "HOST"))
@@ -186,7 +186,7 @@ async def _change(
     )
     if changed is None:
         raise EndedError
-    room = parts.hub.room(session.id)
+    room = parts.rooms.room(session.id)
     if room is not None:
         room.change(title=changed.title, admission=changed.admission, locked=changed.locked)
 

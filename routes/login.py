@@ -14,12 +14,14 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from core.access import NotFoundError
-from core.people import Person, tidy
+from core.model import Person
 from core.settings import Settings
-from core.store import spaces, users
-from routes.guard import limit, on_this_computer
-from routes.render import page
-from routes.visitor import (
+from core.store import people as users
+from core.store import spaces
+from core.text import tidy
+from web.guard import limit, on_this_computer
+from web.render import page
+from web.request import (
     begun_sign_in,
     forget_begun_sign_ins,
     person_of,

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from core import exports, tokens
+from core import tokens
 from core.access import (
     Action,
     Admission,
@@ -34,19 +34,20 @@ from core.access import (
     transcript_reader,
     who_left,
 )
-from core.chat import ChatLine
 from core.livekit import video_pass
-from core.people import Participant, initials, tidy
+from core.model import ChatLine, Participant
+from core.room.knocks import MAX_DENIED
 from core.settings import Settings, is_loopback
-from core.speech.knocks import MAX_DENIED
 from core.store import participants, sessions, usage
 from core.store.sessions import Session
 from core.store.transcripts import Utterance
-from routes.compression import compressed
-from routes.guard import limit, websocket_origin
+from core.text import initials, tidy
+from core.transcript import exports
 from routes.login import dev_sign_in_offered
-from routes.render import page
-from routes.visitor import person_of, remember_guest, services, visitor_of
+from web.compression import compressed
+from web.guard import limit, websocket_origin
+from web.render import page
+from web.request import person_of, remember_guest, services, visitor_of
 
 NAME_LENGTH = 40
 UNTITLED = "Untitled session"
@@ -91,12 +92,12 @@ async def _room(request: Request, slug: str) -> Response:
         admission = await at_the_door(db, slug, visitor)
     except NeedsNameError:
         return await _gate(request, slug, None)
-    settings, engine = services(request).settings, services(request).hub.engine
+    settings, engine = services(request).settings, services(request).rooms.engine
     session, me = admission.session, admission.participant
     health, who = engine.health(), standing(me.state, me.role)
     origin = _own_origin(request, settings)
     return page(
-        "session/room.html",
+        "room/room.html",
         await person_of(request),
         session=session,
         me=me,
@@ -186,14 +187,14 @@ async def join(request: Request) -> Response:
     session, me = admission.session, admission.participant
     kept = {"Cache-Control": "no-store"}
     if admission.waiting:
-        services(request).hub.knock(session.id, me)
-        hosts = services(request).hub.hosts(session.id)
+        services(request).rooms.knock(session.id, me)
+        hosts = services(request).rooms.hosts(session.id)
         waiting = {"waiting": True, "hosts": hosts, "session": {"title": session.title}}
         return JSONResponse(waiting, 202, headers=kept)
-    services(request).hub.stop_knocking(session.id, me.identity)
+    services(request).rooms.stop_knocking(session.id, me.identity)
     if admission.is_host:
         await _show_denied(request, session.id)
-    await services(request).jobs.open_call(session)
+    await services(request).lifecycle.open_call(session)
     others = await sessions.presence(services(request).db, session.id, but=me.identity)
     return JSONResponse(_passes(request, admission, others.came > 0), headers=kept)
 
@@ -208,7 +209,7 @@ async def _asked_again(request: Request, slug: str, visitor: Visitor) -> None:
 
 async def _show_denied(request: Request, session_id: str) -> None:
     denied = await participants.denied(services(request).db, session_id, MAX_DENIED)
-    services(request).hub.answered(session_id, (), denied)
+    services(request).rooms.answered(session_id, (), denied)
 
 
 def _passes(request: Request, admission: Admission, others_came: bool) -> dict[str, Any]:
@@ -241,7 +242,7 @@ async def end(request: Request) -> Response:
     visitor = await visitor_of(request, slug)
     session = await hosted_session(services(request).db, slug, visitor, Action.END)
     by = visitor.person.id if visitor.person else None  # a guest may have been made a host
-    await services(request).jobs.end(session, by=by, reason="ADMIN_ENDED")
+    await services(request).lifecycle.end(session, by=by, reason="ADMIN_ENDED")
     return RedirectResponse(f"/s/{slug}", 303)
 
 
@@ -257,14 +258,14 @@ async def _transcript(request: Request, slug: str) -> Response:
     # Asked first: what came until then is read below.
     coming = session.over and words_are_coming(request, session)
     said = await _said(request, session)
-    written = await services(request).recorder.chat(session.id)
+    written = await services(request).writer.chat(session.id)
     people = [_face(one) for one in await participants.who_joined(db, session.id)]
     spent = await _usage(request, session)
     present = await sessions.presence(db, session.id)
 
     def lay_out() -> Response:
         html = page(
-            "session/transcript.html",
+            "transcript/transcript.html",
             person,
             session=session,
             people=people,
@@ -281,7 +282,7 @@ async def _transcript(request: Request, slug: str) -> Response:
 def words_are_coming(request: Request, session: Session) -> bool:
     """Tell whether words of an ended session are still being transcribed or stored."""
     parts = services(request)
-    return parts.hub.still_writing(session.id) or parts.recorder.stores(session.id)
+    return parts.rooms.still_writing(session.id) or parts.writer.stores(session.id)
 
 
 async def _said(request: Request, session: Session) -> list[Utterance]:
@@ -294,7 +295,7 @@ async def _said(request: Request, session: Session) -> list[Utterance]:
         Utterance(
             **{name: getattr(one, name) for name in KEPT}, role=roles.get(one.identity, "GUEST")
         )
-        for one in await services(request).recorder.said(session.id)
+        for one in await services(request).writer.said(session.id)
     ]
 
 
@@ -332,7 +333,7 @@ async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     said = await _said(request, session)
     lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
     zero = session.started_at or session.created_at
-    for chat in await services(request).recorder.chat(session.id):
+    for chat in await services(request).writer.chat(session.id):
         start = max(0.0, (chat.sent_at - zero).total_seconds())
         lines.append(exports.Line(chat.name, chat.text, start, None))
     return session, sorted(lines, key=lambda line: line.start)

@@ -14,23 +14,24 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core import tokens
 from core.database import DatabaseAwayError
-from core.people import Participant, tidy_lines
+from core.model import Participant
 from core.rate_limit import RateLimiter, TooManyRequestsError
-from core.speech import wire
+from core.room import wire
+from core.room.rooms import RoomSession, Seat
+from core.room.wire import WireError
 from core.speech.engine import StreamOptions
-from core.speech.hub import RoomSession, Seat
-from core.speech.wire import WireError
 from core.store import participants, sessions
 from core.store.sessions import Session
-from routes.fastws import EXTENSION, DirectSocket
-from routes.guard import limit, origin_allowed
-from routes.listeners import DirectListener, QueueListener, SocketListener
-from routes.render import json_error
-from routes.visitor import services
+from core.text import tidy_lines
+from web.guard import limit, origin_allowed
+from web.render import json_error
+from web.request import services
+from web.socket.direct import EXTENSION, DirectSocket
+from web.socket.listeners import DirectListener, QueueListener, SocketListener
 
 log = logging.getLogger(__name__)
 
-HELLO_PATIENCE = 10.0  # seconds
+HELLO_TIMEOUT_S = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
 Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
@@ -65,7 +66,7 @@ async def transcription(websocket: WebSocket) -> None:
         await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
         await _Conversation(websocket, caller).run()
     finally:
-        places = services(websocket).hub.places
+        places = services(websocket).rooms.places
         places.give(caller.session.id, caller.participant.identity)
 
 
@@ -90,7 +91,7 @@ async def _check(websocket: WebSocket) -> _Caller:
         raise _RefusedError(404, "not_found")
     if session.over:
         raise _RefusedError(403, "ended")
-    if not parts.hub.places.take(session.id, participant.identity):
+    if not parts.rooms.places.take(session.id, participant.identity):
         raise _RefusedError(429, "too_many_connections")
     return _Caller(session, participant)
 
@@ -147,7 +148,7 @@ class _Conversation:
 
     async def _receive_all(self) -> None:
         try:
-            async with asyncio.timeout(HELLO_PATIENCE):
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
                 hello = await self._hello()
             await self._enter(hello)
             while True:
@@ -191,8 +192,8 @@ class _Conversation:
             self._listener.close(wire.CLOSE_REMOVED)
             return
         room = _room_session(session, now)
-        self._seat = await parts.hub.enter(room, me, hello, self._listener)
-        self._take_audio = self._seat.capture.audio
+        self._seat = await parts.rooms.enter(room, me, hello, self._listener)
+        self._take_audio = self._seat.microphone.audio
         if self._direct is not None:
             self._direct.on_binary(self._audio)
         await self._look_again(me)
@@ -202,7 +203,7 @@ class _Conversation:
         parts = services(self._websocket)
         session = await sessions.find_by_id(parts.db, me.session_id)
         now = await participants.find(parts.db, me.session_id, me.identity)
-        room = parts.hub.room(me.session_id)
+        room = parts.rooms.room(me.session_id)
         if session is None or session.over:
             self._listener.close(wire.CLOSE_ENDED)
         elif now is None or now.state != "ADMITTED":
@@ -258,20 +259,20 @@ class _Conversation:
                 seat.react(emoji)
             case wire.Lost(first, until):
                 self._count(limits.loss)
-                seat.capture.lost(first, until)
+                seat.microphone.lost(first, until)
 
     def _turn_mic(self, seat: Seat, on: bool) -> None:
         """Turn the microphone on or off. Raises WireError (mic_too_often), never for `off`."""
-        capture = seat.capture
-        self._take_audio = capture.audio
-        if on and not capture.mic_on:
+        microphone = seat.microphone
+        self._take_audio = microphone.audio
+        if on and not microphone.mic_on:
             try:
                 self._count(services(self._websocket).limits.mic, "mic_too_often")
             except WireError:
-                capture.mic(False)  # which answers a host's mute: only a later one counts
+                microphone.mic(False)  # which answers a host's mute: only a later one counts
                 self._take_audio = partial(self._ask_for_mic, seat)
                 raise
-        capture.mic(on)
+        microphone.mic(on)
         if on:
             seat.used()
 
@@ -280,8 +281,8 @@ class _Conversation:
 
         It is dropped until the limit grants that, so that no page stays unheard for long.
         """
-        self._take_audio = seat.capture.audio
-        if not seat.capture.muted:
+        self._take_audio = seat.microphone.audio
+        if not seat.microphone.muted:
             try:
                 self._turn_mic(seat, True)
             except WireError:  # which the page was told already

@@ -85,7 +85,7 @@ class Browsers:
         more = [*flags]
         if microphone:
             ending = "" if loop else "%noloop"
-            more.append(f"--use-file-for-fake-audio-capture={microphone}{ending}")
+            more.append(f"--use-file-for-fake-audio-microphone={microphone}{ending}")
         if not permissions:
             more.append("--deny-permission-prompts")
         browser = await self._playwright.chromium.launch(

@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.chat import ChatLine
-from core.people import Participant
-from core.speech import hub as hub_module
-from core.speech import relay as relay_module
-from core.speech.capture import CaptureOptions
+from core.model import ChatLine, Participant
+from core.room import rooms as rooms_module
+from core.room.rooms import Rooms, RoomSession, SaidUtterance, Seat
+from core.room.wire import Batch, Hello, Message
+from core.speech import resilient as resilient_module
 from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, EngineError
-from core.speech.hub import Hub, RoomSession, SaidUtterance, Seat
-from core.speech.relay import StreamRecord
-from core.speech.wire import Batch, Hello, Message
+from core.speech.microphone import MicrophoneOptions
+from core.speech.resilient import StreamRecord
 from tests.fakes.wordaudio import speak
 from tests.test_relay import ADA, FRAME, WORDS, ScriptedEngine, until
 
@@ -76,36 +75,36 @@ class House:
 
     engine: ScriptedEngine
     memory: Memory
-    hub: Hub
+    rooms: Rooms
 
     async def enter(self, who: Participant) -> Seat:
         session = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
-        return await self.hub.enter(session, who, Hello("abcdefgh"), Deaf())
+        return await self.rooms.enter(session, who, Hello("abcdefgh"), Deaf())
 
     async def say_and_leave(self, who: Participant, words: list[str]) -> None:
         seat = await self.enter(who)
-        seat.capture.mic(True)
+        seat.microphone.mic(True)
         pcm = speak(words)
         for start in range(0, len(pcm), FRAME):
             frame = pcm[start : start + FRAME].ljust(FRAME, b"\0")
-            seat.capture.audio(start // BYTES_PER_SAMPLE, frame)
-        await until(lambda: seat.capture.state[0] == "failed")
-        seat.capture.mic(False)
+            seat.microphone.audio(start // BYTES_PER_SAMPLE, frame)
+        await until(lambda: seat.microphone.state[0] == "failed")
+        seat.microphone.mic(False)
         seat.leave(closed=True)
 
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(relay_module, "RETRY_HOPELESS", 0.1)
-    monkeypatch.setattr(hub_module, "ABANDONED", 1.5)
-    monkeypatch.setattr(hub_module, "CAPTURE_MEMORY", 0.5)
+    monkeypatch.setattr(resilient_module, "RETRY_HOPELESS", 0.1)
+    monkeypatch.setattr(rooms_module, "ABANDONED", 1.5)
+    monkeypatch.setattr(rooms_module, "MICROPHONE_KEPT_S", 0.5)
     refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
     engine, memory = ScriptedEngine(script=[refusal] * 1000), Memory()
-    hub = Hub(engine, memory, CaptureOptions())
-    hub.start()
-    yield House(engine, memory, hub)
+    rooms = Rooms(engine, memory, MicrophoneOptions())
+    rooms.start()
+    yield House(engine, memory, rooms)
     engine.script.clear()
-    await hub.close()
+    await rooms.close()
 
 
 BOB = Participant("p_bob", "session", "Bob", 2, "GUEST")
@@ -120,7 +119,7 @@ async def test_a_room_that_everybody_has_left_does_not_wait_for_ever(
     tried = len(house.engine.opened_at)
     await asyncio.sleep(0.4)
     assert len(house.engine.opened_at) > tried, "it isn't given up at once"
-    await until(lambda: house.hub.room("session") is None)
+    await until(lambda: house.rooms.room("session") is None)
     tried = len(house.engine.opened_at)
     await asyncio.sleep(0.4)
     assert len(house.engine.opened_at) == tried
@@ -140,4 +139,4 @@ async def test_while_somebody_is_there_and_soon_afterwards_nothing_is_given_up(
     await asyncio.sleep(0.2)
     house.engine.script.clear()
     await until(lambda: house.memory.words == WORDS[:20])
-    await until(lambda: house.hub.room("session") is None)
+    await until(lambda: house.rooms.room("session") is None)

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import expect
 
 from core.speech.engine import BYTES_PER_SECOND, StreamOptions
-from core.speech.local import LocalEngine
+from core.speech.local.engine import LocalEngine
 from tests.browser import Browsers, browsers
 from tests.conftest import MakeServer
 from tests.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words, words_in_order

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.chat import MAX_LINES, ChatLine
-from core.people import Participant
-from core.speech.chat import ChatLog
+from core.model import MAX_LINES, ChatLine, Participant
+from core.room.chat import ChatLog
 from core.speech.engine import BYTES_PER_SECOND
 from tests.app_server import AppServer
 from tests.conftest import MakeServer

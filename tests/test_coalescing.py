@@ -1,4 +1,4 @@
-"""Coalescing: short messages wait for each other in the kernel, and never for long."""
+"""ReadLowWatermark: short messages wait for each other in the kernel, and never for long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.speech.coalescing import HEAD, Coalescing
+from core.speech.gladia.lowwater import HEAD, ReadLowWatermark
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="epoll is asked here")
 
@@ -45,7 +45,7 @@ def ends() -> Iterator[Ends]:
 
 
 def test_the_third_short_message_wakes(ends: Ends) -> None:
-    Coalescing(ends.near, secure=False).gather(SHORT)
+    ReadLowWatermark(ends.near, secure=False).gather(SHORT)
     for _ in range(2):
         ends.say(HEAD + SHORT)
         assert not ends.wakes()
@@ -54,20 +54,20 @@ def test_the_third_short_message_wakes(ends: Ends) -> None:
 
 
 def test_a_long_message_wakes_at_once(ends: Ends) -> None:
-    Coalescing(ends.near, secure=False).gather(SHORT)
+    ReadLowWatermark(ends.near, secure=False).gather(SHORT)
     ends.say(HEAD + 3 * SHORT)
     assert ends.wakes()
 
 
 def test_the_end_of_the_connection_wakes(ends: Ends) -> None:
-    Coalescing(ends.near, secure=False).gather(SHORT)
+    ReadLowWatermark(ends.near, secure=False).gather(SHORT)
     ends.say(5)
     ends.far.close()
     assert ends.wakes()
 
 
 def test_stopping_wakes_for_what_is_there(ends: Ends) -> None:
-    coalescing = Coalescing(ends.near, secure=False)
+    coalescing = ReadLowWatermark(ends.near, secure=False)
     coalescing.gather(SHORT)
     ends.say(5)
     assert not ends.wakes()
@@ -79,7 +79,7 @@ def test_stopping_wakes_for_what_is_there(ends: Ends) -> None:
 
 
 def test_messages_that_grow_still_wait_for_the_third(ends: Ends) -> None:
-    coalescing = Coalescing(ends.near, secure=False)
+    coalescing = ReadLowWatermark(ends.near, secure=False)
     coalescing.gather(SHORT)
     coalescing.gather(SHORT + 10)
     coalescing.gather(SHORT)
@@ -91,19 +91,19 @@ def test_messages_that_grow_still_wait_for_the_third(ends: Ends) -> None:
 
 
 def test_no_message_is_waited_for_that_is_not_short(ends: Ends) -> None:
-    Coalescing(ends.near, secure=False).gather(100_000)
+    ReadLowWatermark(ends.near, secure=False).gather(100_000)
     ends.say(1)
     assert ends.wakes()
 
 
 def test_encrypted_messages_are_longer(ends: Ends) -> None:
-    Coalescing(ends.near, secure=True).gather(SHORT)
+    ReadLowWatermark(ends.near, secure=True).gather(SHORT)
     ends.say(2 * (HEAD + SHORT + 22))
     assert not ends.wakes()
 
 
 def test_a_closed_socket_does_no_harm(ends: Ends) -> None:
-    coalescing = Coalescing(ends.near, secure=False)
+    coalescing = ReadLowWatermark(ends.near, secure=False)
     ends.near.close()
     coalescing.gather(SHORT)
     coalescing.stop()

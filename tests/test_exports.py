@@ -12,11 +12,11 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from core.exports import Line, as_text, as_vtt, file_name, zone_of
-from routes.compression import SEAM, compressed, takes_gzip
+from core.transcript.exports import Line, as_text, as_vtt, file_name, zone_of
 from tests.app_server import AppServer
 from tests.test_chat import say
 from tests.visitors import Visitor
+from web.compression import SEAM, compressed, takes_gzip
 
 ADA = Line("Ada Lovelace", "At nine,\nnot at eight?", 3725.25, 3727.5)
 CHAT = Line("Bob", "see --> <here>\n\nand there", 3730, None)
@@ -97,7 +97,7 @@ def test_a_zone_that_nobody_knows_is_utc(name: str) -> None:
 def test_what_is_no_zones_name_is_not_looked_for(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.delattr("core.exports.ZoneInfo")
+    monkeypatch.delattr("core.transcript.exports.ZoneInfo")
     assert zone_of(name) is UTC
 
 
@@ -107,7 +107,7 @@ def test_without_a_time_zone_database_it_is_utc_and_says_so(
     def nothing(_: str) -> ZoneInfo:
         raise KeyError
 
-    monkeypatch.setattr("core.exports.ZoneInfo", nothing)
+    monkeypatch.setattr("core.transcript.exports.ZoneInfo", nothing)
     when = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     assert "2026-01-02 03:04 UTC" in as_text("", when, [], zone_of("Europe/Berlin"))
 

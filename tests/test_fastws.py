@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from routes.fastws import DirectSocket, DirectWebSocketProtocol, encode_text_frame
+from web.socket.direct import DirectSocket, DirectWebSocketProtocol, encode_text_frame
 
 MAX_SIZE = 120_000
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -24,7 +24,7 @@ from core.speech.engine import (
     StreamOptions,
     StreamUsage,
 )
-from core.speech.gladia import GladiaEngine, GladiaStream, Patience
+from core.speech.gladia.engine import GladiaEngine, GladiaStream, Patience
 from tests.fakes.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.fakes.tls import behind_tls
 from tests.fakes.wordaudio import silence, speak, vocabulary
@@ -634,7 +634,7 @@ async def test_a_stalled_socket_is_left_and_nothing_is_lost() -> None:
 async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.speech.gladia.KEPT", 60 * BYTES_PER_SECOND)
+    monkeypatch.setattr("core.speech.gladia.engine.KEPT", 60 * BYTES_PER_SECOND)
     async with world(patience=replace(HASTY, silent=60.0, slow=0.2)) as w:
         w.faults.stall_socket(after_bytes=FRAME)
         stream = await w.listener.open()

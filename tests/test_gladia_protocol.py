@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
-from core.speech.gladia_protocol import (
+from core.speech.gladia.protocol import (
     LANGUAGES,
     AudioAck,
     Backoff,

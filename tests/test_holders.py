@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
+from core.room.holders import GONE_AFTER, Holders
 from core.speech.engine import SAMPLE_RATE
-from core.speech.holders import GONE_AFTER, Holders
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
 from tests.fakes.gladia import GladiaEmulator

@@ -13,8 +13,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from core.people import Participant
-from core.speech.knocks import PATIENCE, Knocks
+from core.model import Participant
+from core.room.knocks import KNOCK_TIMEOUT_S, Knocks
 from tests import call
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
@@ -169,8 +169,8 @@ def test_who_stops_knocking_is_forgotten() -> None:
     assert knocks.knock("s", bob)
     assert not knocks.knock("s", bob)
     now = time.monotonic()
-    assert knocks.tick(now + PATIENCE - 1) == []
-    assert knocks.tick(now + PATIENCE + 1) == ["s"]
+    assert knocks.tick(now + KNOCK_TIMEOUT_S - 1) == []
+    assert knocks.tick(now + KNOCK_TIMEOUT_S + 1) == ["s"]
     assert knocks.of("s") == []
     assert not knocks.forget("s", "p_1")
 

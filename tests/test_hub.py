@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from core.people import Participant, Role
-from core.speech.capture import CaptureOptions
+from core.model import Participant, Role
+from core.room.rooms import Room, Rooms, RoomSession, Seat
+from core.room.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
 from core.speech.engines import OffEngine
-from core.speech.hub import Hub, Room, RoomSession, Seat
-from core.speech.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
+from core.speech.microphone import MicrophoneOptions
 from tests.test_abandoned import Memory
 
 SESSION = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
@@ -54,27 +54,27 @@ class Page:
 class Hall:
     """A hub with one session."""
 
-    hub: Hub
+    rooms: Rooms
 
     async def enter(self, name: str, role: Role = "GUEST") -> tuple[Seat, Page]:
         who, page = Participant(f"p_{name}", "session", name, 2, role), Page()
-        seat = await self.hub.enter(SESSION, who, Hello(f"client-{name}"), page)
+        seat = await self.rooms.enter(SESSION, who, Hello(f"client-{name}"), page)
         page.told.clear()
         return seat, page
 
     @property
     def room(self) -> Room:
-        room = self.hub.room("session")
+        room = self.rooms.room("session")
         assert room is not None
         return room
 
 
 @pytest.fixture
 async def hall() -> AsyncIterator[Hall]:
-    hub = Hub(OffEngine("it is switched off"), Memory(), CaptureOptions())
-    hub.start()
-    yield Hall(hub)
-    await hub.close()
+    rooms = Rooms(OffEngine("it is switched off"), Memory(), MicrophoneOptions())
+    rooms.start()
+    yield Hall(rooms)
+    await rooms.close()
 
 
 async def test_what_comes_in_one_turn_of_the_loop_is_handed_over_at_once_and_in_order(
@@ -106,7 +106,7 @@ async def test_who_enters_without_waiting_is_not_told_again_what_was_replayed(ha
     ada, _ = await hall.enter("ada")
     ada.say("before")
     bob, page = Participant("p_bob", "session", "bob", 2, "GUEST"), Page()
-    hall.room.enter(bob, Hello("client-bob"), page, CaptureOptions())
+    hall.room.enter(bob, Hello("client-bob"), page, MicrophoneOptions())
     ada.say("after")
     await asyncio.sleep(0)
     assert page.lines == ["before", "after"]
@@ -139,6 +139,6 @@ async def test_who_is_removed_has_got_what_was_said_until_then(hall: Hall) -> No
 async def test_the_end_comes_last(hall: Hall) -> None:
     ada, page = await hall.enter("ada")
     ada.say("goodbye")
-    await hall.hub.end("session", "ended by a host")
+    await hall.rooms.end("session", "ended by a host")
     assert page.code == CLOSE_ENDED
     assert page.told_types[-2:] == ["chat", "session"]

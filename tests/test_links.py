@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from routes.links import MAX_ADDRESS, linked, pieces
 from tests.app_server import ROOT, AppServer
 from tests.browser import Browsers, browsers
+from web.links import MAX_ADDRESS, linked, pieces
 
 __all__ = ["browsers"]
 

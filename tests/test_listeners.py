@@ -18,13 +18,13 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.speech.wire import Batch, Error, Message, Utterance
-from routes.fastws import EXTENSION
-from routes.listeners import DirectListener, QueueListener, SocketListener
+from core.room.wire import Batch, Error, Message, Utterance
 from tests.app_server import free_port
+from web.socket.direct import EXTENSION
+from web.socket.listeners import DirectListener, QueueListener, SocketListener
 
 TOGETHER = 7  # messages of one batch
-PROTOCOLS = {"direct": "routes.fastws:DirectWebSocketProtocol", "queue": "auto"}
+PROTOCOLS = {"direct": "web.socket.direct:DirectWebSocketProtocol", "queue": "auto"}
 
 
 def text(number: int, *, final: bool, size: int = 1500) -> Message:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.listening import OURS, own_address
+from core.process.listening import OURS, own_address
 from core.settings import load
 from tests.app_server import AppServer
 from tests.conftest import MakeServer

@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from benchmarks.noises import NOISES, far, pcm_of, quiet, samples_of, typing, whispered
 from core.speech.engine import BYTES_PER_SECOND
-from core.speech.local import LocalEngine
-from core.speech.segments import Segment
-from core.speech.voicing import VoiceMeter, Voicing
+from core.speech.local.engine import LocalEngine
+from core.speech.local.segments import Segment
+from core.speech.local.voicing import VoiceMeter, Voicing
 from tests.speech_samples import BECKETT, beckett, words, words_in_order
 from tests.test_local_engine import feed_as_spoken, open_stream
 from tests.visitors import Visitor

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.people import Participant
-from core.speech.presence import AWAY_AFTER, LOST_AFTER, LOST_KEPT, Lost, Pulse
+from core.model import Participant
+from core.room.presence import AWAY_AFTER, LOST_AFTER, LOST_KEPT, Lost, Pulse
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
 from tests.test_ws import PLAIN

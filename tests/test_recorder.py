@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
-from core.recorder import Recorder
-from core.speech.hub import SaidUtterance
-from core.store import participants, sessions, spaces, users
+from core.room.rooms import SaidUtterance
+from core.store import participants, sessions, spaces
+from core.store import people as users
+from core.transcript.writer import TranscriptWriter
 
 
 @pytest.fixture
@@ -54,21 +55,21 @@ async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
     db: Database, tmp_path: Path
 ) -> None:
     session_id, identity = await _speaker(db)
-    recorder = Recorder(db, tmp_path / "unsaved.jsonl")
-    recorder.start()
+    writer = TranscriptWriter(db, tmp_path / "unsaved.jsonl")
+    writer.start()
     try:
         await asyncio.sleep(0.2)  # what was spooled is taken up
         stored: list[asyncio.Event] = []
         for seq in range(1, 21):
             stored.append(asyncio.Event())
-            recorder.keep(_final(session_id, identity, seq), stored[-1].set)
+            writer.keep(_final(session_id, identity, seq), stored[-1].set)
             if seq == 1:
                 await asyncio.wait_for(stored[0].wait(), 5)
             await asyncio.sleep(0.001)
         for one in stored:
             await asyncio.wait_for(one.wait(), 5)
     finally:
-        await recorder.close()
+        await writer.close()
     # Rows of one statement carry the same transaction.
     row = await db.returning(
         "SELECT count(*) AS rows, count(DISTINCT xmin::text) AS writes FROM utterances"

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.people import Participant
-from core.speech import capture as capture_module
-from core.speech.capture import Capture, CaptureOptions, Span
+from core.model import Participant
+from core.room.wire import WireError
+from core.speech import microphone as microphone_module
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
     BYTES_PER_SECOND,
@@ -31,9 +31,9 @@ from core.speech.engine import (
     StreamSink,
     StreamUsage,
 )
-from core.speech.relay import AudioBudget, RelayServices, StreamRecord
+from core.speech.microphone import Microphone, MicrophoneOptions, Span
+from core.speech.resilient import AudioBudget, SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
-from core.speech.wire import WireError
 from tests.fakes.wordaudio import WordDecoder, silence, speak, vocabulary
 
 pytestmark = pytest.mark.virtual_time
@@ -139,7 +139,7 @@ class ScriptedEngine:
 
 
 class Room:
-    """CaptureOwner: keeps what it was told. Its clock goes as the page's."""
+    """MicrophoneSink: keeps what it was told. Its clock goes as the page's."""
 
     def __init__(self, slug: str = "room") -> None:
         self.slug = slug
@@ -156,24 +156,26 @@ class Room:
     def session_time(self) -> float:
         return self.now
 
-    def heard(self, capture: Capture, stream: str, recognition: Recognition, when: Span) -> None:
+    def heard(
+        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
+    ) -> None:
         if recognition.final:
             self.heard_words.append((recognition.text, when))
 
-    def withdrawn(self, capture: Capture, stream: str, utterance: str) -> None:
+    def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
         self.withdrawn_ids.append(utterance)
 
-    def state_changed(self, capture: Capture) -> None:
-        self.states.append(capture.state)
+    def state_changed(self, microphone: Microphone) -> None:
+        self.states.append(microphone.state)
 
-    def words_lost(self, capture: Capture, seconds: float) -> None:
+    def words_lost(self, microphone: Microphone, seconds: float) -> None:
         self.lost += seconds
         self.loss_notices += 1
 
-    def missed(self, capture: Capture, gap: str, seconds: float, when: Span) -> None:
+    def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
         self.gaps.append((seconds, when))
 
-    def stream_closed(self, capture: Capture, record: StreamRecord) -> None:
+    def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
         self.records.append(record)
 
     @property
@@ -182,15 +184,15 @@ class Room:
 
 
 class Page:
-    """A page that speaks into a capture, at once, on a clock of its own."""
+    """A page that speaks into a microphone, at once, on a clock of its own."""
 
     def __init__(
-        self, engine: ScriptedEngine, services: RelayServices | None = None, *, gated: bool = True
+        self, engine: ScriptedEngine, services: SpeechServices | None = None, *, gated: bool = True
     ) -> None:
         self.room = Room()
         self.services = services or services_of(engine)
-        self.capture = Capture(self.room, ADA, self.services, CaptureOptions(gated=gated))
-        self.capture.mic(True)
+        self.microphone = Microphone(self.room, ADA, self.services, MicrophoneOptions(gated=gated))
+        self.microphone.mic(True)
         self.index = 0
         self.spoken: list[tuple[str, float]] = []
 
@@ -203,14 +205,14 @@ class Page:
         whole = pcm.ljust(-(-len(pcm) // FRAME) * FRAME, b"\0")
         for start in range(0, len(whole), FRAME):
             self.room.now += FRAME / BYTES_PER_SECOND
-            self.capture.audio(self.index, whole[start : start + FRAME])
+            self.microphone.audio(self.index, whole[start : start + FRAME])
             self.index += FRAME // BYTES_PER_SAMPLE
 
     async def done(self, seconds: float = 100) -> None:
         """Mute, and wait until everything was handed over."""
-        self.capture.mic(False)
+        self.microphone.mic(False)
         async with asyncio.timeout(seconds):
-            await self.capture.wait_closed()
+            await self.microphone.wait_closed()
 
     def assert_heard_as_spoken(self) -> None:
         # Two streams of a page may answer in any order; people read by time.
@@ -221,8 +223,8 @@ class Page:
             assert when.until / SAMPLE_RATE == pytest.approx(when.end, abs=0.05), word
 
 
-def services_of(engine: ScriptedEngine, budget: int = 20_000_000) -> RelayServices:
-    return RelayServices(engine, SlotPool(engine.max_streams), AudioBudget(budget))
+def services_of(engine: ScriptedEngine, budget: int = 20_000_000) -> SpeechServices:
+    return SpeechServices(engine, SlotPool(engine.max_streams), AudioBudget(budget))
 
 
 async def settle() -> None:
@@ -241,8 +243,8 @@ async def until(true: Callable[[], object]) -> None:
 @pytest.fixture(autouse=True)
 def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
-    monkeypatch.setattr(capture_module, "PACE_ALLOWANCE", 10_000.0)
-    monkeypatch.setattr(capture_module, "MAX_WAITING", 60 * BYTES_PER_SECOND)
+    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 10_000.0)
+    monkeypatch.setattr(microphone_module, "MAX_WAITING", 60 * BYTES_PER_SECOND)
 
 
 # The way to the engine
@@ -322,12 +324,12 @@ async def test_a_page_that_vanishes_does_not_keep_its_stream() -> None:
     page = Page(engine)
     page.say(*WORDS[:3])
     await settle()
-    page.capture.tick(time.monotonic() + 1)
-    assert page.capture.state[0] == "listening"
-    page.capture.tick(time.monotonic() + 11)
-    await page.capture.wait_closed()
+    page.microphone.tick(time.monotonic() + 1)
+    assert page.microphone.state[0] == "listening"
+    page.microphone.tick(time.monotonic() + 11)
+    await page.microphone.wait_closed()
     page.assert_heard_as_spoken()
-    assert not page.capture.busy
+    assert not page.microphone.busy
 
 
 async def test_late_frames_do_not_move_the_words_in_time() -> None:
@@ -345,7 +347,7 @@ async def test_after_the_computer_slept_the_clock_is_set_again() -> None:
     page.say(*WORDS[:3])
     await page.done()
     page.room.now += 3600
-    page.capture.mic(True)
+    page.microphone.mic(True)
     page.say(*WORDS[3:6])
     await page.done()
     assert page.room.words == WORDS[:6]
@@ -363,13 +365,13 @@ async def test_audio_that_is_late_by_minutes_stays_in_order() -> None:
     page.room.now = 747_707 / SAMPLE_RATE - 5.8
     page.say(*WORDS[3:6])
     await page.done()
-    page.capture.mic(True)
+    page.microphone.mic(True)
     for late in (30, 100, 290, 1):
         page.index += 2 * SAMPLE_RATE
         page.room.now = page.index / SAMPLE_RATE + late
         page.say(WORDS[6 + late % 10])
         await page.done()
-        page.capture.mic(True)
+        page.microphone.mic(True)
     starts = [when.start for _, when in page.room.heard_words]
     untils = [when.until for _, when in page.room.heard_words]
     assert len(starts) == 10
@@ -382,9 +384,9 @@ async def test_what_was_said_before_a_sleep_and_heard_after_it_keeps_its_time() 
     engine = ScriptedEngine(closed=True)
     page = Page(engine)
     page.say(*WORDS[:3])
-    page.capture.mic(False)
+    page.microphone.mic(False)
     page.room.now += 3600
-    page.capture.mic(True)
+    page.microphone.mic(True)
     page.say(*WORDS[3:6])
     engine.closed = False
     await page.done()
@@ -404,9 +406,9 @@ async def test_what_a_page_let_go_is_one_gap_in_its_place() -> None:
     page.index += 5 * SAMPLE_RATE
     page.room.now += 5
     for begin in range(first, page.index, SAMPLE_RATE):
-        page.capture.lost(begin, begin + SAMPLE_RATE)
-    page.capture.lost(first, page.index)  # told again: it is known
-    assert page.capture.received == page.index
+        page.microphone.lost(begin, begin + SAMPLE_RATE)
+    page.microphone.lost(first, page.index)  # told again: it is known
+    assert page.microphone.received == page.index
     page.say(*WORDS[3:6])
     await page.done()
     page.assert_heard_as_spoken()
@@ -421,10 +423,10 @@ async def test_what_a_page_let_go_is_one_gap_in_its_place() -> None:
 async def test_a_blink_is_no_gap_and_what_cannot_be_is_refused() -> None:
     page = Page(ScriptedEngine())
     page.say(*WORDS[:3])
-    page.capture.lost(page.index, page.index + SAMPLE_RATE // 4)
+    page.microphone.lost(page.index, page.index + SAMPLE_RATE // 4)
     page.index += SAMPLE_RATE // 4
     with pytest.raises(WireError, match="longer"):
-        page.capture.lost(page.index, page.index + 12_000 * SAMPLE_RATE)
+        page.microphone.lost(page.index, page.index + 12_000 * SAMPLE_RATE)
     page.say(*WORDS[3:6])
     await page.done()
     assert page.room.gaps == []
@@ -452,13 +454,13 @@ class DriftingPage(Page):
             stalls = self._source.random() < 0.005  # which holds up what comes behind it, too
             delay = self._source.uniform(0.5, 4) if stalls else self._source.uniform(0.02, 0.1)
             self.room.now = max(self.room.now, self.held_until, self.clock + delay)
-            self.capture.audio(first, frame)
+            self.microphone.audio(first, frame)
 
     def be_silent(self, seconds: float) -> None:
         """Turn the microphone off meanwhile."""
-        self.capture.mic(False)
+        self.microphone.mic(False)
         self.index += int(seconds * SAMPLE_RATE)
-        self.capture.mic(True)
+        self.microphone.mic(True)
 
 
 @pytest.mark.parametrize("drift", [200e-6, -200e-6, 0.0], ids=["slow", "fast", "right"])
@@ -488,25 +490,25 @@ def test_a_closing_room_takes_no_audio_and_blames_nobody() -> None:
         page = Page(engine)
         page.say(*WORDS[:3])
         await settle()
-        page.capture.close()
-        received = page.capture.received
+        page.microphone.close()
+        received = page.microphone.received
         page.send(speak("late"))
-        page.capture.mic(True)
+        page.microphone.mic(True)
         page.send(speak("later"))
-        await page.capture.wait_closed()
+        await page.microphone.wait_closed()
         page.assert_heard_as_spoken()
-        assert page.capture.received == received
+        assert page.microphone.received == received
 
     asyncio.run(talk_on())
 
 
 async def test_a_repeated_frame_counts_as_audio_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture_module, "PACE_ALLOWANCE", 2.0)
+    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 2.0)
     page = Page(ScriptedEngine())
 
     def repeat() -> None:
         for _ in range(100):
-            page.capture.audio(0, bytes(FRAME))
+            page.microphone.audio(0, bytes(FRAME))
 
     with pytest.raises(WireError, match="faster"):
         repeat()
@@ -521,9 +523,9 @@ async def test_audio_waits_for_a_slot_and_is_heard_in_full() -> None:
     first, second = Page(engine, services), Page(engine, services)
     first.say(*WORDS[:10])
     second.say(*WORDS[10:20])
-    await until(lambda: second.capture.state[0] == "delayed")
-    assert "busy" in (second.capture.state[1] or "")
-    assert first.capture.state == ("listening", None)
+    await until(lambda: second.microphone.state[0] == "delayed")
+    assert "busy" in (second.microphone.state[1] or "")
+    assert first.microphone.state == ("listening", None)
     assert second.room.words == []
     await first.done()
     await second.done()
@@ -543,14 +545,14 @@ async def test_who_is_silent_lets_go_when_others_wait() -> None:
     assert second.room.words == []
     first.send(silence(0.2))
     await until(lambda: second.room.words == WORDS[3:6])
-    assert first.capture.mic_on
+    assert first.microphone.mic_on
 
 
 async def test_refused_streams_are_tried_again() -> None:
     engine = ScriptedEngine(script=[NoSlotError(), NoSlotError()])
     page = Page(engine)
     page.say(*WORDS[:5])
-    await until(lambda: page.capture.state[0] == "delayed")
+    await until(lambda: page.microphone.state[0] == "delayed")
     page.say(*WORDS[5:10])
     await until(lambda: engine.streams)
     page.say(*WORDS[10:12])
@@ -610,7 +612,7 @@ async def test_who_speaks_next_finds_out_for_all_that_somebody_has_helped() -> N
     services = services_of(engine)
     first, second = Page(engine, services), Page(engine, services)
     first.say(*WORDS[:5])
-    await until(lambda: first.capture.state[0] == "failed")
+    await until(lambda: first.microphone.state[0] == "failed")
     second.say(*WORDS[5:10])
     await until(lambda: first.room.words)
     assert asyncio.get_running_loop().time() < 1
@@ -644,8 +646,8 @@ async def test_the_bound_is_counted_per_page_over_all_its_streams() -> None:
     page = Page(engine)
     for turn in range(4):
         page.say(*WORDS[turn * 62 : turn * 62 + 62])  # 17 s each
-        page.capture.mic(False)
-        page.capture.mic(True)
+        page.microphone.mic(False)
+        page.microphone.mic(True)
         await settle()
     total = page.index / SAMPLE_RATE
     engine.closed = False
@@ -653,7 +655,7 @@ async def test_the_bound_is_counted_per_page_over_all_its_streams() -> None:
     heard = [word for word in page.room.words if word != "<?>"]
     expected = [word for word, at in page.spoken if at >= total - 60]
     assert sorted(heard) == sorted(expected), "order between streams is the engine's"
-    page.capture.tick(time.monotonic() + 10)
+    page.microphone.tick(time.monotonic() + 10)
     assert page.room.lost == pytest.approx(total - 60, abs=0.5)
 
 
@@ -722,7 +724,7 @@ async def test_an_engine_that_takes_and_drops_streams_is_not_hammered() -> None:
     page = Page(engine)
     page.say(*WORDS[:5])
     await asyncio.sleep(60)
-    assert page.capture.state[0] == "delayed"
+    assert page.microphone.state[0] == "delayed"
     waits = waits_of(engine)
     assert len(waits) > 15
     for wait, most in zip(waits, [1, 2, 4, 8] + [15] * len(waits), strict=False):
@@ -737,8 +739,8 @@ async def test_an_aborted_page_gives_everything_back() -> None:
     services = services_of(engine, budget=10 * BYTES_PER_SECOND)
     page = Page(engine, services)
     page.say(*WORDS[:20])
-    page.capture.abort()
-    await page.capture.wait_closed()
+    page.microphone.abort()
+    await page.microphone.wait_closed()
     assert services.budget.take(10 * BYTES_PER_SECOND)
     assert services.slots.held == 0
     assert page.room.lost == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)
@@ -755,7 +757,7 @@ async def test_an_aborted_stream_leaves_a_gap_from_its_last_word_on() -> None:
     page.send(b"\x10\x27\xf0\xd8" * (3 * BYTES_PER_SECOND // 4))
     page.send(speak(WORDS[6])[: FRAME * 4])
     await settle()
-    page.capture.abort()
-    await page.capture.wait_closed()
+    page.microphone.abort()
+    await page.microphone.wait_closed()
     until_now = [one for one in page.room.heard_words if one[1].until <= heard_until]
     assert [word for word, _ in until_now] == WORDS[: len(until_now)]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.speech.replay import PIECE, SMALL, AudioSpool, ReplayBuffer
+from core.speech.gladia.replay import PIECE, SMALL, AudioSpool, ReplayBuffer
 
 CHUNK = 1_600
 

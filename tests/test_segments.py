@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from core.speech.engine import BYTES_PER_SECOND
-from core.speech.segments import FRAME_BYTES, Segment, Segmenter
+from core.speech.local.segments import FRAME_BYTES, Segment, Segmenter
 from tests.speech_samples import two_cities
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx2
 
-from routes.render import STATIC
-from routes.static import lean
 from tests.app_server import AppServer
 from tests.doors import outside
 from tests.visitors import Visitor
+from web.render import STATIC
+from web.static import lean
 
 LIMIT = 72_000  # bytes of a room, before LiveKit's library
 
@@ -65,7 +65,7 @@ def test_a_room_is_light(server: AppServer) -> None:
     scripts = _imported(STATIC / "js/room/main.js", set())
     weight = sum(_travels(server, f"/static/{name}") for name in styles | {"icons.svg"})
     weight += sum(_travels(server, f"/static/{p.relative_to(STATIC)}") for p in scripts)
-    room = (STATIC.parent / "templates/session/room.html").read_text()
+    room = (STATIC.parent / "templates/room/room.html").read_text()
     parts = re.findall(r'include "([^"]+)"', room)
     assert len(parts) > 3
     room += "".join((STATIC.parent / "templates" / part).read_text() for part in parts)

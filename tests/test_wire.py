@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from core.speech import wire
-from core.speech.wire import Hello, Message, Mic, WireError, parse_audio, parse_message
+from core.room import wire
+from core.room.wire import Hello, Message, Mic, WireError, parse_audio, parse_message
 
 PROTOCOL = (Path(__file__).parent.parent / "docs" / "protocol.md").read_text()
 CLIENTS = some.text(ascii_letters + digits + "_-", min_size=8, max_size=64)

@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection as ClientConnectionInThread
 from websockets.sync.client import connect as connect_in_thread
 from websockets.typing import Origin, Subprotocol
 
-from core.speech.places import PER_PERSON, PER_SESSION, Places
+from core.room.quota import PER_PERSON, PER_SESSION, SocketQuota
 from tests.app_server import AppServer
 from tests.conftest import MakeServer
 from tests.fakes.wordaudio import silence, speak
@@ -233,7 +233,7 @@ async def eventually(act: Callable[[], Awaitable[tuple[int, str]]]) -> tuple[int
 
 
 def test_places_are_bounded_per_person_and_per_session() -> None:
-    places = Places()
+    places = SocketQuota()
     people = [f"p_{number}" for number in range(PER_SESSION)]
     assert all(places.take("one", who) for who in people)
     assert not places.take("one", "p_late")

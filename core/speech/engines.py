@@ -49,12 +49,12 @@ def make_engine(
     if choice == "off":
         return OffEngine("captions are switched off by SPEECH_ENGINE")
     if choice == "local":
-        from core.speech.local import LocalEngine  # noqa: PLC0415
+        from core.speech.local.engine import LocalEngine  # noqa: PLC0415
 
         return LocalEngine()
     if not gladia_api_key:
         return OffEngine("captions need GLADIA_API_KEY")
-    from core.speech.gladia import GladiaEngine  # noqa: PLC0415
+    from core.speech.gladia.engine import GladiaEngine  # noqa: PLC0415
 
     return GladiaEngine(
         gladia_api_key,

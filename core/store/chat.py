@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from core.chat import MAX_LINES, ChatLine
 from core.database import Database
+from core.model import MAX_LINES, ChatLine
 
 
 async def add(db: Database, line: ChatLine) -> None:

@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.people import Participant, Person, Role, State, hue_of
+from core.model import Participant, Person, Role, State
 from core.store.sessions import Session
+from core.text import hue_of
 
 
 def new_identity() -> str:

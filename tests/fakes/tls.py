@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-CLOSE_PATIENCE = 1.0  # seconds for the end of TLS
+CLOSE_TIMEOUT_S = 1.0  # seconds for the end of TLS
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def behind_tls(url: str, authority: Path) -> AsyncIterator[str]:
         finally:
             writer.close()
             with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_PATIENCE):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await writer.wait_closed()
 
     async def enter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

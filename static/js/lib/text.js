@@ -23,7 +23,7 @@ export function howLong(seconds) {
 
 /**
  * @param {string} name
- * @returns {string} the first letters of the first and last word that have any, as in core/people.py: "Dora (Firefox)" → "DF"
+ * @returns {string} the first letters of the first and last word that have any, as in core/text.py: "Dora (Firefox)" → "DF"
  */
 export function initials(name) {
   const all = name.split(/\s+/).filter(Boolean);
@@ -41,7 +41,7 @@ export function sentence(text) {
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 }
 
-// As routes/links.py, which has the reasons; tests/links.json holds what both must agree on.
+// As web/links.py, which has the reasons; tests/links.json holds what both must agree on.
 const ADDRESS = /(?<![A-Za-z0-9])https?:\/\/[^\s<>"./?#:@][^\s<>"]*/gi;
 const MAX_ADDRESS = 1000;
 const SENTENCE = ".,;:!?'`*…’”»";

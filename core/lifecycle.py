@@ -1,0 +1,191 @@
+"""The life of sessions: who is here, what happens by itself, and the end.
+
+All of it is decided by times in the database, in statements of which each row goes to one
+process. So any number of processes may run this, and one that was down goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from livekit.protocol.webhook import WebhookEvent
+
+from core.database import Database, DatabaseAwayError
+from core.livekit import CallError, Calls
+from core.room.rooms import Rooms
+from core.store import events, participants, sessions
+from core.store.sessions import EndReason, Session
+
+log = logging.getLogger(__name__)
+
+TICK = 2.0  # seconds
+SEEN_EVERY = timedelta(seconds=15)
+PAGE_GONE_AFTER = timedelta(seconds=45)  # after that, the process that had the page has died
+CALL_GONE_AFTER = timedelta(seconds=120)  # after that without news of it, LiveKit has died
+POLL_EVERY = timedelta(seconds=30)
+POLL_BATCH = 50  # sessions
+END_EMPTY_AFTER = timedelta(minutes=30)
+EXPIRE_UNJOINED_AFTER = timedelta(hours=24)
+EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
+
+Followup = Callable[[], Awaitable[None]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lifecycle:
+    """Looks after the sessions of the database."""
+
+    def __init__(self, db: Database, rooms: Rooms, calls: Calls) -> None:
+        self._db = db
+        self._rooms = rooms
+        self._calls = calls
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seen_at = _now() - SEEN_EVERY
+        self._forgot_at = _now() - EVENT_MEMORY
+
+    def start(self) -> None:
+        """Begin; called once, in the running loop."""
+        # LiveKit may be slow to answer; that must not hold up the rest.
+        loops = (self._look_after_people, self._look_after_sessions, self._look_after_calls)
+        self._tasks = [asyncio.create_task(_again_and_again(one)) for one in loops]
+
+    async def close(self) -> None:
+        """Stop; other processes or the next one go on."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def end(self, session: Session, *, by: str | None, reason: EndReason) -> None:
+        """End a session for everybody; a second time changes nothing but finishes the first."""
+        await sessions.end(self._db, session.id, by=by, reason=reason, now=_now())
+        await self._finish(session, reason)
+
+    async def _finish(self, session: Session, reason: EndReason) -> None:
+        """Close the call, let the last words come, close the pages."""
+        await asyncio.gather(self._close_call(session), self._rooms.end(session.id, reason))
+        await participants.all_left(self._db, session.id, _now())
+
+    async def open_call(self, session: Session) -> None:
+        """Make LiveKit's room, if it answers: somebody is about to join."""
+        try:
+            await self._calls.open_room(session.slug)
+        except CallError:
+            log.warning("a session's call could not be opened")
+        if not await sessions.call_opened(self._db, session.id):
+            await self._close_call(session)
+
+    async def _close_call(self, session: Session) -> None:
+        """Close LiveKit's room; when that fails, the next poll tries again."""
+        try:
+            await self._calls.close_room(session.slug)
+        except CallError:
+            return
+        await sessions.call_closed(self._db, session.id)
+
+    async def hear(self, event: WebhookEvent) -> None:
+        """Act on what LiveKit tells, once. Raises DatabaseAwayError: then it should tell again."""
+        async with self._db.transaction():
+            if not await events.is_first(self._db, event.id, _now()):
+                return
+            followup = await self._note(event)
+        if followup is not None:
+            await followup()
+
+    async def _note(self, event: WebhookEvent) -> Followup | None:
+        """Note who came and went. Returns what to ask of LiveKit, who is somewhere they mustn't."""
+        session = await sessions.find(self._db, event.room.name)
+        if session is None:  # another program's room
+            return None
+        if event.event == "participant_joined":
+            return await self._note_present(session, [event.participant.identity], _now())
+        if event.event in ("participant_left", "participant_connection_aborted"):
+            gone = event.participant.identity
+            await participants.left_call(self._db, session.id, _time_of(event), only=gone)
+        elif event.event == "room_finished":
+            await participants.left_call(self._db, session.id, _time_of(event))
+        elif event.event == "room_started" and session.over:
+            return lambda: self._close_call(session)
+        return None
+
+    async def _note_present(
+        self, session: Session, identities: list[str], now: datetime
+    ) -> Followup | None:
+        if session.over:
+            return lambda: self._close_call(session)
+        known, strangers = await participants.in_call(self._db, session.id, identities, now)
+        if known:
+            await sessions.start(self._db, session.id, now)
+        return (lambda: self._throw_out(session, strangers)) if strangers else None
+
+    async def _throw_out(self, session: Session, identities: list[str]) -> None:
+        for identity in identities:
+            try:
+                await self._calls.remove(session.slug, identity)
+            except CallError:
+                return  # the next poll tries again
+
+    async def _look_after_people(self) -> None:
+        now = _now()
+        if now - self._seen_at >= SEEN_EVERY:
+            await participants.still_connected(self._db, self._rooms.connected(), now)
+            self._seen_at = now
+        await participants.close_stale(
+            self._db, page=now - PAGE_GONE_AFTER, call=now - CALL_GONE_AFTER
+        )
+        if now - self._forgot_at >= EVENT_MEMORY:
+            await events.forget(self._db, now - EVENT_MEMORY)
+            self._forgot_at = now
+
+    async def _look_after_sessions(self) -> None:
+        now = _now()
+        await sessions.expire(self._db, now - EXPIRE_UNJOINED_AFTER, now)
+        for session in await sessions.end_empty(self._db, now - END_EMPTY_AFTER):
+            await self._finish(session, "AUTO_EMPTY_ROOM")
+
+    async def _look_after_calls(self) -> None:
+        """Ask LiveKit who is in its rooms: its webhooks may not reach us."""
+        now = _now()
+        claimed = await sessions.claim_calls(self._db, now - POLL_EVERY, now, POLL_BATCH)
+        if not claimed:
+            return
+        try:
+            present = await self._calls.present([session.slug for session in claimed])
+        except CallError:
+            return
+        for session in claimed:
+            await self._compare(session, present.get(session.slug), now)
+
+    async def _compare(self, session: Session, present: set[str] | None, now: datetime) -> None:
+        """Bring a session up to date with who was in its call at this time; None: it has none."""
+        if present is None and session.over:
+            await sessions.call_closed(self._db, session.id)
+            return
+        here = sorted(present or ())
+        await participants.left_call(self._db, session.id, now, but=here)
+        if session.over or here:
+            followup = await self._note_present(session, here, now)
+            if followup is not None:
+                await followup()
+
+
+def _time_of(event: WebhookEvent) -> datetime:
+    """Return when an event happened: LiveKit tells whole seconds, rounded down."""
+    return min(_now(), datetime.fromtimestamp(event.created_at + 1, UTC))
+
+
+async def _again_and_again(job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await job()
+        except DatabaseAwayError:
+            log.warning("the database is away: what happens by itself waits")
+        except Exception:
+            log.exception("a job failed and is tried again")
+        await asyncio.sleep(TICK)

@@ -1,0 +1,48 @@
+"""The address that a process listens at, learned before it does: the banner is printed first.
+
+An ASGI application isn't told. `python app.py serve` listens where the settings say, and uvicorn's
+command line says it for `uvicorn app:app`. Of any other server nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from uvicorn.main import main as uvicorn_command
+
+from core.settings import Settings
+
+OURS = Path(__file__).parent.parent.parent / "app.py"
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+ITSELF = EVERYWHERE | {"127.0.0.1", "::1", "localhost"}
+
+
+def own_address(settings: Settings, command: Sequence[str]) -> str | None:
+    """Return the address that works on this computer; None when nobody can tell.
+
+    `command` is the process's `sys.argv`, also in the child of uvicorn's `--reload`.
+    """
+    program = Path(command[0]) if command else Path()
+    if program.resolve() == OURS:
+        return _address("http", settings.host, settings.port)
+    if program.stem == "uvicorn" or program.parts[-2:] == ("uvicorn", "__main__.py"):
+        return _of_uvicorn(command[1:])
+    return None
+
+
+def _of_uvicorn(arguments: Sequence[str]) -> str | None:
+    try:
+        told: dict[str, Any] = uvicorn_command.make_context("uvicorn", [*arguments]).params
+    except (click.ClickException, click.exceptions.Exit):
+        return None
+    if told["uds"] or told["fd"] is not None or not told["port"]:
+        return None
+    return _address("https" if told["ssl_certfile"] else "http", told["host"], told["port"])
+
+
+def _address(scheme: str, host: str, port: int) -> str:
+    name = "localhost" if host in ITSELF else host
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}"

@@ -1,0 +1,58 @@
+"""The chat of a room: lines in order, each with an id that counts from 1."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime
+
+from core.model import MAX_LINES, ChatLine, Participant
+from core.room.wire import Chat, Message
+
+
+class ChatLog:
+    """All lines of a session, encoded once."""
+
+    def __init__(self, lines: list[ChatLine]) -> None:
+        self._ids = [line.id for line in lines]
+        self._messages = [Message(_view(line)) for line in lines]
+
+    @property
+    def full(self) -> bool:
+        """Whether the session has as many lines as it may have."""
+        return len(self._ids) >= MAX_LINES
+
+    def after(self, line_id: int) -> list[Message]:
+        """Return the lines above this id; all when it is none of ours."""
+        last = self._ids[-1] if self._ids else 0
+        return self._messages[bisect_right(self._ids, line_id if line_id <= last else 0) :]
+
+    def add(
+        self, session_id: str, author: Participant, text: str, now: datetime
+    ) -> tuple[ChatLine, Message]:
+        """Give a text its id and place."""
+        line = ChatLine(
+            session_id=session_id,
+            id=self._ids[-1] + 1 if self._ids else 1,
+            identity=author.identity,
+            name=author.name,
+            hue=author.hue,
+            role=author.role,
+            text=text,
+            sent_at=now,
+        )
+        message = Message(_view(line))
+        self._ids.append(line.id)
+        self._messages.append(message)
+        return line, message
+
+
+def _view(line: ChatLine) -> Chat:
+    return Chat(
+        id=line.id,
+        identity=line.identity,
+        name=line.name,
+        hue=line.hue,
+        role=line.role,
+        text=line.text,
+        at=line.sent_at,
+    )

@@ -1,0 +1,30 @@
+"""How many sockets a session and each of its participants may have."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+PER_PERSON = 8
+PER_SESSION = 200
+
+
+class SocketQuota:
+    """Counts sockets from before they are accepted, so that many at once can't pass the bounds."""
+
+    def __init__(self) -> None:
+        self._people: Counter[tuple[str, str]] = Counter()
+        self._sessions: Counter[str] = Counter()
+
+    def take(self, session_id: str, identity: str) -> bool:
+        """Take a place; False when the participant or the session has no more."""
+        own, all_ = self._people[session_id, identity], self._sessions[session_id]
+        if own >= PER_PERSON or all_ >= PER_SESSION:
+            return False
+        self._people[session_id, identity] = own + 1
+        self._sessions[session_id] = all_ + 1
+        return True
+
+    def give(self, session_id: str, identity: str) -> None:
+        """Give a place back."""
+        self._people -= Counter([(session_id, identity)])
+        self._sessions -= Counter([session_id])

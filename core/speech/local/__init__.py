@@ -1,0 +1,1 @@
+"""The local engine: an English recognizer in this process."""

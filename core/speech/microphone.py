@@ -1,0 +1,473 @@
+"""A microphone: one page's audio on its way in: clock, pace, voice gate, streams."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import msgspec
+
+from core.model import Participant
+from core.room.wire import SpeechState, WireError
+from core.speech.clock import PageClock
+from core.speech.engine import (
+    BYTES_PER_SAMPLE,
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Health,
+    Recognition,
+    StreamOptions,
+)
+from core.speech.gate import VoiceGate
+from core.speech.resilient import (
+    MAX_WAITING,
+    AudioBudget,
+    ResilientStream,
+    SpeechServices,
+    StreamRecord,
+)
+
+PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
+SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
+PACE_ALLOWANCE = 330.0  # seconds of audio that may come faster than real time: a resent backlog
+LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
+ABSENCE = 10.0  # seconds without audio after which a stream is finished
+LOSS_NEWS = 5.0  # seconds at least between two notices that words were lost
+SHORTEST_GAP = 0.5  # seconds that were lost; less is not worth a line in the transcript
+LONGEST_GAP = 60.0  # seconds after which a gap that still grows is told and another one begins
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneOptions:
+    """How audio is treated on its way: see VOICE_GATE and STREAM_IDLE_SECONDS."""
+
+    gated: bool = True
+    idle_seconds: float = 8.0
+
+
+class Span(msgspec.Struct, frozen=True):
+    """When words were said: seconds since the session started, and the page's sample after them.
+
+    `since` is the page's sample at which their stretch of speech began.
+    """
+
+    start: float
+    end: float
+    until: int
+    since: int
+
+
+class MicrophoneSink(Protocol):
+    """The room of a microphone."""
+
+    slug: str
+    options: StreamOptions
+
+    def session_time(self) -> float:
+        """Return seconds since the session started."""
+
+    def heard(
+        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
+    ) -> None:
+        """Take text and when it was said."""
+
+    def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
+        """Forget a partial."""
+
+    def state_changed(self, microphone: Microphone) -> None:
+        """Look at `microphone.state` again."""
+
+    def words_lost(self, microphone: Microphone, seconds: float) -> None:
+        """Tell the page that audio had to be dropped."""
+
+    def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
+        """Write into the transcript that so much could not be transcribed; `gap` is its id."""
+
+    def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
+        """Take the account of one engine stream."""
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Audio that will never be transcribed, from one sample to another, perhaps with holes."""
+
+    first: int
+    until: int
+    samples: int
+    since: int  # where its stretch of speech began
+    grew_at: float
+
+
+class Microphone:
+    """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
+
+    __slots__ = (
+        "_budget",
+        "_clock",
+        "_closed",
+        "_gap",
+        "_gaps",
+        "_gate",
+        "_last_audio",
+        "_lost",
+        "_lost_told_at",
+        "_muted",
+        "_options",
+        "_owner",
+        "_preroll",
+        "_preroll_size",
+        "_received",
+        "_relay",
+        "_relays",
+        "_services",
+        "_speaker",
+        "_spoken_at",
+        "_unkept",
+        "_until",
+        "client",
+        "detached_at",
+        "left",
+        "mic_on",
+        "participant",
+    )
+
+    def __init__(
+        self,
+        owner: MicrophoneSink,
+        participant: Participant,
+        services: SpeechServices,
+        options: MicrophoneOptions,
+        *,
+        client: str = "",
+        settled: int = 0,
+        settled_at: float = 0.0,
+    ) -> None:
+        self.participant = participant
+        self.client = client
+        self.detached_at: float | None = None
+        self.left = False  # whether the page said goodbye: it will never come back
+        self.mic_on = False
+        self._owner = owner
+        self._services = services
+        self._speaker = secrets.token_hex(6)  # this page, to the engine
+        self._options = options
+        self._received: int | None = settled or None
+        self._clock = PageClock(settled, settled_at)
+        self._gate = VoiceGate()
+        self._preroll: list[bytes] = []
+        self._preroll_size = 0
+        self._relay: ResilientStream | None = None
+        self._relays: dict[ResilientStream, int] = {}  # all open ones, and the sample each began at
+        self._unkept: list[tuple[int, Callable[[], None]]] = []  # see `in_turn`
+        # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
+        # earliest, if no more than the allowance was spoken before it came.
+        self._spoken_at = time.monotonic() - PACE_ALLOWANCE
+        self._last_audio = 0.0
+        self._budget = AudioBudget(MAX_WAITING, services.budget)
+        self._lost = 0.0  # seconds that the page wasn't told of yet
+        self._lost_told_at = -LOSS_NEWS
+        self._gap: _Gap | None = None  # what was lost lately, as long as it may still grow
+        self._gaps = 0
+        self._closed = False
+        self._muted = False
+        # Session time after which nothing is taken: another page is the active one. None: it's us.
+        self._until: float | None = None
+
+    @property
+    def received(self) -> int:
+        """Index of the next sample wanted from the page."""
+        return self._received or 0
+
+    @property
+    def muted(self) -> bool:
+        """Whether a host has turned the microphone off, and the page has said nothing since."""
+        return self._muted
+
+    @property
+    def may_return(self) -> bool:
+        """Whether its page may still come and say anew what isn't settled."""
+        return not self.left and not self._closed
+
+    @property
+    def busy(self) -> bool:
+        """Whether a relay still carries audio of this page."""
+        return bool(self._relays)
+
+    @property
+    def state(self) -> tuple[SpeechState, str | None]:
+        """What becomes of the speech, and why: the worst of all relays, else the microphone's."""
+        for state in ("failed", "delayed", "listening"):
+            for relay in self._relays:
+                if relay.state == state and (relay.state != "listening" or not relay.finishing):
+                    return relay.state, relay.reason
+        return ("ready" if self.mic_on else "paused"), None
+
+    def mic(self, on: bool) -> None:
+        """Note that audio comes or stops. Stopping finishes the stream."""
+        self.mic_on = on and not self._closed
+        self._muted = False
+        if not on:
+            self._stop()
+        self._owner.state_changed(self)
+
+    def mute(self) -> None:
+        """Take no more audio until the page says `mic` again; what is on its way is dropped."""
+        self.mic(False)
+        self._muted = True
+
+    def stand_by(self, at: float | None = None) -> None:
+        """Take no audio that was spoken after this session time, by default now.
+
+        What was spoken before is still on its way, perhaps for minutes if the line is gone.
+        """
+        if self._until is None:
+            self._until = self._owner.session_time() if at is None else at
+
+    def go_on(self) -> None:
+        """Take audio again: this is the active page."""
+        self._until = None
+
+    def audio(self, index: int, pcm: bytes) -> None:
+        """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
+        if not self.mic_on:
+            if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
+                return
+            raise WireError("mic_off", "audio came while the microphone was said to be off")
+        now = time.monotonic()
+        samples = len(pcm) // BYTES_PER_SAMPLE
+        spoken_at = self._spoken_at + samples / SAMPLE_RATE
+        if spoken_at > now:
+            raise WireError("too_fast", "audio comes faster than it can have been spoken")
+        earliest = now - PACE_ALLOWANCE
+        self._spoken_at = spoken_at if spoken_at > earliest else earliest
+        end = index + samples
+        if self._until is not None and self._clock.latest(end) > self._until:
+            self._pass_over(end)
+            return
+        if index != self._received and self._received is not None:
+            if end <= self._received:
+                return
+            pcm = self._join(index, self._received, pcm)
+        self._received = end
+        self._last_audio = now
+        self._clock.arrived(index, end, self._owner.session_time())
+        if self._options.gated:
+            self._pass_gate(pcm)
+        elif self._relay is not None:
+            self._relay.feed(pcm)
+        elif self._engine_on:
+            self._begin_stretch([pcm])
+
+    def _pass_over(self, end: int) -> None:
+        """Drop a frame: its page doesn't know yet that another one is active."""
+        self._received = max(end, self.received)  # which it isn't to send again, once it is
+        if self._relay is not None:
+            self._stop()
+
+    def lost(self, first: int, until: int) -> None:
+        """Note that the page let these samples go before it could send them.
+
+        Those that are here already aren't lost. Raises WireError (bad_message) for more audio
+        than a page can have recorded.
+        """
+        if self._closed:
+            return
+        first = max(first, self.received)
+        if (until - first) / SAMPLE_RATE > self._owner.session_time() + PACE_ALLOWANCE:
+            raise WireError("bad_message", "what was lost is longer than the session")
+        if until <= first:
+            return
+        if self._until is not None:  # another page is heard instead
+            self._pass_over(until)
+            return
+        self._stop()
+        self._received = until
+        self._lose(first, until, since=first)
+
+    def in_turn(self, when: Span, keep: Callable[[], None]) -> None:
+        """Call `keep` for words once no older stretch of this page may still have some.
+
+        A page that comes back after a crash sends everything anew from one sample on. What is
+        kept must have no hole before it: older words would be lost, or later ones doubled.
+        """
+        self._unkept.append((when.since, keep))
+        self._keep_in_turn()
+
+    def tick(self, now: float) -> None:
+        """Finish the stream of a page that went silent without a word (once a second)."""
+        if self._relay is not None and now - self._last_audio > ABSENCE:
+            self._stop()
+        self._tell_loss(now)
+        if self._gap is not None and now - self._gap.grew_at >= LOSS_NEWS:
+            self._tell_gap()
+
+    def close(self) -> None:
+        """Take no more audio; relays finish what they have."""
+        self._closed = True
+        self.mic_on = False
+        self._stop()
+        if not self._relays:
+            self._tell_gap()
+
+    def abort(self) -> None:
+        """Drop all relays."""
+        for relay in list(self._relays):
+            relay.abort()
+
+    async def wait_closed(self) -> None:
+        """Return when all relays have closed."""
+        for relay in list(self._relays):
+            await relay.wait_closed()
+
+    def _stop(self) -> None:
+        """End the stretch of speech for good: what comes next doesn't continue it."""
+        self._forget_preroll()
+        self._end_stretch()
+
+    def _join(self, index: int, expected: int, pcm: bytes) -> bytes:
+        """Return what is new of a frame that doesn't begin where the last one ended."""
+        if index < expected:
+            return pcm[(expected - index) * BYTES_PER_SAMPLE :]
+        gap = index - expected
+        self._forget_preroll()
+        if gap > SHORT_GAP:
+            self._end_stretch()
+        elif self._relay is not None:
+            self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
+        return pcm
+
+    def _pass_gate(self, pcm: bytes) -> None:
+        heard = self._gate.hear(pcm)
+        # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
+        self._preroll.append(pcm)
+        self._preroll_size += len(pcm)
+        relay = self._relay
+        if relay is not None:
+            relay.feed(pcm)
+            if self._may_let_go(relay):
+                self._end_stretch()
+        elif heard and self._engine_on:
+            self._begin_stretch(self._preroll)
+        while self._preroll_size > PREROLL:
+            self._preroll_size -= len(self._preroll.pop(0))
+
+    @property
+    def _engine_on(self) -> bool:
+        return self._services.engine.health().health is not Health.OFF
+
+    def _may_let_go(self, relay: ResilientStream) -> bool:
+        silent = self._gate.silent_for
+        if silent < LETTING_GO or self._gate.undecided:
+            return False
+        wanted = relay.holds_slot and self._services.slots.contended
+        return wanted or silent >= self._options.idle_seconds
+
+    def _begin_stretch(self, audio: Collection[bytes]) -> None:
+        options = replace(self._owner.options, speaker=self._speaker)
+        relay = ResilientStream(self._services, self._owner.slug, options, self, self._budget)
+        self._relay = relay
+        self._relays[relay] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
+        for pcm in audio:
+            relay.feed(pcm)
+        self._owner.state_changed(self)
+
+    def _end_stretch(self) -> None:
+        if self._relay is not None:
+            self._relay.finish()
+            self._relay = None
+            self._owner.state_changed(self)
+
+    def _keep_in_turn(self) -> None:
+        oldest = min(self._relays.values(), default=math.inf)
+        due = [keep for since, keep in self._unkept if since <= oldest]
+        self._unkept = [one for one in self._unkept if one[0] > oldest]
+        for keep in due:
+            keep()
+
+    def _forget_preroll(self) -> None:
+        self._preroll.clear()
+        self._preroll_size = 0
+
+    def heard(self, relay: ResilientStream, stream: str, recognition: Recognition) -> None:
+        """ResilientSink: put the text on the session's clock."""
+        since = self._relays[relay]
+        first, until = (
+            since + round(at * SAMPLE_RATE) for at in (recognition.start, recognition.end)
+        )
+        final = recognition.final and bool(recognition.text)
+        start, end = self._clock.place(first, until, for_good=final)
+        self._owner.heard(self, stream, recognition, Span(start, end, until, since))
+
+    def withdrawn(self, relay: ResilientStream, stream: str, utterance: str) -> None:
+        """ResilientSink."""
+        self._owner.withdrawn(self, stream, utterance)
+
+    def state_changed(self, relay: ResilientStream) -> None:
+        """ResilientSink."""
+        self._owner.state_changed(self)
+
+    def drop_oldest(self) -> int:
+        """ResilientSink: relays are kept in the order in which their audio was spoken."""
+        return next((size for relay in self._relays if (size := relay.drop_oldest())), 0)
+
+    def words_lost(self, relay: ResilientStream, start: int, end: int) -> None:
+        """ResilientSink: tell the page and, a little later, everybody, but not of every frame."""
+        since = self._relays[relay]
+        first, until = (since + at // BYTES_PER_SAMPLE for at in (start, end))
+        self._lose(first, until, since)
+        self._lost += (end - start) / BYTES_PER_SECOND
+        self._tell_loss(time.monotonic())
+
+    def not_kept(self, when: Span) -> None:
+        """Note that there was no place for words; they are lost like audio."""
+        first = when.until - round((when.end - when.start) * SAMPLE_RATE)
+        self._lose(first, when.until, when.since)
+
+    def _lose(self, first: int, until: int, since: int) -> None:
+        """Gather what is lost: neighbours become one gap."""
+        gap, now = self._gap, time.monotonic()
+        if gap is not None:
+            apart = first > gap.until + SHORT_GAP or until < gap.first - SHORT_GAP
+            if apart or gap.samples >= LONGEST_GAP * SAMPLE_RATE:
+                self._tell_gap()
+                gap = None
+        if gap is None:
+            self._gap = _Gap(first, until, until - first, since, now)
+        else:
+            gap.first, gap.until = min(gap.first, first), max(gap.until, until)
+            gap.samples += until - first
+            gap.since = max(gap.since, since)
+            gap.grew_at = now
+
+    def _tell_gap(self) -> None:
+        gap, self._gap = self._gap, None
+        if gap is None or gap.samples < SHORTEST_GAP * SAMPLE_RATE:
+            return
+        if not self._clock.known:  # nothing has come since: it was spoken just now
+            self._clock.arrived(gap.first, gap.until, self._owner.session_time())
+        start, end = self._clock.place(gap.first, gap.until, for_good=True)
+        self._gaps += 1
+        when = Span(start, end, gap.until, gap.since)
+        seconds = gap.samples / SAMPLE_RATE
+        self._owner.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
+
+    def _tell_loss(self, now: float) -> None:
+        if self._lost and now - self._lost_told_at >= LOSS_NEWS:
+            self._owner.words_lost(self, self._lost)
+            self._lost, self._lost_told_at = 0.0, now
+
+    def closed(self, relay: ResilientStream) -> None:
+        """ResilientSink."""
+        del self._relays[relay]
+        if not self._relays:
+            self._tell_gap()
+        self._keep_in_turn()
+        self._owner.state_changed(self)
+
+    def stream_closed(self, record: StreamRecord) -> None:
+        """ResilientSink."""
+        self._owner.stream_closed(self, record)

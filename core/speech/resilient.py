@@ -1,0 +1,434 @@
+"""A relay carries one stretch of a participant's speech to the engine, whatever happens on the way.
+
+It waits for a slot, opens a stream, and hands over what was said meanwhile. When the engine
+loses the stream it opens another and replays what has no final yet. Positions are bytes since
+the relay began, so they stay right over any number of streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from core.oneshot import OneShotEvent
+from core.room.wire import SpeechState
+from core.speech.engine import (
+    BYTES_PER_SAMPLE,
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Engine,
+    EngineError,
+    NoSlotError,
+    Recognition,
+    Stream,
+    StreamOptions,
+    StreamUsage,
+)
+from core.speech.gate import has_speech
+from core.speech.slots import SlotPool
+
+log = logging.getLogger(__name__)
+
+# What waits for a slot or the engine: per page a quarter of an hour of speech (29 MB), of all pages
+# together 26 minutes. The local engine keeps what it was given in memory of its own.
+MAX_WAITING = 900 * BYTES_PER_SECOND
+MAX_WAITING_IN_ALL = 48 * 1024 * 1024
+DELAYED_AFTER_S = 1.0  # seconds without a stream before people are told that captions are delayed
+RETRY_FIRST = 1.0
+RETRY_MAX = 15.0
+RETRY_HOPELESS = 30.0  # somebody must act (bad key, no credit): look again now and then
+
+
+class AudioBudget:
+    """The bytes of audio that may wait in memory: of one page, as a part of the process's."""
+
+    def __init__(self, limit: int = MAX_WAITING_IN_ALL, whole: AudioBudget | None = None) -> None:
+        self._left = limit
+        self._whole = whole
+
+    def take(self, size: int) -> bool:
+        """Reserve `size` bytes; False when they are not to be had."""
+        if size > self._left or (self._whole is not None and not self._whole.take(size)):
+            return False
+        self._left -= size
+        return True
+
+    def give(self, size: int) -> None:
+        """Return reserved bytes."""
+        self._left += size
+        if self._whole is not None:
+            self._whole.give(size)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """The account of one engine stream, for usage and cost."""
+
+    stream: str
+    engine: str
+    opened_at: datetime
+    closed_at: datetime
+    usage: StreamUsage
+
+
+class ResilientSink(Protocol):
+    """Who is told what becomes of the audio; called on the event loop's thread."""
+
+    def heard(self, relay: ResilientStream, stream: str, recognition: Recognition) -> None:
+        """Take text. Its times are seconds since the relay began; `stream` makes its id unique."""
+
+    def withdrawn(self, relay: ResilientStream, stream: str, utterance: str) -> None:
+        """Forget a partial whose stream was lost; its audio is replayed."""
+
+    def state_changed(self, relay: ResilientStream) -> None:
+        """Look at `relay.state` and `relay.reason` again."""
+
+    def drop_oldest(self) -> int:
+        """Let go of the oldest audio that waits, in whichever relay. Returns its bytes, or 0."""
+
+    def words_lost(self, relay: ResilientStream, start: int, end: int) -> None:
+        """Take note that audio of the relay, between these bytes, will never be transcribed."""
+
+    def closed(self, relay: ResilientStream) -> None:
+        """Forget the relay: everything it carried was handed over."""
+
+    def stream_closed(self, record: StreamRecord) -> None:
+        """Take the account of one engine stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechServices:
+    """What all relays of a process share."""
+
+    engine: Engine
+    slots: SlotPool
+    budget: AudioBudget
+
+
+class ResilientStream:
+    """Carries audio fed to it to the engine; see the module's text."""
+
+    __slots__ = (
+        "_budget",
+        "_has_slot",
+        "_impatience",
+        "_link",
+        "_loop",
+        "_options",
+        "_owner",
+        "_position",
+        "_room",
+        "_services",
+        "_since",
+        "_streams",
+        "_task",
+        "_waiting",
+        "_waiting_size",
+        "feed",
+        "finishing",
+        "id",
+        "reason",
+        "state",
+    )
+
+    def __init__(
+        self,
+        services: SpeechServices,
+        room: str,
+        options: StreamOptions,
+        owner: ResilientSink,
+        budget: AudioBudget,
+    ) -> None:
+        self.id = secrets.token_hex(6)
+        self.state: SpeechState = "listening"
+        self.reason: str | None = None
+        self._services = services
+        self._room = room
+        self._options = options
+        self._owner = owner
+        self._budget = budget
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._position = 0  # of the first waiting byte
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()  # when its first byte came
+        self._link: _Attempt | None = None
+        self._has_slot = False
+        # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
+        # because every frame comes by here.
+        self.feed: Callable[[bytes], None] = self._wait
+        self._streams = 0
+        self.finishing = False  # whether no more audio comes
+        self._impatience = self._loop.call_later(DELAYED_AFTER_S, self._grow_impatient)
+        self._task = asyncio.create_task(self._run())
+        # Not in a `finally`: a task that is cancelled before its first step has none.
+        self._task.add_done_callback(self._close)
+
+    @property
+    def holds_slot(self) -> bool:
+        """Whether a stream is open, so that finishing would let somebody else speak."""
+        return self._link is not None and self._has_slot
+
+    def finish(self) -> None:
+        """Say that no more audio comes; the relay closes once its last final was handed over."""
+        self.finishing = True
+        if self._link is not None:
+            self._link.over.set()
+
+    def abort(self) -> None:
+        """Stop at once; what has no final yet is lost."""
+        self._task.cancel()
+
+    async def wait_closed(self) -> None:
+        """Return when the relay is closed."""
+        await asyncio.wait([self._task])
+
+    def drop_oldest(self) -> int:
+        """Let go of the oldest audio that waits here. Returns its bytes, 0 without any."""
+        if not self._waiting:
+            return 0
+        size = len(self._waiting.pop(0))
+        self._waiting_size -= size
+        self._position += size
+        self._budget.give(size)
+        self._owner.words_lost(self, self._position - size, self._position)
+        return size
+
+    def _wait(self, pcm: bytes) -> None:
+        size = len(pcm)
+        while not self._budget.take(size):
+            if not self._owner.drop_oldest():  # what others wait with fills the memory
+                self._position += size
+                self._owner.words_lost(self, self._position - size, self._position)
+                return
+        self._waiting.append(pcm)
+        self._waiting_size += size
+
+    async def _run(self) -> None:
+        retry = RETRY_FIRST
+        while True:
+            began = self._loop.time()
+            pause = await self._try_once(retry)
+            if pause is None:
+                return
+            lasted = self._loop.time() - began
+            retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
+            await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
+
+    async def _rest(self, seconds: float) -> None:
+        if self.state == "failed":  # until somebody acted: who speaks next finds out for all
+            await self._services.slots.wait_until_honoured(seconds)
+        else:
+            await asyncio.sleep(seconds)
+
+    async def _try_once(self, retry: float) -> float | None:
+        """See one stream through. Returns None when done, else seconds before the next try."""
+        slots = self._services.slots
+        await slots.acquire(self._room)
+        self._has_slot = True
+        try:
+            if self.finishing and not self._waiting:  # everything was dropped meanwhile
+                return None
+            done = await self._serve()
+        except NoSlotError:
+            self._has_slot = False
+            slots.refused(self._room)  # which also decides when the next one is granted
+            self._set_state("delayed", "the speech service takes no further stream now")
+            return 0.0
+        except EngineError as problem:
+            self._set_state("failed", str(problem))
+            return retry if problem.retry else RETRY_HOPELESS
+        finally:
+            self._release_slot()
+        return None if done else retry / 4
+
+    def _release_slot(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._services.slots.release(self._room)
+
+    async def _serve(self) -> bool:
+        """Open a stream and see it through. Returns False when it was lost and must be replaced."""
+        self._streams += 1
+        stream_id = f"{self.id}.{self._streams}"
+        link = _Attempt(self, self._owner, stream_id, self._services.engine.name)
+        since = self._since + self._position / BYTES_PER_SECOND
+        stream = await self._services.engine.open(replace(self._options, since=since), link)
+        self._services.slots.honoured()
+        if link.is_lost:
+            stream.abort()
+            return False
+        link.opened(stream, origin=self._position)
+        self._link, self.feed = link, stream.feed
+        self._impatience.cancel()
+        self._set_state("listening", None)
+        self._hand_over()
+        try:
+            if not self.finishing:
+                await link.over.wait()
+            if not link.is_lost:
+                if not self._services.engine.drains_in_slot:
+                    self._release_slot()  # others may speak while this backlog is worked off
+                await stream.finish()
+            return not link.is_lost
+        except asyncio.CancelledError:
+            link.give_up()
+            raise
+        finally:
+            self._link, self.feed = None, self._wait
+            stream.abort()
+            self._owner.stream_closed(link.record(stream.usage))
+
+    def _hand_over(self) -> None:
+        """Feed what waited. No await in here: the next audio must come after it."""
+        waiting, self._waiting = self._waiting, []
+        self._budget.give(self._waiting_size)
+        self._position += self._waiting_size
+        self._waiting_size = 0
+        for pcm in waiting:
+            self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
+
+    def take_back(self, link: _Attempt, position: int, audio: bytes) -> None:
+        """Let audio of a lost stream wait for the next one; called by the link."""
+        if self._link is link:
+            self._link, self.feed = None, self._wait
+        self._position = position
+        for start in range(0, len(audio), BYTES_PER_SECOND):
+            self._wait(audio[start : start + BYTES_PER_SECOND])
+        self._set_state("delayed", "the speech service dropped the connection; catching up")
+
+    def withdraw(self, stream: str, utterance: str) -> None:
+        """Withdraw a partial of a lost stream; called by the link."""
+        self._owner.withdrawn(self, stream, utterance)
+
+    def note_loss(self, start: int, end: int) -> None:
+        """Take note that the engine gave audio up; called by the link."""
+        self._owner.words_lost(self, start, end)
+
+    def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
+        """Take over what the stream says of itself; called by the link."""
+        self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
+
+    def _grow_impatient(self) -> None:
+        if self._link is None and self.state == "listening":
+            self._set_state("delayed", "all transcription streams are busy; catching up")
+
+    def _set_state(self, state: SpeechState, reason: str | None) -> None:
+        if (state, reason) != (self.state, self.reason):
+            self.state, self.reason = state, reason
+            self._owner.state_changed(self)
+
+    def _close(self, task: asyncio.Task[None]) -> None:
+        self._impatience.cancel()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            log.error("a relay failed", exc_info=problem)
+        if self._waiting_size:
+            log.warning(
+                "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
+            )
+            if has_speech(b"".join(self._waiting)):
+                end = self._position + self._waiting_size
+                self._owner.words_lost(self, self._position, end)
+        self._budget.give(self._waiting_size)
+        self._waiting.clear()
+        self._waiting_size = 0
+        self._owner.closed(self)
+
+
+class _Attempt:
+    """One engine stream of a relay: turns its positions and times into the relay's."""
+
+    __slots__ = (
+        "_engine",
+        "_id",
+        "_open_partials",
+        "_opened_at",
+        "_origin",
+        "_owner",
+        "_relay",
+        "_stream",
+        "is_lost",
+        "over",
+    )
+
+    def __init__(
+        self, relay: ResilientStream, owner: ResilientSink, stream_id: str, engine: str
+    ) -> None:
+        self.over = OneShotEvent()  # no more audio comes, or the stream was lost
+        self.is_lost = False
+        self._relay = relay
+        self._owner = owner
+        self._id = stream_id
+        self._engine = engine
+        self._stream: Stream | None = None
+        self._origin = 0
+        self._opened_at = datetime.now(UTC)
+        self._open_partials: set[str] = set()
+
+    def opened(self, stream: Stream, *, origin: int) -> None:
+        """Note the stream and the relay's position of its first byte."""
+        self._stream = stream
+        self._origin = origin
+
+    def record(self, usage: StreamUsage) -> StreamRecord:
+        """Return the account of this stream so far."""
+        return StreamRecord(
+            stream=self._id,
+            engine=self._engine,
+            opened_at=self._opened_at,
+            closed_at=datetime.now(UTC),
+            usage=usage,
+        )
+
+    def heard(self, recognition: Recognition) -> None:
+        """StreamSink: text, on the stream's own clock."""
+        if recognition.final:
+            self._open_partials.discard(recognition.utterance)
+        else:
+            self._open_partials.add(recognition.utterance)
+        if self._origin:
+            recognition = recognition.later(self._origin / BYTES_PER_SECOND)
+        self._owner.heard(self._relay, self._id, recognition)
+
+    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+        """StreamSink: how the stream keeps up."""
+        if not self.is_lost:
+            self._relay.set_delayed(is_delayed, reason)
+
+    def dropped(self, start: float, end: float) -> None:
+        """StreamSink: the engine fell too far behind, or audio can't be read again."""
+        first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
+        self._relay.note_loss(self._origin + first, self._origin + last)
+
+    def give_up(self) -> None:
+        """Abort the stream; what it has not transcribed is lost."""
+        if self._stream is None or self.is_lost:
+            return
+        end, audio = self._stream.end, self._stream.tail(0)
+        begin = self._stream.give_up()
+        if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
+            self._relay.note_loss(self._origin + begin, self._origin + end)
+
+    def lost(self, reason: str, replay_from: int) -> None:
+        """StreamSink: the stream is gone; take back what has no final."""
+        if self.is_lost:
+            return
+        log.info("stream %s was lost: %s", self._id, reason)
+        self.is_lost = True
+        self.over.set()
+        if self._stream is None:
+            return
+        for utterance in self._open_partials:
+            self._relay.withdraw(self._id, utterance)
+        audio = self._stream.tail(replay_from)
+        begin = self._stream.end - len(audio)
+        if begin > replay_from:  # it no longer had all of it
+            self._relay.note_loss(self._origin + replay_from, self._origin + begin)
+        # What the stream no longer kept moves the beginning of the tail, not its end.
+        self._relay.take_back(self, self._origin + begin, audio)

@@ -1,0 +1,46 @@
+"""Names, lines and lengths of time as people write and read them."""
+
+from __future__ import annotations
+
+import hashlib
+
+HUES = 12
+BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # Hangul fillers and the empty braille cell
+
+
+def initials(name: str) -> str:
+    """Return the first letters of the first and last word that have any.
+
+    Ada King Lovelace → AL, Dora (Firefox) → DF. A name without letters has its first character.
+    """
+    words = name.split()
+    letters = [found for word in words if (found := next(filter(str.isalnum, word), ""))]
+    ends = letters[:1] + letters[1:][-1:]
+    return ("".join(ends) or name.strip()[:1]).upper()
+
+
+def hue_of(text: str) -> int:
+    """Return the colour number of a person, the same for the same text."""
+    return hashlib.sha256(text.lower().encode()).digest()[0] % HUES
+
+
+def tidy(text: str, limit: int) -> str:
+    """Return text as one line of at most `limit` characters without control characters.
+
+    Names and titles are shown to others, so invisible characters that reorder or hide
+    text (Unicode category C) are left out, and so are letters that are drawn as nothing.
+    """
+    visible = "".join(c if c.isprintable() and c not in BLANK_LETTERS else " " for c in text)
+    return " ".join(visible.split())[:limit].strip()
+
+
+def tidy_lines(text: str, limit: int) -> str:
+    """Return text of several lines, each tidied as by `tidy`, without empty ones at the ends."""
+    lines = [tidy(line, limit) for line in text.splitlines()]
+    return "\n".join(lines).strip()[:limit].strip()
+
+
+def how_long(seconds: float) -> str:
+    """Return seconds as people say them: "21 s", "2 min", "2 min 5 s"; at least a second."""
+    minutes, rest = divmod(max(1, round(seconds)), 60)
+    return " ".join([f"{minutes} min"] * bool(minutes) + [f"{rest} s"] * bool(rest))

@@ -1,0 +1,1 @@
+"""What was said: its order, its way to the database, its readers."""

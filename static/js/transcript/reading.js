@@ -1,0 +1,101 @@
+/** The transcript page: exports in the reader's time zone, a copy of all of it, and the keys among its times. */
+
+import { find } from '../lib/dom.js';
+
+const SAID = 4_000; // milliseconds for which the button says what became of a copy
+
+/** A server doesn't know where its reader is; without scripts the text says UTC. */
+function exportInLocalTime() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone) return;
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a[data-export]'))) {
+    const address = new URL(link.href);
+    address.searchParams.set('tz', zone);
+    link.href = address.href;
+  }
+}
+
+/** @returns {Promise<Blob>} what the Text link gives */
+async function plainText() {
+  const link = /** @type {HTMLAnchorElement} */ (find('[data-export="text"]'));
+  const answer = await fetch(link.href);
+  if (!answer.ok) throw new Error(`the text can't be had: ${answer.status}`);
+  return new Blob([await answer.text()], { type: 'text/plain' });
+}
+
+function offerCopy() {
+  // Browsers give a clipboard to pages on https and on this computer only.
+  if (!navigator.clipboard?.write) return;
+  const button = find('[data-copy]');
+  const label = button.textContent;
+  button.hidden = false;
+  button.setAttribute('aria-live', 'polite');
+  button.addEventListener('click', async () => {
+    try {
+      // The promise goes in at once: later, Safari no longer sees that somebody asked for it.
+      await navigator.clipboard.write([new ClipboardItem({ 'text/plain': plainText() })]);
+      button.textContent = 'Copied';
+    } catch {
+      button.textContent = 'It could not be copied';
+    }
+    setTimeout(() => (button.textContent = label), SAID);
+  });
+}
+
+// All times are links, thousands of them after a long day. One of them is a stop of the Tab key; from
+// there the arrow keys go to the others. Without scripts each is a stop.
+/** @type {HTMLAnchorElement | undefined} */
+let stop;
+
+/** @returns {HTMLAnchorElement[]} */
+function times() {
+  return [...document.querySelectorAll('#transcript .at')].filter((one) => one instanceof HTMLAnchorElement);
+}
+
+/** @param {HTMLAnchorElement | undefined} link becomes the stop of the Tab key */
+function choose(link) {
+  if (!link) return;
+  if (stop) stop.tabIndex = -1;
+  stop?.removeAttribute('aria-description');
+  stop = link;
+  stop.tabIndex = 0;
+  stop.setAttribute('aria-description', 'Arrow keys go to the other times');
+}
+
+function target() {
+  return times().find((link) => link.hash === location.hash);
+}
+
+/** Also after late words have come, which brings times that are stops. */
+function settle() {
+  const links = times();
+  for (const link of links) link.tabIndex = -1;
+  choose((stop?.isConnected ? stop : target()) ?? links[0]);
+}
+
+window.addEventListener('hashchange', () => {
+  const link = target();
+  choose(link);
+  // The browser has just taken the focus from the link that was followed, as its target can't have it.
+  link?.focus({ preventScroll: true });
+});
+
+document.addEventListener('keydown', (event) => {
+  const from = /** @type {HTMLAnchorElement} */ (event.target);
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!from.matches?.('#transcript .at')) return;
+  const links = times();
+  const place = links.indexOf(from);
+  /** @type {Record<string, number>} */
+  const places = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: links.length - 1 };
+  const next = links[places[event.key]];
+  if (!next) return;
+  event.preventDefault();
+  choose(next);
+  next.focus();
+});
+
+exportInLocalTime();
+offerCopy();
+settle();
+document.addEventListener('htmx:after:swap', settle);

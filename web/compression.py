@@ -1,0 +1,56 @@
+"""Compresses what is long: transcripts and their exports. Other pages are short and stay plain.
+
+A compressed answer's length tells what in it repeats. Who can put text beside a secret, let
+somebody else's browser ask for both again and again, and see how long the answers are, guesses
+the secret letter by letter (the BREACH attack). Why this can't be done here:
+
+Whoever can add to a transcript may read all of it, so its words are no secret to them; who was
+removed can read no more, but add nothing either. What only the reader may see (who they are, in
+the masthead; what transcribing took) stands between SEAMs and is compressed apart: nothing after a
+seam refers to what came before it or shares a code with it, so that its length is always the same.
+No page holds a token: changes are allowed by where they come from (web/guard.py), and the login
+is in a cookie. No page repeats what was asked for; `?tz=` comes back only as the name of a zone.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+# Around what is only for one reader. Text in a page is escaped, so that nobody can forge it.
+SEAM = "<!-- seam -->"
+SHORTEST = 1024  # bytes; less fits into one packet anyway
+LEVEL = 6
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+def compressed(response: Response, asked: Headers) -> Response:
+    """Compress a whole answer in place, and return it, if whoever asked takes it so.
+
+    A long one takes a moment: call it in a thread.
+    """
+    response.headers.add_vary_header("Accept-Encoding")
+    body = bytes(response.body)
+    if len(body) < SHORTEST or not takes_gzip(asked):
+        return response
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+    packed = bytearray()
+    for piece in body.split(SEAM.encode()):
+        packed += packer.compress(piece)
+        packed += packer.flush(zlib.Z_FULL_FLUSH)
+    packed += packer.flush()
+    response.body = bytes(packed)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Content-Length"] = str(len(packed))
+    return response
+
+
+def takes_gzip(asked: Headers) -> bool:
+    """Whether a client says that it takes gzip. One that says nothing gets plain text."""
+    for one in asked.get("accept-encoding", "").lower().split(","):
+        name, _, weight = (part.strip() for part in one.partition(";"))
+        if name in ("gzip", "x-gzip"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

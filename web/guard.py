@@ -1,0 +1,154 @@
+"""What every request passes: same-origin for changes, security headers, rate limits."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.rate_limit import RateLimiter
+from core.settings import Settings, is_loopback
+from web.errors import BROKEN, FOREIGN, show
+
+MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
+SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def origin_allowed(settings: Settings, headers: Headers, origin: str) -> bool:
+    """Whether a page of `origin` is ours: NEXTAUTH_URL's, or in development the one asked for."""
+    if origin == settings.public_url:
+        return True
+    return not settings.production and origin == f"http://{headers.get('host', '')}"
+
+
+def same_origin(settings: Settings, headers: Headers) -> bool:
+    """Whether a browser says that one of our own pages sent this. Deny when it says nothing."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    return origin_allowed(settings, headers, headers.get("origin", ""))
+
+
+def on_this_computer(connection: HTTPConnection) -> bool:
+    """Whether the browser runs on this computer, as far as anybody can tell.
+
+    The connection must come from loopback, ask for a loopback name (so that no foreign name
+    that resolves to loopback works), and not have passed a proxy, which may speak for others.
+    """
+    headers = connection.headers
+    forwarded = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+    if connection.client is None or any(name in headers for name in forwarded):
+        return False
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(connection.client.host) and is_loopback(host)
+
+
+def limit(limiter: RateLimiter, connection: HTTPConnection, who: str | None = None) -> None:
+    """Count an action of a person, or else of an address. Raises TooManyRequestsError."""
+    address = connection.client.host if connection.client else "unknown"
+    limiter.check(who or address)
+
+
+def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
+    """Return the origin of /ws as seen by the page: its own, or NEXT_PUBLIC_WS_HOST and PORT."""
+    public = urlsplit(settings.public_url).netloc
+    # In development, this computer may come without the proxy that gives others https.
+    here = not settings.production and headers.get("host") != public
+    secure = scheme in {"https", "wss"} or (settings.https and not here)
+    # A proxy may have changed the Host header; in production, NEXTAUTH_URL says what it was.
+    host = public if settings.production else headers.get("host", "")
+    if settings.websocket_host:
+        port = settings.websocket_port or (443 if settings.production else settings.port)
+        default = 443 if secure else 80
+        host = settings.websocket_host + ("" if port == default else f":{port}")
+    return f"{'wss' if secure else 'ws'}://{host}"
+
+
+def content_security_policy(settings: Settings, socket_origin: str) -> str:
+    """Return the policy: our own files, our socket and the LiveKit server, nothing inline."""
+    livekit = settings.livekit_url
+    video = f"{livekit} {livekit.replace('ws', 'http', 1)}"
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"media-src 'self' blob:; connect-src 'self' {socket_origin} {video}; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "worker-src 'none'"
+    )
+
+
+class Guard:
+    """ASGI middleware: refuses foreign changes and puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        answer = _Answer(
+            self._settings, websocket_origin(self._settings, headers, scope["scheme"]), send
+        )
+        foreign_ok = scope["method"] in SAFE_METHODS or scope["path"] in SIGNED
+        if not foreign_ok and not same_origin(self._settings, headers):
+            await show(Request(scope), FOREIGN)(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, _limited(receive), answer)
+        except Exception:
+            # Starlette would answer from outside of this middleware, without the headers.
+            if not answer.begun:
+                await show(Request(scope), BROKEN)(scope, receive, answer)
+            raise
+
+
+def _limited(receive: Receive) -> Receive:
+    """Refuse to read a body beyond MAX_BODY."""
+    size = 0
+
+    async def receive_limited() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise HTTPException(413)
+        return message
+
+    return receive_limited
+
+
+class _Answer:
+    """Sends one answer with the security headers, and knows whether it has begun."""
+
+    def __init__(self, settings: Settings, socket_origin: str, send: Send) -> None:
+        self.begun = False
+        self._policy = content_security_policy(settings, socket_origin)
+        self._https = settings.https
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        """ASGI's send."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            out = MutableHeaders(scope=message)
+            out["Content-Security-Policy"] = self._policy
+            out["X-Content-Type-Options"] = "nosniff"
+            # A link is a key to its session: it is told to no other site.
+            out["Referrer-Policy"] = "same-origin"
+            out["Cross-Origin-Opener-Policy"] = "same-origin"
+            out["Permissions-Policy"] = (
+                "camera=(self), microphone=(self), display-microphone=(self), geolocation=()"
+            )
+            if self._https:
+                out["Strict-Transport-Security"] = "max-age=31536000"
+        await self._send(message)

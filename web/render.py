@@ -1,0 +1,115 @@
+"""Turns plain data into pages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from core.model import Person
+from core.text import initials
+from web.compression import SEAM
+from web.links import linked
+
+ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "static"
+_IMPORT = re.compile(r"^(?:import|export|\}) [^;]*from '(\.[^']+)';", re.MULTILINE)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as 3:07 or 1:02:45."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: 40 s, 42 min, 1 h, 1 h 5 min."""
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def when(moment: datetime) -> Markup:
+    """Return a <time> in UTC, which a script shows in the reader's own time."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        utc.isoformat(timespec="seconds"), utc.strftime("%-d %b %Y, %H:%M UTC")
+    )
+
+
+def time_of_day(moment: datetime) -> Markup:
+    """Return a <time> in UTC for the middle of a sentence; a script shows the reader's own."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" data-short>{}</time>').format(
+        utc.isoformat(timespec="seconds"), utc.strftime("%H:%M UTC")
+    )
+
+
+@cache
+def _digest(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def static(path: str) -> str:
+    """Return the address of a static file, which changes with its content."""
+    return f"/static/{path}?v={_digest(path)}"
+
+
+@cache
+def modules(entry: str) -> tuple[str, ...]:
+    """Return the addresses of all that a script imports, as its import statements ask for them.
+
+    A browser that is told of them at once need not find them step by step.
+    """
+    found = [(STATIC / entry).resolve()]
+    for script in found:  # which grows meanwhile
+        for path in _IMPORT.findall(script.read_text()):
+            imported = (script.parent / path).resolve()
+            if imported not in found:
+                found.append(imported)
+    return tuple(f"/static/{path.relative_to(STATIC)}" for path in found[1:])
+
+
+_environment = Environment(
+    loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined
+)
+_environment.filters.update(
+    clock=clock,
+    duration=duration,
+    when=when,
+    time_of_day=time_of_day,
+    initials=initials,
+    linked=linked,
+)
+_environment.globals.update(static=static, modules=modules)
+_environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
+
+
+def page(template: str, person: Person | None, *, status: int = 200, **context: Any) -> Response:
+    """Render a template. Pages are about one visitor, so nothing keeps a copy."""
+    html = _environment.get_template(template).render(person=person, status=status, **context)
+    return HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
+
+
+def wants_json(connection: HTTPConnection) -> bool:
+    """Whether the client asks for JSON rather than a page."""
+    accept = connection.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def json_error(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
+    """Return the one shape of errors in JSON."""
+    kept = {"Cache-Control": "no-store"} | headers
+    return JSONResponse({"error": {"code": code, "message": message}}, status, headers=kept)

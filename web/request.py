@@ -1,0 +1,87 @@
+"""Who is asking. The only module that touches `request.session`, the signed login cookie.
+
+The cookie holds a login key, which the database knows by its digest and can forget, and the
+identities under which this browser is a guest of sessions.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+
+from core.access import Visitor
+from core.model import Person
+from core.services import Services
+from core.store import people as users
+
+REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
+BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
+
+
+def services(connection: HTTPConnection) -> Services:
+    """Return the running parts of the process."""
+    found: Services = connection.state.services
+    return found
+
+
+async def person_of(connection: HTTPConnection) -> Person | None:
+    """Return who is signed in, looked up once per request."""
+    if not hasattr(connection.state, "person"):
+        key = connection.session.get("login")
+        connection.state.person = (
+            await users.find_by_login(services(connection).db, key, datetime.now(UTC))
+            if isinstance(key, str)
+            else None
+        )
+    person: Person | None = connection.state.person
+    return person
+
+
+async def visitor_of(connection: HTTPConnection, slug: str) -> Visitor:
+    """Return who asks for this session."""
+    return Visitor(await person_of(connection), _guests(connection).get(slug))
+
+
+def _guests(connection: HTTPConnection) -> dict[str, str]:
+    guests: Any = connection.session.get("guests")
+    return guests if isinstance(guests, dict) else {}
+
+
+def remember_guest(request: Request, slug: str, identity: str) -> None:
+    """Let this browser be that guest of the session from now on."""
+    guests = {key: value for key, value in _guests(request).items() if key != slug}
+    newest = dict(list(guests.items())[-(REMEMBERED_GUESTS - 1) :])
+    request.session["guests"] = newest | {slug: identity}
+
+
+def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
+    """Return what a sign-in was begun with, None when not in this browser or too long ago."""
+    kept = request.session.get(BEGUN + state)
+    if not isinstance(kept, dict) or kept["exp"] < time.time():
+        return None
+    data: dict[str, Any] = kept["data"]
+    return data
+
+
+def forget_begun_sign_ins(request: Request) -> None:
+    """Drop what a failed sign-in left behind."""
+    for key in [key for key in request.session if key.startswith(BEGUN)]:
+        request.session.pop(key)
+
+
+async def sign_in(request: Request, person: Person) -> None:
+    """Sign this browser in under a new key; what it was before is forgotten."""
+    await sign_out(request)
+    key = await users.open_login(services(request).db, person.id, datetime.now(UTC))
+    request.session["login"] = key
+
+
+async def sign_out(request: Request) -> None:
+    """Forget who this browser was, here and in the database."""
+    key = request.session.get("login")
+    request.session.clear()
+    if isinstance(key, str):
+        await users.close_login(services(request).db, key)

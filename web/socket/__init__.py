@@ -1,0 +1,1 @@
+"""WebSockets: the direct uvicorn protocol class and the listeners of a socket."""

@@ -11,8 +11,10 @@ from core.model import MAX_LINES, ChatLine
 async def add(db: Database, line: ChatLine) -> None:
     """Store a line; the same line twice counts once."""
     await db.execute(
-        "INSERT INTO chat_messages (session_id, id, identity, text, sent_at)"
-        " VALUES (:session, :id, :identity, :text, :sent_at) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO chat_messages (session_id, id, identity, text, sent_at)
+        VALUES (:session, :id, :identity, :text, :sent_at) ON CONFLICT DO NOTHING
+        """,
         session=UUID(line.session_id),
         id=line.id,
         identity=line.identity,
@@ -24,8 +26,10 @@ async def add(db: Database, line: ChatLine) -> None:
 async def of_session(db: Database, session_id: str) -> list[ChatLine]:
     """Return a session's lines by id."""
     rows = await db.fetch_all(
-        "SELECT c.*, p.name, p.hue, p.role FROM chat_messages c JOIN participants p"
-        " USING (identity) WHERE c.session_id = :session ORDER BY c.id LIMIT :limit",
+        """
+        SELECT c.*, p.name, p.hue, p.role FROM chat_messages c JOIN participants p
+        USING (identity) WHERE c.session_id = :session ORDER BY c.id LIMIT :limit
+        """,
         session=UUID(session_id),
         limit=MAX_LINES,
     )

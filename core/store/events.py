@@ -10,8 +10,10 @@ from core.database import Database
 async def is_first(db: Database, event_id: str, now: datetime) -> bool:
     """Note an event. Returns whether it is the first time; undone with its transaction."""
     row = await db.fetch_one(
-        "INSERT INTO livekit_events (id, received_at) VALUES (:id, :now)"
-        " ON CONFLICT DO NOTHING RETURNING id",
+        """
+        INSERT INTO livekit_events (id, received_at) VALUES (:id, :now)
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
         id=event_id,
         now=now,
     )

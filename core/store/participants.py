@@ -35,11 +35,13 @@ async def for_user(db: Database, session: Session, person: Person, role: Role) -
     Who was made a host stays one.
     """
     row = await db.returning(
-        "INSERT INTO participants (identity, session_id, user_id, name, hue, role, state)"
-        " VALUES (:identity, :session, :user, :name, :hue, :role, 'WAITING')"
-        " ON CONFLICT (session_id, user_id) DO UPDATE SET name = excluded.name,"
-        " role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END"
-        " RETURNING *",
+        """
+        INSERT INTO participants (identity, session_id, user_id, name, hue, role, state)
+        VALUES (:identity, :session, :user, :name, :hue, :role, 'WAITING')
+        ON CONFLICT (session_id, user_id) DO UPDATE SET name = excluded.name,
+        role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END
+        RETURNING *
+        """,
         identity=new_identity(),
         session=UUID(session.id),
         user=UUID(person.id),
@@ -56,8 +58,10 @@ async def add_guest(
     """Make a participant for somebody who typed a name."""
     identity = new_identity()
     row = await db.returning(
-        "INSERT INTO participants (identity, session_id, name, hue, role, state)"
-        " VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *",
+        """
+        INSERT INTO participants (identity, session_id, name, hue, role, state)
+        VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
+        """,
         identity=identity,
         session=UUID(session.id),
         name=name,
@@ -90,8 +94,10 @@ async def of_user(db: Database, session_id: str, user_id: str) -> Participant | 
 async def who_joined(db: Database, session_id: str) -> list[Participant]:
     """Return everybody who was in the session, in the order they came."""
     rows = await db.fetch_all(
-        "SELECT * FROM participants WHERE session_id = :session AND joined_at IS NOT NULL"
-        " ORDER BY joined_at",
+        """
+        SELECT * FROM participants WHERE session_id = :session AND joined_at IS NOT NULL
+        ORDER BY joined_at
+        """,
         session=UUID(session_id),
     )
     return [_participant(row) for row in rows]
@@ -111,8 +117,10 @@ async def change_state(
 ) -> Participant | None:
     """Change whether somebody is let in, in one step; None when they are in none of the states."""
     row = await db.fetch_one(
-        "UPDATE participants SET state = :state, decided_at = now() WHERE identity = :identity"
-        " AND session_id = :session AND state = ANY(:states) RETURNING *",
+        """
+        UPDATE participants SET state = :state, decided_at = now() WHERE identity = :identity
+        AND session_id = :session AND state = ANY(:states) RETURNING *
+        """,
         state=to,
         identity=identity,
         session=UUID(session_id),
@@ -124,9 +132,11 @@ async def change_state(
 async def admit_all(db: Database, session_id: str, identities: list[str]) -> list[str]:
     """Admit those of them who still wait, in one step; return whom."""
     rows = await db.fetch_all(
-        "UPDATE participants SET state = 'ADMITTED', decided_at = now()"
-        " WHERE session_id = :session AND identity = ANY(:identities) AND state = 'WAITING'"
-        " RETURNING identity",
+        """
+        UPDATE participants SET state = 'ADMITTED', decided_at = now()
+        WHERE session_id = :session AND identity = ANY(:identities) AND state = 'WAITING'
+        RETURNING identity
+        """,
         session=UUID(session_id),
         identities=identities,
     )
@@ -136,8 +146,10 @@ async def admit_all(db: Database, session_id: str, identities: list[str]) -> lis
 async def denied(db: Database, session_id: str, limit: int) -> list[Participant]:
     """Return who was denied, those who were denied or asked again last first."""
     rows = await db.fetch_all(
-        "SELECT * FROM participants WHERE session_id = :session AND state = 'DENIED'"
-        " ORDER BY decided_at DESC NULLS LAST, created_at DESC LIMIT :limit",
+        """
+        SELECT * FROM participants WHERE session_id = :session AND state = 'DENIED'
+        ORDER BY decided_at DESC NULLS LAST, created_at DESC LIMIT :limit
+        """,
         session=UUID(session_id),
         limit=limit,
     )
@@ -147,8 +159,10 @@ async def denied(db: Database, session_id: str, limit: int) -> list[Participant]
 async def hosts(db: Database, session_id: str) -> set[str]:
     """Return the identities of the session's hosts."""
     rows = await db.fetch_all(
-        "SELECT identity FROM participants WHERE session_id = :session AND role = 'HOST'"
-        " AND state = 'ADMITTED'",
+        """
+        SELECT identity FROM participants WHERE session_id = :session AND role = 'HOST'
+        AND state = 'ADMITTED'
+        """,
         session=UUID(session_id),
     )
     return {row["identity"] for row in rows}
@@ -157,10 +171,12 @@ async def hosts(db: Database, session_id: str) -> set[str]:
 async def remove(db: Database, session_id: str, identity: str, now: datetime) -> None:
     """Remove a participant for good; they have left."""
     await db.execute(
-        "UPDATE participants SET state = 'REMOVED', page_seen_at = NULL, call_seen_at = NULL,"
-        " left_at = CASE WHEN joined_at IS NULL THEN NULL"
-        "   ELSE coalesce(left_at, CAST(:now AS timestamptz)) END"
-        " WHERE identity = :identity AND session_id = :session",
+        """
+        UPDATE participants SET state = 'REMOVED', page_seen_at = NULL, call_seen_at = NULL,
+        left_at = CASE WHEN joined_at IS NULL THEN NULL
+          ELSE coalesce(left_at, CAST(:now AS timestamptz)) END
+        WHERE identity = :identity AND session_id = :session
+        """,
         identity=identity,
         session=UUID(session_id),
         now=now,
@@ -170,8 +186,10 @@ async def remove(db: Database, session_id: str, identity: str, now: datetime) ->
 async def make_host(db: Database, session_id: str, identity: str) -> Participant | None:
     """Give an admitted participant the host role; None without one."""
     row = await db.fetch_one(
-        "UPDATE participants SET role = 'HOST' WHERE identity = :identity"
-        " AND session_id = :session AND state = 'ADMITTED' RETURNING *",
+        """
+        UPDATE participants SET role = 'HOST' WHERE identity = :identity
+        AND session_id = :session AND state = 'ADMITTED' RETURNING *
+        """,
         identity=identity,
         session=UUID(session_id),
     )
@@ -184,10 +202,12 @@ async def came(db: Database, identity: str, now: datetime) -> Participant | None
     None for who isn't admitted, or when the session is over.
     """
     row = await db.fetch_one(
-        "UPDATE participants SET page_seen_at = :now, left_at = NULL,"
-        " joined_at = coalesce(joined_at, :now)"
-        " WHERE identity = :identity AND state = 'ADMITTED' AND EXISTS (SELECT 1 FROM sessions s"
-        "   WHERE s.id = participants.session_id AND s.status IN ('CREATED', 'LIVE')) RETURNING *",
+        """
+        UPDATE participants SET page_seen_at = :now, left_at = NULL,
+        joined_at = coalesce(joined_at, :now)
+        WHERE identity = :identity AND state = 'ADMITTED' AND EXISTS (SELECT 1 FROM sessions s
+          WHERE s.id = participants.session_id AND s.status IN ('CREATED', 'LIVE')) RETURNING *
+        """,
         identity=identity,
         now=now,
     )
@@ -200,10 +220,12 @@ async def went(db: Database, identity: str, now: datetime, *, hung_up: bool) -> 
     A page that was closed or left has `hung_up`, too: LiveKit's news of that may come late.
     """
     await db.execute(
-        "UPDATE participants SET page_seen_at = NULL,"
-        " call_seen_at = CASE WHEN :hung_up THEN NULL ELSE call_seen_at END,"
-        " left_at = CASE WHEN call_seen_at IS NULL OR :hung_up THEN CAST(:now AS timestamptz) END"
-        " WHERE identity = :identity AND joined_at IS NOT NULL AND left_at IS NULL",
+        """
+        UPDATE participants SET page_seen_at = NULL,
+        call_seen_at = CASE WHEN :hung_up THEN NULL ELSE call_seen_at END,
+        left_at = CASE WHEN call_seen_at IS NULL OR :hung_up THEN CAST(:now AS timestamptz) END
+        WHERE identity = :identity AND joined_at IS NOT NULL AND left_at IS NULL
+        """,
         identity=identity,
         now=now,
         hung_up=hung_up,
@@ -213,8 +235,10 @@ async def went(db: Database, identity: str, now: datetime, *, hung_up: bool) -> 
 async def still_connected(db: Database, identities: list[str], now: datetime) -> None:
     """Note that pages of these participants are still connected."""
     await db.execute(
-        "UPDATE participants SET page_seen_at = :now, left_at = NULL"
-        " WHERE identity = ANY(:identities) AND joined_at IS NOT NULL AND state = 'ADMITTED'",
+        """
+        UPDATE participants SET page_seen_at = :now, left_at = NULL
+        WHERE identity = ANY(:identities) AND joined_at IS NOT NULL AND state = 'ADMITTED'
+        """,
         identities=identities,
         now=now,
     )
@@ -229,15 +253,19 @@ async def in_call(
     """
     ours = {"session": UUID(session_id), "identities": identities}
     rows = await db.fetch_all(
-        "UPDATE participants SET call_seen_at = :now, left_at = NULL,"
-        " joined_at = coalesce(joined_at, :now) WHERE session_id = :session"
-        " AND identity = ANY(:identities) AND state = 'ADMITTED' RETURNING identity",
+        """
+        UPDATE participants SET call_seen_at = :now, left_at = NULL,
+        joined_at = coalesce(joined_at, :now) WHERE session_id = :session
+        AND identity = ANY(:identities) AND state = 'ADMITTED' RETURNING identity
+        """,
         now=now,
         **ours,
     )
     strangers = await db.fetch_all(
-        "SELECT identity FROM participants WHERE session_id = :session"
-        " AND identity = ANY(:identities) AND state <> 'ADMITTED'",
+        """
+        SELECT identity FROM participants WHERE session_id = :session
+        AND identity = ANY(:identities) AND state <> 'ADMITTED'
+        """,
         **ours,
     )
     return [row["identity"] for row in rows], [row["identity"] for row in strangers]
@@ -256,11 +284,13 @@ async def left_call(
     Who was seen in it later than that has come back meanwhile.
     """
     await db.execute(
-        "UPDATE participants SET call_seen_at = NULL,"
-        " left_at = CASE WHEN page_seen_at IS NULL THEN CAST(:at AS timestamptz) END"
-        " WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL"
-        " AND call_seen_at <= :at AND NOT (identity = ANY(:but))"
-        " AND (CAST(:only AS text) IS NULL OR identity = :only)",
+        """
+        UPDATE participants SET call_seen_at = NULL,
+        left_at = CASE WHEN page_seen_at IS NULL THEN CAST(:at AS timestamptz) END
+        WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL
+        AND call_seen_at <= :at AND NOT (identity = ANY(:but))
+        AND (CAST(:only AS text) IS NULL OR identity = :only)
+        """,
         session=UUID(session_id),
         at=at,
         only=only,
@@ -274,13 +304,15 @@ async def close_stale(db: Database, *, page: datetime, call: datetime) -> None:
     They left when they were last seen.
     """
     await db.execute(
-        "UPDATE participants SET"
-        " page_seen_at = CASE WHEN page_seen_at >= :page THEN page_seen_at END,"
-        " call_seen_at = CASE WHEN call_seen_at >= :call THEN call_seen_at END,"
-        " left_at = CASE WHEN page_seen_at >= :page OR call_seen_at >= :call THEN NULL"
-        "   ELSE coalesce(greatest(page_seen_at, call_seen_at), joined_at) END"
-        " WHERE joined_at IS NOT NULL AND left_at IS NULL AND (page_seen_at < :page"
-        "   OR call_seen_at < :call OR (page_seen_at IS NULL AND call_seen_at IS NULL))",
+        """
+        UPDATE participants SET
+        page_seen_at = CASE WHEN page_seen_at >= :page THEN page_seen_at END,
+        call_seen_at = CASE WHEN call_seen_at >= :call THEN call_seen_at END,
+        left_at = CASE WHEN page_seen_at >= :page OR call_seen_at >= :call THEN NULL
+          ELSE coalesce(greatest(page_seen_at, call_seen_at), joined_at) END
+        WHERE joined_at IS NOT NULL AND left_at IS NULL AND (page_seen_at < :page
+          OR call_seen_at < :call OR (page_seen_at IS NULL AND call_seen_at IS NULL))
+        """,
         page=page,
         call=call,
     )
@@ -289,8 +321,10 @@ async def close_stale(db: Database, *, page: datetime, call: datetime) -> None:
 async def all_left(db: Database, session_id: str, now: datetime) -> None:
     """Note that nobody is in the session any more."""
     await db.execute(
-        "UPDATE participants SET left_at = :now, page_seen_at = NULL, call_seen_at = NULL"
-        " WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL",
+        """
+        UPDATE participants SET left_at = :now, page_seen_at = NULL, call_seen_at = NULL
+        WHERE session_id = :session AND joined_at IS NOT NULL AND left_at IS NULL
+        """,
         session=UUID(session_id),
         now=now,
     )

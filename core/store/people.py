@@ -21,8 +21,10 @@ def _person(row: Row) -> Person:
 async def find_by_account(db: Database, provider: str, subject: str) -> Person | None:
     """Return the user to whom the provider's subject belongs."""
     row = await db.fetch_one(
-        "SELECT u.* FROM users u JOIN accounts a ON a.user_id = u.id"
-        " WHERE a.provider = :provider AND a.subject = :subject",
+        """
+        SELECT u.* FROM users u JOIN accounts a ON a.user_id = u.id
+        WHERE a.provider = :provider AND a.subject = :subject
+        """,
         provider=provider,
         subject=subject,
     )
@@ -89,8 +91,10 @@ async def open_login(db: Database, user_id: str, now: datetime) -> str:
 async def find_by_login(db: Database, key: str, now: datetime) -> Person | None:
     """Return who is signed in with this key, None when it is unknown, closed or expired."""
     row = await db.fetch_one(
-        "SELECT u.* FROM users u JOIN logins l ON l.user_id = u.id"
-        " WHERE l.key_digest = :digest AND l.expires_at > :now",
+        """
+        SELECT u.* FROM users u JOIN logins l ON l.user_id = u.id
+        WHERE l.key_digest = :digest AND l.expires_at > :now
+        """,
         digest=_digest(key),
         now=now,
     )

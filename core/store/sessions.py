@@ -132,8 +132,10 @@ async def create(
 ) -> Session:
     """Create a session in a space. The caller has checked that the user is a member."""
     row = await db.returning(
-        "INSERT INTO sessions (slug, title, space_id, created_by, admission)"
-        " VALUES (:slug, :title, :space, :user, :admission) RETURNING *",
+        """
+        INSERT INTO sessions (slug, title, space_id, created_by, admission)
+        VALUES (:slug, :title, :space, :user, :admission) RETURNING *
+        """,
         slug=new_slug(),
         title=title,
         space=UUID(space_id),
@@ -178,10 +180,12 @@ async def change(
 ) -> Session | None:
     """Change what is given of a session that goes on; None when it is over."""
     row = await db.fetch_one(
-        "UPDATE sessions SET title = coalesce(CAST(:title AS text), title),"
-        " admission = coalesce(CAST(:admission AS text), admission),"
-        " locked = coalesce(CAST(:locked AS boolean), locked)"
-        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING *",
+        """
+        UPDATE sessions SET title = coalesce(CAST(:title AS text), title),
+        admission = coalesce(CAST(:admission AS text), admission),
+        locked = coalesce(CAST(:locked AS boolean), locked)
+        WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING *
+        """,
         id=UUID(session_id),
         title=title,
         admission=admission,
@@ -193,8 +197,10 @@ async def change(
 async def start(db: Database, session_id: str, now: datetime) -> None:
     """Make a session LIVE at the first join; later joins change nothing."""
     await db.execute(
-        "UPDATE sessions SET status = 'LIVE', started_at = :now"
-        " WHERE id = :id AND status = 'CREATED'",
+        """
+        UPDATE sessions SET status = 'LIVE', started_at = :now
+        WHERE id = :id AND status = 'CREATED'
+        """,
         id=UUID(session_id),
         now=now,
     )
@@ -205,9 +211,11 @@ async def end(
 ) -> bool:
     """End a session. Returns whether this call ended it: a second one changes nothing."""
     row = await db.fetch_one(
-        "UPDATE sessions SET status = 'ENDED', ended_at = :now, ended_by = :by,"
-        " end_reason = :reason"
-        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id",
+        """
+        UPDATE sessions SET status = 'ENDED', ended_at = :now, ended_by = :by,
+        end_reason = :reason
+        WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id
+        """,
         id=UUID(session_id),
         by=UUID(by) if by else None,
         reason=reason,
@@ -238,8 +246,10 @@ async def end_empty(db: Database, empty_since: datetime) -> list[Session]:
 async def expire(db: Database, created_before: datetime, now: datetime) -> None:
     """Let sessions expire that were created before then and never joined."""
     await db.execute(
-        "UPDATE sessions SET status = 'EXPIRED', end_reason = 'EXPIRED_NO_JOIN', ended_at = :now"
-        " WHERE status = 'CREATED' AND created_at <= :before",
+        """
+        UPDATE sessions SET status = 'EXPIRED', end_reason = 'EXPIRED_NO_JOIN', ended_at = :now
+        WHERE status = 'CREATED' AND created_at <= :before
+        """,
         before=created_before,
         now=now,
     )
@@ -248,8 +258,10 @@ async def expire(db: Database, created_before: datetime, now: datetime) -> None:
 async def call_opened(db: Database, session_id: str) -> bool:
     """Note that LiveKit may have a room of this session. False when the session is over."""
     row = await db.fetch_one(
-        "UPDATE sessions SET call_open = true"
-        " WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id",
+        """
+        UPDATE sessions SET call_open = true
+        WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id
+        """,
         id=UUID(session_id),
     )
     return row is not None
@@ -267,10 +279,12 @@ async def claim_calls(
 ) -> list[Session]:
     """Take on sessions whose call should be looked at again; other processes skip them."""
     rows = await db.fetch_all(
-        "UPDATE sessions SET polled_at = :now WHERE id IN (SELECT id FROM sessions"
-        "   WHERE (call_open OR status = 'LIVE')"
-        "   AND (polled_at IS NULL OR polled_at <= :before)"
-        "   ORDER BY polled_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *",
+        """
+        UPDATE sessions SET polled_at = :now WHERE id IN (SELECT id FROM sessions
+          WHERE (call_open OR status = 'LIVE')
+          AND (polled_at IS NULL OR polled_at <= :before)
+          ORDER BY polled_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *
+        """,
         before=polled_before,
         now=now,
         limit=limit,
@@ -281,23 +295,25 @@ async def claim_calls(
 async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
     """Return the newest sessions of the user's spaces and those the user took part in."""
     rows = await db.fetch_all(
-        "SELECT s.*, here.*, s.created_by = :user"
-        "   OR EXISTS (SELECT 1 FROM members m WHERE m.space_id = s.space_id"
-        "     AND m.user_id = :user AND m.role = 'OWNER')"
-        "   OR EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
-        "     AND p.user_id = :user AND p.role = 'HOST' AND p.state = 'ADMITTED') AS hosted,"
-        " NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
-        "   AND p.user_id = :user AND p.state = 'REMOVED') AS readable"
-        " FROM sessions s, LATERAL (SELECT coalesce(json_agg(json_build_object("
-        "     'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]') AS people,"
-        "   count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,"
-        "   max(p.left_at) AS last_left"
-        "   FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) here"
-        " WHERE s.status <> 'EXPIRED' AND ("
-        "   s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)"
-        "   OR s.id IN (SELECT session_id FROM participants"
-        "               WHERE user_id = :user AND joined_at IS NOT NULL))"
-        " ORDER BY s.created_at DESC LIMIT :limit",
+        """
+        SELECT s.*, here.*, s.created_by = :user
+          OR EXISTS (SELECT 1 FROM members m WHERE m.space_id = s.space_id
+            AND m.user_id = :user AND m.role = 'OWNER')
+          OR EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id
+            AND p.user_id = :user AND p.role = 'HOST' AND p.state = 'ADMITTED') AS hosted,
+        NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id
+          AND p.user_id = :user AND p.state = 'REMOVED') AS readable
+        FROM sessions s, LATERAL (SELECT coalesce(json_agg(json_build_object(
+            'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]') AS people,
+          count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,
+          max(p.left_at) AS last_left
+          FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) here
+        WHERE s.status <> 'EXPIRED' AND (
+          s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
+          OR s.id IN (SELECT session_id FROM participants
+                      WHERE user_id = :user AND joined_at IS NOT NULL))
+        ORDER BY s.created_at DESC LIMIT :limit
+        """,
         user=UUID(user_id),
         limit=LISTED,
     )
@@ -316,9 +332,11 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
 async def presence(db: Database, session_id: str, *, but: str | None = None) -> Presence:
     """Return who is in a session, as a number; `but` is an identity that isn't counted."""
     row = await db.returning(
-        "SELECT count(*) FILTER (WHERE left_at IS NULL) AS here, count(*) AS came,"
-        " max(left_at) AS last_left FROM participants WHERE session_id = :session"
-        " AND joined_at IS NOT NULL AND identity <> :but",
+        """
+        SELECT count(*) FILTER (WHERE left_at IS NULL) AS here, count(*) AS came,
+        max(left_at) AS last_left FROM participants WHERE session_id = :session
+        AND joined_at IS NOT NULL AND identity <> :but
+        """,
         session=UUID(session_id),
         but=but or "",
     )

@@ -54,11 +54,13 @@ async def add(db: Database, rows: list[dict[str, Any]]) -> None:
     Rows are dictionaries with the keys of COLUMNS.
     """
     await db.execute_many(
-        "INSERT INTO utterances"
-        " (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,"
-        " client, until, lost_s)"
-        " VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,"
-        " :start, :end, :language, :client, :until, :lost) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO utterances
+        (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,
+        client, until, lost_s)
+        VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,
+        :start, :end, :language, :client, :until, :lost) ON CONFLICT DO NOTHING
+        """,
         rows,
     )
 
@@ -66,8 +68,10 @@ async def add(db: Database, rows: list[dict[str, Any]]) -> None:
 async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utterance]:
     """Return a session's utterances by seq."""
     rows = await db.fetch_all(
-        "SELECT u.*, p.name, p.hue, p.role FROM utterances u JOIN participants p USING (identity)"
-        " WHERE u.session_id = :session ORDER BY u.seq LIMIT :limit",
+        """
+        SELECT u.*, p.name, p.hue, p.role FROM utterances u JOIN participants p USING (identity)
+        WHERE u.session_id = :session ORDER BY u.seq LIMIT :limit
+        """,
         session=UUID(session_id),
         limit=limit,
     )

@@ -48,10 +48,12 @@ class Usage:
 async def add(db: Database, account: StreamAccount) -> None:
     """Store an account; the same stream twice counts once."""
     await db.execute(
-        "INSERT INTO streams (session_id, stream, identity, engine, opened_at, closed_at,"
-        " sent_s, frames, partials, finals, errors, reconnects)"
-        " VALUES (:session, :stream, :identity, :engine, :opened_at, :closed_at,"
-        " :sent, :frames, :partials, :finals, :errors, :reconnects) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO streams (session_id, stream, identity, engine, opened_at, closed_at,
+        sent_s, frames, partials, finals, errors, reconnects)
+        VALUES (:session, :stream, :identity, :engine, :opened_at, :closed_at,
+        :sent, :frames, :partials, :finals, :errors, :reconnects) ON CONFLICT DO NOTHING
+        """,
         session=UUID(account.session_id),
         stream=account.stream,
         identity=account.identity,
@@ -70,11 +72,13 @@ async def add(db: Database, account: StreamAccount) -> None:
 async def of_session(db: Database, session_id: str) -> list[Usage]:
     """Return the usage of a session's participants, the most first."""
     rows = await db.fetch_all(
-        "SELECT s.identity, p.name, count(*) AS streams, sum(s.sent_s) AS sent,"
-        " sum(s.frames) AS frames, sum(s.partials) AS partials, sum(s.finals) AS finals,"
-        " sum(s.errors) AS errors"
-        " FROM streams s JOIN participants p USING (identity) WHERE s.session_id = :session"
-        " GROUP BY s.identity, p.name ORDER BY sent DESC",
+        """
+        SELECT s.identity, p.name, count(*) AS streams, sum(s.sent_s) AS sent,
+        sum(s.frames) AS frames, sum(s.partials) AS partials, sum(s.finals) AS finals,
+        sum(s.errors) AS errors
+        FROM streams s JOIN participants p USING (identity) WHERE s.session_id = :session
+        GROUP BY s.identity, p.name ORDER BY sent DESC
+        """,
         session=UUID(session_id),
     )
     return [

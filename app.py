@@ -93,6 +93,8 @@ ROUTES = [
 def create_app(settings: Settings) -> Starlette:
     """Return the application for these settings."""
     redact_tokens()
+    for warning in settings.warnings:
+        logging.getLogger("uvicorn.error").warning(warning)
     app = Starlette(
         routes=ROUTES,
         middleware=[
@@ -186,8 +188,6 @@ def load_settings() -> Settings:
         settings = settings_module.load(read_environment())
     except SettingsError as problem:
         sys.exit(str(problem))
-    for warning in settings.warnings:
-        logging.getLogger("uvicorn.error").warning(warning)
     if settings.login_secret:
         return settings
     secret = settings_module.local_secret(settings.data_dir)

@@ -22,6 +22,7 @@ from core.settings import (
     would_start,
 )
 from tests.app_server import ROOT, free_port
+from tests.conftest import MakeServer
 
 SECRET = "0123456789abcdef0123456789abcdef"
 READY = {
@@ -327,6 +328,11 @@ def test_a_file_fills_in_what_the_environment_lacks(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout
     assert re.search(r"^set +PORT or WS_PORT: 4321$", checked.stdout, re.M)
     assert re.search(r"^set +NEXTAUTH_URL: https://meet.example.com$", checked.stdout, re.M)
+
+
+def test_what_was_mended_is_told_once(make_server: MakeServer) -> None:
+    server = make_server(LIVEKIT_URL="http://127.0.0.1:1")
+    assert server.log.count("LIVEKIT_URL: its scheme was changed") == 1, server.log
 
 
 # .env.example

@@ -1,0 +1,27 @@
+"""Settings: each variable is declared once; everything shown about it comes from there."""
+
+from core.settings.environment import (
+    Finding,
+    SettingsError,
+    checklist,
+    load,
+    local_secret,
+    render_checklist,
+    would_start,
+)
+from core.settings.values import Settings, is_loopback
+from core.settings.variables import VARIABLES, Variable
+
+__all__ = [
+    "VARIABLES",
+    "Finding",
+    "Settings",
+    "SettingsError",
+    "Variable",
+    "checklist",
+    "is_loopback",
+    "load",
+    "local_secret",
+    "render_checklist",
+    "would_start",
+]

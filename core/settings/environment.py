@@ -1,0 +1,134 @@
+"""The environment as it is: what is set, missing or wrong, and the settings made of it.
+
+Nothing else in the code reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.settings.parsing import InvalidError
+from core.settings.values import DEFAULT_PORT, Settings
+from core.settings.variables import VARIABLES, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `check` says of one variable; it never carries a secret's value."""
+
+    variable: Variable
+    state: Literal["set", "default", "missing", "invalid"]
+    note: str
+
+
+def _given(variable: Variable, environ: Mapping[str, str]) -> str | None:
+    values = (environ.get(name, "").strip() for name in variable.names)
+    return next((value for value in values if value), None)
+
+
+def _examine(
+    variable: Variable, environ: Mapping[str, str], *, strict: bool
+) -> tuple[Finding, Any]:
+    """Return the finding and the parsed value (None unless the state is `set`)."""
+    given = _given(variable, environ)
+    if given is None:
+        needed = strict and _is_required(variable, environ)
+        return Finding(variable, "missing" if needed else "default", variable.unset), None
+    try:
+        value, warning = variable.parse(given)
+    except InvalidError as problem:
+        return Finding(variable, "invalid", str(problem)), None
+    shown = "(secret)" if variable.secret else given
+    return Finding(variable, "set", f"{shown}; {warning}" if warning else shown), value
+
+
+def _is_required(variable: Variable, environ: Mapping[str, str]) -> bool:
+    if variable.name == "GLADIA_API_KEY":
+        return environ.get("SPEECH_ENGINE", "").strip() in {"", "auto", "gladia"}
+    return variable.required
+
+
+def is_production(environ: Mapping[str, str]) -> bool:
+    """Whether the environment asks for production."""
+    return environ.get("NODE_ENV", "").strip().lower() == "production"
+
+
+def checklist(environ: Mapping[str, str], *, strict: bool | None = None) -> list[Finding]:
+    """Examine every variable. `strict` (default: in production) makes required ones missing."""
+    wanted = is_production(environ) if strict is None else strict
+    return [_examine(variable, environ, strict=wanted)[0] for variable in VARIABLES]
+
+
+def would_start(findings: list[Finding]) -> bool:
+    """Whether nothing is missing or invalid."""
+    return all(finding.state in {"set", "default"} for finding in findings)
+
+
+def render_checklist(findings: list[Finding]) -> str:
+    """Lay the findings out as text for a terminal."""
+    lines = []
+    for finding in findings:
+        variable = finding.variable
+        name = " or ".join(variable.names)
+        note = f"unset: {finding.note}" if finding.state == "default" else finding.note
+        if finding.state == "missing":
+            note = "needed in production"
+        lines.append(f"{finding.state:8} {name}: {note}\n         {variable.purpose}")
+    return "\n".join(lines)
+
+
+class SettingsError(Exception):
+    """The environment can't be used; the message is the full checklist for people."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Turn an environment into Settings.
+
+    Raises SettingsError with the checklist of what is missing or invalid. Unset secrets
+    stay empty here: see `local_secret`.
+    """
+    strict = is_production(environ)
+    values: dict[str, Any] = {}
+    problems: list[Finding] = []
+    warnings: list[str] = []
+    for variable in VARIABLES:
+        finding, value = _examine(variable, environ, strict=strict)
+        if finding.state in {"missing", "invalid"}:
+            problems.append(finding)
+        elif finding.state == "set":
+            values[variable.field] = value
+            mended = variable.parse(_given(variable, environ) or "")[1]
+            if mended:
+                warnings.append(f"{variable.name}: {mended}")
+    if problems:
+        raise SettingsError("Sessions can't start:\n" + render_checklist(problems))
+    return _with_defaults(values, warnings)
+
+
+def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
+    """Fill in the defaults that depend on other values."""
+    port = values.get("port", DEFAULT_PORT)
+    values.setdefault("public_url", f"http://localhost:{port}")
+    if values.get("production"):
+        values.setdefault("host", "0.0.0.0")  # noqa: S104 - a container is reached from outside
+    if "login_secret" in values:
+        values.setdefault("transcription_secret", values["login_secret"])
+    return Settings(**values, warnings=tuple(warnings))
+
+
+def local_secret(data_dir: Path) -> str:
+    """Return the secret kept in `data_dir`, made at the first call, readable by its owner only."""
+    path = data_dir / "secret"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or not path.read_text().strip():
+        # Written beside and moved: a crash half way must not leave an empty secret behind.
+        fresh = data_dir / f"secret.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.replace(path)
+    return path.read_text().strip()

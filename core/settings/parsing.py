@@ -1,0 +1,160 @@
+"""How a variable's text becomes a value: each parser says what it accepts and what it mends."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+
+class InvalidError(ValueError):
+    """One value is unusable; the message says why without repeating it."""
+
+
+Parsed = tuple[Any, str | None]
+"""A parsed value and a warning about what was mended on the way."""
+
+
+def text(value: str) -> Parsed:
+    """Accept anything."""
+    return value, None
+
+
+def integer(low: int, high: int) -> Callable[[str], Parsed]:
+    """Accept a whole number of this range."""
+
+    def parse(value: str) -> Parsed:
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise InvalidError(f"must be a whole number from {low} to {high}")
+        return int(value), None
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], Parsed]:
+    """Accept a number of this range."""
+
+    def parse(value: str) -> Parsed:
+        try:
+            found = float(value)
+        except ValueError:
+            found = float("nan")
+        if not low <= found <= high:
+            raise InvalidError(f"must be a number from {low:g} to {high:g}")
+        return found, None
+
+    return parse
+
+
+def choice(*allowed: str) -> Callable[[str], Parsed]:
+    """Accept one of these."""
+
+    def parse(value: str) -> Parsed:
+        if value not in allowed:
+            raise InvalidError(f"must be one of {', '.join(allowed)}")
+        return value, None
+
+    return parse
+
+
+def switch(value: str) -> Parsed:
+    """Accept on or off."""
+    if value not in {"on", "off"}:
+        raise InvalidError("must be on or off")
+    return value == "on", None
+
+
+def production(value: str) -> Parsed:
+    """Accept the values that Node.js programs know: a typing error must not open development."""
+    if value.lower() not in {"production", "development", "test"}:
+        raise InvalidError("must be production, development or test")
+    return value.lower() == "production", None
+
+
+def path(value: str) -> Parsed:
+    """Accept a path; ~ is the home folder."""
+    return Path(value).expanduser(), None
+
+
+def _split(value: str) -> SplitResult:
+    """Split an address; an impossible port or host is found here, not by who uses it."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise InvalidError("isn't an address that can be understood") from None
+    return parts
+
+
+def url(*schemes: str) -> Callable[[str], Parsed]:
+    """Accept an address of one of `schemes`; a trailing slash is removed with a warning.
+
+    A slash at the end of NEXTAUTH_URL once made every Google redirect mismatch.
+    """
+
+    def parse(value: str) -> Parsed:
+        trimmed = value.rstrip("/")
+        parts = _split(trimmed)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise InvalidError(f"must be an address that starts with {' or '.join(schemes)}://")
+        if parts.username is not None:
+            raise InvalidError("must not carry a user name or password: addresses are shown")
+        return trimmed, "the slash at its end was removed" if trimmed != value else None
+
+    return parse
+
+
+def origin(value: str) -> Parsed:
+    """Accept an origin and write it as browsers do: small letters, no port that goes without."""
+    found, warning = url("https", "http")(value)
+    parts = _split(found)
+    if parts.path or parts.query or parts.fragment:
+        raise InvalidError("must be an origin such as https://meet.example.com, without a path")
+    netloc = parts.netloc.lower()
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    return f"{parts.scheme}://{netloc.removesuffix(usual)}", warning
+
+
+def livekit_url(value: str) -> Parsed:
+    """Accept LiveKit's address as people copy it: browsers need ws:// or wss://."""
+    found, warning = url("wss", "ws", "https", "http")(value)
+    scheme, _, rest = found.partition("://")
+    if scheme.startswith("http"):
+        return f"{scheme.replace('http', 'ws')}://{rest}", "its scheme was changed to ws(s)://"
+    return found, warning
+
+
+def postgres_url(value: str) -> Parsed:
+    """Accept PostgreSQL's address."""
+    if _split(value).scheme not in {"postgres", "postgresql"}:
+        raise InvalidError("must start with postgresql://")
+    return value, None
+
+
+def host(value: str) -> Parsed:
+    """Accept a host name; a scheme in front of it is removed with a warning."""
+    scheme, found, rest = value.partition("://")
+    name = (rest if found else scheme).rstrip("/")
+    if not name or any(c in name for c in "/ ?#@:"):
+        raise InvalidError("must be a host name only; a port goes into NEXT_PUBLIC_WS_PORT")
+    mended = "it must be a host only: the scheme or slash was removed"
+    return name, mended if name != value else None
+
+
+def address(value: str) -> Parsed:
+    """Accept an IP address or localhost."""
+    if value != "localhost":
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise InvalidError("must be an IP address or localhost") from None
+    return value, None
+
+
+def long_secret(value: str) -> Parsed:
+    """Accept a secret; one that can be guessed is warned of."""
+    if len(value) < 32:
+        return value, "shorter than 32 characters: make one with `openssl rand -base64 32`"
+    return value, None

@@ -1,0 +1,76 @@
+"""What the process was told, typed; and which addresses mean this computer."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+GOOGLE_METADATA_URL = "https://accounts.google.com/.well-known/openid-configuration"
+DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
+GLADIA_API_URL = "https://api.gladia.io"
+
+DEFAULT_PORT = 8000
+
+SpeechChoice = Literal["auto", "gladia", "local", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the process was told, typed. Secrets are kept out of `repr`."""
+
+    production: bool = False
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    data_dir: Path = Path(".data")
+    database_url: str | None = field(default=None, repr=False)
+    login_secret: str = field(default="", repr=False)
+    public_url: str = "http://localhost:8000"
+    google_client_id: str | None = None
+    google_client_secret: str | None = field(default=None, repr=False)
+    google_metadata_url: str = GOOGLE_METADATA_URL
+    livekit_url: str = DEVELOPMENT_LIVEKIT_URL
+    livekit_api_key: str = field(default="devkey", repr=False)
+    livekit_api_secret: str = field(default="secret", repr=False)
+    transcription_secret: str = field(default="", repr=False)
+    websocket_host: str | None = None
+    websocket_port: int | None = None
+    speech_engine: SpeechChoice = "auto"
+    gladia_api_key: str | None = field(default=None, repr=False)
+    gladia_api_url: str = GLADIA_API_URL
+    gladia_region: str | None = None
+    gladia_max_streams: int = 30
+    voice_gate: bool = True
+    stream_idle_seconds: float = 8.0
+    cost_per_minute: float = 0.01
+    rate_limit_factor: float = 1.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def google_sign_in(self) -> bool:
+        """Whether people can sign in with Google."""
+        return bool(self.google_client_id and self.google_client_secret)
+
+    @property
+    def engine(self) -> Literal["gladia", "local", "off"]:
+        """The speech engine in use: the chosen one, else Gladia when it has a key."""
+        if self.speech_engine != "auto":
+            return self.speech_engine
+        return "gladia" if self.gladia_api_key else "local"
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach Sessions by https, so that cookies must be Secure."""
+        return self.public_url.startswith("https://")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without port, means this computer."""
+    bare = host.strip("[]").lower()
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False

@@ -19,8 +19,10 @@ from core.speech.engine import (
     Recognition,
     StreamOptions,
 )
-from core.speech.local.engine import LocalEngine, LocalStream, local_engine_available, tidy
+from core.speech.local.ear import punctuate
+from core.speech.local.engine import LocalEngine, local_engine_available
 from core.speech.local.moonshine import Recognizer
+from core.speech.local.stream import LocalStream
 from tests.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words, words_in_order
 
 
@@ -206,7 +208,7 @@ async def test_people_who_talk_at_once_are_kept_apart_and_a_silent_microphone_sa
 async def test_audio_beyond_the_bound_is_dropped_oldest_first_and_counted(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.speech.local.engine.MAX_PENDING_SECONDS", 60)
+    monkeypatch.setattr("core.speech.local.stream.MAX_BEHIND_S", 60)
     stream, listener = await open_stream(engine)
     stream.feed(bytes(30 * BYTES_PER_SECOND) + two_cities())
     assert stream.pending_seconds == pytest.approx(60)
@@ -334,7 +336,7 @@ async def test_without_the_package_the_engine_is_off_and_says_what_helps(
 def test_only_doubled_commas_outer_space_and_what_is_no_word_are_tidied(
     raw: str, clean: str
 ) -> None:
-    assert tidy(raw) == clean
+    assert punctuate(raw) == clean
 
 
 async def test_noise_and_breath_become_no_words(engine: LocalEngine) -> None:

@@ -1,0 +1,101 @@
+"""What a worker hears of one stream: segments of speech, and their text.
+
+Everything here runs in the worker's thread, one call at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.speech.engine import BYTES_PER_SECOND, Recognition
+from core.speech.local.moonshine import Recognizer
+from core.speech.local.segments import Segment, Segmenter
+from core.speech.local.voicing import VoiceMeter
+
+_DOUBLED_PUNCTUATION = re.compile(r"([,;:])(?:\s*[,;:])+")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The text of one segment; `start` and `end` are byte positions in what was fed."""
+
+    index: int
+    text: str
+    start: int
+    end: int
+    final: bool
+
+    def recognition(self) -> Recognition:
+        """Return it as an engine reports it, in seconds."""
+        return Recognition(
+            utterance=str(self.index),
+            text=self.text,
+            start=self.start / BYTES_PER_SECOND,
+            end=self.end / BYTES_PER_SECOND,
+            # An utterance whose final turns out empty was none: an empty partial withdraws it.
+            final=self.final and bool(self.text),
+            language="en",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one piece; nothing before byte `settled` is needed any more."""
+
+    lines: list[Line]
+    settled: int
+
+
+class Ear:
+    """What a worker's thread knows of one stream; one thread uses it at a time."""
+
+    def __init__(self) -> None:
+        self._segmenter = Segmenter()
+        # Made with the first segment: it loads a model, and most streams of a noisy room have none.
+        self._meter: VoiceMeter | None = None
+        # Byte position that speech must have reached before its text so far is asked for again.
+        self._next_update = 0
+
+    def listen(
+        self, recognizer: Recognizer, gap: int, pcm: bytes, *, update: bool, last: bool
+    ) -> Heard:
+        """Hear `pcm`, which follows `gap` bytes that were dropped.
+
+        `update` asks for the text so far of what is still being said, `last` ends it.
+        """
+        segments = [self._segmenter.skip(gap)] if gap else []
+        segments += self._segmenter.push(pcm)
+        if last:
+            segments.append(self._segmenter.flush())
+        elif update:
+            segments.append(self._due_update())
+        lines = [self._line(recognizer, segment) for segment in segments if segment]
+        return Heard(lines, self._segmenter.settled)
+
+    def _due_update(self) -> Segment | None:
+        # Every update transcribes the whole segment again: the longer it is, the rarer they get.
+        segment = self._segmenter.open()
+        if segment is None or segment.end < self._next_update:
+            return None
+        self._next_update = segment.end + len(segment.audio) // 5
+        return segment
+
+    def _line(self, recognizer: Recognizer, segment: Segment) -> Line:
+        self._meter = self._meter or VoiceMeter()
+        voicing = self._meter.measure(segment)
+        worth_it = voicing.is_voice if segment.complete else voicing.is_plain
+        text = punctuate(recognizer.text_of(segment.audio)) if worth_it else ""
+        if not voicing.vouches_for(text):
+            text = ""
+        return Line(segment.index, text, segment.start, segment.end, segment.complete)
+
+
+def punctuate(text: str) -> str:
+    """Remove outer space and the doubled commas that the model likes to write.
+
+    Nothing is left of a text without any letter or digit: for music the model writes notes.
+    """
+    if not any(map(str.isalnum, text)):
+        return ""
+    return _DOUBLED_PUNCTUATION.sub(r"\1", " ".join(text.split()))

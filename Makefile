@@ -20,7 +20,7 @@ lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m tests.lint_js
+	$(BIN)/python -m tests.support.lint_js
 
 format: $(VENV)/.development
 	$(BIN)/ruff check --fix .

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx2
 
 from core.speech.engine import BYTES_PER_SECOND
-from tests.app_server import AppServer
-from tests.speech_samples import two_cities
-from tests.visitors import Visitor
+from tests.support.app_server import AppServer
+from tests.support.speech_samples import two_cities
+from tests.support.visitors import Visitor
 
 PEOPLE = 3
 SECONDS = 30

@@ -15,7 +15,7 @@ import time
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
 from core.speech.local.engine import LocalEngine, local_engine_available
-from tests.speech_samples import two_cities
+from tests.support.speech_samples import two_cities
 
 SECONDS = 12
 FRAME = BYTES_PER_SECOND // 20

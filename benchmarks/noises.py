@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE, Recognition, StreamOptions
 from core.speech.local.engine import LocalEngine, local_engine_available
-from tests.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words_in_order
+from tests.support.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words_in_order
 
 SECONDS = 60
 FULL = 32_767.0

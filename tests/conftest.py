@@ -12,9 +12,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.app_server import AppServer
-from tests.virtual_time import LoopFactory, loop_factories
-from tests.visitors import Visitor
+from tests.support.app_server import AppServer
+from tests.support.virtual_time import LoopFactory, loop_factories
+from tests.support.visitors import Visitor
 
 _numbers = itertools.count()
 

@@ -1,6 +1,6 @@
 """Web addresses in what people wrote: found here for pages, in static/js/lib/text.js for the room.
 
-The two find the same; tests/links.json holds what both must agree on.
+The two find the same; tests/room/links.json holds what both must agree on.
 """
 
 from __future__ import annotations

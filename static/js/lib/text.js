@@ -41,7 +41,7 @@ export function sentence(text) {
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 }
 
-// As web/links.py, which has the reasons; tests/links.json holds what both must agree on.
+// As web/links.py, which has the reasons; tests/room/links.json holds what both must agree on.
 const ADDRESS = /(?<![A-Za-z0-9])https?:\/\/[^\s<>"./?#:@][^\s<>"]*/gi;
 const MAX_ADDRESS = 1000;
 const SENTENCE = ".,;:!?'`*…’”»";

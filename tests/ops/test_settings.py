@@ -1,0 +1,360 @@
+"""What the environment says: every variable, its aliases and traps, the checklist and the start."""
+
+from __future__ import annotations
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from starlette.config import Config
+
+from core.settings import (
+    VARIABLES,
+    Settings,
+    SettingsError,
+    checklist,
+    load,
+    local_secret,
+    render_checklist,
+    would_start,
+)
+from tests.conftest import MakeServer
+from tests.support.app_server import ROOT, free_port
+
+SECRET = "0123456789abcdef0123456789abcdef"
+READY = {
+    "NODE_ENV": "production",
+    "DATABASE_URL": "postgresql://app:hunter2@db.example.com/sessions",
+    "NEXTAUTH_URL": "https://meet.example.com",
+    "NEXTAUTH_SECRET": SECRET,
+    "GOOGLE_CLIENT_ID": "id.apps.example.com",
+    "GOOGLE_CLIENT_SECRET": "google-hunter2",
+    "LIVEKIT_URL": "wss://video.example.com",
+    "LIVEKIT_API_KEY": "APIkey",
+    "LIVEKIT_API_SECRET": "livekit-hunter2",
+    "GLADIA_API_KEY": "gladia-hunter2",
+}
+REQUIRED = set(READY) - {"NODE_ENV"}
+
+
+def finding(environ: dict[str, str], name: str) -> tuple[str, str]:
+    """Return what the checklist says of one variable."""
+    (found,) = [one for one in checklist(environ) if one.variable.name == name]
+    return found.state, found.note
+
+
+# Values
+
+
+def test_nothing_is_needed_in_development() -> None:
+    settings = load({})
+    assert not settings.production
+    assert settings.host == "127.0.0.1"
+    assert settings.port == 8000
+    assert settings.public_url == "http://localhost:8000"
+    assert settings.database_url is None
+    assert settings.engine == "local"
+    assert settings.livekit_url == "ws://localhost:7880"
+    assert settings.livekit_api_secret == "secret"
+    assert not settings.google_sign_in
+    assert not settings.https
+    assert settings.warnings == ()
+
+
+def test_an_existing_deployment_works_unchanged() -> None:
+    settings = load(
+        {name: value for name, value in READY.items() if name != "LIVEKIT_URL"}
+        | {
+            "NEXT_PUBLIC_LIVEKIT_URL": "wss://video.example.com",
+            "TRANSCRIPTION_JWT_SECRET": SECRET[::-1],
+            "WS_PORT": "3001",
+            "NEXT_PUBLIC_WS_HOST": "ws.example.com",
+            "NEXT_PUBLIC_WS_PORT": "443",
+            "OPENAI_API_KEY": "sk",  # of no use yet, and no reason not to start
+            "OPENAI_BASE_URL": "nowhere",
+        }
+    )
+    assert settings.production
+    assert settings.host == "0.0.0.0"
+    assert settings.port == 3001
+    assert settings.https
+    assert settings.google_sign_in
+    assert settings.livekit_url == "wss://video.example.com"
+    assert settings.transcription_secret == SECRET[::-1]
+    assert (settings.websocket_host, settings.websocket_port) == ("ws.example.com", 443)
+    assert settings.engine == "gladia"
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({"PORT": "9000"}, "public_url", "http://localhost:9000"),
+        ({"PORT": "9000", "WS_PORT": "9001"}, "port", 9000),
+        ({"PORT": " ", "WS_PORT": "9001"}, "port", 9001),
+        ({"PORT": " 9000 "}, "port", 9000),
+        ({"LIVEKIT_URL": "ws://a", "NEXT_PUBLIC_LIVEKIT_URL": "ws://b"}, "livekit_url", "ws://a"),
+        ({"NEXTAUTH_SECRET": SECRET}, "transcription_secret", SECRET),
+        ({"NODE_ENV": "development"}, "production", False),
+        ({"NODE_ENV": "test"}, "production", False),
+        ({"NODE_ENV": ""}, "production", False),
+        ({"GLADIA_API_KEY": "key"}, "engine", "gladia"),
+        ({"GLADIA_API_KEY": "key", "SPEECH_ENGINE": "local"}, "engine", "local"),
+        ({"GLADIA_API_KEY": "key", "SPEECH_ENGINE": "off"}, "engine", "off"),
+        ({"GOOGLE_CLIENT_ID": "id"}, "google_sign_in", False),
+        ({"VOICE_GATE": "off"}, "voice_gate", False),
+        ({"STREAM_IDLE_SECONDS": "2.5"}, "stream_idle_seconds", 2.5),
+        ({"RATE_LIMIT_FACTOR": "0.1"}, "rate_limit_factor", 0.1),
+        ({"GLADIA_REGION": "eu-west"}, "gladia_region", "eu-west"),
+        ({"HOST": "::1"}, "host", "::1"),
+        ({"HOST": "localhost"}, "host", "localhost"),
+        ({"DATA_DIR": "/srv/sessions"}, "data_dir", Path("/srv/sessions")),
+        ({"DATA_DIR": "~/sessions"}, "data_dir", Path.home() / "sessions"),
+        ({"NEXTAUTH_URL": "https://Meet.Example.com"}, "public_url", "https://meet.example.com"),
+        ({"NEXTAUTH_URL": "https://a.example:443"}, "public_url", "https://a.example"),
+        ({"NEXTAUTH_URL": "http://a.example:80"}, "public_url", "http://a.example"),
+        ({"NEXTAUTH_URL": "http://a.example:443"}, "public_url", "http://a.example:443"),
+    ],
+)
+def test_a_value_is_read(environ: dict[str, str], field: str, value: object) -> None:
+    assert getattr(load(environ), field) == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({"NEXTAUTH_URL": "https://a.example/"}, "public_url", "https://a.example"),
+        ({"LIVEKIT_URL": "https://a.example"}, "livekit_url", "wss://a.example"),
+        ({"LIVEKIT_URL": "http://localhost:7880/"}, "livekit_url", "ws://localhost:7880"),
+        ({"LIVEKIT_URL": "wss://a.example/"}, "livekit_url", "wss://a.example"),
+        ({"NEXT_PUBLIC_WS_HOST": "https://a.example"}, "websocket_host", "a.example"),
+        ({"NEXT_PUBLIC_WS_HOST": "wss://a.example/"}, "websocket_host", "a.example"),
+        ({"GLADIA_API_URL": "http://a.example/v1/"}, "gladia_api_url", "http://a.example/v1"),
+        ({"NEXTAUTH_SECRET": "short"}, "login_secret", "short"),
+    ],
+)
+def test_a_trap_is_mended_with_a_warning(
+    environ: dict[str, str], field: str, value: object
+) -> None:
+    settings = load(environ)
+    assert getattr(settings, field) == value
+    (name,) = environ
+    (warning,) = settings.warnings
+    assert warning.startswith(f"{name}: ")
+    state, note = finding(environ, name)
+    assert state == "set"
+    assert warning.removeprefix(f"{name}: ") in note
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NODE_ENV", "prod"),
+        ("DATABASE_URL", "mysql://db.example.com/sessions"),
+        ("DATABASE_URL", "db.example.com"),
+        ("DATABASE_URL", "postgresql://[hunter2"),
+        ("DATABASE_URL", "postgresql://a:hunter2@db.example.com:port/sessions"),
+        ("NEXTAUTH_URL", "meet.example.com"),
+        ("NEXTAUTH_URL", "https://"),
+        ("NEXTAUTH_URL", "https://meet.example.com/app"),
+        ("NEXTAUTH_URL", "https://meet.example.com?a=b"),
+        ("NEXTAUTH_URL", "https://meet.example.com:port"),
+        ("NEXTAUTH_URL", "https://["),
+        ("LIVEKIT_URL", "video.example.com"),
+        ("LIVEKIT_URL", "wss://video.example.com:99999"),
+        ("GLADIA_API_URL", "https://me:hunter2@ai.example.com/v1"),
+        ("GOOGLE_METADATA_URL", "file:///etc/passwd"),
+        ("SPEECH_ENGINE", "whisper"),
+        ("GLADIA_REGION", "mars"),
+        ("GLADIA_MAX_STREAMS", "0"),
+        ("GLADIA_MAX_STREAMS", "many"),
+        ("STREAM_IDLE_SECONDS", "nan"),
+        ("STREAM_IDLE_SECONDS", "60"),
+        ("RATE_LIMIT_FACTOR", "-1"),
+        ("RATE_LIMIT_FACTOR", "inf"),
+        ("VOICE_GATE", "maybe"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "80 80"),
+        ("PORT", "-1"),
+        ("WS_PORT", "http"),
+        ("HOST", "example.com"),
+        ("NEXT_PUBLIC_WS_HOST", "a.example/path"),
+        ("NEXT_PUBLIC_WS_HOST", "a.example:443"),
+        ("NEXT_PUBLIC_WS_PORT", "wss"),
+    ],
+)
+def test_a_useless_value_is_refused_without_repeating_it(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as problem:
+        load({name: value})
+    (line,) = [line for line in str(problem.value).splitlines() if line.startswith("invalid")]
+    assert name in line
+    assert not re.search(rf"(?<!\w){re.escape(value)}(?!\w)", line)
+    assert "hunter2" not in str(problem.value)
+    assert not would_start(checklist({name: value}))
+
+
+def test_production_written_in_any_way_is_production() -> None:
+    for value in ("production", "Production", " PRODUCTION "):
+        assert load(READY | {"NODE_ENV": value}).production
+        assert not would_start(checklist({"NODE_ENV": value}))
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_production_needs_it(name: str) -> None:
+    environ = {key: value for key, value in READY.items() if key != name}
+    with pytest.raises(SettingsError) as problem:
+        load(environ)
+    lines = str(problem.value).splitlines()
+    assert [line for line in lines if line.startswith("missing")] == [
+        line for line in lines if name in line and "needed in production" in line
+    ]
+    load(environ | {"NODE_ENV": "development"})
+
+
+@pytest.mark.parametrize("engine", ["local", "off", " local "])
+def test_production_needs_no_gladia_with_another_engine(engine: str) -> None:
+    environ = {key: value for key, value in READY.items() if key != "GLADIA_API_KEY"}
+    assert load(environ | {"SPEECH_ENGINE": engine}).engine == engine.strip()
+
+
+def test_every_problem_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as problem:
+        load({"NODE_ENV": "production", "PORT": "x", "VOICE_GATE": "x"})
+    for name in (*REQUIRED, "PORT", "VOICE_GATE"):
+        assert name in str(problem.value)
+
+
+def test_no_secret_is_shown() -> None:
+    environ = READY | {"TRANSCRIPTION_JWT_SECRET": "jwt-hunter2"}
+    shown = repr(load(environ)) + render_checklist(checklist(environ))
+    assert "hunter2" not in shown
+    assert SECRET not in shown
+
+
+def test_no_variable_is_defined_twice() -> None:
+    names = [name for variable in VARIABLES for name in variable.names]
+    fields = [variable.field for variable in VARIABLES]
+    assert len(names) == len(set(names))
+    assert set(fields) | {"warnings"} == set(Settings.__dataclass_fields__)
+    assert len(fields) == len(set(fields))
+
+
+def test_the_local_secret_is_made_once_for_its_owner(tmp_path: Path) -> None:
+    directory = tmp_path / "new"
+    secret = local_secret(directory)
+    assert len(secret) >= 32
+    assert local_secret(directory) == secret
+    (file,) = directory.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_an_empty_secret_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("\n")  # what a crash or a full disk leaves
+    assert len(local_secret(tmp_path)) >= 32
+
+
+# The command line
+
+
+def run(*command: str, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with this environment and nothing else."""
+    port = {"PORT": str(free_port())}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=cwd,
+        env=port | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+APP = str(ROOT / "app.py")
+
+
+def test_check_lists_everything_and_says_whether_production_would_start(tmp_path: Path) -> None:
+    ready = run(APP, "check", cwd=tmp_path, **READY)
+    assert ready.returncode == 0
+    assert "Production would start." in ready.stdout
+    assert "hunter2" not in ready.stdout + ready.stderr
+    for variable in VARIABLES:
+        assert re.search(rf"^(set|default) +{variable.name}\b", ready.stdout, re.M), variable.name
+        assert variable.purpose in ready.stdout
+    for name in ("DATABASE_URL", "NEXTAUTH_SECRET", "GLADIA_API_KEY"):
+        assert re.search(rf"^set +{name}: \(secret\)$", ready.stdout, re.M)
+
+
+def test_nothing_is_promised_that_no_code_does(tmp_path: Path) -> None:
+    told = run(APP, "check", cwd=tmp_path, **READY, OPENAI_API_KEY="sk").stdout
+    told += EXAMPLE.read_text() + (ROOT / "README.md").read_text()
+    assert "OPENAI" not in told
+
+
+def test_check_judges_production_also_in_development(tmp_path: Path) -> None:
+    bare = run(APP, "check", cwd=tmp_path)
+    assert bare.returncode == 1
+    assert "Production would not start." in bare.stdout
+    missing = set(re.findall(r"^missing +(\w+)", bare.stdout, re.M))
+    assert missing == REQUIRED
+
+
+@pytest.mark.parametrize(
+    "command", [[APP, "serve"], ["-m", "uvicorn", "app:app", "--app-dir", str(ROOT)]], ids=str
+)
+def test_an_incomplete_production_does_not_start(tmp_path: Path, command: list[str]) -> None:
+    environ = READY | {"GOOGLE_CLIENT_SECRET": "", "HOST": "everywhere"}
+    del environ["DATABASE_URL"]
+    ended = run(*command, cwd=tmp_path, **environ)
+    assert ended.returncode not in {0, None}
+    listed = run(APP, "check", cwd=tmp_path, **environ)
+    assert listed.returncode == 1
+    problems = re.findall(r"^(?:missing|invalid) .*\n.*$", listed.stdout, re.M)
+    assert len(problems) == 3
+    for problem in problems:
+        assert problem in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
+def test_a_file_fills_in_what_the_environment_lacks(tmp_path: Path) -> None:
+    lines = [f'{name}="{value}"' for name, value in READY.items()]
+    (tmp_path / ".env").write_text("\n".join(["# A comment", "", *lines, "PORT=1234"]))
+    checked = run(APP, "check", cwd=tmp_path, PORT="4321")
+    assert checked.returncode == 0, checked.stdout
+    assert re.search(r"^set +PORT or WS_PORT: 4321$", checked.stdout, re.M)
+    assert re.search(r"^set +NEXTAUTH_URL: https://meet.example.com$", checked.stdout, re.M)
+
+
+def test_what_was_mended_is_told_once(make_server: MakeServer) -> None:
+    server = make_server(LIVEKIT_URL="http://127.0.0.1:1")
+    assert server.log.count("LIVEKIT_URL: its scheme was changed") == 1, server.log
+
+
+# .env.example
+
+EXAMPLE = ROOT / ".env.example"
+
+
+def test_the_example_names_every_variable_as_a_comment() -> None:
+    text = EXAMPLE.read_text()
+    shown = re.findall(r"^# ?([A-Z_]+)=", text, re.M)
+    assert sorted(shown) == sorted(name for variable in VARIABLES for name in variable.names)
+    assert not re.findall(r"^[^#\n]", text, re.M), "a copied example must change nothing"
+
+
+def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    used = [re.sub("^# ?", "", line) for line in lines if re.match(r"# ?[A-Z_]+=.", line)]
+    (tmp_path / ".env").write_text("\n".join(used))
+    values = Config(tmp_path / ".env").file_values
+    assert len(values) == len(used)
+    defaults, set_by_example = load({}), load(values)
+    for variable in VARIABLES:
+        if variable.name in values and not variable.required:
+            example = getattr(set_by_example, variable.field)
+            assert example == getattr(defaults, variable.field), variable.name

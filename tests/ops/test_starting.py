@@ -1,0 +1,160 @@
+"""Starting beside a PostgreSQL that comes late, never, or doesn't want us."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.app_server import AppServer
+from tests.support.doors import outside
+from tests.support.own_postgres import OwnPostgres
+from tests.support.tables import Tables
+
+PASSWORD = "only-for-tests-and-nobody-else"
+SERVE = [sys.executable, "app.py", "serve"]
+UVICORN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"']
+# The same in Python, for what has to be changed first.
+SERVE_CODE = "import app; app.serve()"
+UVICORN_CODE = "import os, uvicorn; uvicorn.main(['app:app', '--port', os.environ['PORT']])"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[OwnPostgres]:
+    """A PostgreSQL that asks `guarded` for a password, and lets `guarded` make nothing."""
+    with OwnPostgres() as running:
+        tables = Tables(running.url)
+        tables(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
+        rules = Path(tables.one("SHOW hba_file"))
+        rules.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
+        tables("SELECT pg_reload_conf()")
+        yield running
+
+
+@pytest.fixture
+def away(postgres: OwnPostgres) -> Iterator[OwnPostgres]:
+    """The same, but it isn't there yet."""
+    postgres.stop()
+    yield postgres
+    postgres.start()
+
+
+Launch = Callable[..., AppServer]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    """Start Sessions without waiting for it."""
+    servers: list[AppServer] = []
+
+    def run(command: list[str], url: str) -> AppServer:
+        environment = {"DATABASE_URL": url, "SPEECH_ENGINE": "off"}
+        servers.append(AppServer(tmp_path / str(len(servers)), environment, command))
+        servers[-1].launch()
+        return servers[-1]
+
+    yield run
+    for server in servers:
+        server.kill()
+
+
+def at(postgres: OwnPostgres, who: str, name: str = "postgres") -> str:
+    """The address of a database there, for somebody."""
+    address = postgres.url.replace("//postgres:@/postgres?", f"//{who}@/{name}?")
+    head, _, query = address.partition("?")
+    return f"{head}?{query.replace('?', '&')}"
+
+
+def until_logged(server: AppServer, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while text not in server.log:
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.05)
+
+
+def assert_clean(server: AppServer) -> None:
+    """What is logged tells people what to do, and nobody how to get in."""
+    assert "Traceback" not in server.log
+    assert PASSWORD not in server.log
+    assert "postgresql://" not in server.log
+    assert "host=" not in server.log
+
+
+def answers(server: AppServer) -> bool:
+    try:
+        return outside("GET", f"{server.url}/health", timeout=5).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Launch) -> None:
+    url = at(away, f"postgres:{PASSWORD}")
+    servers = [launch(how, url) for how in (SERVE, UVICORN)]
+    time.sleep(14)
+    away.start()
+    deadline = time.monotonic() + 10
+    while not all(answers(server) for server in servers):
+        assert time.monotonic() < deadline, servers[0].log
+        time.sleep(0.1)
+    for server in servers:
+        assert server.log.count("waiting for PostgreSQL") == 1
+        assert_clean(server)
+
+
+@pytest.mark.parametrize("code", [SERVE_CODE, UVICORN_CODE], ids=["serve", "uvicorn"])
+def test_a_database_that_never_comes_is_not_waited_for_for_ever(
+    away: OwnPostgres, launch: Launch, code: str
+) -> None:
+    shorter = "from core import database as d; d.START_PATIENCE = 2.0; d.START_NEWS = 1.0;"
+    command = [sys.executable, "-c", f"{shorter} {code}"]
+    server = launch(command, at(away, f"postgres:{PASSWORD}"))
+    assert server.wait() != 0
+    assert "Sessions can't start: PostgreSQL could not be reached within 2 s" in server.log
+    assert server.log.count("waiting for PostgreSQL") == 2
+    assert_clean(server)
+
+
+@pytest.mark.parametrize("how", [SERVE, UVICORN], ids=["serve", "uvicorn"])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_the_wait_can_be_ended(
+    away: OwnPostgres, launch: Launch, how: list[str], sign: signal.Signals
+) -> None:
+    server = launch(how, at(away, "postgres"))
+    until_logged(server, "waiting for PostgreSQL")
+    began = time.monotonic()
+    end = server.interrupt if sign == signal.SIGINT else server.stop
+    assert end() != 0
+    assert time.monotonic() - began < 3
+    assert "Sessions was stopped before it had started." in server.log
+    assert_clean(server)
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "why"),
+    [
+        ("guarded:wrong", "postgres", "refuses the user or the password"),
+        ("guarded", "postgres", "refuses the user or the password"),
+        ("nobody", "postgres", "refuses the user or the password"),
+        ("postgres", "nowhere", "has no database of the name"),
+        (f"guarded:{PASSWORD}", "postgres", "doesn't let the user in DATABASE_URL make tables"),
+        ("postgres", "postgres?sslmode=whatever", "sslmode in DATABASE_URL can't be understood"),
+    ],
+    ids=["wrong password", "no password", "no user", "no database", "no rights", "no sslmode"],
+)
+def test_a_database_that_refuses_is_told_at_once(
+    postgres: OwnPostgres, launch: Launch, who: str, name: str, why: str
+) -> None:
+    server = launch(SERVE, at(postgres, who, name))
+    began = time.monotonic()
+    assert server.wait() != 0
+    assert time.monotonic() - began < 10
+    (told,) = [line for line in server.log.splitlines() if "Sessions can't start" in line]
+    assert why in told
+    assert "waiting for PostgreSQL" not in server.log
+    assert "wrong" not in server.log
+    assert_clean(server)

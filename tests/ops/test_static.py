@@ -1,0 +1,99 @@
+"""Static files as they travel: compressed, revalidated, and light."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import httpx2
+
+from tests.support.app_server import AppServer
+from tests.support.doors import outside
+from tests.support.visitors import Visitor
+from web.render import STATIC
+from web.static import lean
+
+LIMIT = 72_000  # bytes of a room, before LiveKit's library
+
+
+def test_scripts_travel_compressed_and_are_asked_for_again(server: AppServer) -> None:
+    address = f"{server.url}/static/js/room/main.js"
+    first = outside("GET", address)
+    assert first.headers["content-encoding"] == "gzip"
+    assert first.headers["content-type"].startswith("text/javascript")
+    assert first.headers["cache-control"] == "no-cache"
+    assert "import" in first.text
+    again = outside("GET", address, headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+def test_who_takes_no_compression_gets_none(server: AppServer) -> None:
+    css = f"{server.url}/static/css/tokens.css"
+    plain = outside("GET", css, headers={"Accept-Encoding": "br"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == (STATIC / "css/tokens.css").read_text()
+
+
+def test_versioned_addresses_are_kept(server: AppServer) -> None:
+    kept = outside("GET", f"{server.url}/static/css/tokens.css?v=1")
+    assert "immutable" in kept.headers["cache-control"]
+
+
+def test_nothing_outside_is_served(server: AppServer) -> None:
+    for path in ("../app.py", "%2e%2e/app.py", "js/../../app.py"):
+        assert outside("GET", f"{server.url}/static/{path}").status_code == 404
+
+
+def test_lean_scripts_lose_their_documentation_and_keep_their_lines() -> None:
+    for path in (STATIC / "js").rglob("*.js"):
+        script = path.read_text()
+        slim = lean(script)
+        assert slim.count("\n") == script.count("\n")
+        assert "@param" not in slim
+        # Such a pattern in a string would be taken for documentation.
+        assert not re.search(r"""['"`][^'"`\n]*/\*\*""", script), path
+
+
+def test_a_room_is_light(server: AppServer) -> None:
+    html = (STATIC.parent / "templates/base.html").read_text()
+    html += "".join(
+        p.read_text() for p in (STATIC.parent / "templates/session").glob("*room*.html")
+    )
+    styles = set(re.findall(r"static\('([^']+\.(?:css|svg))'\)", html))
+    scripts = _imported(STATIC / "js/room/main.js", set())
+    weight = sum(_travels(server, f"/static/{name}") for name in styles | {"icons.svg"})
+    weight += sum(_travels(server, f"/static/{p.relative_to(STATIC)}") for p in scripts)
+    room = (STATIC.parent / "templates/room/room.html").read_text()
+    parts = re.findall(r'include "([^"]+)"', room)
+    assert len(parts) > 3
+    room += "".join((STATIC.parent / "templates" / part).read_text() for part in parts)
+    weight += len(gzip.compress(room.encode()))
+    assert len(scripts) > 20
+    assert weight <= LIMIT, weight
+
+
+def test_a_room_names_all_its_scripts_at_once(server: AppServer) -> None:
+    """Else a browser finds them in four steps, each as long as the way to the server and back."""
+    ada = Visitor(server.url).sign_in("Ada Lovelace")
+    html = ada.http.get(f"/s/{ada.start_session()}").text
+    named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
+    main = STATIC / "js/room/main.js"
+    wanted = _imported(main, set()) - {main}
+    assert sorted(named) == sorted(f"/static/{path.relative_to(STATIC)}" for path in wanted)
+    assert {outside("GET", server.url + address).status_code for address in named} == {200}
+
+
+def _imported(path: Path, known: set[Path]) -> set[Path]:
+    known.add(path)
+    for name in re.findall(r"from '(\.[^']+)'", path.read_text()):
+        other = (path.parent / name).resolve()
+        if other not in known:
+            _imported(other, known)
+    return known
+
+
+def _travels(server: AppServer, address: str) -> int:
+    with httpx2.stream("GET", server.url + address, verify=False) as response:
+        return sum(len(chunk) for chunk in response.iter_raw())

@@ -1,0 +1,166 @@
+"""What is typed goes where the eyes are, and switches nothing on: in Chromium and Firefox."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.app_server import AppServer
+from tests.support.browser import Browsers, browsers
+from tests.support.firefox import FirefoxPage, find_firefox, firefox_page
+
+__all__ = ["browsers"]
+
+pytestmark = pytest.mark.browser
+
+LIVE = re.compile(r"^\d+:\d\d$")
+SENTENCE = "Can someone mail me the slides?"
+PRESSED = (
+    "['mic', 'camera', 'share', 'hand'].filter((one) =>"
+    " document.querySelector(`[data-${one}]`).getAttribute('aria-pressed') === 'true').join()"
+)
+# Whatever asks for a device or a screen, whether or not it gets one.
+ASKED = """window.asked = [];
+for (const name of ['getUserMedia', 'getDisplayMedia']) {
+  const ask = navigator.mediaDevices[name]?.bind(navigator.mediaDevices);
+  if (ask) navigator.mediaDevices[name] = (how) => (asked.push(name), ask(how));
+}"""
+OPEN = "document.querySelector('#room').dataset.panel"
+FOCUS = (
+    "document.activeElement.dataset.chatText !== undefined ? 'field'"
+    " : document.activeElement.closest('.side')?.dataset.panel ?? document.activeElement.tagName"
+)
+TEXT = "document.querySelector('[data-chat-text]').value"
+
+
+async def listening(page: Page, url: str) -> None:
+    """Sign in, start a session and join it with everything off."""
+    await page.add_init_script(ASKED)
+    await page.goto(url)
+    await page.get_by_role("textbox", name="Name").fill("Ada Lovelace")
+    await page.get_by_role("textbox", name="E-mail").fill("ada@example.com")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Start a session").click()
+    await page.wait_for_url(re.compile(r"/s/"))
+    await page.evaluate("localStorage.setItem('sessions.microphone-on', 'off')")
+    await page.reload()
+    await page.get_by_role("button", name="Join and listen only").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=20_000)
+
+
+async def nothing_happened(page: Page) -> None:
+    """After the longest that a key may wait, nothing is on and nothing was asked for."""
+    await page.wait_for_timeout(700)
+    assert await page.evaluate(PRESSED) == ""
+    assert await page.evaluate("asked") == []
+    assert await page.evaluate("document.querySelector('dialog[open]')") is None
+
+
+async def test_a_sentence_goes_where_the_eyes_are(server: AppServer, browsers: Browsers) -> None:
+    page = await browsers.page(viewport={"width": 1280, "height": 720})
+    await listening(page, server.url)
+    assert await page.evaluate("document.activeElement.dataset.title") is not None, "not nowhere"
+
+    # With the key, with the mouse, and on a phone; the key itself isn't typed.
+    await page.keyboard.press("t")
+    await page.keyboard.type(SENTENCE)
+    assert await page.evaluate(TEXT) == SENTENCE
+    await page.locator("[data-chat-text]").fill("")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Chat").click()
+    await page.keyboard.type(SENTENCE)
+    assert await page.evaluate(TEXT) == SENTENCE
+    await page.locator("[data-chat-text]").fill("")
+    # Beside the field is near enough.
+    await page.locator("[data-chat-scroll]").click()
+    await page.keyboard.type(SENTENCE)
+    assert await page.evaluate(TEXT) == SENTENCE
+    await page.get_by_role("button", name="People").click()
+    assert await page.evaluate(FOCUS) == "people"
+    await page.keyboard.type(SENTENCE, delay=60)
+    await nothing_happened(page)
+    await page.keyboard.press("Escape")
+
+    # A sentence into nothing is no row of shortcuts; not even its first letter is one.
+    await page.evaluate("document.activeElement.blur()")  # on a button, a space is a click
+    await page.keyboard.type("Can someone hear me", delay=40)
+    await page.keyboard.type(" s mail", delay=40)
+    await nothing_happened(page)
+    await page.keyboard.type("my slides fit, chris", delay=40)
+    await nothing_happened(page)
+    assert await page.evaluate(OPEN) == "none"
+
+    # A key by itself still acts, and the same one again takes it back.
+    await page.wait_for_timeout(500)
+    await page.keyboard.press("h")
+    await expect(page.locator("[data-hand]")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.press("h")
+    await expect(page.locator("[data-hand]")).to_have_attribute("aria-pressed", "false")
+    await page.keyboard.down(" ")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await page.keyboard.up(" ")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+
+    # Turned off, and that is kept.
+    await page.get_by_role("button", name="Settings").click()
+    await page.get_by_label("Single keys act").uncheck()
+    await page.get_by_role("button", name="Done").click()
+    await page.wait_for_timeout(500)
+    await page.evaluate("asked.length = 0")
+    await page.keyboard.press("m")
+    await nothing_happened(page)
+    assert await page.locator("[aria-keyshortcuts]").count() == 0
+    await page.reload()
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.get_by_role("button", name="Join and listen only").click()
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=20_000)
+    await page.keyboard.press("t")
+    assert await page.evaluate(OPEN) == "transcript"
+    await page.get_by_role("button", name="Chat").click()
+    assert await page.evaluate(FOCUS) == "field"
+    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("button", name="People").click()
+    assert await page.evaluate(FOCUS) == "people"
+    assert not browsers.errors
+
+
+async def test_in_firefox_too(server: AppServer, tmp_path: Path) -> None:
+    executable = find_firefox()
+    if executable is None:
+        pytest.skip("no Firefox")
+    async with firefox_page(executable, tmp_path) as page:
+        await _sign_in_and_listen(page, server.url)
+        await page.type("t")
+        await page.type(SENTENCE)
+        assert await page.run(TEXT) == SENTENCE
+        await page.run("document.querySelector('[data-chat-text]').value = ''")
+        await page.click(".side.chat [data-panel-close]")
+        await page.click("[data-chat-button]")
+        await page.type(SENTENCE)
+        assert await page.run(TEXT) == SENTENCE
+        await page.click('[data-panel-button="people"]')
+        assert await page.run(FOCUS) == "people"
+        await page.type(SENTENCE)
+        await page.run("new Promise((done) => setTimeout(done, 700))")
+        assert await page.run(PRESSED) == ""
+        assert await page.run("document.querySelector('dialog[open]') === null")
+
+
+async def _sign_in_and_listen(page: FirefoxPage, url: str) -> None:
+    await page.goto(url)
+    await page.click('[name="name"]')
+    await page.type("Ada Lovelace")
+    await page.click('[name="email"]')
+    await page.type("ada@example.com\ue007")
+    await page.becomes("document.querySelector('form[action=\"/sessions\"]')")
+    await page.run("document.querySelector('form[action=\"/sessions\"] button').click()")
+    await page.becomes("location.pathname.startsWith('/s/') && document.querySelector('#room')")
+    await page.run("localStorage.setItem('sessions.microphone-on', 'off')")
+    await page.goto(await page.run("location.href"))
+    await page.click('[data-join="wish"]')  # which listens only, as the microphone is off
+    await page.becomes(
+        "/^\\d+:\\d\\d$/.test(document.querySelector('[data-connection-text]').textContent)"
+    )

@@ -1,0 +1,367 @@
+"""The local engine with its real model and real speech."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+
+from core.speech.engine import (
+    BYTES_PER_SECOND,
+    EngineError,
+    Health,
+    NoSlotError,
+    Recognition,
+    StreamOptions,
+)
+from core.speech.local.ear import punctuate
+from core.speech.local.engine import LocalEngine, local_engine_available
+from core.speech.local.moonshine import Recognizer
+from core.speech.local.stream import LocalStream
+from tests.support.speech_samples import (
+    BECKETT,
+    TWO_CITIES,
+    beckett,
+    two_cities,
+    words,
+    words_in_order,
+)
+
+
+class Listener:
+    """A sink that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.heard_all: list[Recognition] = []
+        self.delays: list[tuple[bool, str | None]] = []
+        self.losses: list[tuple[str, int]] = []
+        self.dropped_seconds = 0.0
+
+    def heard(self, recognition: Recognition) -> None:
+        self.heard_all.append(recognition)
+
+    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+        self.delays.append((is_delayed, reason))
+
+    def dropped(self, start: float, end: float) -> None:
+        self.dropped_seconds += end - start
+
+    def lost(self, reason: str, replay_from: int) -> None:
+        self.losses.append((reason, replay_from))
+
+    @property
+    def finals(self) -> list[Recognition]:
+        return [each for each in self.heard_all if each.final]
+
+    @property
+    def text(self) -> str:
+        return " ".join(each.text for each in self.finals)
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[LocalEngine]:
+    engine = LocalEngine(max_streams=4)
+    await engine.start()
+    assert engine.health().health is Health.OK
+    yield engine
+    await engine.close()
+    assert engine.health().health is Health.OFF
+
+
+async def open_stream(engine: LocalEngine) -> tuple[LocalStream, Listener]:
+    listener = Listener()
+    return await engine.open(StreamOptions(), listener), listener
+
+
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        await asyncio.sleep(0.01)
+
+
+async def feed_as_spoken(stream: LocalStream, pcm: bytes) -> None:
+    """Feed half seconds as fast as the engine keeps up, so that it never lags."""
+    for at in range(0, len(pcm), BYTES_PER_SECOND // 2):
+        stream.feed(pcm[at : at + BYTES_PER_SECOND // 2])
+        await until(lambda: stream.pending_seconds < 0.5)
+
+
+def assert_sound(listener: Listener, seconds: float) -> None:
+    """Every utterance: partials before its one final, times in order and within the audio."""
+    finished: set[str] = set()
+    position = 0.0
+    for each in listener.heard_all:
+        assert each.utterance not in finished
+        assert each.text == each.text.strip()
+        assert each.language == "en"
+        assert position <= each.start < each.end <= seconds
+        if each.final:
+            assert each.text
+            finished.add(each.utterance)
+            position = each.end
+
+
+async def test_speech_that_is_kept_up_with_shows_partials_then_one_final(
+    engine: LocalEngine,
+) -> None:
+    stream, listener = await open_stream(engine)
+    await feed_as_spoken(stream, two_cities()[: 18 * BYTES_PER_SECOND])
+    await stream.finish()
+    assert_sound(listener, 18)
+    assert listener.delays == []
+    assert stream.pending_seconds == stream.dropped_seconds == 0
+    first = [each for each in listener.heard_all if each.utterance == listener.finals[0].utterance]
+    assert len(first) >= 3
+    assert not any(each.final for each in first[:-1])
+    texts = [each.text for each in first[:-1]]
+    assert all(one != two for one, two in itertools.pairwise(texts))
+    assert 0.3 < first[-1].start < 1.4
+    assert 4 < first[-1].end < 9
+
+
+async def test_a_burst_of_speech_is_delayed_caught_up_with_and_complete(
+    engine: LocalEngine,
+) -> None:
+    stream, listener = await open_stream(engine)
+    pcm = two_cities()
+    ticks: list[float] = []
+    ticker = asyncio.create_task(_tick(ticks))
+    began = time.perf_counter()
+    for at in range(0, len(pcm), 1_600):
+        stream.feed(pcm[at : at + 1_600])
+    assert (time.perf_counter() - began) < 1
+    assert engine.health().health is Health.DEGRADED
+    await until(lambda: len(listener.delays) == 2)
+    assert listener.delays == [
+        (True, "this machine is transcribing slower than people speak"),
+        (False, None),
+    ]
+    assert engine.health().health is Health.OK
+    await stream.finish()
+    ticker.cancel()
+    assert_sound(listener, 45)
+    assert words_in_order(TWO_CITIES, listener.text) >= 0.85
+    assert len(words(listener.text)) <= 1.1 * len(words(TWO_CITIES))
+    assert np.percentile(ticks, 99) < 0.25
+
+
+async def _tick(late: list[float]) -> None:
+    while True:
+        due = time.perf_counter() + 0.005
+        await asyncio.sleep(0.005)
+        late.append(time.perf_counter() - due)
+
+
+async def test_finish_in_the_middle_of_a_sentence_hands_over_its_last_words(
+    engine: LocalEngine,
+) -> None:
+    stream, listener = await open_stream(engine)
+    stream.feed(two_cities()[: int(4.6 * BYTES_PER_SECOND)])
+    await stream.finish()
+    assert words(listener.text)[-4:] == ["the", "worst", "of", "times"]
+    before = len(listener.heard_all)
+    stream.feed(beckett())
+    await stream.finish()
+    assert len(listener.heard_all) == before
+
+
+async def test_an_aborted_stream_falls_silent_at_once_and_frees_its_place() -> None:
+    engine = LocalEngine(max_streams=1)
+    await engine.start()
+    try:
+        stream, listener = await open_stream(engine)
+        with pytest.raises(NoSlotError):
+            await open_stream(engine)
+        stream.feed(two_cities())
+        await until(lambda: listener.heard_all)
+        stream.abort()
+        stream.abort()
+        before = len(listener.heard_all)
+        other, heard = await open_stream(engine)
+        other.feed(beckett())
+        await other.finish()
+        assert words_in_order(BECKETT, heard.text) > 0.7
+        assert len(listener.heard_all) == before
+        assert listener.losses == []
+    finally:
+        await engine.close()
+
+
+async def test_people_who_talk_at_once_are_kept_apart_and_a_silent_microphone_says_nothing(
+    engine: LocalEngine,
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 65, 10 * BYTES_PER_SECOND // 2)
+    sounds = [two_cities()[: 10 * BYTES_PER_SECOND], beckett(), noise.astype("<i2").tobytes()]
+    streams = [await open_stream(engine) for _ in sounds]
+    for at in range(0, 10 * BYTES_PER_SECOND, BYTES_PER_SECOND // 2):
+        for (stream, _), pcm in zip(streams, sounds, strict=True):
+            stream.feed(pcm[at : at + BYTES_PER_SECOND // 2])
+        await until(lambda: all(stream.pending_seconds < 0.5 for stream, _ in streams))
+    await asyncio.gather(*(stream.finish() for stream, _ in streams))
+    reader, actor, silent = (listener for _, listener in streams)
+    assert words_in_order(" ".join(words(TWO_CITIES)[:28]), reader.text) > 0.85
+    assert words_in_order(BECKETT, actor.text) > 0.7
+    assert not {"tried", "failed", "matter"} & set(words(reader.text))
+    assert not {"best", "wisdom", "epoch"} & set(words(actor.text))
+    assert silent.heard_all == []
+
+
+async def test_audio_beyond_the_bound_is_dropped_oldest_first_and_counted(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.speech.local.stream.MAX_BEHIND_S", 60)
+    stream, listener = await open_stream(engine)
+    stream.feed(bytes(30 * BYTES_PER_SECOND) + two_cities())
+    assert stream.pending_seconds == pytest.approx(60)
+    assert stream.dropped_seconds == pytest.approx(14.4, abs=0.2)
+    await stream.finish()
+    assert listener.finals[0].start == pytest.approx(30.7, abs=0.5)
+    assert words_in_order(TWO_CITIES, listener.text) >= 0.85
+    assert listener.losses == []
+
+
+async def test_a_backlog_outlives_the_end_of_its_stream_and_blocks_nobody() -> None:
+    """Whoever falls silent lets the machine catch up: nothing that was said is thrown away."""
+    engine = LocalEngine(max_streams=1)
+    await engine.start()
+    try:
+        stream, listener = await open_stream(engine)
+        stream.feed(two_cities())
+        ending = asyncio.create_task(stream.finish())
+        await until(lambda: stream.is_ending)
+        other, heard = await open_stream(engine)
+        other.feed(beckett())
+        await other.finish()
+        assert words_in_order(BECKETT, heard.text) > 0.7
+        assert not ending.done(), "who speaks now takes turns with the backlog of who spoke before"
+        await ending
+        assert words_in_order(TWO_CITIES, listener.text) >= 0.85
+        assert listener.dropped_seconds == stream.dropped_seconds == 0
+    finally:
+        await engine.close()
+
+
+async def test_stretches_of_one_person_are_heard_in_the_order_in_which_they_were_said(
+    engine: LocalEngine,
+) -> None:
+    order: list[str] = []
+
+    class Noting(Listener):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self._name = name
+
+        def heard(self, recognition: Recognition) -> None:
+            order.append(self._name)
+
+    pcm = two_cities()[: 12 * BYTES_PER_SECOND]
+    # The younger stretch got its stream first, as when the older one's was lost and replaced.
+    streams = [
+        await engine.open(StreamOptions(speaker="ada", since=since), Noting(name))
+        for name, since in (("second", 2.0), ("first", 1.0))
+    ]
+    for stream in streams:
+        stream.feed(pcm)
+    await asyncio.gather(*(stream.finish() for stream in reversed(streams)))
+    first_of_second = order.index("second")
+    assert first_of_second <= 1, "the younger one may have had a piece in the thread already"
+    rest = order[first_of_second + 1 :]
+    assert rest == sorted(rest), order
+
+
+async def test_a_failing_library_loses_the_stream_but_no_word(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = Recognizer.text_of
+    calls = 0
+
+    def fail_once(recognizer: Recognizer, pcm: bytes) -> str:
+        nonlocal calls
+        calls += 1
+        if calls == 14:
+            raise RuntimeError("unknown error")
+        return working(recognizer, pcm)
+
+    monkeypatch.setattr(Recognizer, "text_of", fail_once)
+    pcm = two_cities()[: 16 * BYTES_PER_SECOND]
+    stream, listener = await open_stream(engine)
+    fed = 0
+    while not listener.losses:
+        stream.feed(pcm[fed : fed + 16_000])
+        fed += 16_000
+        await until(lambda: listener.losses or stream.pending_seconds < 0.5)
+    health = engine.health()
+    assert health.health is Health.DEGRADED
+    assert health.reason is not None
+    assert "unknown error" in health.reason
+    [(_, position)] = listener.losses
+    assert position > 0
+    assert stream.tail(position) == pcm[position:fed]
+    again, rest = await open_stream(engine)
+    again.feed(stream.tail(position) + pcm[fed:])
+    await again.finish()
+    both = f"{listener.text} {rest.text}"
+    assert words_in_order(" ".join(words(TWO_CITIES)[:42]), both) > 0.85
+    assert len(words(both)) < 50
+    assert engine.health().health is Health.OK
+
+
+async def test_without_the_package_the_engine_is_off_and_says_what_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "moonshine_voice", None)
+    engine = LocalEngine()
+    await engine.start()
+    health = engine.health()
+    assert health.health is Health.OFF
+    assert health.reason == local_engine_available()
+    assert health.reason is not None
+    assert "GLADIA_API_KEY" in health.reason
+    with pytest.raises(EngineError, match="GLADIA_API_KEY") as refusal:
+        await engine.open(StreamOptions(), Listener())
+    assert not refusal.value.retry
+    await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        (" In short,, the period ", "In short, the period"),
+        ("Well, , yes", "Well, yes"),
+        ("One; two: three, four... five?!", "One; two: three, four... five?!"),
+        ("5!", "5!"),
+        ("♪ ♪ ♪ ?", ""),
+        ("...", ""),
+    ],
+)
+def test_only_doubled_commas_outer_space_and_what_is_no_word_are_tidied(
+    raw: str, clean: str
+) -> None:
+    assert punctuate(raw) == clean
+
+
+async def test_noise_and_breath_become_no_words(engine: LocalEngine) -> None:
+    """The model alone puts words into both: "You can use the same as the same as…"."""
+    loud = np.random.default_rng(1).normal(0, 3000, 3 * 16_000)
+    noise = np.clip(loud, -32768, 32767).astype("<i2").tobytes()
+    breath = two_cities()[42 * BYTES_PER_SECOND :]
+    for pcm in (noise, breath):
+        stream, listener = await open_stream(engine)
+        await feed_as_spoken(stream, pcm)
+        await stream.finish()
+        assert listener.text == ""
+
+
+async def test_music_becomes_no_notes(engine: LocalEngine) -> None:
+    time_ = np.arange(4 * 16_000) / 16_000
+    chord = sum(3000 * np.sin(2 * np.pi * pitch * time_) for pitch in (261.6, 329.6, 392.0))
+    stream, listener = await open_stream(engine)
+    await feed_as_spoken(stream, np.asarray(chord).astype("<i2").tobytes())
+    await stream.finish()
+    assert all("♪" not in heard.text for heard in listener.heard_all)

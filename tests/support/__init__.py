@@ -1,0 +1,1 @@
+"""What tests ask again and again: servers, visitors, browsers, speech."""

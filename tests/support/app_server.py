@@ -1,0 +1,120 @@
+"""Runs Sessions as its own process, the way people run it, against a database of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import httpx2
+
+from tests.support.doors import outside
+
+ROOT = Path(__file__).parent.parent.parent
+START_PATIENCE = 30.0
+STOP_PATIENCE = 30.0
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class AppServer:
+    """One Sessions process: `start`, `stop` as Ctrl-C does, `kill` as a crash does."""
+
+    def __init__(
+        self, data_dir: Path, environment: dict[str, str], command: list[str] | None = None
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.data_dir = data_dir
+        self.secret = uuid.uuid4().hex * 2
+        self.command = command or [sys.executable, "app.py", "serve"]
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "DATA_DIR": str(data_dir),
+            "PORT": str(self.port),
+            "TRANSCRIPTION_JWT_SECRET": self.secret,
+            "RATE_LIMIT_FACTOR": "100",
+            "NO_PROXY": "localhost,127.0.0.1",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def database_url(self) -> str:
+        """Where its database is, when it was given one."""
+        return self._environment["DATABASE_URL"]
+
+    @property
+    def log(self) -> str:
+        """What the process printed so far."""
+        path = self.data_dir / "server.log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> AppServer:
+        """Start and wait until it answers."""
+        self.launch()
+        assert self._process is not None
+        deadline = time.monotonic() + START_PATIENCE
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, f"the server stopped:\n{self.log}"
+            try:
+                outside("GET", f"{self.url}/health", timeout=5)
+            except httpx2.TransportError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise AssertionError(f"the server did not answer:\n{self.log}")
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            )
+
+    def wait(self) -> int:
+        """Wait until it stops by itself and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(STOP_PATIENCE)
+
+    def interrupt(self) -> int:
+        """Stop it as Ctrl-C does and return its exit code."""
+        return self._end(signal.SIGINT)
+
+    def stop(self) -> int:
+        """Stop it as a container is stopped."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        try:
+            return self._process.wait(STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"the server did not stop:\n{self.log}") from None

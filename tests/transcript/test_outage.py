@@ -1,0 +1,302 @@
+"""The database goes away, the process dies: nothing that was said is lost or told twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import asyncpg
+import httpx2
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.conftest import MakeServer
+from tests.emulators.gladia import GladiaEmulator
+from tests.emulators.wordaudio import silence, speak, vocabulary
+from tests.support.app_server import AppServer
+from tests.support.own_postgres import OwnPostgres
+from tests.support.visitors import RoomPage, Visitor
+
+WORDS = vocabulary(200, seed=11)
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[OwnPostgres]:
+    with OwnPostgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[GladiaEmulator]:
+    with GladiaEmulator() as running:
+        yield running
+
+
+@dataclass
+class Scene:
+    """A server on a database that may go away, and Ada's session in it."""
+
+    postgres: OwnPostgres
+    server: AppServer
+    ada: Visitor
+    slug: str
+
+    def page(self) -> RoomPage:
+        return self.ada.page(self.slug)
+
+    async def health(self) -> tuple[int, dict[str, object]]:
+        async with httpx2.AsyncClient(verify=False) as http:
+            answer = await http.get(f"{self.server.url}/health", timeout=20)
+        return answer.status_code, answer.json()
+
+    async def until_stored(self) -> None:
+        """Wait until the database is back and has everything."""
+        for _ in range(300):
+            status, health = await self.health()
+            if status == 200 and health["queue"] == 0:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"not stored: {health}\n{self.server.log}")
+
+    async def stored(self) -> list[str]:
+        """Return the session's words as they are in the database, in order."""
+        connection = await asyncpg.connect(self.postgres.url)
+        rows = await connection.fetch(
+            "SELECT u.text, u.seq FROM utterances u JOIN sessions s ON s.id = u.session_id"
+            " WHERE s.slug = $1 ORDER BY u.seq",
+            self.slug,
+        )
+        await connection.close()
+        assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+        return " ".join(row["text"] for row in rows).split()
+
+
+@pytest.fixture
+async def scene(
+    own_postgres: OwnPostgres, emulator: GladiaEmulator, make_server: MakeServer
+) -> AsyncIterator[Scene]:
+    server = await asyncio.to_thread(
+        make_server,
+        DATABASE_URL=own_postgres.url,
+        GLADIA_API_KEY=emulator.api_key,
+        GLADIA_API_URL=emulator.url,
+    )
+    ada = Visitor(server.url).sign_in("Ada Lovelace")
+    yield Scene(own_postgres, server, ada, ada.start_session())
+    own_postgres.start()
+
+
+async def say(page: RoomPage, words: list[str]) -> None:
+    """Say words and wait until they are final."""
+    await page.speak(speak(words) + silence(1))
+    await page.until(lambda: page.text.split()[-len(words) :] == words)
+
+
+async def knock(passes: dict[str, dict[str, str]]) -> ClientConnection:
+    pass_ = passes["transcription"]
+    offered = [Subprotocol("sessions.v1"), Subprotocol(pass_["token"])]
+    return await connect(pass_["url"], subprotocols=offered, compression=None)
+
+
+@pytest.mark.parametrize("how", ["stopped", "crashed"])
+async def test_words_wait_for_a_database_that_is_away(scene: Scene, how: str) -> None:
+    passes = scene.ada.join(scene.slug)
+    async with scene.page() as page, await knock(passes) as accepted:
+        await page.mic(True)
+        await say(page, WORDS[:5])
+        await page.until(lambda: page.settled)
+        before = page.settled
+        await asyncio.to_thread(scene.postgres.stop if how == "stopped" else scene.postgres.crash)
+        for start in (5, 10, 15):
+            await say(page, WORDS[start : start + 5])
+        assert page.settled == before, "nothing is settled that isn't stored"
+        status, health = await scene.health()
+        assert (status, health["database"], health["queue"]) == (503, "away", 3)
+        with pytest.raises(InvalidStatus) as refusal:
+            await knock(passes)
+        assert refusal.value.response.status_code == 503
+        await accepted.send('{"type": "hello", "client": "abcdefgh"}')
+        await accepted.wait_closed()
+        assert accepted.close_code == 1013
+        await asyncio.to_thread(scene.postgres.start)
+        await scene.until_stored()
+        assert await scene.stored() == WORDS[:20]
+        await say(page, WORDS[20:25])
+        await page.until(lambda: page.settled > before)
+        async with scene.page() as late:
+            await late.until(lambda: late.of_type("people"))
+            assert late.text.split() == WORDS[:25]
+        await scene.until_stored()
+        assert await scene.stored() == WORDS[:25]
+
+
+async def test_words_survive_a_stop_during_the_outage(scene: Scene) -> None:
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:5])
+    await page.until(lambda: page.settled)
+    await asyncio.to_thread(scene.postgres.stop)
+    await say(page, WORDS[5:10])
+    await page.speak(speak(WORDS[10:14]))
+    assert await asyncio.to_thread(scene.server.stop) in (0, -15)
+    assert await page.until_closed() == 1012
+    spool = scene.server.data_dir / "unsaved.jsonl"
+    assert spool.stat().st_mode & 0o077 == 0, "only the owner reads what was said"
+    assert len(spool.read_text().splitlines()) == 1
+    held = scene.server.data_dir / "held-unsaved.jsonl"
+    assert held.stat().st_mode & 0o077 == 0
+    assert len(held.read_text().splitlines()) == 1, "its page may come back and say it anew"
+    with spool.open("ab") as file:
+        file.write(b'\n{"session_id": "cut off by a full d')
+    await asyncio.to_thread(scene.postgres.start)
+    await asyncio.to_thread(scene.server.start)
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[:10]
+    async with scene.page() as late:
+        await late.until(lambda: late.of_type("people"))
+        assert late.text.split() == WORDS[:10]
+        await asyncio.to_thread(scene.ada.end, scene.slug)  # now no page can come back
+        await late.until(lambda: late.text.split() == WORDS[:14])
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[:14]
+    await asyncio.to_thread(scene.server.stop)
+    assert not spool.exists()
+    assert not held.exists()
+    assert not any(word in scene.server.log for word in WORDS[:14]), "logs tell nothing of it"
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+async def test_a_restart_in_mid_sentence_loses_and_repeats_nothing(scene: Scene, how: str) -> None:
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:6])
+    await say(page, WORDS[6:12])
+    await page.until(lambda: len(page.of_type("settled")) == 2)
+    await page.speak(speak(WORDS[12:16]))
+    await page.until(lambda: not page.of_type("utterance")[-1]["final"])
+    end = scene.server.kill if how == "killed" else scene.server.stop
+    await asyncio.to_thread(end)
+    await page.until_closed()
+    page.record(speak(WORDS[16:20]))
+    await asyncio.to_thread(scene.server.start)
+    await page.connect()
+    await page.mic(True)
+    await page.resend()
+    await say(page, WORDS[20:24])
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[:24]
+    assert page.text.split() == WORDS[:24]
+    await page.leave()
+
+
+async def test_a_kill_during_the_outage_is_made_good_by_the_page(scene: Scene) -> None:
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:6])
+    await page.until(lambda: page.settled)
+    await asyncio.to_thread(scene.postgres.stop)
+    await say(page, WORDS[6:12])
+    await asyncio.to_thread(scene.server.kill)
+    await page.until_closed()
+    await asyncio.to_thread(scene.postgres.start)
+    await asyncio.to_thread(scene.server.start)
+    await page.connect()
+    assert page.welcome["seq"] == 1, "the second sentence was lost with the process"
+    await page.mic(True)
+    await page.resend()
+    await say(page, WORDS[12:15])
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[:15]
+    await page.leave()
+
+
+@pytest.mark.parametrize("killed", [True, False])
+async def test_words_that_later_ones_overtook_survive_too(
+    scene: Scene, emulator: GladiaEmulator, killed: bool
+) -> None:
+    """Nothing is kept of what was said after a mute before all that was said until then is."""
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    number = len(emulator.sessions)
+    fault = emulator.faults.stall_socket(3, session=number, after_bytes=16_000)
+    await page.speak(speak(WORDS[:6]))
+    await emulator.until(lambda: fault.fired > 0)
+    await page.mic(False)
+    await page.mic(True)
+    await say(page, WORDS[6:10])
+    assert not page.settled
+    assert (await scene.health())[1]["queue"] == 0
+    assert await scene.stored() == []
+    if killed:
+        await asyncio.to_thread(scene.server.kill)
+        await page.until_closed()
+        await asyncio.to_thread(scene.server.start)
+        await page.connect()
+        await page.mic(True)
+        await page.resend()
+    await say(page, WORDS[10:12])
+    shown = 12 + 4 * killed  # those that went with the process are said anew
+    await page.until(lambda: len(page.text.split()) == shown)
+    await page.until(lambda: len(page.of_type("settled")) == (2 if killed else 3))
+    stored = await scene.stored()
+    assert stored == WORDS[:12] if killed else sorted(stored) == sorted(WORDS[:12])
+    await page.leave()
+
+
+async def test_a_stop_keeps_what_overtook_words_that_never_came(
+    scene: Scene, emulator: GladiaEmulator
+) -> None:
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    fault = emulator.faults.stall_socket(session=len(emulator.sessions), after_bytes=16_000)
+    await page.speak(speak(WORDS[:6]))
+    await emulator.until(lambda: fault.fired > 0)
+    await page.mic(False)
+    await page.mic(True)
+    await say(page, WORDS[6:10])
+    await page.leave()
+    emulator.reachable = False
+    try:
+        await asyncio.to_thread(scene.server.stop)
+    finally:
+        emulator.reachable = True
+    await asyncio.to_thread(scene.server.start)
+    await scene.until_stored()
+    assert await scene.stored() == WORDS[6:10]
+
+
+async def test_a_login_that_is_refused_while_we_run_is_an_outage_like_others(scene: Scene) -> None:
+    keeper = await asyncpg.connect(scene.postgres.url)
+    me = await keeper.fetchval("SELECT current_user")
+    async with scene.page() as page:
+        await page.mic(True)
+        await say(page, WORDS[:5])
+        await page.until(lambda: page.settled)
+        await keeper.execute(f'ALTER ROLE "{me}" NOLOGIN')
+        try:
+            await keeper.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            await say(page, WORDS[5:10])
+            status, health = await scene.health()
+            assert (status, health["database"], health["queue"]) == (503, "away", 1)
+            async with httpx2.AsyncClient(verify=False) as http:
+                answer = await http.get(f"{scene.server.url}/s/{scene.slug}")
+            assert answer.status_code == 503
+            assert "We can’t reach our memory." in answer.text
+        finally:
+            await keeper.execute(f'ALTER ROLE "{me}" LOGIN')
+            await keeper.close()
+        await scene.until_stored()
+        assert await scene.stored() == WORDS[:10]
+    assert "PostgreSQL refuses the user or the password in DATABASE_URL" in scene.server.log
+    assert scene.server.log.count("PostgreSQL is back") == 1

@@ -149,7 +149,6 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         gladia_api_url=settings.gladia_api_url,
         gladia_region=settings.gladia_region,
         gladia_max_streams=settings.gladia_max_streams,
-        data_dir=settings.data_dir,
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
     rooms = Rooms(engine, writer, microphone)

@@ -56,8 +56,9 @@ from core.room.wire import (
     WireError,
 )
 from core.speech.engine import SAMPLE_RATE, Engine, Recognition, StreamOptions
+from core.speech.memory import AudioBudget, speech_memory
 from core.speech.microphone import Microphone, MicrophoneOptions, Span
-from core.speech.resilient import AudioBudget, SpeechServices, StreamRecord
+from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.text import how_long
 
@@ -770,7 +771,8 @@ class Rooms:
         self._knocks = Knocks()
         self._keeper = keeper
         self._options = options
-        self._services = SpeechServices(engine, SlotPool(engine.max_streams), AudioBudget())
+        budget = AudioBudget(speech_memory())
+        self._services = SpeechServices(engine, SlotPool(engine.max_streams), budget)
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._pulse: asyncio.Task[None] | None = None

@@ -218,8 +218,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "DATA_DIR",
         "data_dir",
-        "Folder of what the process keeps: embedded database, generated secret, what waits for the"
-        " database and, encrypted, speech until its final.",
+        "Folder of what the process keeps: embedded database, generated secret, text that waits for"
+        " the database.",
         ".data",
         accept.path,
     ),

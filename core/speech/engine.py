@@ -15,6 +15,8 @@ from typing import Protocol
 
 import msgspec
 
+from core.speech.memory import AudioBudget
+
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
 BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
@@ -40,6 +42,8 @@ class StreamOptions:
     # spoken (a monotonic time), so that people take turns and each is heard in order.
     speaker: str = ""
     since: float = 0.0
+    # Of which the stream takes for all audio that it keeps.
+    memory: AudioBudget = field(default_factory=AudioBudget)
 
 
 class Recognition(msgspec.Struct, frozen=True):
@@ -106,7 +110,7 @@ class Stream(Protocol):
         """Return how many bytes were fed so far."""
 
     def feed(self, pcm: bytes) -> None:
-        """Take the next audio. Never blocks, never raises; bounded inside the stream."""
+        """Take the next audio. Never blocks, never raises; bounded by `StreamOptions.memory`."""
 
     def tail(self, position: int) -> bytes:
         """Return what was fed from byte `position` on, as far as it is still kept."""

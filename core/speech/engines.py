@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
 from core.speech.engine import StreamSink as Sink
 
@@ -40,7 +38,6 @@ def make_engine(
     gladia_api_url: str,
     gladia_region: str | None,
     gladia_max_streams: int,
-    data_dir: Path,
 ) -> Engine:
     """Return the engine `gladia`, `local` or `off`, not started yet.
 
@@ -61,5 +58,4 @@ def make_engine(
         api_url=gladia_api_url,
         region=gladia_region,
         max_streams=gladia_max_streams,
-        spool_in=data_dir,
     )

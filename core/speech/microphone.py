@@ -23,9 +23,8 @@ from core.speech.engine import (
     StreamOptions,
 )
 from core.speech.gate import VoiceGate
+from core.speech.memory import MAX_SPEECH_OF_PAGE, AudioBudget
 from core.speech.resilient import (
-    MAX_WAITING,
-    AudioBudget,
     ResilientStream,
     SpeechServices,
     StreamRecord,
@@ -167,7 +166,7 @@ class Microphone:
         # earliest, if no more than the allowance was spoken before it came.
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
         self._last_audio = 0.0
-        self._budget = AudioBudget(MAX_WAITING, services.budget)
+        self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)
         self._lost = 0.0  # seconds that the page wasn't told of yet
         self._lost_told_at = -LOSS_NEWS
         self._gap: _Gap | None = None  # what was lost lately, as long as it may still grow

@@ -31,39 +31,15 @@ from core.speech.engine import (
     StreamUsage,
 )
 from core.speech.gate import has_speech
+from core.speech.memory import AudioBudget
 from core.speech.slots import SlotPool
 
 log = logging.getLogger(__name__)
 
-# What waits for a slot or the engine: per page a quarter of an hour of speech (29 MB), of all pages
-# together 26 minutes. The local engine keeps what it was given in memory of its own.
-MAX_WAITING = 900 * BYTES_PER_SECOND
-MAX_WAITING_IN_ALL = 48 * 1024 * 1024
 DELAYED_AFTER_S = 1.0  # seconds without a stream before people are told that captions are delayed
 RETRY_FIRST = 1.0
 RETRY_MAX = 15.0
 RETRY_HOPELESS = 30.0  # somebody must act (bad key, no credit): look again now and then
-
-
-class AudioBudget:
-    """The bytes of audio that may wait in memory: of one page, as a part of the process's."""
-
-    def __init__(self, limit: int = MAX_WAITING_IN_ALL, whole: AudioBudget | None = None) -> None:
-        self._left = limit
-        self._whole = whole
-
-    def take(self, size: int) -> bool:
-        """Reserve `size` bytes; False when they are not to be had."""
-        if size > self._left or (self._whole is not None and not self._whole.take(size)):
-            return False
-        self._left -= size
-        return True
-
-    def give(self, size: int) -> None:
-        """Return reserved bytes."""
-        self._left += size
-        if self._whole is not None:
-            self._whole.give(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +235,8 @@ class ResilientStream:
         stream_id = f"{self.id}.{self._streams}"
         link = _Attempt(self, self._owner, stream_id, self._services.engine.name)
         since = self._since + self._position / BYTES_PER_SECOND
-        stream = await self._services.engine.open(replace(self._options, since=since), link)
+        options = replace(self._options, since=since, memory=self._budget)
+        stream = await self._services.engine.open(options, link)
         self._services.slots.honoured()
         if link.is_lost:
             stream.abort()
@@ -288,10 +265,12 @@ class ResilientStream:
     def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
         waiting, self._waiting = self._waiting, []
-        self._budget.give(self._waiting_size)
         self._position += self._waiting_size
         self._waiting_size = 0
-        for pcm in waiting:
+        waiting.reverse()
+        while waiting:  # each is let go before the next is kept by the stream: it may be a lot
+            pcm = waiting.pop()
+            self._budget.give(len(pcm))
             self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
 
     def take_back(self, link: _Attempt, position: int, audio: bytes) -> None:
@@ -402,7 +381,7 @@ class _Attempt:
             self._relay.set_delayed(is_delayed, reason)
 
     def dropped(self, start: float, end: float) -> None:
-        """StreamSink: the engine fell too far behind, or audio can't be read again."""
+        """StreamSink: the engine fell too far behind."""
         first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
         self._relay.note_loss(self._origin + first, self._origin + last)
 
@@ -430,5 +409,6 @@ class _Attempt:
         begin = self._stream.end - len(audio)
         if begin > replay_from:  # it no longer had all of it
             self._relay.note_loss(self._origin + replay_from, self._origin + begin)
+        self._stream.abort()  # so that the memory of its audio is free for what waits
         # What the stream no longer kept moves the beginning of the tail, not its end.
         self._relay.take_back(self, self._origin + begin, audio)

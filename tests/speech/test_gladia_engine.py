@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from core.speech.engine import (
     StreamUsage,
 )
 from core.speech.gladia.engine import GladiaEngine, GladiaStream, Patience
+from core.speech.memory import AudioBudget
 from tests.emulators.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.tls import behind_tls
@@ -91,6 +91,7 @@ class Listener:
     losses: list[str] = field(default_factory=list)
     usages: list[StreamUsage] = field(default_factory=list)
     gaps: list[float] | None = None  # seconds that were given up, where that is expected
+    memory: AudioBudget = field(default_factory=AudioBudget)
     stream: GladiaStream | None = None
     _origin: int = 0
     _kept: bytes = b""
@@ -114,15 +115,18 @@ class Listener:
         self.delays.append((is_delayed, reason))
 
     def dropped(self, start: float, end: float) -> None:
-        assert self.gaps is not None, "audio was dropped"
-        self.gaps.append(end - start)
+        raise AssertionError("audio was dropped")
 
     def lost(self, reason: str, replay_from: int) -> None:
         assert self.stream is not None
         self.losses.append(reason)
         self._kept = self.stream.tail(replay_from)
-        assert self._origin + replay_from + len(self._kept) == self._end
-        self._origin += replay_from
+        gap = self._end - len(self._kept) - (self._origin + replay_from)
+        if self.gaps is None:
+            assert gap == 0, "audio was dropped"
+        else:
+            self.gaps.append(gap / BYTES_PER_SECOND)
+        self._origin += replay_from + gap
         self.usages.append(self.stream.usage)
         self.stream.abort()
         self.stream = None
@@ -130,7 +134,8 @@ class Listener:
     async def open(self, options: StreamOptions = ENGLISH) -> GladiaStream:
         for _ in range(100):
             try:
-                self.stream = await self.engine.open(options, self)
+                asked = replace(options, memory=self.memory)
+                self.stream = await self.engine.open(asked, self)
             except (EngineError, NoSlotError) as problem:
                 if isinstance(problem, EngineError) and not problem.retry:
                     raise
@@ -210,7 +215,7 @@ async def world(
     patience: Patience = HASTY,
     drain_seconds: float = 3.0,
     max_sessions: int = 30,
-    spool_in: Path | None = None,
+    memory: int = 20_000_000,
     authority: Path | None = None,
 ) -> AsyncIterator[World]:
     """Yield an engine and its emulator; with `authority` behind TLS, its issuer written there."""
@@ -224,14 +229,14 @@ async def world(
             api_url=emulator.url,
             patience=patience,
             drain_seconds=drain_seconds,
-            spool_in=spool_in,
         )
         await engine.start()
         try:
-            yield World(emulator, engine, Listener(engine))
+            listener = Listener(engine, memory=AudioBudget(memory))
+            yield World(emulator, engine, listener)
         finally:
             await engine.close()
-            assert engine.spool.kept == 0, "speech that nobody needs is kept"
+            assert listener.memory.take(memory), "speech that nobody needs is kept"
 
 
 # Without faults
@@ -529,12 +534,9 @@ async def test_lost_acknowledgments_at_the_very_end_are_told_by_the_total() -> N
         assert w.listener.losses == ["the speech service got words twice"]
 
 
-@pytest.mark.parametrize("disk", ["works", "takes nothing"])
-async def test_a_session_that_is_gone_is_replaced(disk: str, tmp_path: Path) -> None:
-    if disk == "takes nothing":
-        (tmp_path / "spool").touch()
+async def test_a_session_that_is_gone_is_replaced() -> None:
     speech = say(3)
-    async with world(spool_in=tmp_path / "spool") as w:
+    async with world() as w:
         await w.open()
         w.faults.drop(code=None, after_bytes=len(speech.pcm) // 2)
         w.faults.refuse_handshake(403)
@@ -545,25 +547,44 @@ async def test_a_session_that_is_gone_is_replaced(disk: str, tmp_path: Path) -> 
         assert w.listener.losses == ["the speech service refused the connection (status 403)"]
 
 
-async def test_speech_that_the_disk_damaged_before_it_was_needed_again_is_told_as_lost(
-    tmp_path: Path,
-) -> None:
+async def test_speech_without_a_place_in_memory_is_lost_only_if_it_is_needed_again() -> None:
+    speech = say(3)
+    async with world(memory=0) as w:
+        await w.open()
+        await w.listener.feed(speech.pcm)
+        await w.listener.finish()
+        w.listener.assert_all_of(speech)
+        assert w.listener.losses == []
+
+
+async def test_speech_that_had_no_place_in_memory_and_is_needed_again_is_told_as_lost() -> None:
     speech = say(3)
     half = len(speech.pcm) // 2
-    async with world(spool_in=tmp_path) as w:
+    async with world(memory=BYTES_PER_SECOND // 4) as w:
         w.listener.gaps = []
         await w.open()
         w.faults.drop(code=None, after_bytes=half)
         w.faults.refuse_handshake(403)
-        await w.listener.feed(speech.pcm[: half - FRAME])
-        file = w.engine.spool._file
-        assert file is not None
-        on_disk = os.fstat(file.fileno()).st_size
-        os.pwrite(file.fileno(), bytes(on_disk), 0)
-        await w.listener.feed(speech.pcm[half - FRAME :])
+        await w.listener.feed(speech.pcm)
         await w.listener.finish()
-        assert 0 < sum(w.listener.gaps) <= on_disk / BYTES_PER_SECOND
+        assert 0 < sum(w.listener.gaps) < 3
         assert w.listener.words[-1] == speech.words[-1]
+        last, (start, _) = w.listener.finals[-1], speech.times[-1]
+        assert last.start == pytest.approx(start, abs=0.3), "what is lost moves nothing in time"
+
+
+async def test_speech_lost_for_want_of_memory_before_it_was_sent_is_told_too() -> None:
+    speech = say(3)
+    async with world(memory=BYTES_PER_SECOND // 4) as w:
+        w.listener.gaps = []
+        await w.listener.open()
+        w.faults.slow_handshake(0.3)
+        await w.listener.feed(speech.pcm)
+        await w.listener.finish()
+        assert sum(w.listener.gaps) > 0
+        assert "there was no memory" in w.listener.losses[0]
+        heard = set(w.listener.words) - {"<?>"}  # a word that the gap cut
+        assert heard < set(speech.words)
 
 
 async def test_the_whole_way_through_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -631,23 +652,35 @@ async def test_a_stalled_socket_is_left_and_nothing_is_lost() -> None:
         assert w.listener.words == speech.words
 
 
-async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("core.speech.gladia.engine.KEPT", 60 * BYTES_PER_SECOND)
+async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing() -> None:
     async with world(patience=replace(HASTY, silent=60.0, slow=0.2)) as w:
         w.faults.stall_socket(after_bytes=FRAME)
         stream = await w.listener.open()
         await w.listener.feed(silence(0.1))
-        megabytes = silence(500)  # far more than the kernel takes
-        for start in range(0, len(megabytes), BYTES_PER_SECOND):
-            # And a second more: a late acknowledgment frees a little.
-            enough = stream._ring.overfull
-            stream.feed(megabytes[start : start + BYTES_PER_SECOND])
-            if enough:
-                break
-        await until(lambda: w.listener.losses)
+        fed = 0
+        while not w.listener.losses and fed < 600:  # far more than the kernel takes
+            w.listener._end += BYTES_PER_SECOND
+            stream.feed(silence(1))
+            fed += 1
+            await asyncio.sleep(0.02)
         assert w.listener.losses == ["the speech service does not keep up"]
+        assert 2 * 1024 * 1024 / BYTES_PER_SECOND < fed < 600
+
+
+async def test_a_long_backlog_is_given_the_time_it_takes() -> None:
+    """What waited for minutes comes at once: being far behind then is no sign of trouble."""
+    speech = say(3)
+    pcm = silence(200) + speech.pcm
+    speech = replace(speech, times=[(start + 200, end + 200) for start, end in speech.times])
+    async with world(patience=replace(HASTY, silent=5.0, slow=0.2)) as w:
+        stream = await w.open()
+        w.faults.stall_acknowledgments(0.5)
+        w.listener._end = len(pcm)
+        stream.feed(pcm)
+        await until(lambda: (True, "the speech service does not react") in w.listener.delays)
+        await w.listener.finish()
+        w.listener.assert_all_of(speech)
+        assert w.listener.losses == []
 
 
 async def test_missing_acknowledgments_lead_to_a_new_connection() -> None:

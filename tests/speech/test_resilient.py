@@ -31,8 +31,9 @@ from core.speech.engine import (
     StreamSink,
     StreamUsage,
 )
+from core.speech.memory import AudioBudget
 from core.speech.microphone import Microphone, MicrophoneOptions, Span
-from core.speech.resilient import AudioBudget, SpeechServices, StreamRecord
+from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from tests.emulators.wordaudio import WordDecoder, silence, speak, vocabulary
 
@@ -244,7 +245,7 @@ async def until(true: Callable[[], object]) -> None:
 def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
     monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 10_000.0)
-    monkeypatch.setattr(microphone_module, "MAX_WAITING", 60 * BYTES_PER_SECOND)
+    monkeypatch.setattr(microphone_module, "MAX_SPEECH_OF_PAGE", 60 * BYTES_PER_SECOND)
 
 
 # The way to the engine

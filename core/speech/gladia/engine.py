@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 import msgspec
@@ -66,7 +66,8 @@ from core.speech.gladia.protocol import (
     parse_init_reply,
     parse_message,
 )
-from core.speech.gladia.replay import AudioSpool, ReplayBuffer
+from core.speech.gladia.replay import ReplayBuffer
+from core.speech.memory import AudioBudget
 
 log = logging.getLogger(__name__)
 _socket_log = log.getChild("socket")
@@ -75,7 +76,9 @@ _socket_log.setLevel(logging.WARNING)  # picows tells addresses below that
 MAX_MESSAGE = 16 * 1024 * 1024  # a long session's last messages exceed 1 MiB
 PIECE = BYTES_PER_SECOND // 10  # of audio that waited: picows keeps a buffer for the longest
 LINGER = 1.0  # seconds a closing handshake may take
-KEPT = 960 * BYTES_PER_SECOND  # of a stream, on disk: more than ever waits for one
+# Bytes that may be unacknowledged, a minute of speech, on top of the least that ever were: a stream
+# begins with what waited for it, perhaps for minutes, which the service takes faster than we speak.
+MAX_BEHIND = 2 * 1024 * 1024
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
 ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
 MAX_REFUSALS = 3  # of the same audio
@@ -119,7 +122,6 @@ class GladiaEngine:
         max_streams: int = 30,
         drain_seconds: float = 8.0,
         patience: Patience | None = None,
-        spool_in: Path | None = None,
     ) -> None:
         self.max_streams = max_streams
         self.drain_seconds = drain_seconds
@@ -130,15 +132,13 @@ class GladiaEngine:
         self._http: httpx2.AsyncClient | None = None
         self._tls: ssl.SSLContext | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self.spool = AudioSpool(spool_in)  # where streams keep their audio
         self._streams: set[GladiaStream] = set()
         # Two kinds of trouble: a stream that works must not hide that none can be opened.
         self._opening_trouble: EngineHealth | None = None
         self._stream_trouble: EngineHealth | None = None
 
     async def start(self) -> None:
-        """Engine: make what all streams share: certificates, the HTTP client, the spool."""
-        self.spool.open()
+        """Engine: make what all streams share: certificates and the HTTP client."""
         self._tls = ssl.create_default_context()
         timeout = httpx2.Timeout(self.patience.post)
         self._http = httpx2.AsyncClient(verify=self._tls, timeout=timeout)
@@ -152,7 +152,6 @@ class GladiaEngine:
         for stream in streams:
             stream.abort()
         await asyncio.gather(*(stream.wait_closed(LINGER) for stream in streams))
-        self.spool.close()
         if self._http is not None:
             await self._http.aclose()
             self._http = None
@@ -173,7 +172,7 @@ class GladiaEngine:
         if reply is None:
             raise self._unreachable("Gladia answered something that is not its live API")
         self._opening_trouble = None
-        stream = GladiaStream(self, reply.url, self._tls, sink)
+        stream = GladiaStream(self, reply.url, self._tls, sink, options.memory)
         self._streams.add(stream)
         return stream
 
@@ -258,6 +257,7 @@ class GladiaStream:
         "_held",
         "_held_since",
         "_last_size",
+        "_least_behind",
         "_live",
         "_loop",
         "_mark",
@@ -284,14 +284,20 @@ class GladiaStream:
     )
 
     def __init__(
-        self, engine: GladiaEngine, url: str, tls: ssl.SSLContext | None, sink: StreamSink
+        self,
+        engine: GladiaEngine,
+        url: str,
+        tls: ssl.SSLContext | None,
+        sink: StreamSink,
+        memory: AudioBudget,
     ) -> None:
         self._engine = engine
         self._patience = engine.patience
         self._url = url
         self._tls = tls
         self._sink = sink
-        self._ring = ReplayBuffer(engine.spool, limit=KEPT)
+        self._ring = ReplayBuffer(memory)
+        self._least_behind = math.inf  # bytes; the fewest that `check` saw unacknowledged
         self._timeline = Timeline()
         self._utterances = Utterances()
         self._loop = asyncio.get_running_loop()
@@ -354,15 +360,7 @@ class GladiaStream:
 
     def tail(self, position: int) -> bytes:
         """Stream."""
-        tail = self._ring.tail(position)
-        self._tell_damage()
-        return tail
-
-    def _tell_damage(self) -> None:
-        """Have people told of speech that was needed again and could not be read."""
-        damaged, self._ring.damaged = self._ring.damaged, []
-        for start, end in damaged:
-            self._sink.dropped(start / BYTES_PER_SECOND, end / BYTES_PER_SECOND)
+        return self._ring.tail(position)
 
     async def finish(self) -> None:
         """Stream: what is still here is sent first; waits at most `drain_seconds` in all."""
@@ -496,6 +494,9 @@ class GladiaStream:
         if connection is None or transport is None:
             return
         ring, timeline = self._ring, self._timeline
+        if timeline.sent < ring.start:
+            self._lose("there was no memory to keep speech for the speech service")
+            return
         while timeline.sent < ring.end and not connection.paused:
             self._send(transport, ring.read(timeline.sent, PIECE))
         all_sent = timeline.sent == ring.end
@@ -570,7 +571,8 @@ class GladiaStream:
         self._errors += 1
         self._refusals += 1
         underway = self._timeline.sent - self._ring.acknowledged
-        if self._transport is None or self._refusals > MAX_REFUSALS or underway != self._last_size:
+        kept = underway == self._last_size and self._ring.start <= self._ring.acknowledged
+        if self._transport is None or self._refusals > MAX_REFUSALS or not kept:
             self._lose("the speech service refused audio")
             return
         self._resent += underway
@@ -646,7 +648,10 @@ class GladiaStream:
         """Whether there was speech before `position` whose final got lost in a drop."""
         first = self._ring.settled + MARGIN
         last = min(position - MARGIN, self._doubt)
-        return last > first and has_speech(self._ring.read(first, last - first))
+        if last <= first:
+            return False
+        # What was let go for want of memory may have been speech.
+        return self._ring.start > first or has_speech(self._ring.read(first, last - first))
 
     # The ends
 
@@ -667,13 +672,14 @@ class GladiaStream:
     def _lacks_results(self, verdict: Verdict) -> bool:
         if verdict.next is Next.DONE:
             return self._missed_before(self._doubt + MARGIN)
-        return has_speech(self._ring.tail(self._ring.settled + MARGIN))
+        first = self._ring.settled + MARGIN
+        return self._ring.start > first or has_speech(self._ring.tail(first))
 
     def _lose(self, reason: str) -> None:
         if self._over:
             return
         self._leave()
-        self._sink.lost(reason, max(self._ring.settled, self._ring.start))
+        self._sink.lost(reason, self._ring.settled)
 
     def _leave(self) -> None:
         """Report nothing more and end the session at the service, which frees its slot."""
@@ -693,11 +699,12 @@ class GladiaStream:
         """Look for what does not happen by itself; called by the engine."""
         if self._over:
             return
-        self._tell_damage()
         connection = self._connection
         if connection is not None:
             connection.read_acknowledgment()
-        if self._ring.overfull:
+        behind = self._ring.unacknowledged
+        self._least_behind = min(self._least_behind, behind)
+        if behind > self._least_behind + MAX_BEHIND:
             self._engine.note_trouble("the speech service does not keep up")
             self._lose("the speech service does not keep up")
         elif self._due_for_replacement(now - self._opened_at):
@@ -715,7 +722,7 @@ class GladiaStream:
         return age >= limit
 
     def _check_reactions(self, connection: _Connection, now: float) -> None:
-        behind = (self._ring.end - self._ring.acknowledged) / BYTES_PER_SECOND
+        behind = self._ring.unacknowledged / BYTES_PER_SECOND
         silent = now - connection.heard_at
         if silent > self._patience.gathered:
             connection.hasten()

@@ -17,8 +17,6 @@ from core.speech.engine import (
 from core.speech.local.stream import TOO_SLOW, LocalStream
 from core.speech.local.worker import Worker
 
-MAX_KEPT_BYTES = 64 * 1024 * 1024  # of all streams: 35 minutes of speech
-
 
 def local_engine_available() -> str | None:
     """Return None, or a sentence that says why this machine can't transcribe and what helps."""
@@ -101,11 +99,6 @@ class LocalEngine:
             if speaker and worker.hears(speaker):
                 return worker
         return min(self._workers, key=lambda each: each.streams)
-
-    @property
-    def excess(self) -> int:
-        """Bytes by which the audio of all streams exceeds what may be in memory."""
-        return sum(stream.kept for stream in self._streams) - MAX_KEPT_BYTES
 
     def health(self) -> EngineHealth:
         """Return OK, OFF with the reason, or DEGRADED while streams lag or after an error."""

@@ -12,7 +12,6 @@ from core.speech.local.moonshine import Recognizer
 from core.speech.local.worker import Worker
 
 TOO_SLOW = "this machine is transcribing slower than people speak"
-MAX_BEHIND_S = 900  # of one stream: a quarter of an hour, 29 MB
 # The text so far is shown as delayed above two seconds, which people notice as a stall, and as
 # caught up well below that: at one bound it would flicker.
 DELAYED_ABOVE_S = 2.0
@@ -27,10 +26,6 @@ TURN_BYTES = BYTES_PER_SECOND // 2
 class Streams(Protocol):
     """All streams of the engine."""
 
-    @property
-    def excess(self) -> int:
-        """Bytes by which the audio of all streams exceeds what may be in memory."""
-
     def forget(self, stream: LocalStream) -> None:
         """Look after a stream no more."""
 
@@ -38,8 +33,8 @@ class Streams(Protocol):
 class LocalStream:
     """One participant's audio; everything here happens on the event loop's thread.
 
-    Audio waits here until the worker takes it, 15 minutes and 64 MB with that of all others at
-    most: beyond that the oldest is dropped, the sink is told, and `dropped_seconds` grows.
+    Audio waits here until the worker takes it, as far as there is memory: beyond that the page's
+    oldest is dropped, the sink is told, and `dropped_seconds` grows.
     """
 
     def __init__(
@@ -48,6 +43,7 @@ class LocalStream:
         self.is_delayed = False  # what the sink was told last
         self.speaker = options.speaker or f"stream {id(self)}"  # whose turn it is to be heard
         self.since = options.since  # when the first byte was spoken: older streams go first
+        self._memory = options.memory  # where each byte of `_audio` is counted
         self._sink = sink
         self._worker = worker
         self._streams = streams
@@ -72,11 +68,6 @@ class LocalStream:
     def is_ending(self) -> bool:
         """Whether no more audio comes: what waits is still transcribed."""
         return self._ending
-
-    @property
-    def kept(self) -> int:
-        """Bytes of audio in memory."""
-        return len(self._audio)
 
     @property
     def pending_seconds(self) -> float:
@@ -106,11 +97,9 @@ class LocalStream:
         """Take the next audio; cheap. After the end it is ignored."""
         if self._ending or self._over.done():
             return
-        self._audio += pcm
         self._frames += 1
-        excess = max(self._waiting - MAX_BEHIND_S * BYTES_PER_SECOND, self._streams.excess)
-        if excess > 0:
-            self._drop(min(excess, self._waiting))
+        for start in range(0, len(pcm), PIECE_BYTES):
+            self._keep(pcm[start : start + PIECE_BYTES])
         self._note_delay()
         self._worker.wake(self)
 
@@ -143,7 +132,22 @@ class LocalStream:
         """Drop everything. What a worker computes for this stream right now is ignored."""
         self._end()
 
+    def _keep(self, pcm: bytes) -> None:
+        while not self._memory.take(len(pcm)):
+            if not self._worker.drop_oldest(self.speaker, len(pcm)):
+                # What is being heard, or the speech of others, fills the memory.
+                self._drop(self.end + len(pcm))
+                return
+        self._audio += pcm
+
     # What the worker calls, on the event loop's thread:
+
+    def drop_waiting(self, size: int) -> bool:
+        """Let go of the oldest `size` bytes that wait, or of all. False when none do."""
+        if self._over.done() or not self._waiting:
+            return False
+        self._drop(self._taken + min(size + size % 2, self._waiting))
+        return True
 
     @property
     def ready(self) -> bool:
@@ -176,6 +180,7 @@ class LocalStream:
             self._report(line)
         settled = heard.settled - self._audio_start
         if settled > 0:
+            self._memory.give(settled)
             del self._audio[:settled]
             self._audio_start += settled
         self._note_delay()
@@ -191,17 +196,18 @@ class LocalStream:
         self._errors += 1
         kept = bytes(self._audio)
         self._end()
-        self._audio += kept
+        self._audio += kept  # for `tail`, until the sink has it; not counted any more
         self._sink.lost(reason, self._audio_start)
 
     @property
     def _waiting(self) -> int:
         return self._audio_start + len(self._audio) - self._taken
 
-    def _drop(self, excess: int) -> None:
-        # Audio that was taken is let go as well: a replay must be without holes.
-        cut = self._taken + excess + excess % 2
-        del self._audio[: cut - self._audio_start]
+    def _drop(self, cut: int) -> None:
+        """Let go of audio up to byte `cut`, also of what was taken: a replay must have no holes."""
+        kept = min(cut, self.end) - self._audio_start
+        self._memory.give(kept)
+        del self._audio[:kept]
         self._dropped += cut - self._taken
         self._sink.dropped(self._taken / BYTES_PER_SECOND, cut / BYTES_PER_SECOND)
         self._gap += cut - self._taken
@@ -237,6 +243,7 @@ class LocalStream:
         if self._over.done():
             return
         self._over.set_result(None)
+        self._memory.give(len(self._audio))
         self._audio.clear()
         self.is_delayed = False
         self._worker.remove(self)

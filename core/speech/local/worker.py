@@ -28,6 +28,9 @@ class Waiting(Protocol):
     def ready(self) -> bool:
         """Whether there is enough to do for a turn."""
 
+    def drop_waiting(self, size: int) -> bool:
+        """Let go of the oldest `size` bytes that wait, or of all. False when none do."""
+
     def begin_turn(self) -> Callable[[Recognizer], Heard]:
         """Hand over the next piece as something to compute in the worker's thread."""
 
@@ -92,6 +95,10 @@ class Worker:
             self.wake(streams[0])
         else:
             del self._streams[stream.speaker]
+
+    def drop_oldest(self, speaker: str, size: int) -> bool:
+        """Let go of so much of the oldest that waits of a speaker. False when nothing does."""
+        return any(stream.drop_waiting(size) for stream in self._streams.get(speaker, []))
 
     def wake(self, stream: Waiting) -> None:
         """Give the stream's speaker a turn, after those who wait already, if there is need."""

@@ -10,6 +10,7 @@ folders with another checkout of Sessions, which is how to learn what a change c
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import subprocess
@@ -124,21 +125,41 @@ def run_round(both: Sequence[Lane]) -> list[Measurement]:
     return [msgspec.json.decode(lane.read(), type=Measurement) for lane in both]
 
 
-def _ratios(first: Measurement, second: Measurement) -> tuple[float, ...]:
+def ratio(first: float, second: float) -> float:
+    """Return a part of the whole, or NaN where nothing was done in a disturbed window."""
+    return first / second if first > 0 and second > 0 else math.nan
+
+
+def ratios(first: Measurement, second: Measurement) -> tuple[float, ...]:
+    """Return what the first used of the second's CPU: for all the work, a frame, a lone caption.
+
+    A caption beside audio isn't among them: that is a small difference of two large numbers, which
+    came out anywhere between -0.12 and 2.01 for the same code.
+    """
     return (
-        first.windows[1].cpu_seconds / second.windows[1].cpu_seconds,
-        first.frame_us / second.frame_us,
-        first.transcript_us / second.transcript_us,
-        first.lone_transcript_us / second.lone_transcript_us,
+        ratio(first.work_us, second.work_us),
+        ratio(first.frame_us, second.frame_us),
+        ratio(first.lone_transcript_us, second.lone_transcript_us),
     )
+
+
+def median(column: Sequence[float]) -> float:
+    """Return the median of the rounds that have a value, NaN without any."""
+    known = [one for one in column if not math.isnan(one)]
+    return statistics.median(known) if known else math.nan
 
 
 def _line(of: Sequence[float]) -> str:
-    both, frame, beside, alone = of
+    work, frame, alone = of
     return (
-        f"audio and captions {both:5.2f}   a frame {frame:5.2f}"
-        f"   a caption beside audio {beside:5.2f}   alone {alone:5.2f}"
+        f"frames, acknowledgments and captions {work:5.2f}"
+        f"   a frame {frame:5.2f}   a caption alone {alone:5.2f}"
     )
+
+
+def _state(both: Sequence[Measurement]) -> str:
+    memory = ", ".join(f"{one.windows[1].rss_kb / 1024:.0f}" for one in both)
+    return f"   {memory} MB" + ("" if all(one.intact for one in both) else "   NOT INTACT")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -162,11 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with lanes(given.names, sizes) as both:
             for _ in range(given.rounds):
                 pair = run_round(both)
-                seen.append(_ratios(*pair))
-                print(_line(seen[-1]), "" if all(one.intact for one in pair) else "  NOT INTACT")
+                seen.append(ratios(*pair))
+                print(_line(seen[-1]) + _state(pair), flush=True)
     except RigError as problem:
         sys.exit(str(problem))
-    print(f"\nmedian: {_line([statistics.median(column) for column in zip(*seen, strict=True)])}")
+    print(f"\nmedian: {_line([median(column) for column in zip(*seen, strict=True)])}")
     print(f"of the CPU of {given.names[1]} that {given.names[0]} uses")
 
 

@@ -123,6 +123,15 @@ class Measurement(msgspec.Struct, frozen=True):
         return audio.cpu_seconds * 1e6 / audio.received if audio.received else float("nan")
 
     @property
+    def work_us(self) -> float:
+        """Microseconds of CPU for a frame with all that goes with it in a meeting.
+
+        That is its acknowledgment and its part of the captions that everybody reads.
+        """
+        both = self.windows[1]
+        return both.cpu_seconds * 1e6 / both.received if both.received else float("nan")
+
+    @property
     def transcript_us(self) -> float:
         """Microseconds of the relay's CPU that a transcript to everybody adds to the audio's."""
         audio, both, _ = self.windows

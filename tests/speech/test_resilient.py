@@ -47,11 +47,13 @@ WORDS = vocabulary(400, seed=3)
 class Ear:
     """Stream: hears word audio; every word is an utterance of its own."""
 
-    def __init__(self, engine: ScriptedEngine, sink: StreamSink) -> None:
+    def __init__(self, engine: ScriptedEngine, sink: StreamSink, memory: AudioBudget) -> None:
         self.taken = bytearray()
         self.over = False
         self._engine = engine
         self._sink = sink
+        self._memory = memory
+        self._counted = 0
         self._decoder = WordDecoder()
         self._heard = 0
         self._settled = 0
@@ -65,6 +67,8 @@ class Ear:
     def feed(self, pcm: bytes) -> None:
         assert not self.over, "a stream that is over is fed no more"
         self.taken += pcm
+        if self._memory.take(len(pcm)):
+            self._counted += len(pcm)
         for word in self._decoder.feed(pcm):
             self._report(word.text, word.start, word.end)
         losses = self._engine.lose_after
@@ -93,6 +97,8 @@ class Ear:
 
     def abort(self) -> None:
         self.over = True
+        self._memory.give(self._counted)
+        self._counted = 0
 
     def give_up(self) -> int:
         self.over = True
@@ -132,7 +138,7 @@ class ScriptedEngine:
             raise self.script.pop(0)
         if self.closed:
             raise NoSlotError
-        self.streams.append(Ear(self, sink))
+        self.streams.append(Ear(self, sink, options.memory))
         return self.streams[-1]
 
     def health(self) -> EngineHealth:
@@ -694,6 +700,21 @@ async def test_streams_may_be_lost_anywhere_and_no_word_is_lost_or_doubled(seed:
     page.assert_heard_as_spoken()
     assert sum(record.usage.errors for record in page.room.records) > 0
     assert "open" in page.room.withdrawn_ids
+
+
+async def test_speech_of_a_lost_stream_is_not_counted_twice() -> None:
+    engine = ScriptedEngine()
+    page = Page(engine, gated=False)
+    page.send(silence(1))
+    await settle()
+    page.send(silence(40))  # without a final, of the minute it may have
+    engine.streams[0].lose()
+    page.say(*WORDS[:5])
+    await page.done()
+    assert page.room.lost == 0
+    assert page.room.gaps == []
+    assert len(engine.streams[1].taken) > 41 * BYTES_PER_SECOND
+    page.assert_heard_as_spoken()
 
 
 async def test_a_stream_lost_while_it_takes_over_what_waited_loses_nothing() -> None:

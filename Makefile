@@ -12,9 +12,14 @@ run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
 	@exec $(BIN)/python app.py serve
 
+# All tests, or with T=tests/room/test_chat.py a part, as pytest names it.
 test: $(VENV)/.development
+ifdef T
+	$(BIN)/python -m pytest $(T)
+else
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not realtime"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m realtime
+endif
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

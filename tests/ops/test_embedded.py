@@ -8,15 +8,15 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.app_server import STOP_PATIENCE, AppServer
+from tests.support.app_server import AppServer
 from tests.support.doors import Browser
 from tests.support.visitors import Visitor
+from tests.support.waiting import PATIENCE_S, wait_until
 
 # So that the signal of a Ctrl-C can go to everything the terminal would send it to.
 OWN_GROUP = "import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
@@ -34,7 +34,7 @@ class FreshMachine(AppServer):
         """Press it once and return the exit code."""
         assert self._process is not None
         os.killpg(self.pid, signal.SIGINT)
-        return self._process.wait(STOP_PATIENCE)
+        return self._process.wait(PATIENCE_S)
 
     @property
     def starts(self) -> int:
@@ -76,14 +76,6 @@ def start(folder: Path) -> Iterator[Start]:
         machine.stop()
     for pid in machines[-1].databases:
         os.kill(pid, signal.SIGINT)
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until something becomes true."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def moved(browser: Visitor, machine: FreshMachine) -> Browser:
@@ -136,11 +128,11 @@ def test_a_reload_neither_breaks_nor_doubles_the_database(start: Start, tmp_path
     before = machine.starts
     for reloads in (1, 2):
         watched.write_text(f"# {reloads}")
-        wait_for(lambda count=before + reloads: machine.starts == count)  # type: ignore[misc]
+        wait_until(lambda count=before + reloads: machine.starts == count)  # type: ignore[misc]
         assert "Reloads" in ada.http.get(f"/s/{slug}").text
         assert len(machine.databases) == 1
     machine.ctrl_c()
-    wait_for(lambda: machine.databases == [])
+    wait_until(lambda: machine.databases == [])
     assert "Traceback" not in machine.log
 
 

@@ -7,17 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
 import httpx2
 
 from tests.support.doors import outside
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
-START_PATIENCE = 30.0
-STOP_PATIENCE = 30.0
 
 
 def free_port() -> int:
@@ -72,16 +70,20 @@ class AppServer:
         """Start and wait until it answers."""
         self.launch()
         assert self._process is not None
-        deadline = time.monotonic() + START_PATIENCE
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, f"the server stopped:\n{self.log}"
-            try:
-                outside("GET", f"{self.url}/health", timeout=5)
-            except httpx2.TransportError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise AssertionError(f"the server did not answer:\n{self.log}")
+        process = self._process
+        wait_until(
+            lambda: process.poll() is not None or self._answers(),
+            news=lambda: f"the server did not answer:\n{self.log}",
+        )
+        assert process.poll() is None, f"the server stopped:\n{self.log}"
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            outside("GET", f"{self.url}/health")
+        except httpx2.TransportError:
+            return False
+        return True
 
     def launch(self) -> None:
         """Start, and wait for nothing."""
@@ -94,7 +96,7 @@ class AppServer:
     def wait(self) -> int:
         """Wait until it stops by itself and return its exit code."""
         assert self._process is not None
-        return self._process.wait(STOP_PATIENCE)
+        return self._process.wait(PATIENCE_S)
 
     def interrupt(self) -> int:
         """Stop it as Ctrl-C does and return its exit code."""
@@ -113,7 +115,7 @@ class AppServer:
         if self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            return self._process.wait(STOP_PATIENCE)
+            return self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
 
+from tests.support.waiting import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _FLAGS = (
     "--no-sandbox",
@@ -89,10 +92,11 @@ class Browsers:
         if not permissions:
             more.append("--deny-permission-prompts")
         browser = await self._playwright.chromium.launch(
-            executable_path=self._executable, args=[*_FLAGS, *more]
+            executable_path=self._executable, args=[*_FLAGS, *more], timeout=PATIENCE_MS
         )
         self._open.append(browser)
         context = await browser.new_context(permissions=[*permissions], **options)
+        context.set_default_timeout(PATIENCE_MS)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
         return context
 

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.waiting import PATIENCE_S
+
 SOCKET = ".s.PGSQL.5432"  # the name that PostgreSQL's clients look for in a folder
 CHUNK = 64 * 1024
 
@@ -60,7 +62,7 @@ class DatabaseLine:
         self._run(self._hold())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _mend(self) -> None:
         self._open.set()

@@ -17,6 +17,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.waiting import PATIENCE_S, until
+
 _NAMES = ("firefox-esr", "firefox")
 _PREFERENCES: dict[str, bool | int] = {
     "media.navigator.streams.fake": True,
@@ -28,7 +30,6 @@ _PREFERENCES: dict[str, bool | int] = {
     "network.connectivity-service.enabled": False,
 }
 _LISTENS = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
-_PATIENCE = 60  # seconds for a start, or for something to become true, on a busy machine
 
 
 def find_firefox() -> str | None:
@@ -67,14 +68,14 @@ class FirefoxPage:
 
     async def becomes(self, expression: str) -> None:
         """Wait until an expression is true, also over the loading of another page."""
-        async with asyncio.timeout(_PATIENCE):
-            while True:
-                try:
-                    if await self.run(f"Boolean({expression})"):
-                        return
-                except RuntimeError:
-                    pass  # between two pages there is nothing to ask
-                await asyncio.sleep(0.05)
+
+        async def true() -> bool:
+            try:
+                return bool(await self.run(f"Boolean({expression})"))
+            except RuntimeError:
+                return False  # between two pages there is nothing to ask
+
+        await until(true, news=lambda: expression)
 
     async def click(self, selector: str) -> None:
         """Click the middle of an element once it can be clicked, as a mouse does."""
@@ -123,7 +124,7 @@ async def firefox_page(executable: str, profile: Path) -> AsyncIterator[FirefoxP
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             address = await _address(process)
         async with connect(f"{address}/session", compression=None, max_size=None) as socket:
             page = FirefoxPage(socket)

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
+from tests.support.waiting import PATIENCE_S
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
 KEPT = 300 * SAMPLE_RATE  # samples that a page keeps to send again
@@ -29,7 +30,7 @@ class Visitor:
         self.url = url
         self.http = httpx2.Client(
             base_url=url,
-            timeout=20,
+            timeout=PATIENCE_S,
             headers={"Origin": url},
             # No connection is kept open, so that a test need not close its visitors.
             limits=httpx2.Limits(max_keepalive_connections=0),
@@ -77,7 +78,7 @@ class Visitor:
 
     def end(self, slug: str) -> httpx2.Response:
         """End the session for everybody."""
-        return self.http.post(f"/s/{slug}/end", timeout=60)
+        return self.http.post(f"/s/{slug}/end")
 
     def page(self, slug: str = "", client: str | None = None) -> RoomPage:
         """Return a page of the room, not connected yet."""
@@ -214,7 +215,7 @@ class RoomPage:
         """Return all that was finally said."""
         return " ".join(message["text"] for message in self.finals)
 
-    async def until(self, true: Callable[[], Any], seconds: float = 30) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
         """Wait until something is true of what was sent."""
         try:
             async with asyncio.timeout(seconds), self._news:
@@ -223,7 +224,7 @@ class RoomPage:
             last = self.messages[-5:]
             raise AssertionError(f"did not happen; closed: {self.closed}, last: {last}") from None
 
-    async def until_closed(self, seconds: float = 30) -> int | None:
+    async def until_closed(self, seconds: float = PATIENCE_S) -> int | None:
         """Wait until the server closes, and return the code."""
         await self.until(lambda: self.closed is not None, seconds)
         return self.closed[0] if self.closed else None

@@ -249,7 +249,7 @@ async def _join(url: str, streams: int, room: int) -> list[str]:
         while len(made) < streams:
             session = await sessions.create(db, space, host.id, "Benchmark")
             for number in range(min(room, streams - len(made))):
-                guest = await participants.add_guest(db, session, f"Guest {number}", "ADMITTED")
+                guest = await participants.add_guest(db, session.id, f"Guest {number}", "ADMITTED")
                 made.append(tokens.mint(SECRET, session, guest))
         return made
     finally:

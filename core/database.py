@@ -17,6 +17,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
+from core.problems import ProblemError
+
 log = logging.getLogger(__name__)
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
@@ -31,8 +33,10 @@ Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
-class DatabaseAwayError(Exception):
+class DatabaseAwayError(ProblemError):
     """PostgreSQL can't be reached or doesn't answer. Nothing is known about the statement."""
+
+    status, code, retry_after = 503, "database_away", 5
 
 
 class DatabaseStartError(Exception):

@@ -7,16 +7,20 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from core.problems import ProblemError
+
 WINDOW = 60.0
 MAX_CLIENTS = 10_000  # the longest silent ones are forgotten beyond that
 
 
-class TooManyRequestsError(Exception):
+class TooManyRequestsError(ProblemError):
     """The client must wait; `retry_after` is in whole seconds."""
+
+    status, code = 429, "too_many_requests"
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many requests")
-        self.retry_after = retry_after
+        self.retry_after: int = retry_after
 
 
 @dataclass(slots=True)

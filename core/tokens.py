@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 
 from core.model import Participant
+from core.problems import ProblemError
 from core.store.sessions import Session
 
 LIFETIME = timedelta(hours=1)
@@ -15,8 +16,10 @@ ALGORITHM = "HS256"
 CLAIMS = ["sub", "sessionId", "sessionSlug", "identity", "iat", "exp"]
 
 
-class BadTokenError(Exception):
+class BadTokenError(ProblemError):
     """The token is missing, forged, expired or incomplete."""
+
+    status, code = 401, "bad_token"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from core.access import Action, Standing, may, standing_in_list
 from core.model import Person
 from core.store import sessions, spaces
 from core.store.sessions import ListedSession, is_admission
@@ -58,11 +59,13 @@ async def create_session(request: Request) -> Response:
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:
     listed = await sessions.listed_for(services(request).db, person.id)
     rooms = services(request).rooms
-    return [_row(one, rooms.waiting(one.session.id) if one.hosted else 0) for one in listed]
+    return [
+        _row(one, standing_in_list(one, person), rooms.waiting(one.session.id)) for one in listed
+    ]
 
 
-def _row(listed: ListedSession, waiting: int) -> dict[str, Any]:
-    """Lay a session out for the list; `waiting` people are at its door, which hosts may know."""
+def _row(listed: ListedSession, standing: Standing, waiting: int) -> dict[str, Any]:
+    """Lay a session out for the list; `waiting` people knock, which hosts may know."""
     session = listed.session
     people = [one | {"initials": initials(one["name"])} for one in listed.people]
     return {
@@ -77,6 +80,6 @@ def _row(listed: ListedSession, waiting: int) -> dict[str, Any]:
         "people_count": len(people),
         "here": listed.presence.here,
         "empty_since": listed.presence.last_left or session.started_at or session.created_at,
-        "readable": listed.readable,
-        "waiting": waiting,
+        "readable": may(standing, Action.READ),
+        "waiting": waiting if may(standing, Action.SEE_WAITING) else 0,
     }

@@ -7,13 +7,14 @@ well and didn't is reported with status 200, `{"call": {"code", "message"}}`; el
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core import access
-from core.access import Action, EndedError, NotFoundError, hosted_session
+from core.access import Action, EndedError, NotFoundError
 from core.livekit import CallError, CallProblem
 from core.room.knocks import MAX_DENIED
 from core.store import participants, sessions
@@ -21,7 +22,7 @@ from core.store.sessions import Admission, Session, is_admission
 from core.text import tidy
 from routes.home import TITLE_LENGTH
 from web.guard import limit
-from web.request import services, visitor_of
+from web.request import look, services
 
 CALL_PROBLEMS: dict[CallProblem, str] = {
     "unreachable": "The video server doesn’t answer; the call itself may take a while to follow.",
@@ -72,7 +73,7 @@ async def mute(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/mute: hosts mute somebody in the call and the captions."""
     session, identity = await _hosted_person(request, Action.MUTE)
     parts = services(request)
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         room.mute(identity)
     return await _with_call(parts.calls.mute(session.slug, identity))
@@ -83,7 +84,7 @@ async def mute_all(request: Request) -> Response:
     session = await _hosted(request, Action.MUTE)
     parts = services(request)
     hosts = await participants.hosts(parts.db, session.id)
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         for person in room.people():
             if person.identity not in hosts:
@@ -95,7 +96,7 @@ async def lower_hand(request: Request) -> Response:
     """POST /s/{slug}/people/{identity}/lower-hand: hosts take somebody's hand down."""
     session, identity = await _hosted_person(request, Action.LOWER_HAND)
     parts = services(request)
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         room.hand(identity, up=False)
     return Response(status_code=204)
@@ -108,9 +109,10 @@ async def remove(request: Request) -> Response:
     """
     session = await _hosted(request, Action.REMOVE)
     parts, identity = services(request), request.path_params["identity"]
-    await access.remove(parts.db, session, identity)
+    await access.removable(parts.db, session, identity)
+    await participants.remove(parts.db, session.id, identity, datetime.now(UTC))
     parts.rooms.stop_knocking(session.id, identity)
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         room.remove(identity)
     if session.admission == "ANYONE":
@@ -124,7 +126,7 @@ async def make_host(request: Request) -> Response:
     parts, identity = services(request), request.path_params["identity"]
     if await participants.make_host(parts.db, session.id, identity) is None:
         raise NotFoundError
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         room.change_role(identity, "HOST")
     return await _with_call(parts.calls.tell_role(session.slug, identity, "HOST"))
@@ -153,13 +155,11 @@ async def settings(request: Request) -> Response:
 
 
 async def _hosted(request: Request, action: Action) -> Session:
-    slug = request.path_params["slug"]
-    visitor = await visitor_of(request, slug)
-    session = await hosted_session(services(request).db, slug, visitor, action)
+    at = await look(request, strangers=False)
+    session = access.hosted(at, action)
     if session.over:
         raise EndedError
-    who = visitor.person.id if visitor.person else visitor.guest_identity
-    limit(services(request).limits.default, request, who)
+    limit(services(request).limits.default, request, at.who)
     return session
 
 
@@ -186,7 +186,7 @@ async def _change(
     )
     if changed is None:
         raise EndedError
-    room = parts.rooms.room(session.id)
+    room = parts.rooms.decide(session.id)
     if room is not None:
         room.change(title=changed.title, admission=changed.admission, locked=changed.locked)
 

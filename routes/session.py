@@ -13,32 +13,24 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from core import tokens
+from core import access, tokens
 from core.access import (
     Action,
-    Admission,
     EndedError,
+    Entry,
+    Look,
     NeedsNameError,
     RefusedError,
     Standing,
-    Visitor,
-    admit,
-    admit_guest,
-    at_the_door,
-    hosted_session,
-    may_read,
+    may,
     must_wait,
     refusal,
-    session_with_link,
-    standing,
-    transcript_reader,
-    who_left,
 )
 from core.livekit import video_pass
 from core.model import ChatLine, Participant
 from core.room.knocks import MAX_DENIED
 from core.settings import Settings, is_loopback
-from core.store import participants, sessions, usage
+from core.store import participants, usage
 from core.store.sessions import Session
 from core.store.transcripts import Utterance
 from core.text import initials, tidy
@@ -47,7 +39,7 @@ from routes.login import dev_sign_in_offered
 from web.compression import compressed
 from web.guard import limit, websocket_origin
 from web.render import page
-from web.request import person_of, remember_guest, services, visitor_of
+from web.request import look, remember_guest, services
 
 NAME_LENGTH = 40
 UNTITLED = "Untitled session"
@@ -56,16 +48,16 @@ KEPT = tuple(one.name for one in fields(Utterance) if one.name != "role")
 
 async def session_page(request: Request) -> Response:
     """GET /s/{slug}: whoever has the link; after the end, who was there or is of its space."""
-    slug = request.path_params["slug"]
-    session = await session_with_link(services(request).db, slug)
-    return await (_transcript(request, slug) if session.over else _room(request, slug))
+    at = await look(request)
+    return await (_transcript(request, at) if at.session.over else _room(request, at))
 
 
 async def transcript_so_far(request: Request) -> Response:
     """GET /s/{slug}/transcript: who may read, while the session goes on; then it is at the link."""
-    slug = request.path_params["slug"]
-    session = await session_with_link(services(request).db, slug)
-    return RedirectResponse(f"/s/{slug}", 303) if session.over else await _transcript(request, slug)
+    at = await look(request)
+    if at.session.over:
+        return RedirectResponse(f"/s/{at.session.slug}", 303)
+    return await _transcript(request, at)
 
 
 async def left(request: Request) -> Response:
@@ -73,40 +65,37 @@ async def left(request: Request) -> Response:
 
     Anybody else, and everybody after the end, gets what the link gives.
     """
-    slug, db = request.path_params["slug"], services(request).db
-    session = await session_with_link(db, slug)
-    me = await who_left(db, session, await visitor_of(request, slug))
+    at = await look(request)
+    session, me = at.session, access.who_left(at)
     if me is None or session.over:
         if "HX-Request" in request.headers:  # it would follow a redirect unseen
-            return Response(headers={"HX-Redirect": f"/s/{slug}", "Cache-Control": "no-store"})
-        return RedirectResponse(f"/s/{slug}", 303)
+            headers = {"HX-Redirect": f"/s/{session.slug}", "Cache-Control": "no-store"}
+            return Response(headers=headers)
+        return RedirectResponse(f"/s/{session.slug}", 303)
     template = "session/_left.html" if "HX-Request" in request.headers else "session/left.html"
     # Who has just left may still be counted: the call tells so a moment later.
-    others = await sessions.presence(db, session.id, but=me.identity)
-    return page(template, await person_of(request), session=session, me=me, others=others)
+    return page(template, at.person, session=session, me=me, others=at.others)
 
 
-async def _room(request: Request, slug: str) -> Response:
-    db, visitor = services(request).db, await visitor_of(request, slug)
+async def _room(request: Request, at: Look) -> Response:
     try:
-        admission = await at_the_door(db, slug, visitor)
+        entry = await access.approach(services(request).db, at)
     except NeedsNameError:
-        return await _gate(request, slug, None)
+        return _gate(request, at, None)
     settings, engine = services(request).settings, services(request).rooms.engine
-    session, me = admission.session, admission.participant
-    health, who = engine.health(), standing(me.state, me.role)
+    session, me, health = entry.session, entry.participant, engine.health()
     origin = _own_origin(request, settings)
     return page(
         "room/room.html",
-        await person_of(request),
+        at.person,
         session=session,
         me=me,
-        is_host=admission.is_host,
-        presence=await sessions.presence(db, session.id),
-        readable=session.status == "LIVE" and await may_read(db, session, visitor),
-        refused=refusal(session, who, me.state),
-        knocks=must_wait(session, who, me.state),
-        link=f"{origin}/s/{slug}",
+        is_host=entry.standing is Standing.HOST,
+        presence=at.presence,
+        readable=session.status == "LIVE" and at.may_read,
+        refused=refusal(session, entry.standing, me.state),
+        knocks=must_wait(session, entry.standing),
+        link=f"{origin}/s/{session.slug}",
         link_is_local=_is_local(origin),
         speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
     )
@@ -127,19 +116,17 @@ def _is_local(origin: str) -> bool:
         return False
 
 
-async def _gate(request: Request, slug: str, error: str | None) -> Response:
+def _gate(request: Request, at: Look, error: str | None) -> Response:
     """Ask for a name. Of the session, it tells only what a knock would."""
-    db = services(request).db
-    session = await session_with_link(db, slug)
     return page(
         "session/gate.html",
         None,
         status=422 if error else 200,
-        slug=slug,
+        slug=at.session.slug,
         error=error,
         sign_in=_can_sign_in(request),
-        empty=(await sessions.presence(db, session.id)).here == 0,
-        refused=refusal(session, Standing.WAITING, "WAITING"),
+        empty=at.presence.here == 0,
+        refused=refusal(at.session, Standing.WAITING, "WAITING"),
     )
 
 
@@ -151,17 +138,16 @@ async def become_guest(request: Request) -> Response:
     """POST /s/{slug}/guest: whoever has the link and isn't signed in gives a name."""
     slug = request.path_params["slug"]
     limit(services(request).limits.guest, request)
-    if await person_of(request):
+    at = await look(request)
+    if at.person:
         return RedirectResponse(f"/s/{slug}", 303)
     form = await request.form()
     name = tidy(str(form.get("name", "")), NAME_LENGTH)
     if not name:
-        session = await session_with_link(services(request).db, slug)
-        if session.over:
+        if at.session.over:
             raise EndedError
-        return await _gate(request, slug, "Type a name, so that others know who speaks.")
-    visitor = await visitor_of(request, slug)
-    guest = await admit_guest(services(request).db, slug, visitor, name)
+        return _gate(request, at, "Type a name, so that others know who speaks.")
+    guest = await access.add_guest(services(request).db, at, name)
     remember_guest(request, slug, guest.identity)
     return RedirectResponse(f"/s/{slug}", 303)
 
@@ -171,50 +157,39 @@ async def join(request: Request) -> Response:
 
     Who must wait for a host gets 202, and asks again every few seconds to be seen waiting.
     """
-    slug = request.path_params["slug"]
-    visitor = await visitor_of(request, slug)
-    limit(
-        services(request).limits.token,
-        request,
-        visitor.person.id if visitor.person else visitor.guest_identity,
-    )
+    at = await look(request, denied=MAX_DENIED)
+    rooms, db = services(request).rooms, services(request).db
+    limit(services(request).limits.token, request, at.who)
+    if not at.session.over and may(at.standing, Action.SEE_WAITING):  # at once: it is of now
+        rooms.answered(at.session.id, (), at.sight.denied)
     try:
-        admission = await admit(services(request).db, slug, visitor)
+        entry = await access.admit(db, at)
     except RefusedError as refused:
-        if refused.code == "denied":
-            await _asked_again(request, slug, visitor)
+        if refused.code == "denied" and at.known is not None:
+            await _asked_again(request, at.session.id, at.known.participant.identity)
         raise
-    session, me = admission.session, admission.participant
+    session, me = entry.session, entry.participant
     kept = {"Cache-Control": "no-store"}
-    if admission.waiting:
-        services(request).rooms.knock(session.id, me)
-        hosts = services(request).rooms.hosts(session.id)
-        waiting = {"waiting": True, "hosts": hosts, "session": {"title": session.title}}
-        return JSONResponse(waiting, 202, headers=kept)
-    services(request).rooms.stop_knocking(session.id, me.identity)
-    if admission.is_host:
-        await _show_denied(request, session.id)
+    if entry.waiting:
+        rooms.knock(session.id, me)
+        waiting = {"waiting": True, "hosts": rooms.hosts(session.id)}
+        return JSONResponse(waiting | {"session": {"title": session.title}}, 202, headers=kept)
+    rooms.stop_knocking(session.id, me.identity)
     await services(request).lifecycle.open_call(session)
-    others = await sessions.presence(services(request).db, session.id, but=me.identity)
-    return JSONResponse(_passes(request, admission, others.came > 0), headers=kept)
+    return JSONResponse(_passes(request, entry, at.others.came > 0), headers=kept)
 
 
-async def _asked_again(request: Request, slug: str, visitor: Visitor) -> None:
+async def _asked_again(request: Request, session_id: str, identity: str) -> None:
     """Put who was denied and asks again on top of what hosts see: they may think better of it."""
-    door = await at_the_door(services(request).db, slug, visitor)
-    db, identity = services(request).db, door.participant.identity
-    await participants.change_state(db, door.session.id, identity, "DENIED", only_from=("DENIED",))
-    await _show_denied(request, door.session.id)
-
-
-async def _show_denied(request: Request, session_id: str) -> None:
-    denied = await participants.denied(services(request).db, session_id, MAX_DENIED)
+    db = services(request).db
+    await participants.change_state(db, session_id, identity, "DENIED", only_from=("DENIED",))
+    denied = await participants.denied(db, session_id, MAX_DENIED)
     services(request).rooms.answered(session_id, (), denied)
 
 
-def _passes(request: Request, admission: Admission, others_came: bool) -> dict[str, Any]:
+def _passes(request: Request, entry: Entry, others_came: bool) -> dict[str, Any]:
     settings = services(request).settings
-    session, me = admission.session, admission.participant
+    session, me = entry.session, entry.participant
     video = video_pass(settings, session, me)
     socket = websocket_origin(settings, request.headers, request.url.scheme)
     return {
@@ -238,41 +213,37 @@ def _passes(request: Request, admission: Admission, others_came: bool) -> dict[s
 
 async def end(request: Request) -> Response:
     """POST /s/{slug}/end: its host ends a session for everybody."""
-    slug = request.path_params["slug"]
-    visitor = await visitor_of(request, slug)
-    session = await hosted_session(services(request).db, slug, visitor, Action.END)
-    by = visitor.person.id if visitor.person else None  # a guest may have been made a host
+    at = await look(request, strangers=False)
+    session = access.hosted(at, Action.END)
+    by = at.person.id if at.person else None  # a guest may have been made a host
     await services(request).lifecycle.end(session, by=by, reason="ADMIN_ENDED")
-    return RedirectResponse(f"/s/{slug}", 303)
+    return RedirectResponse(f"/s/{session.slug}", 303)
 
 
-async def _transcript(request: Request, slug: str) -> Response:
-    db = services(request).db
-    person = await person_of(request)
+async def _transcript(request: Request, at: Look) -> Response:
     try:
-        session = await transcript_reader(db, slug, await visitor_of(request, slug))
+        session = access.readable(at)
     except EndedError:
-        return page(
-            "session/ended.html", person, status=403, slug=slug, sign_in=_can_sign_in(request)
-        )
+        slug, sign_in = at.session.slug, _can_sign_in(request)
+        return page("session/ended.html", at.person, status=403, slug=slug, sign_in=sign_in)
+    db = services(request).db
     # Asked first: what came until then is read below.
     coming = session.over and words_are_coming(request, session)
-    said = await _said(request, session)
+    people = await participants.who_joined(db, session.id)
+    said = await _said(request, session, people)
     written = await services(request).writer.chat(session.id)
-    people = [_face(one) for one in await participants.who_joined(db, session.id)]
-    spent = await _usage(request, session)
-    present = await sessions.presence(db, session.id)
+    spent = await _usage(request, at)
 
     def lay_out() -> Response:
         html = page(
             "transcript/transcript.html",
-            person,
+            at.person,
             session=session,
-            people=people,
+            people=[_face(one) for one in people],
             turns=turns(said, written, session.started_at or session.created_at),
             usage=spent,
             coming=coming,
-            here=(0 if session.over else present.here),
+            here=(0 if session.over else at.presence.here),
         )
         return compressed(html, request.headers)
 
@@ -285,12 +256,9 @@ def words_are_coming(request: Request, session: Session) -> bool:
     return parts.rooms.still_writing(session.id) or parts.writer.stores(session.id)
 
 
-async def _said(request: Request, session: Session) -> list[Utterance]:
+async def _said(request: Request, session: Session, people: list[Participant]) -> list[Utterance]:
     """Return what was said, with what still waits for the database."""
-    roles = {
-        one.identity: one.role
-        for one in await participants.who_joined(services(request).db, session.id)
-    }
+    roles = {one.identity: one.role for one in people}
     return [
         Utterance(
             **{name: getattr(one, name) for name in KEPT}, role=roles.get(one.identity, "GUEST")
@@ -328,9 +296,9 @@ async def transcript_vtt(request: Request) -> Response:
 
 
 async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
-    slug, db = request.path_params["slug"], services(request).db
-    session = await transcript_reader(db, slug, await visitor_of(request, slug))
-    said = await _said(request, session)
+    session = access.readable(await look(request))
+    people = await participants.who_joined(services(request).db, session.id)
+    said = await _said(request, session, people)
     lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
     zero = session.started_at or session.created_at
     for chat in await services(request).writer.chat(session.id):
@@ -353,10 +321,9 @@ def _download(request: Request, text: str, kind: str, session: Session, ending: 
     return compressed(response, request.headers)
 
 
-async def _usage(request: Request, session: Session) -> list[dict[str, Any]]:
+async def _usage(request: Request, at: Look) -> list[dict[str, Any]]:
     """Return what transcribing cost, for members of the space that pays for it."""
-    db, person = services(request).db, await person_of(request)
-    if person is None or await sessions.membership(db, session, person.id) is None:
+    if at.membership is None:
         return []
     price = services(request).settings.cost_per_minute
     return [
@@ -368,7 +335,7 @@ async def _usage(request: Request, session: Session) -> list[dict[str, Any]]:
             "errors": one.errors,
             "cost": one.cost(price),
         }
-        for one in await usage.of_session(db, session.id)
+        for one in await usage.of_session(services(request).db, at.session.id)
     ]
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from core import tokens
+from core import access, tokens
+from core.access import Action, EndedError, Entry, NotFoundError, RefusedError, may
 from core.database import DatabaseAwayError
-from core.model import Participant
+from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
 from core.room.rooms import RoomSession, Seat
 from core.room.wire import WireError
 from core.speech.engine import StreamOptions
-from core.store import participants, sessions
+from core.store import participants
 from core.store.sessions import Session
 from core.text import tidy_lines
 from web.guard import limit, origin_allowed
@@ -38,62 +38,52 @@ LEFT = {1000, 1001}  # how a page closes that is left or shut
 EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
 
 
-class _RefusedError(Exception):
-    """The connection isn't accepted; the status says why."""
+class _ForeignError(ProblemError):
+    """A page of another site wants to connect."""
 
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
+    status, code = 403, "foreign_origin"
 
 
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    session: Session
-    participant: Participant
+class _TooManyError(ProblemError):
+    """The participant or the session has too many connections, or makes them too often."""
+
+    status, code = 429, "too_many_connections"
 
 
 async def transcription(websocket: WebSocket) -> None:
     """GET /ws: participants with a transcription token of a session that goes on."""
     try:
-        caller = await _check(websocket)
-    except _RefusedError as refusal:
+        entry = await _check(websocket)
+    except ProblemError as refusal:
         answer = json_error(refusal.status, refusal.code, "This connection is refused.", {})
         await websocket.send_denial_response(answer)
         return
     try:
         offered = websocket.scope["subprotocols"]
         await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
-        await _Conversation(websocket, caller).run()
+        await _Conversation(websocket, entry).run()
     finally:
         places = services(websocket).rooms.places
-        places.give(caller.session.id, caller.participant.identity)
+        places.give(entry.session.id, entry.participant.identity)
 
 
-async def _check(websocket: WebSocket) -> _Caller:
-    """Find out who calls, and take a place for them. Raises _RefusedError."""
+async def _check(websocket: WebSocket) -> Entry:
+    """Find out who calls, and take a place for them. Raises ProblemError."""
     parts = services(websocket)
     origin = websocket.headers.get("origin")
     if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
-        raise _RefusedError(403, "foreign_origin")
+        raise _ForeignError
+    claims = tokens.read(parts.settings.transcription_secret, _token(websocket))
     try:
-        claims = tokens.read(parts.settings.transcription_secret, _token(websocket))
         limit(parts.limits.default, websocket, claims.identity)
-        session = await sessions.find_by_id(parts.db, claims.session_id)
-        participant = await participants.find(parts.db, claims.session_id, claims.identity)
-    except (tokens.BadTokenError, ValueError):
-        raise _RefusedError(401, "bad_token") from None
+        entry = await access.with_pass(parts.db, claims.session_id, claims.identity)
+    except ValueError:
+        raise tokens.BadTokenError from None
     except TooManyRequestsError:
-        raise _RefusedError(429, "too_many_connections") from None
-    except DatabaseAwayError:
-        raise _RefusedError(503, "database_away") from None
-    if session is None or participant is None or participant.state != "ADMITTED":
-        raise _RefusedError(404, "not_found")
-    if session.over:
-        raise _RefusedError(403, "ended")
-    if not parts.rooms.places.take(session.id, participant.identity):
-        raise _RefusedError(429, "too_many_connections")
-    return _Caller(session, participant)
+        raise _TooManyError from None
+    if not parts.rooms.places.take(entry.session.id, entry.participant.identity):
+        raise _TooManyError
+    return entry
 
 
 def _token(websocket: WebSocket) -> str:
@@ -106,10 +96,10 @@ class _Conversation:
     """One accepted socket, from hello to goodbye."""
 
     __slots__ = (
-        "_caller",
         "_closed_by_page",
         "_closing",
         "_direct",
+        "_entry",
         "_listener",
         "_mistakes",
         "_seat",
@@ -117,9 +107,9 @@ class _Conversation:
         "_websocket",
     )
 
-    def __init__(self, websocket: WebSocket, caller: _Caller) -> None:
+    def __init__(self, websocket: WebSocket, entry: Entry) -> None:
         self._websocket = websocket
-        self._caller = caller
+        self._entry = entry
         self._direct: DirectSocket | None = websocket.scope["extensions"].get(EXTENSION)
         self._listener: SocketListener = (
             DirectListener(websocket, self._direct) if self._direct else QueueListener(websocket)
@@ -179,37 +169,42 @@ class _Conversation:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
 
     async def _enter(self, hello: wire.Hello) -> None:
-        parts, identity = services(self._websocket), self._caller.participant.identity
-        now = datetime.now(UTC)
-        me = await participants.came(parts.db, identity, now)
-        if me is not None:
-            await sessions.start(parts.db, me.session_id, now)
-        session = await sessions.find_by_id(parts.db, self._caller.session.id)
-        if session is None or session.over:
-            self._listener.close(wire.CLOSE_ENDED)
-            return
-        if me is None:
-            self._listener.close(wire.CLOSE_REMOVED)
-            return
-        room = _room_session(session, now)
-        self._seat = await parts.rooms.enter(room, me, hello, self._listener)
-        self._take_audio = self._seat.microphone.audio
-        if self._direct is not None:
-            self._direct.on_binary(self._audio)
-        await self._look_again(me)
+        """Note that the page is here, and give it its place in the room.
 
-    async def _look_again(self, me: Participant) -> None:
-        """Catch what a host did between the check and the place in the room."""
-        parts = services(self._websocket)
-        session = await sessions.find_by_id(parts.db, me.session_id)
-        now = await participants.find(parts.db, me.session_id, me.identity)
-        room = parts.rooms.room(me.session_id)
-        if session is None or session.over:
+        What a host decides is stored before the room hears of it. So a decision that the noting
+        statement doesn't see yet finds the page in its room, unless it falls between the two:
+        then `Rooms.decided` has counted it meanwhile, and we look again.
+        """
+        parts, now = services(self._websocket), datetime.now(UTC)
+        decided = parts.rooms.decided
+        try:
+            entry = await access.come_in(parts.db, self._entry, now)
+            room = _room_session(entry.session, now)
+            self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
+            self._take_audio = self._seat.microphone.audio
+            if self._direct is not None:
+                self._direct.on_binary(self._audio)
+            if parts.rooms.decided != decided:
+                await self._look_again(entry)
+        except EndedError:
             self._listener.close(wire.CLOSE_ENDED)
-        elif now is None or now.state != "ADMITTED":
+        except (RefusedError, NotFoundError):
             self._listener.close(wire.CLOSE_REMOVED)
-        elif room is not None and now.role != me.role:
-            room.change_role(me.identity, now.role)
+            if self._seat is not None:
+                self._seat.dismissed = True
+
+    async def _look_again(self, before: Entry) -> None:
+        """Catch up with what a host did since. Raises EndedError or NotFoundError."""
+        parts, me = services(self._websocket), before.participant
+        entry = await access.with_pass(parts.db, before.session.id, me.identity)
+        room, now = parts.rooms.room(before.session.id), entry.session
+        if room is None:
+            return
+        if entry.participant.role != me.role:
+            room.change_role(me.identity, entry.participant.role)
+        known = room.session
+        if (known.title, known.admission, known.locked) != (now.title, now.admission, now.locked):
+            room.change(title=now.title, admission=now.admission, locked=now.locked)
 
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":
@@ -243,30 +238,45 @@ class _Conversation:
             case wire.Beat():
                 pass  # to have said anything is all that counts
             case wire.Take():
+                self._ask(seat, Action.LISTEN)
                 self._count(limits.gesture)
                 seat.take()
             case wire.Say(text):
+                self._ask(seat, Action.CHAT)
                 self._count(limits.chat)
                 tidied = tidy_lines(text, wire.MAX_CHAT)
                 if not tidied:
                     raise WireError("bad_message", "a chat line needs some text")
                 seat.say(tidied)
             case wire.Hand(up):
+                self._ask(seat, Action.HAND)
                 self._count(limits.gesture)
                 seat.hand(up)
             case wire.React(emoji):
+                self._ask(seat, Action.REACT)
                 self._count(limits.gesture)
                 seat.react(emoji)
             case wire.Lost(first, until):
+                self._ask(seat, Action.SPEAK)
                 self._count(limits.loss)
                 seat.microphone.lost(first, until)
 
+    @staticmethod
+    def _ask(seat: Seat, action: Action) -> None:
+        """Ask the table, with what a host has made of the participant since they came."""
+        if not may(seat.standing, action):
+            raise WireError("not_allowed", f"not allowed here: {action.value}")
+
     def _turn_mic(self, seat: Seat, on: bool) -> None:
-        """Turn the microphone on or off. Raises WireError (mic_too_often), never for `off`."""
+        """Turn the microphone on or off. Raises WireError, never for `off`.
+
+        An `on` is refused with `not_allowed` or `mic_too_often`.
+        """
         microphone = seat.microphone
         self._take_audio = microphone.audio
         if on and not microphone.mic_on:
             try:
+                self._ask(seat, Action.SPEAK)
                 self._count(services(self._websocket).limits.mic, "mic_too_often")
             except WireError:
                 microphone.mic(False)  # which answers a host's mute: only a later one counts
@@ -291,7 +301,7 @@ class _Conversation:
 
     def _count(self, limiter: RateLimiter, code: wire.ErrorCode = "too_much") -> None:
         try:
-            limiter.check(self._caller.participant.identity)
+            limiter.check(self._entry.participant.identity)
         except TooManyRequestsError as problem:
             seconds = problem.retry_after
             raise WireError(code, f"that was a lot: wait {seconds} s") from None
@@ -329,7 +339,7 @@ class _Conversation:
             return
         try:
             now = datetime.now(UTC)
-            db, identity = services(self._websocket).db, self._caller.participant.identity
+            db, identity = services(self._websocket).db, self._entry.participant.identity
             await participants.went(db, identity, now, hung_up=self._closed_by_page)
         except DatabaseAwayError:
             log.warning("a leave could not be noted: the database is away")

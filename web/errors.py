@@ -10,17 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from core.access import (
-    EndedError,
-    FullError,
-    NeedsNameError,
-    NotFoundError,
-    ProtectedError,
-    RefusedError,
-    SignedOutError,
-)
-from core.database import DatabaseAwayError
-from core.rate_limit import TooManyRequestsError
+from core.problems import ProblemError
 from web.render import json_error, page, wants_json
 
 log = logging.getLogger(__name__)
@@ -36,74 +26,57 @@ class Problem:
     message: str
 
 
-NOT_FOUND = Problem(
-    404,
-    "not_found",
-    "There is nothing here.",
-    "The link may be mistyped or too old, or it belongs to somebody else.",
-)
-ENDED = Problem(403, "ended", "This session has ended.", "Nobody can join it any more.")
-FULL = Problem(403, "full", "This session is full.", "It has as many people as it can have.")
-REFUSED = {
-    "removed": Problem(
-        403,
-        "removed",
-        "You were removed from this session.",
-        "A host took you out. This link no longer works for you.",
-    ),
-    "denied": Problem(
-        403, "denied", "You weren’t let in.", "A host has answered your knock with no."
-    ),
-    "locked": Problem(
-        403, "locked", "This session is locked.", "Nobody new can come in at the moment."
-    ),
-    "members_only": Problem(
-        403,
-        "members_only",
-        "This session is for members only.",
-        "Sign in as a member of its space, or ask the host to let guests in.",
-    ),
-}
-PROTECTED = Problem(
-    403, "is_host", "They can’t be removed.", "The session is theirs, or their space’s."
-)
-NEEDS_NAME = Problem(
-    401, "unknown_visitor", "Who are you?", "Open the session's link to sign in or give a name."
-)
-SIGNED_OUT = Problem(
-    401,
-    "signed_out",
-    "You were signed out.",
-    "Only who is signed in can do that. Sign in again, then try once more.",
-)
-BUSY = Problem(
-    429, "too_many_requests", "That was a lot at once.", "Wait a moment, then try again."
-)
-AWAY = Problem(
-    503,
-    "database_away",
-    "We can’t reach our memory.",
-    "The database doesn’t answer. Nothing was lost; try again in a moment.",
-)
 FOREIGN = Problem(
     403,
     "foreign_origin",
     "This can only be done from our pages.",
     "Open the start page and try it from there.",
 )
-TOO_LARGE = Problem(413, "too_large", "That was too much.", "What you sent is too large.")
 BROKEN = Problem(
     500,
     "failed",
     "That didn’t work.",
     "The mistake is ours and has been noted. Try again; if it stays, tell who runs this server.",
 )
-FOR_STATUS = {
+NOT_FOUND = (
+    "There is nothing here.",
+    ("The link may be mistyped or too old, or it belongs to somebody else."),
+)
+FOR_STATUS = {  # what Starlette and the routes refuse without a word of their own
     400: Problem(400, "bad_request", "We couldn’t read that.", "Go back and try once more."),
-    404: NOT_FOUND,
+    404: Problem(404, "not_found", *NOT_FOUND),
     405: Problem(405, "wrong_method", "That can’t be done here.", "Go back and try once more."),
-    413: TOO_LARGE,
+    413: Problem(413, "too_large", "That was too much.", "What you sent is too large."),
     422: Problem(422, "invalid", "That isn’t possible.", "Something in it can’t be as it is."),
+}
+WORDS = {  # title and message for the code of a ProblemError
+    "not_found": NOT_FOUND,
+    "ended": ("This session has ended.", "Nobody can join it any more."),
+    "full": ("This session is full.", "It has as many people as it can have."),
+    "removed": (
+        "You were removed from this session.",
+        "A host took you out. This link no longer works for you.",
+    ),
+    "denied": ("You weren’t let in.", "A host has answered your knock with no."),
+    "locked": ("This session is locked.", "Nobody new can come in at the moment."),
+    "members_only": (
+        "This session is for members only.",
+        "Sign in as a member of its space, or ask the host to let guests in.",
+    ),
+    "is_host": ("They can’t be removed.", "The session is theirs, or their space’s."),
+    "unknown_visitor": (
+        "Who are you?",
+        "Open the session's link to sign in or give a name.",
+    ),
+    "signed_out": (
+        "You were signed out.",
+        "Only who is signed in can do that. Sign in again, then try once more.",
+    ),
+    "too_many_requests": ("That was a lot at once.", "Wait a moment, then try again."),
+    "database_away": (
+        "We can’t reach our memory.",
+        "The database doesn’t answer. Nothing was lost; try again in a moment.",
+    ),
 }
 
 
@@ -124,42 +97,12 @@ def show(request: Request, problem: Problem, headers: dict[str, str] | None = No
     return response
 
 
-async def _not_found(request: Request, _: Exception) -> Response:
-    return show(request, NOT_FOUND)
-
-
-async def _ended(request: Request, _: Exception) -> Response:
-    return show(request, ENDED)
-
-
-async def _full(request: Request, _: Exception) -> Response:
-    return show(request, FULL)
-
-
-async def _refused(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, RefusedError)  # noqa: S101 - for the type checker
-    return show(request, REFUSED[problem.code])
-
-
-async def _protected(request: Request, _: Exception) -> Response:
-    return show(request, PROTECTED)
-
-
-async def _needs_name(request: Request, _: Exception) -> Response:
-    return show(request, NEEDS_NAME)
-
-
-async def _signed_out(request: Request, _: Exception) -> Response:
-    return show(request, SIGNED_OUT)
-
-
-async def _away(request: Request, _: Exception) -> Response:
-    return show(request, AWAY, {"Retry-After": "5"})
-
-
-async def _busy(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, TooManyRequestsError)  # noqa: S101 - for the type checker
-    return show(request, BUSY, {"Retry-After": str(problem.retry_after)})
+async def _problem(request: Request, problem: Exception) -> Response:
+    """Answer with what a ProblemError carries."""
+    assert isinstance(problem, ProblemError)  # noqa: S101 - for the type checker
+    wait = problem.retry_after
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    return show(request, Problem(problem.status, problem.code, *WORDS[problem.code]), headers)
 
 
 async def _http(request: Request, problem: Exception) -> Response:
@@ -173,15 +116,7 @@ async def _broken(request: Request, _: Exception) -> Response:
 
 
 HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
-    NotFoundError: _not_found,
-    EndedError: _ended,
-    FullError: _full,
-    RefusedError: _refused,
-    ProtectedError: _protected,
-    NeedsNameError: _needs_name,
-    SignedOutError: _signed_out,
-    DatabaseAwayError: _away,
-    TooManyRequestsError: _busy,
+    ProblemError: _problem,
     HTTPException: _http,
     Exception: _broken,
 }

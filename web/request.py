@@ -12,7 +12,8 @@ from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
-from core.access import Visitor
+from core import access
+from core.access import Look, Visitor
 from core.model import Person
 from core.services import Services
 from core.store import people as users
@@ -40,9 +41,20 @@ async def person_of(connection: HTTPConnection) -> Person | None:
     return person
 
 
-async def visitor_of(connection: HTTPConnection, slug: str) -> Visitor:
-    """Return who asks for this session."""
-    return Visitor(await person_of(connection), _guests(connection).get(slug))
+async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> Look:
+    """Look at the session that a request is about, with the visitor's eyes: see core.access.look.
+
+    It tells who is signed in, too, so that nothing asks for that again.
+    """
+    slug = request.path_params["slug"]
+    login = request.session.get("login")
+    guest = _guests(request).get(slug)
+    visitor = Visitor(login if isinstance(login, str) else None, guest)
+    found = await access.look(
+        services(request).db, slug, visitor, strangers=strangers, denied=denied
+    )
+    request.state.person = found.person
+    return found
 
 
 def _guests(connection: HTTPConnection) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who stands at the door of a session and waits for a host."""
+"""Who knocks at a session and waits for a host."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Knocks:
 
     def knock(self, session_id: str, participant: Participant) -> bool:
         """Note a knock. Returns whether it is news."""
-        door = self._sessions.setdefault(session_id, {})
-        known = door.get(participant.identity)
+        waiting = self._sessions.setdefault(session_id, {})
+        known = waiting.get(participant.identity)
         if known is not None and known.participant == participant:
             known.heard_at = time.monotonic()
             return False
-        door[participant.identity] = _Knock(participant, time.monotonic())
+        waiting[participant.identity] = _Knock(participant, time.monotonic())
         return True
 
     def forget(self, session_id: str, identity: str) -> bool:
         """Forget somebody who was answered. Returns whether they waited."""
-        door = self._sessions.get(session_id, {})
-        found = door.pop(identity, None) is not None
-        if not door:
+        waiting = self._sessions.get(session_id, {})
+        found = waiting.pop(identity, None) is not None
+        if not waiting:
             self._sessions.pop(session_id, None)
         return found
 
@@ -69,8 +69,8 @@ class Knocks:
         """Forget who went away, and return the sessions where that happened (once a second)."""
         gone = [
             (session_id, identity)
-            for session_id, door in self._sessions.items()
-            for identity, knock in door.items()
+            for session_id, waiting in self._sessions.items()
+            for identity, knock in waiting.items()
             if now - knock.heard_at > KNOCK_TIMEOUT_S
         ]
         for session_id, identity in gone:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 import msgspec
 
+from core.access.table import Action, Standing, may, standing
 from core.database import DatabaseAwayError
 from core.model import ChatLine, Participant, Role
 from core.room.chat import ChatLog
@@ -184,6 +185,13 @@ class Seat:
         self.said = 0  # messages of the page
         self.dismissed = False  # closed by a host: not expected back
         self._room = room
+
+    @property
+    def standing(self) -> Standing:
+        """What its participant is to the session now: a host may have changed that."""
+        if self.dismissed:
+            return Standing.REMOVED
+        return standing(self.participant.state, self.participant.role)
 
     def take(self) -> None:
         """Have the participant's microphone and call on this page."""
@@ -426,7 +434,13 @@ class Room:
             for_hosts = Batch([Message(People(people, waiting, denied))])
         self._deliver()
         for seat in self.seats:
-            seat.listener.send(for_hosts if seat.participant.role == "HOST" else for_all)
+            seat.listener.send(for_hosts if may(seat.standing, Action.SEE_WAITING) else for_all)
+
+    def hosts(self) -> int:
+        """Return how many people here are shown who knocks, those whose line just broke too."""
+        here = {seat.participant.identity: seat.standing for seat in self.seats}
+        lost = {one.identity: standing(one.state, one.role) for one, _ in self._lost.people()}
+        return sum(may(one, Action.SEE_WAITING) for one in (lost | here).values())
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
@@ -768,6 +782,7 @@ class Rooms:
     def __init__(self, engine: Engine, keeper: Keeper, options: MicrophoneOptions) -> None:
         self.engine = engine
         self.places = SocketQuota()
+        self.decided = 0  # decisions of hosts so far, for who comes in at that moment
         self._knocks = Knocks()
         self._keeper = keeper
         self._options = options
@@ -792,8 +807,16 @@ class Rooms:
         task = self._rooms.get(session_id)
         return task.result() if task and task.done() and not _failed(task) else None
 
+    def decide(self, session_id: str) -> Room | None:
+        """Return the room, if it is in memory, to tell it what a host's act has just stored.
+
+        It is counted, so that who comes in at this moment learns of it: see routes/ws.py.
+        """
+        self.decided += 1
+        return self.room(session_id)
+
     def knock(self, session_id: str, participant: Participant) -> None:
-        """Show hosts that somebody stands at the door."""
+        """Show hosts that somebody knocks."""
         if self._knocks.knock(session_id, participant):
             self._show_people(session_id)
 
@@ -803,13 +826,13 @@ class Rooms:
             self._show_people(session_id)
 
     def waiting(self, session_id: str) -> int:
-        """Return how many people stand at a session's door."""
+        """Return how many people knock at a session."""
         return len(self._knocks.of(session_id))
 
     def hosts(self, session_id: str) -> int:
         """Return how many hosts have a page open in a session, and so see who knocks."""
         room = self.room(session_id)
-        return 0 if room is None else sum(one.role == "HOST" for one in room.people())
+        return 0 if room is None else room.hosts()
 
     def who_waits(self, session_id: str) -> list[str]:
         """Return the identities of who knocks."""
@@ -905,6 +928,7 @@ class Rooms:
 
         Words that are still on their way then come in later: see `still_writing`.
         """
+        self.decided += 1
         with suppress(DatabaseAwayError):  # then they are placed when their time is over
             await self._adopt_held(session_id)
         task = self._rooms.get(session_id)

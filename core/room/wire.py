@@ -39,6 +39,7 @@ ErrorCode = Literal[
     "too_much",
     "words_lost",
     "hello_expected",
+    "not_allowed",
 ]
 Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
 SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]
@@ -150,7 +151,7 @@ class PersonView(msgspec.Struct, frozen=True):
 
 
 class KnockView(msgspec.Struct, frozen=True):
-    """Somebody at the door, as hosts see them."""
+    """Somebody who knocks or was denied, as hosts see them."""
 
     identity: str
     name: str
@@ -215,7 +216,7 @@ class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
 
 
 class People(msgspec.Struct, tag_field="type", tag="people", frozen=True):
-    """Who is connected now, and to hosts who waits at the door and whom they denied."""
+    """Who is connected now, and to hosts who knocks and whom they denied."""
 
     people: list[PersonView]
     waiting: list[KnockView] = []

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from core.database import Database, Row
 from core.model import Participant, Person, Role, State
-from core.store.sessions import Session
 from core.text import hue_of
 
 
@@ -17,7 +16,8 @@ def new_identity() -> str:
     return f"p_{secrets.token_hex(12)}"
 
 
-def _participant(row: Row) -> Participant:
+def participant_of(row: Row) -> Participant:
+    """Return the participant of a row of their table."""
     return Participant(
         identity=row["identity"],
         session_id=str(row["session_id"]),
@@ -29,31 +29,37 @@ def _participant(row: Row) -> Participant:
     )
 
 
-async def for_user(db: Database, session: Session, person: Person, role: Role) -> Participant:
-    """Return the user's participant in this session, made (WAITING) at the first call.
+async def for_user(
+    db: Database, session_id: str, person: Person, role: Role, state: State = "WAITING"
+) -> Participant:
+    """Return the user's participant in this session, made at the first call, by today's name.
 
-    Who was made a host stays one.
+    Who was made a host stays one; who waits is in `state` from now on, who was answered stays
+    what a host made them.
     """
     row = await db.returning(
         """
         INSERT INTO participants (identity, session_id, user_id, name, hue, role, state)
-        VALUES (:identity, :session, :user, :name, :hue, :role, 'WAITING')
+        VALUES (:identity, :session, :user, :name, :hue, :role, :state)
         ON CONFLICT (session_id, user_id) DO UPDATE SET name = excluded.name,
-        role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END
+            role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END,
+            state = CASE WHEN participants.state = 'WAITING' THEN excluded.state
+                ELSE participants.state END
         RETURNING *
         """,
         identity=new_identity(),
-        session=UUID(session.id),
+        session=UUID(session_id),
         user=UUID(person.id),
         name=person.name,
         hue=person.hue,
         role=role,
+        state=state,
     )
-    return _participant(row)
+    return participant_of(row)
 
 
 async def add_guest(
-    db: Database, session: Session, name: str, state: State = "WAITING"
+    db: Database, session_id: str, name: str, state: State = "WAITING"
 ) -> Participant:
     """Make a participant for somebody who typed a name."""
     identity = new_identity()
@@ -63,12 +69,12 @@ async def add_guest(
         VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
         """,
         identity=identity,
-        session=UUID(session.id),
+        session=UUID(session_id),
         name=name,
         hue=hue_of(identity),
         state=state,
     )
-    return _participant(row)
+    return participant_of(row)
 
 
 async def find(db: Database, session_id: str, identity: str) -> Participant | None:
@@ -78,17 +84,7 @@ async def find(db: Database, session_id: str, identity: str) -> Participant | No
         identity=identity,
         session=UUID(session_id),
     )
-    return _participant(row) if row else None
-
-
-async def of_user(db: Database, session_id: str, user_id: str) -> Participant | None:
-    """Return the user's participant in a session if there is one."""
-    row = await db.fetch_one(
-        "SELECT * FROM participants WHERE user_id = :user AND session_id = :session",
-        user=UUID(user_id),
-        session=UUID(session_id),
-    )
-    return _participant(row) if row else None
+    return participant_of(row) if row else None
 
 
 async def who_joined(db: Database, session_id: str) -> list[Participant]:
@@ -100,16 +96,7 @@ async def who_joined(db: Database, session_id: str) -> list[Participant]:
         """,
         session=UUID(session_id),
     )
-    return [_participant(row) for row in rows]
-
-
-async def count(db: Database, session_id: str) -> int:
-    """Return how many participants the session has, joined or not."""
-    row = await db.returning(
-        "SELECT count(*) AS n FROM participants WHERE session_id = :session",
-        session=UUID(session_id),
-    )
-    return int(row["n"])
+    return [participant_of(row) for row in rows]
 
 
 async def change_state(
@@ -126,7 +113,20 @@ async def change_state(
         session=UUID(session_id),
         states=list(only_from),
     )
-    return _participant(row) if row else None
+    return participant_of(row) if row else None
+
+
+async def let_in(db: Database, session_id: str, identity: str) -> Participant | None:
+    """Admit who waits; who was answered stays what a host made them. None when unknown."""
+    row = await db.fetch_one(
+        """
+        UPDATE participants SET state = CASE WHEN state = 'WAITING' THEN 'ADMITTED' ELSE state END
+        WHERE identity = :identity AND session_id = :session RETURNING *
+        """,
+        identity=identity,
+        session=UUID(session_id),
+    )
+    return participant_of(row) if row else None
 
 
 async def admit_all(db: Database, session_id: str, identities: list[str]) -> list[str]:
@@ -153,7 +153,7 @@ async def denied(db: Database, session_id: str, limit: int) -> list[Participant]
         session=UUID(session_id),
         limit=limit,
     )
-    return [_participant(row) for row in rows]
+    return [participant_of(row) for row in rows]
 
 
 async def hosts(db: Database, session_id: str) -> set[str]:
@@ -193,25 +193,7 @@ async def make_host(db: Database, session_id: str, identity: str) -> Participant
         identity=identity,
         session=UUID(session_id),
     )
-    return _participant(row) if row else None
-
-
-async def came(db: Database, identity: str, now: datetime) -> Participant | None:
-    """Note that a page of a participant is connected (the first time counts).
-
-    None for who isn't admitted, or when the session is over.
-    """
-    row = await db.fetch_one(
-        """
-        UPDATE participants SET page_seen_at = :now, left_at = NULL,
-        joined_at = coalesce(joined_at, :now)
-        WHERE identity = :identity AND state = 'ADMITTED' AND EXISTS (SELECT 1 FROM sessions s
-          WHERE s.id = participants.session_id AND s.status IN ('CREATED', 'LIVE')) RETURNING *
-        """,
-        identity=identity,
-        now=now,
-    )
-    return _participant(row) if row else None
+    return participant_of(row) if row else None
 
 
 async def went(db: Database, identity: str, now: datetime, *, hung_up: bool) -> None:

@@ -14,7 +14,8 @@ from core.text import hue_of
 LOGIN_DAYS = 30
 
 
-def _person(row: Row) -> Person:
+def person_of(row: Row) -> Person:
+    """Return the person of a row of the users."""
     return Person(id=str(row["id"]), name=row["name"], email=row["email"], hue=row["hue"])
 
 
@@ -28,7 +29,7 @@ async def find_by_account(db: Database, provider: str, subject: str) -> Person |
         provider=provider,
         subject=subject,
     )
-    return _person(row) if row else None
+    return person_of(row) if row else None
 
 
 async def create(db: Database, provider: str, subject: str, name: str, email: str) -> Person:
@@ -52,7 +53,7 @@ async def create(db: Database, provider: str, subject: str, name: str, email: st
             subject=subject,
             user=row["id"],
         )
-    return _person(row)
+    return person_of(row)
 
 
 async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
@@ -68,10 +69,11 @@ async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
         email=email,
         user=UUID(known.id),
     )
-    return _person(row)
+    return person_of(row)
 
 
-def _digest(key: str) -> bytes:
+def login_digest(key: str) -> bytes:
+    """Return what the database keeps of a login's key."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -81,7 +83,7 @@ async def open_login(db: Database, user_id: str, now: datetime) -> str:
     await db.execute("DELETE FROM logins WHERE expires_at < :now", now=now)
     await db.execute(
         "INSERT INTO logins (key_digest, user_id, expires_at) VALUES (:digest, :user, :expires)",
-        digest=_digest(key),
+        digest=login_digest(key),
         user=UUID(user_id),
         expires=now + timedelta(days=LOGIN_DAYS),
     )
@@ -95,12 +97,12 @@ async def find_by_login(db: Database, key: str, now: datetime) -> Person | None:
         SELECT u.* FROM users u JOIN logins l ON l.user_id = u.id
         WHERE l.key_digest = :digest AND l.expires_at > :now
         """,
-        digest=_digest(key),
+        digest=login_digest(key),
         now=now,
     )
-    return _person(row) if row else None
+    return person_of(row) if row else None
 
 
 async def close_login(db: Database, key: str) -> None:
     """Sign a browser out."""
-    await db.execute("DELETE FROM logins WHERE key_digest = :digest", digest=_digest(key))
+    await db.execute("DELETE FROM logins WHERE key_digest = :digest", digest=login_digest(key))

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeGuard, get_args
 from uuid import UUID
 
 from core.database import Database, Row
+from core.model import Participant
+from core.store.participants import participant_of
 
 Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
 Membership = Literal["OWNER", "MEMBER"]
@@ -74,14 +76,14 @@ class Presence:
 class ListedSession:
     """A session in the list of those a user may see, with the people who were in it.
 
-    `hosted`: the user leads it. `readable`: nobody removed the user, who may thus read it.
+    `membership` and `own` say what the user is in its space and in the session itself.
     """
 
     session: Session
     people: list[dict[str, Any]]
     presence: Presence
-    hosted: bool
-    readable: bool
+    membership: Membership | None
+    own: Participant | None
 
 
 def is_admission(text: object) -> TypeGuard[Admission]:
@@ -95,7 +97,8 @@ def new_slug() -> str:
     return "-".join(letters[i : i + 4] for i in range(0, SLUG_LENGTH, 4))
 
 
-def _session(row: Row) -> Session:
+def session_of(row: Row) -> Session:
+    """Return the session of a row of its table."""
     return Session(
         id=str(row["id"]),
         slug=row["slug"],
@@ -142,7 +145,7 @@ async def create(
         user=UUID(user_id),
         admission=admission,
     )
-    return _session(row)
+    return session_of(row)
 
 
 async def find(db: Database, slug: str) -> Session | None:
@@ -150,13 +153,13 @@ async def find(db: Database, slug: str) -> Session | None:
     if not SLUG.fullmatch(slug):  # PostgreSQL refuses some characters that addresses can have
         return None
     row = await db.fetch_one("SELECT * FROM sessions WHERE slug = :slug", slug=slug)
-    return _session(row) if row else None
+    return session_of(row) if row else None
 
 
 async def find_by_id(db: Database, session_id: str) -> Session | None:
     """Return the session with this id."""
     row = await db.fetch_one("SELECT * FROM sessions WHERE id = :id", id=UUID(session_id))
-    return _session(row) if row else None
+    return session_of(row) if row else None
 
 
 async def membership(db: Database, session: Session, user_id: str) -> Membership | None:
@@ -191,7 +194,7 @@ async def change(
         admission=admission,
         locked=locked,
     )
-    return _session(row) if row else None
+    return session_of(row) if row else None
 
 
 async def start(db: Database, session_id: str, now: datetime) -> None:
@@ -240,7 +243,7 @@ async def end_empty(db: Database, empty_since: datetime) -> list[Session]:
         "   AND p.joined_at IS NOT NULL AND p.left_at IS NULL) RETURNING *",
         since=empty_since,
     )
-    return [_session(row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 async def expire(db: Database, created_before: datetime, now: datetime) -> None:
@@ -289,29 +292,36 @@ async def claim_calls(
         now=now,
         limit=limit,
     )
-    return [_session(row) for row in rows]
+    return [session_of(row) for row in rows]
 
 
 async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
     """Return the newest sessions of the user's spaces and those the user took part in."""
     rows = await db.fetch_all(
         """
-        SELECT s.*, here.*, s.created_by = :user
-          OR EXISTS (SELECT 1 FROM members m WHERE m.space_id = s.space_id
-            AND m.user_id = :user AND m.role = 'OWNER')
-          OR EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id
-            AND p.user_id = :user AND p.role = 'HOST' AND p.state = 'ADMITTED') AS hosted,
-        NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id
-          AND p.user_id = :user AND p.state = 'REMOVED') AS readable
-        FROM sessions s, LATERAL (SELECT coalesce(json_agg(json_build_object(
-            'name', p.name, 'hue', p.hue) ORDER BY p.joined_at), '[]') AS people,
-          count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,
-          max(p.left_at) AS last_left
-          FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL) here
+        SELECT s.*, here.*, m.role AS membership, own.own
+        FROM sessions s
+        LEFT JOIN members m ON m.space_id = s.space_id AND m.user_id = :user
+        LEFT JOIN LATERAL (
+            SELECT to_json(p) AS own FROM participants p
+            WHERE p.session_id = s.id AND p.user_id = :user
+        ) own ON true,
+        LATERAL (
+            SELECT coalesce(
+                    json_agg(json_build_object('name', p.name, 'hue', p.hue) ORDER BY p.joined_at),
+                    '[]'
+                ) AS people,
+                count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,
+                max(p.left_at) AS last_left
+            FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
+        ) here
         WHERE s.status <> 'EXPIRED' AND (
-          s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
-          OR s.id IN (SELECT session_id FROM participants
-                      WHERE user_id = :user AND joined_at IS NOT NULL))
+            s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
+            OR s.id IN (
+                SELECT session_id FROM participants
+                WHERE user_id = :user AND joined_at IS NOT NULL
+            )
+        )
         ORDER BY s.created_at DESC LIMIT :limit
         """,
         user=UUID(user_id),
@@ -319,29 +329,16 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
     )
     return [
         ListedSession(
-            _session(row),
+            session_of(row),
             json.loads(row["people"]),
-            _presence(row),
-            hosted=bool(row["hosted"]),  # NULL once the user who created it is gone
-            readable=row["readable"],
+            presence_of(row),
+            row["membership"],
+            participant_of(json.loads(row["own"])) if row["own"] else None,
         )
         for row in rows
     ]
 
 
-async def presence(db: Database, session_id: str, *, but: str | None = None) -> Presence:
-    """Return who is in a session, as a number; `but` is an identity that isn't counted."""
-    row = await db.returning(
-        """
-        SELECT count(*) FILTER (WHERE left_at IS NULL) AS here, count(*) AS came,
-        max(left_at) AS last_left FROM participants WHERE session_id = :session
-        AND joined_at IS NOT NULL AND identity <> :but
-        """,
-        session=UUID(session_id),
-        but=but or "",
-    )
-    return _presence(row)
-
-
-def _presence(row: Row) -> Presence:
+def presence_of(row: Row) -> Presence:
+    """Return the presence of a row that counts `here` and `came` and has `last_left`."""
     return Presence(row["here"], row["came"], row["last_left"])

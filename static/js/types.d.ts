@@ -130,7 +130,8 @@ export type Remark =
   | { type: 'hand'; up: boolean }
   | { type: 'reaction'; emoji: string };
 
-export interface Door {
+/** An address, and the token that lets this page in there. */
+export interface Pass {
   url: string;
   token: string;
 }
@@ -139,8 +140,8 @@ export interface Door {
 export interface Ticket {
   you: Person;
   session: SessionState;
-  transcription: Door;
-  video: Door | null;
+  transcription: Pass;
+  video: Pass | null;
 }
 
 /** The answer of POST /s/{slug}/join while a knock is unanswered. */

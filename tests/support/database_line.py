@@ -8,7 +8,7 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.waiting import PATIENCE_S
@@ -31,7 +31,7 @@ class DatabaseLine:
         self._writers: set[asyncio.StreamWriter] = set()
         self._open = asyncio.Event()
 
-    def __enter__(self) -> DatabaseLine:
+    def __enter__(self) -> Self:
         self._thread.start()
         self.mend()
         return self

@@ -14,7 +14,7 @@ class Tables:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._where = {
+        self.where = {  # what asyncpg.connect takes
             "host": parse_qs(parts.query)["host"][0],
             "user": "postgres",
             "database": parts.path[1:],
@@ -25,7 +25,7 @@ class Tables:
         return asyncio.run(self._run(sql, values))
 
     async def _run(self, sql: str, values: tuple[object, ...]) -> list[Any]:
-        connection = await asyncpg.connect(**self._where)
+        connection = await asyncpg.connect(**self.where)
         try:
             rows: list[Any] = await connection.fetch(sql, *values)
         finally:

@@ -29,7 +29,7 @@ async def _speaker(db: Database) -> tuple[str, str]:
     host = await users.create(db, "test", "host", "Host", "host@example.com")
     space = await spaces.first_space(db, host.id, "Space")
     session = await sessions.create(db, space, host.id, "Session")
-    guest = await participants.add_guest(db, session, "Ada", "ADMITTED")
+    guest = await participants.add_guest(db, session.id, "Ada", "ADMITTED")
     return session.id, guest.identity
 
 

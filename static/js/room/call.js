@@ -9,7 +9,7 @@ const SHARING = {
   systemAudio: 'include',
 };
 
-/** @typedef {import('../types').Door} Door */
+/** @typedef {import('../types').Pass} Pass */
 /** @typedef {import('../types').CallPerson} CallPerson */
 /** @typedef {'off' | 'connecting' | 'live' | 'reconnecting' | 'aside'} CallState */
 /** @typedef {'camera' | 'screen'} Picture */
@@ -52,7 +52,7 @@ export class Call {
   #timer;
 
   /**
-   * @param {() => Promise<Door | null>} ask for a fresh address and token
+   * @param {() => Promise<Pass | null>} ask for a fresh address and token
    * @param {HTMLElement} audioBox where the others' sound is attached
    * @param {CallEvents} events
    */
@@ -70,15 +70,15 @@ export class Call {
     return Boolean(this.#room?.localParticipant.isScreenShareEnabled);
   }
 
-  /** @param {Door | null} door null when this server has no call */
-  async connect(door) {
-    if (!door) return this.#events.state('off', 'this server has no video set up');
+  /** @param {Pass | null} pass null when this server has no call */
+  async connect(pass) {
+    if (!pass) return this.#events.state('off', 'this server has no video set up');
     if (typeof LivekitClient === 'undefined') return this.#events.state('off', 'its program did not load');
     this.#events.state('connecting', null);
     const room = this.#newRoom();
     this.#room = room;
     try {
-      await room.connect(door.url, door.token);
+      await room.connect(pass.url, pass.token);
       if (room !== this.#room) return void room.disconnect(false);
       this.#joined = true;
     } catch (error) {
@@ -96,8 +96,8 @@ export class Call {
     clearTimeout(this.#timer);
     if (this.#leaving || this.#aside || this.#room) return;
     try {
-      const door = await this.#ask();
-      if (!this.#aside && !this.#room) await this.connect(door);
+      const pass = await this.#ask();
+      if (!this.#aside && !this.#room) await this.connect(pass);
     } catch {
       this.#off('the server can’t be reached');
     }

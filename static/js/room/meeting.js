@@ -257,7 +257,7 @@ export class Meeting {
         return this.#changed(message);
       case 'error':
         this.#notices.toast(sentence(message.message));
-        if (message.code === 'too_much') this.#chat.refused();
+        if (['too_much', 'not_allowed'].includes(message.code)) this.#chat.refused();
     }
   }
 

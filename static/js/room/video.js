@@ -40,9 +40,9 @@ export class Video {
     this.#offerSpeakers();
   }
 
-  /** @param {import('../types').Door | null} door null when this server has no call */
-  async connect(door) {
-    await this.#call.connect(door);
+  /** @param {import('../types').Pass | null} pass null when this server has no call */
+  async connect(pass) {
+    await this.#call.connect(pass);
   }
 
   get isLive() {

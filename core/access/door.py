@@ -1,0 +1,376 @@
+"""The door: finds a session through who asks for it, works out what they are to it, admits them.
+
+What isn't theirs is not found. One statement looks (`look`), and its answer carries all that was
+learned, so that nothing is asked twice; a second one writes, where somebody comes in. This is the
+only place that works out a standing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.access.table import (
+    Action,
+    Refusal,
+    Standing,
+    may,
+    must_wait,
+    refusal,
+    standing,
+)
+from core.database import Database
+from core.model import Participant, Person, Role, State
+from core.problems import ProblemError
+from core.store import door, participants, sessions
+from core.store.door import NOTHING, Known, Sight
+from core.store.sessions import ListedSession, Membership, Presence, Session
+
+MAX_PARTICIPANTS = 500  # per session, so that a leaked link can't fill the database
+
+
+class NotFoundError(ProblemError):
+    """It doesn't exist, or it isn't the visitor's: the two look the same."""
+
+    status, code = 404, "not_found"
+
+
+class EndedError(ProblemError):
+    """The session has ended, and the visitor wasn't in it."""
+
+    status, code = 403, "ended"
+
+
+class NeedsNameError(ProblemError):
+    """The session can be joined by a guest who gives a name, or by signing in."""
+
+    status, code = 401, "unknown_visitor"
+
+
+class SignedOutError(ProblemError):
+    """Nobody known asks for what only somebody known may do."""
+
+    status, code = 401, "signed_out"
+
+
+class FullError(ProblemError):
+    """The session has as many participants as it may have."""
+
+    status, code = 403, "full"
+
+
+class RefusedError(ProblemError):
+    """The visitor may not come in; `code` says why."""
+
+    status = 403
+
+    def __init__(self, code: Refusal) -> None:
+        super().__init__(code)
+        self.code: Refusal = code
+
+
+class ProtectedError(ProblemError):
+    """The session's creator and its space's owners can't be removed from it."""
+
+    status, code = 403, "is_host"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks, as their cookie says: a login's key and the identity of a guest, both, or none."""
+
+    login: str | None = None
+    guest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A session that goes on, and as whom somebody is in it or waits to be let in."""
+
+    session: Session
+    participant: Participant
+
+    @property
+    def standing(self) -> Standing:
+        """What the participant is to the session."""
+        return standing(self.participant.state, self.participant.role)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a host must let the participant in first."""
+        return self.participant.state != "ADMITTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the door shows: who asks, for what, and what the two are to each other.
+
+    Whether there is a session shows only when it is asked for: see `session`.
+    """
+
+    visitor: Visitor
+    sight: Sight
+
+    @property
+    def person(self) -> Person | None:
+        """Who is signed in."""
+        return self.sight.person
+
+    @property
+    def who(self) -> str | None:
+        """Whom limits count: a user's id or a guest's identity, None for nobody known."""
+        return self.person.id if self.person else self.visitor.guest
+
+    @property
+    def session(self) -> Session:
+        """The session, also one that is over. Raises NotFoundError without one."""
+        found = self.sight.session
+        if found is None or found.status == "EXPIRED":
+            raise NotFoundError
+        return found
+
+    @property
+    def membership(self) -> Membership | None:
+        """What the person is in the session's space."""
+        return self.sight.membership
+
+    @property
+    def presence(self) -> Presence:
+        """Who is in the session and who was, as numbers."""
+        return self.sight.presence
+
+    @property
+    def known(self) -> Known | None:
+        """As whom the visitor is in the session: a person as a user, else by the name they gave."""
+        return self.sight.own if self.person else self.sight.guest
+
+    @property
+    def others(self) -> Presence:
+        """The presence of everybody but the visitor."""
+        came, here = (self.known.came, self.known.here) if self.known else (False, False)
+        return replace(
+            self.presence, here=self.presence.here - here, came=self.presence.came - came
+        )
+
+    @property
+    def standing(self) -> Standing:
+        """What the visitor is to the session. Raises NotFoundError without one."""
+        own = self.known.participant if self.known else None
+        if self.person is None:
+            return standing(own.state, own.role) if own else Standing.ANONYMOUS
+        return _standing_of(self.session, self.person.id, self.membership, own)
+
+    @property
+    def reader(self) -> Standing:
+        """What the visitor is to what was said: who never came is a stranger, if no member.
+
+        Who signs in later stays the guest they were in this browser.
+        """
+        guest = self.sight.guest
+        before = Standing.ANONYMOUS if self.person is None else Standing.OUTSIDER
+        if guest is not None and guest.came:
+            before = standing(guest.participant.state, guest.participant.role)
+        if self.person is None:
+            return before
+        own, role = self.sight.own, _role(self.session, self.person.id, self.membership)
+        if own is not None and (own.came or own.participant.state == "REMOVED"):
+            return standing(own.participant.state, own.participant.role)
+        return before if role == "GUEST" else Standing[role]
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the visitor may read what was said so far, or in the end."""
+        return may(self.reader, Action.READ)
+
+
+def _role(session: Session, user_id: str, membership: Membership | None) -> Role:
+    """Return what a user is in a session without a host's doing."""
+    if session.created_by == user_id or membership == "OWNER":
+        return "HOST"
+    return "MEMBER" if membership else "GUEST"
+
+
+def _standing_of(
+    session: Session, user_id: str, membership: Membership | None, own: Participant | None
+) -> Standing:
+    """Return what a user is to a session; whom a host made a host stays one."""
+    role = _role(session, user_id, membership)
+    if own is None:
+        return Standing.OUTSIDER if role == "GUEST" else Standing[role]
+    return standing(own.state, "HOST" if own.role == "HOST" else role)
+
+
+def standing_in_list(listed: ListedSession, person: Person) -> Standing:
+    """Return what a person is to a session in their list of those that they may see."""
+    return _standing_of(listed.session, person.id, listed.membership, listed.own)
+
+
+async def look(
+    db: Database, slug: str, visitor: Visitor, *, strangers: bool = True, denied: int = 0
+) -> Look:
+    """Look who asks for what; raises nothing, so that attempts can be counted first.
+
+    `strangers`: whether nobody known finds a session; where not, nothing is looked up for them.
+    `denied`: how many of those whom hosts sent away are wanted.
+    """
+    if not strangers and visitor == Visitor():
+        return Look(visitor, NOTHING)
+    sight = await door.look(
+        db,
+        slug,
+        login=visitor.login,
+        guest=visitor.guest,
+        now=datetime.now(UTC),
+        strangers=strangers,
+        denied=denied,
+    )
+    return Look(visitor, sight)
+
+
+async def approach(db: Database, at: Look) -> Entry:
+    """Return a session that goes on to somebody who opens its link, without letting them in.
+
+    Raises NotFoundError, EndedError, NeedsNameError (nobody known), FullError, or RefusedError
+    for who was removed.
+    """
+    session = _open_to_known(at)
+    if not may(at.standing, Action.OPEN):
+        raise RefusedError("removed")
+    return Entry(session, await _kept(db, at, "WAITING"))
+
+
+async def admit(db: Database, at: Look) -> Entry:
+    """Let a visitor in, or have them wait for a host: see `Entry.waiting`.
+
+    Raises as `approach` does, and RefusedError for other reasons.
+    """
+    session = _open_to_known(at)
+    why = refusal(session, at.standing, at.known.participant.state if at.known else "WAITING")
+    if why is not None:
+        raise RefusedError(why)
+    if must_wait(session, at.standing):
+        return Entry(session, await _kept(db, at, "WAITING"))
+    me = await _kept(db, at, "ADMITTED")
+    if me.state != "ADMITTED":  # a host has decided in this moment
+        raise RefusedError("removed" if me.state == "REMOVED" else "denied")
+    return Entry(session, me)
+
+
+def _open(at: Look) -> Session:
+    if at.session.over:
+        raise EndedError
+    return at.session
+
+
+def _open_to_known(at: Look) -> Session:
+    session = _open(at)
+    if at.known is None and at.person is None:
+        raise NeedsNameError
+    if at.known is None:
+        _check_room_left(at)
+    return session
+
+
+def _check_room_left(at: Look) -> None:
+    if at.sight.participants >= MAX_PARTICIPANTS:
+        raise FullError
+
+
+async def _kept(db: Database, at: Look, state: State) -> Participant:
+    """Return the visitor's participant, written only where it isn't yet as it should be."""
+    own = at.known.participant if at.known else None
+    settled = own is not None and (own.state != "WAITING" or state == "WAITING")
+    if at.person is None:
+        if own is not None and not settled:
+            own = await participants.let_in(db, at.session.id, own.identity)
+        if own is None:
+            raise NotFoundError
+        return own
+    role = _role(at.session, at.person.id, at.membership)
+    if own is not None and settled and own.name == at.person.name and own.role in (role, "HOST"):
+        return own
+    return await participants.for_user(db, at.session.id, at.person, role, state)
+
+
+async def add_guest(db: Database, at: Look, name: str) -> Participant:
+    """Make a guest of somebody who typed a name; whether they may come in is said by `admit`.
+
+    Raises NotFoundError, EndedError, FullError, or RefusedError for who was sent away here.
+    """
+    session = _open(at)
+    if not may(at.standing, Action.NAME):
+        raise RefusedError("removed" if at.standing is Standing.REMOVED else "denied")
+    _check_room_left(at)
+    return await participants.add_guest(db, session.id, name)
+
+
+def readable(at: Look) -> Session:
+    """Return a session to those who may read it: members of its space, and who was there.
+
+    For anybody else who has the link it raises EndedError after the end, and NotFoundError while
+    the session goes on.
+    """
+    if at.may_read:
+        return at.session
+    raise EndedError if at.session.over else NotFoundError
+
+
+def who_left(at: Look) -> Participant | None:
+    """Return who the visitor was in a session; None for who never was in it, or was removed."""
+    if at.known is None or not at.known.came or not may(at.standing, Action.READ):
+        return None
+    return at.known.participant
+
+
+def hosted(at: Look, action: Action) -> Session:
+    """Return a session to who may do this in it. Raises NotFoundError for anybody else.
+
+    Raises SignedOutError for who isn't known at all: most often a host whose login ended in
+    mid-call. `look` without `strangers` finds no session for them, so that it tells nothing of it.
+    """
+    if at.who is None:
+        raise SignedOutError
+    if not may(at.standing, action):
+        raise NotFoundError
+    return at.session
+
+
+async def with_pass(db: Database, session_id: str, identity: str) -> Entry:
+    """Return a session that goes on to a participant who shows a token for `/ws`.
+
+    Raises NotFoundError, EndedError, or ValueError for an id that can't be one.
+    """
+    found = await door.with_pass(db, session_id, identity)
+    entry = Entry(*found) if found else None
+    if entry is None or not may(entry.standing, Action.LISTEN):
+        raise NotFoundError
+    if entry.session.over:
+        raise EndedError
+    return entry
+
+
+async def come_in(db: Database, entry: Entry, now: datetime) -> Entry:
+    """Note that a page of a participant is connected; the first of all makes the session LIVE.
+
+    The statement that notes it decides whether they are still admitted, in one step with a host's
+    decision. Raises EndedError or RefusedError.
+    """
+    found = await door.come_in(db, entry.session.id, entry.participant.identity, now)
+    if found is None or found[0].over:
+        raise EndedError
+    session, arrived = found
+    if arrived is None:
+        raise RefusedError("removed")
+    return Entry(session, arrived)
+
+
+async def removable(db: Database, session: Session, identity: str) -> Participant:
+    """Return the participant to who may remove somebody. Raises NotFoundError or ProtectedError."""
+    found = await participants.find(db, session.id, identity)
+    if found is None:
+        raise NotFoundError
+    if found.user_id is not None:
+        membership = await sessions.membership(db, session, found.user_id)
+        if _role(session, found.user_id, membership) == "HOST":
+            raise ProtectedError
+    return found

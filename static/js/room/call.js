@@ -1,5 +1,7 @@
 /** The call: livekit-client's room, reduced to what this page shows. */
 
+import { connectReason, describe, kindOf, matchTrack, pictureOf } from './tracks.js';
+
 const RETRY_AFTER = 10_000;
 const SHARING = {
   audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
@@ -12,7 +14,7 @@ const SHARING = {
 /** @typedef {import('../types').Pass} Pass */
 /** @typedef {import('../types').CallPerson} CallPerson */
 /** @typedef {'off' | 'connecting' | 'live' | 'reconnecting' | 'aside'} CallState */
-/** @typedef {'camera' | 'screen'} Picture */
+/** @typedef {import('./tracks.js').Picture} Picture */
 
 /**
  * @typedef {object} CallEvents
@@ -360,70 +362,5 @@ export class Call {
     this.#events.voices([]);
     this.#events.sharing(false);
     this.#events.soundBlocked(false);
-  }
-}
-
-/**
- * @param {any} me the local participant
- * @param {string} source
- * @param {MediaStreamTrack | null} wanted
- */
-async function matchTrack(me, source, wanted) {
-  const track = me.getTrackPublication(source)?.track;
-  if (!wanted) {
-    if (track) await me.unpublishTrack(track, false);
-  } else if (!track) {
-    await me.publishTrack(wanted, { source, stopMicTrackOnMute: false });
-  } else if (track.mediaStreamTrack !== wanted) {
-    await track.replaceTrack(wanted, true);
-  }
-}
-
-/**
- * @param {any} participant
- * @returns {CallPerson} role and colour travel as attributes that our server has signed
- */
-function describe(participant) {
-  const voice = participant.getTrackPublication(LivekitClient.Track.Source.Microphone);
-  const { role = 'GUEST', hue = '0' } = participant.attributes ?? {};
-  return {
-    identity: participant.identity,
-    name: participant.name || 'Somebody',
-    role,
-    hue: Number(hue),
-    mic: voice ? !voice.isMuted : null,
-    quality: participant.connectionQuality,
-  };
-}
-
-/**
- * @param {any} track or publication
- * @returns {Picture}
- */
-function kindOf({ source }) {
-  return source === LivekitClient.Track.Source.ScreenShare ? 'screen' : 'camera';
-}
-
-/** @param {any} track */
-function pictureOf(track) {
-  const element = track.attach();
-  element.setAttribute('aria-hidden', 'true');
-  element.tabIndex = -1;
-  return element;
-}
-
-/** @param {any} error */
-function connectReason(error) {
-  const { ConnectionErrorReason } = LivekitClient;
-  switch (error?.reason) {
-    case ConnectionErrorReason.ServerUnreachable:
-    case ConnectionErrorReason.WebSocket:
-      return 'the video server can’t be reached';
-    case ConnectionErrorReason.NotAllowed:
-      return 'the video server refused this server’s key';
-    case ConnectionErrorReason.Timeout:
-      return 'the video server doesn’t answer';
-    default:
-      return 'the call could not be joined';
   }
 }

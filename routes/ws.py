@@ -20,6 +20,7 @@ from core.room import wire
 from core.room.rooms import RoomSession, Seat
 from core.room.wire import WireError
 from core.speech.engine import StreamOptions
+from core.speech.microphone import AudioError
 from core.store import participants
 from core.store.sessions import Session
 from core.text import tidy_lines
@@ -227,7 +228,7 @@ class _Conversation:
             if self._seat is not None:
                 self._seat.said += 1
                 self._act(self._seat, message)
-        except WireError as mistake:
+        except (WireError, AudioError) as mistake:
             self._refuse(mistake)
 
     def _act(self, seat: Seat, message: Act) -> None:
@@ -311,10 +312,10 @@ class _Conversation:
             index, pcm = wire.parse_audio(frame)
             if self._take_audio is not None:
                 self._take_audio(index, pcm)
-        except WireError as mistake:
+        except (WireError, AudioError) as mistake:
             self._refuse(mistake)
 
-    def _refuse(self, mistake: WireError) -> None:
+    def _refuse(self, mistake: WireError | AudioError) -> None:
         """Tell the page what was wrong; close when it goes on like that."""
         error = wire.Message(wire.Error(mistake.code, str(mistake)))
         self._listener.send(wire.Batch([error]))

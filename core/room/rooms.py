@@ -51,12 +51,11 @@ from core.room.wire import (
     SessionView,
     Settled,
     Speech,
-    SpeechState,
     Utterance,
     Welcome,
     WireError,
 )
-from core.speech.engine import SAMPLE_RATE, Engine, Recognition, StreamOptions
+from core.speech.engine import SAMPLE_RATE, Engine, Recognition, SpeechState, StreamOptions
 from core.speech.memory import AudioBudget, speech_memory
 from core.speech.microphone import Microphone, MicrophoneOptions, Span
 from core.speech.resilient import SpeechServices, StreamRecord

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
+from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 
 SUBPROTOCOL = "sessions.v1"
 INDEX_BYTES = 8
@@ -42,7 +42,6 @@ ErrorCode = Literal[
     "not_allowed",
 ]
 Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
-SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]
 
 
 class WireError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ from core.speech.memory import AudioBudget
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
 BYTES_PER_SECOND = SAMPLE_RATE * BYTES_PER_SAMPLE
+
+# What becomes of a participant's speech at the moment, as everybody is told.
+SpeechState = Literal["ready", "listening", "delayed", "paused", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,18 +38,18 @@ class AudioBudget:
         self._left = limit
         self._whole = whole
 
-    def take(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Reserve `size` bytes; False when they are not to be had."""
-        if size > self._left or (self._whole is not None and not self._whole.take(size)):
+        if size > self._left or (self._whole is not None and not self._whole.reserve(size)):
             return False
         self._left -= size
         return True
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Return reserved bytes."""
         self._left += size
         if self._whole is not None:
-            self._whole.give(size)
+            self._whole.release(size)
 
 
 def speech_memory(

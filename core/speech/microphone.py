@@ -7,12 +7,11 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from core.model import Participant
-from core.room.wire import SpeechState, WireError
 from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -20,6 +19,7 @@ from core.speech.engine import (
     SAMPLE_RATE,
     Health,
     Recognition,
+    SpeechState,
     StreamOptions,
 )
 from core.speech.gate import VoiceGate
@@ -46,6 +46,14 @@ class MicrophoneOptions:
 
     gated: bool = True
     idle_seconds: float = 8.0
+
+
+class AudioError(Exception):
+    """What a page sent can't be taken as audio; `code` and the text are for the page."""
+
+    def __init__(self, code: Literal["mic_off", "too_fast", "bad_message"], message: str) -> None:
+        super().__init__(message)
+        self.code: Literal["mic_off", "too_fast", "bad_message"] = code
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -116,15 +124,15 @@ class Microphone:
         "_lost_told_at",
         "_muted",
         "_options",
-        "_owner",
         "_preroll",
         "_preroll_size",
         "_received",
-        "_relay",
-        "_relays",
         "_services",
+        "_sink",
         "_speaker",
         "_spoken_at",
+        "_stretch",
+        "_stretches",
         "_unkept",
         "_until",
         "client",
@@ -136,7 +144,7 @@ class Microphone:
 
     def __init__(
         self,
-        owner: MicrophoneSink,
+        sink: MicrophoneSink,
         participant: Participant,
         services: SpeechServices,
         options: MicrophoneOptions,
@@ -145,34 +153,41 @@ class Microphone:
         settled: int = 0,
         settled_at: float = 0.0,
     ) -> None:
-        self.participant = participant
-        self.client = client
+        self.participant = participant  # who speaks
+        self.client = client  # the page's own name for itself, the same over its reconnects
+        # When the page's socket went, a monotonic time in seconds; None while it is connected.
         self.detached_at: float | None = None
-        self.left = False  # whether the page said goodbye: it will never come back
-        self.mic_on = False
-        self._owner = owner
-        self._services = services
+        self.left = False  # the page said goodbye: it will never come back
+        self.mic_on = False  # what the page said last, unless it was muted or closed since
+        self._sink = sink  # the room
+        self._services = services  # engine, slots and memory, shared by all microphones
         self._speaker = secrets.token_hex(6)  # this page, to the engine
         self._options = options
+        # Index of the page's next sample that is wanted; None until the first frame, which may
+        # begin anywhere, unless an earlier process had settled what is before.
         self._received: int | None = settled or None
-        self._clock = PageClock(settled, settled_at)
+        self._clock = PageClock(settled, settled_at)  # samples → session seconds
         self._gate = VoiceGate()
+        # The last half second, of which a stretch begins: see PREROLL. Frames, and their bytes.
         self._preroll: list[bytes] = []
         self._preroll_size = 0
-        self._relay: ResilientStream | None = None
-        self._relays: dict[ResilientStream, int] = {}  # all open ones, and the sample each began at
-        self._unkept: list[tuple[int, Callable[[], None]]] = []  # see `in_turn`
+        self._stretch: ResilientStream | None = None  # that takes audio now; None in silence
+        # All that aren't over, oldest first: the finished ones still wait for their finals. With
+        # the sample at which each began.
+        self._stretches: dict[ResilientStream, int] = {}
+        # Finals that wait for those of older stretches: see `in_turn`.
+        self._unkept: list[tuple[int, Callable[[], None]]] = []
         # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
-        # earliest, if no more than the allowance was spoken before it came.
+        # earliest, if no more than the allowance was spoken before it came. A monotonic time.
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
-        self._last_audio = 0.0
-        self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)
-        self._lost = 0.0  # seconds that the page wasn't told of yet
-        self._lost_told_at = -LOSS_NEWS
+        self._last_audio = 0.0  # when the last frame came, a monotonic time
+        self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)  # of all its stretches
+        self._lost = 0.0  # seconds of speech that the page wasn't told of yet
+        self._lost_told_at = -LOSS_NEWS  # when it was told last, a monotonic time
         self._gap: _Gap | None = None  # what was lost lately, as long as it may still grow
-        self._gaps = 0
-        self._closed = False
-        self._muted = False
+        self._gaps = 0  # told so far, which numbers them
+        self._closed = False  # for good: removed, or the session is over
+        self._muted = False  # by a host, and the page has said nothing since
         # Session time after which nothing is taken: another page is the active one. None: it's us.
         self._until: float | None = None
 
@@ -193,16 +208,18 @@ class Microphone:
 
     @property
     def busy(self) -> bool:
-        """Whether a relay still carries audio of this page."""
-        return bool(self._relays)
+        """Whether a stretch still carries audio of this page."""
+        return bool(self._stretches)
 
     @property
     def state(self) -> tuple[SpeechState, str | None]:
-        """What becomes of the speech, and why: the worst of all relays, else the microphone's."""
+        """What becomes of the speech, and why: the worst of all stretches, else of the switch."""
         for state in ("failed", "delayed", "listening"):
-            for relay in self._relays:
-                if relay.state == state and (relay.state != "listening" or not relay.finishing):
-                    return relay.state, relay.reason
+            for stretch in self._stretches:
+                if stretch.state == state and (
+                    stretch.state != "listening" or not stretch.finishing
+                ):
+                    return stretch.state, stretch.reason
         return ("ready" if self.mic_on else "paused"), None
 
     def mic(self, on: bool) -> None:
@@ -211,7 +228,7 @@ class Microphone:
         self._muted = False
         if not on:
             self._stop()
-        self._owner.state_changed(self)
+        self._sink.state_changed(self)
 
     def mute(self) -> None:
         """Take no more audio until the page says `mic` again; what is on its way is dropped."""
@@ -224,23 +241,23 @@ class Microphone:
         What was spoken before is still on its way, perhaps for minutes if the line is gone.
         """
         if self._until is None:
-            self._until = self._owner.session_time() if at is None else at
+            self._until = self._sink.session_time() if at is None else at
 
     def go_on(self) -> None:
         """Take audio again: this is the active page."""
         self._until = None
 
     def audio(self, index: int, pcm: bytes) -> None:
-        """Take a frame whose first sample has this index. Raises WireError (mic_off, too_fast)."""
+        """Take a frame whose first sample has this index. Raises AudioError (mic_off, too_fast)."""
         if not self.mic_on:
             if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
                 return
-            raise WireError("mic_off", "audio came while the microphone was said to be off")
+            raise AudioError("mic_off", "audio came while the microphone was said to be off")
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
         spoken_at = self._spoken_at + samples / SAMPLE_RATE
         if spoken_at > now:
-            raise WireError("too_fast", "audio comes faster than it can have been spoken")
+            raise AudioError("too_fast", "audio comes faster than it can have been spoken")
         earliest = now - PACE_ALLOWANCE
         self._spoken_at = spoken_at if spoken_at > earliest else earliest
         end = index + samples
@@ -253,31 +270,31 @@ class Microphone:
             pcm = self._join(index, self._received, pcm)
         self._received = end
         self._last_audio = now
-        self._clock.arrived(index, end, self._owner.session_time())
+        self._clock.arrived(index, end, self._sink.session_time())
         if self._options.gated:
             self._pass_gate(pcm)
-        elif self._relay is not None:
-            self._relay.feed(pcm)
+        elif self._stretch is not None:
+            self._stretch.feed(pcm)
         elif self._engine_on:
             self._begin_stretch([pcm])
 
     def _pass_over(self, end: int) -> None:
         """Drop a frame: its page doesn't know yet that another one is active."""
         self._received = max(end, self.received)  # which it isn't to send again, once it is
-        if self._relay is not None:
+        if self._stretch is not None:
             self._stop()
 
     def lost(self, first: int, until: int) -> None:
         """Note that the page let these samples go before it could send them.
 
-        Those that are here already aren't lost. Raises WireError (bad_message) for more audio
+        Those that are here already aren't lost. Raises AudioError (bad_message) for more audio
         than a page can have recorded.
         """
         if self._closed:
             return
         first = max(first, self.received)
-        if (until - first) / SAMPLE_RATE > self._owner.session_time() + PACE_ALLOWANCE:
-            raise WireError("bad_message", "what was lost is longer than the session")
+        if (until - first) / SAMPLE_RATE > self._sink.session_time() + PACE_ALLOWANCE:
+            raise AudioError("bad_message", "what was lost is longer than the session")
         if until <= first:
             return
         if self._until is not None:  # another page is heard instead
@@ -298,29 +315,29 @@ class Microphone:
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
-        if self._relay is not None and now - self._last_audio > ABSENCE:
+        if self._stretch is not None and now - self._last_audio > ABSENCE:
             self._stop()
         self._tell_loss(now)
         if self._gap is not None and now - self._gap.grew_at >= LOSS_NEWS:
             self._tell_gap()
 
     def close(self) -> None:
-        """Take no more audio; relays finish what they have."""
+        """Take no more audio; stretches finish what they have."""
         self._closed = True
         self.mic_on = False
         self._stop()
-        if not self._relays:
+        if not self._stretches:
             self._tell_gap()
 
     def abort(self) -> None:
-        """Drop all relays."""
-        for relay in list(self._relays):
-            relay.abort()
+        """Drop all stretches."""
+        for stretch in list(self._stretches):
+            stretch.abort()
 
     async def wait_closed(self) -> None:
-        """Return when all relays have closed."""
-        for relay in list(self._relays):
-            await relay.wait_closed()
+        """Return when all stretches have closed."""
+        for stretch in list(self._stretches):
+            await stretch.wait_closed()
 
     def _stop(self) -> None:
         """End the stretch of speech for good: what comes next doesn't continue it."""
@@ -335,8 +352,8 @@ class Microphone:
         self._forget_preroll()
         if gap > SHORT_GAP:
             self._end_stretch()
-        elif self._relay is not None:
-            self._relay.feed(bytes(gap * BYTES_PER_SAMPLE))
+        elif self._stretch is not None:
+            self._stretch.feed(bytes(gap * BYTES_PER_SAMPLE))
         return pcm
 
     def _pass_gate(self, pcm: bytes) -> None:
@@ -344,10 +361,10 @@ class Microphone:
         # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
         self._preroll.append(pcm)
         self._preroll_size += len(pcm)
-        relay = self._relay
-        if relay is not None:
-            relay.feed(pcm)
-            if self._may_let_go(relay):
+        stretch = self._stretch
+        if stretch is not None:
+            stretch.feed(pcm)
+            if self._may_let_go(stretch):
                 self._end_stretch()
         elif heard and self._engine_on:
             self._begin_stretch(self._preroll)
@@ -358,30 +375,30 @@ class Microphone:
     def _engine_on(self) -> bool:
         return self._services.engine.health().health is not Health.OFF
 
-    def _may_let_go(self, relay: ResilientStream) -> bool:
+    def _may_let_go(self, stretch: ResilientStream) -> bool:
         silent = self._gate.silent_for
         if silent < LETTING_GO or self._gate.undecided:
             return False
-        wanted = relay.holds_slot and self._services.slots.contended
+        wanted = stretch.holds_slot and self._services.slots.contended
         return wanted or silent >= self._options.idle_seconds
 
     def _begin_stretch(self, audio: Collection[bytes]) -> None:
-        options = replace(self._owner.options, speaker=self._speaker)
-        relay = ResilientStream(self._services, self._owner.slug, options, self, self._budget)
-        self._relay = relay
-        self._relays[relay] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
+        options = replace(self._sink.options, speaker=self._speaker)
+        stretch = ResilientStream(self._services, self._sink.slug, options, self, self._budget)
+        self._stretch = stretch
+        self._stretches[stretch] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
         for pcm in audio:
-            relay.feed(pcm)
-        self._owner.state_changed(self)
+            stretch.feed(pcm)
+        self._sink.state_changed(self)
 
     def _end_stretch(self) -> None:
-        if self._relay is not None:
-            self._relay.finish()
-            self._relay = None
-            self._owner.state_changed(self)
+        if self._stretch is not None:
+            self._stretch.finish()
+            self._stretch = None
+            self._sink.state_changed(self)
 
     def _keep_in_turn(self) -> None:
-        oldest = min(self._relays.values(), default=math.inf)
+        oldest = min(self._stretches.values(), default=math.inf)
         due = [keep for since, keep in self._unkept if since <= oldest]
         self._unkept = [one for one in self._unkept if one[0] > oldest]
         for keep in due:
@@ -391,31 +408,31 @@ class Microphone:
         self._preroll.clear()
         self._preroll_size = 0
 
-    def heard(self, relay: ResilientStream, stream: str, recognition: Recognition) -> None:
+    def heard(self, stretch: ResilientStream, stream: str, recognition: Recognition) -> None:
         """ResilientSink: put the text on the session's clock."""
-        since = self._relays[relay]
+        since = self._stretches[stretch]
         first, until = (
             since + round(at * SAMPLE_RATE) for at in (recognition.start, recognition.end)
         )
         final = recognition.final and bool(recognition.text)
         start, end = self._clock.place(first, until, for_good=final)
-        self._owner.heard(self, stream, recognition, Span(start, end, until, since))
+        self._sink.heard(self, stream, recognition, Span(start, end, until, since))
 
-    def withdrawn(self, relay: ResilientStream, stream: str, utterance: str) -> None:
+    def withdrawn(self, stretch: ResilientStream, stream: str, utterance: str) -> None:
         """ResilientSink."""
-        self._owner.withdrawn(self, stream, utterance)
+        self._sink.withdrawn(self, stream, utterance)
 
-    def state_changed(self, relay: ResilientStream) -> None:
+    def state_changed(self, stretch: ResilientStream) -> None:
         """ResilientSink."""
-        self._owner.state_changed(self)
+        self._sink.state_changed(self)
 
     def drop_oldest(self) -> int:
-        """ResilientSink: relays are kept in the order in which their audio was spoken."""
-        return next((size for relay in self._relays if (size := relay.drop_oldest())), 0)
+        """ResilientSink: stretches are kept in the order in which their audio was spoken."""
+        return next((size for stretch in self._stretches if (size := stretch.drop_oldest())), 0)
 
-    def words_lost(self, relay: ResilientStream, start: int, end: int) -> None:
+    def words_lost(self, stretch: ResilientStream, start: int, end: int) -> None:
         """ResilientSink: tell the page and, a little later, everybody, but not of every frame."""
-        since = self._relays[relay]
+        since = self._stretches[stretch]
         first, until = (since + at // BYTES_PER_SAMPLE for at in (start, end))
         self._lose(first, until, since)
         self._lost += (end - start) / BYTES_PER_SECOND
@@ -447,26 +464,26 @@ class Microphone:
         if gap is None or gap.samples < SHORTEST_GAP * SAMPLE_RATE:
             return
         if not self._clock.known:  # nothing has come since: it was spoken just now
-            self._clock.arrived(gap.first, gap.until, self._owner.session_time())
+            self._clock.arrived(gap.first, gap.until, self._sink.session_time())
         start, end = self._clock.place(gap.first, gap.until, for_good=True)
         self._gaps += 1
         when = Span(start, end, gap.until, gap.since)
         seconds = gap.samples / SAMPLE_RATE
-        self._owner.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
+        self._sink.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
 
     def _tell_loss(self, now: float) -> None:
         if self._lost and now - self._lost_told_at >= LOSS_NEWS:
-            self._owner.words_lost(self, self._lost)
+            self._sink.words_lost(self, self._lost)
             self._lost, self._lost_told_at = 0.0, now
 
-    def closed(self, relay: ResilientStream) -> None:
+    def closed(self, stretch: ResilientStream) -> None:
         """ResilientSink."""
-        del self._relays[relay]
-        if not self._relays:
+        del self._stretches[stretch]
+        if not self._stretches:
             self._tell_gap()
         self._keep_in_turn()
-        self._owner.state_changed(self)
+        self._sink.state_changed(self)
 
     def stream_closed(self, record: StreamRecord) -> None:
         """ResilientSink."""
-        self._owner.stream_closed(self, record)
+        self._sink.stream_closed(self, record)

@@ -1,8 +1,8 @@
-"""A relay carries one stretch of a participant's speech to the engine, whatever happens on the way.
+"""A resilient stream carries one stretch of a participant's speech to the engine, come what may.
 
-It waits for a slot, opens a stream, and hands over what was said meanwhile. When the engine
-loses the stream it opens another and replays what has no final yet. Positions are bytes since
-the relay began, so they stay right over any number of streams.
+It waits for a slot, opens a stream of the engine, and hands over what was said meanwhile. When the
+engine loses the stream it opens another and replays what has no final yet. Positions are bytes
+since the stretch began, so they stay right over any number of engine streams.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from core.oneshot import OneShotEvent
-from core.room.wire import SpeechState
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
     BYTES_PER_SECOND,
@@ -26,6 +25,7 @@ from core.speech.engine import (
     EngineError,
     NoSlotError,
     Recognition,
+    SpeechState,
     Stream,
     StreamOptions,
     StreamUsage,
@@ -56,23 +56,23 @@ class StreamRecord:
 class ResilientSink(Protocol):
     """Who is told what becomes of the audio; called on the event loop's thread."""
 
-    def heard(self, relay: ResilientStream, stream: str, recognition: Recognition) -> None:
-        """Take text. Its times are seconds since the relay began; `stream` makes its id unique."""
+    def heard(self, stretch: ResilientStream, stream: str, recognition: Recognition) -> None:
+        """Take text, its times in seconds since the stretch began; `stream` makes its id unique."""
 
-    def withdrawn(self, relay: ResilientStream, stream: str, utterance: str) -> None:
+    def withdrawn(self, stretch: ResilientStream, stream: str, utterance: str) -> None:
         """Forget a partial whose stream was lost; its audio is replayed."""
 
-    def state_changed(self, relay: ResilientStream) -> None:
-        """Look at `relay.state` and `relay.reason` again."""
+    def state_changed(self, stretch: ResilientStream) -> None:
+        """Look at `stretch.state` and `stretch.reason` again."""
 
     def drop_oldest(self) -> int:
-        """Let go of the oldest audio that waits, in whichever relay. Returns its bytes, or 0."""
+        """Let go of the oldest audio that waits, in whichever stretch. Returns its bytes, or 0."""
 
-    def words_lost(self, relay: ResilientStream, start: int, end: int) -> None:
-        """Take note that audio of the relay, between these bytes, will never be transcribed."""
+    def words_lost(self, stretch: ResilientStream, start: int, end: int) -> None:
+        """Take note that audio of the stretch, between these bytes, will never be transcribed."""
 
-    def closed(self, relay: ResilientStream) -> None:
-        """Forget the relay: everything it carried was handed over."""
+    def closed(self, stretch: ResilientStream) -> None:
+        """Forget the stretch: everything it carried was handed over."""
 
     def stream_closed(self, record: StreamRecord) -> None:
         """Take the account of one engine stream."""
@@ -80,7 +80,7 @@ class ResilientSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechServices:
-    """What all relays of a process share."""
+    """What all stretches of a process share."""
 
     engine: Engine
     slots: SlotPool
@@ -91,18 +91,18 @@ class ResilientStream:
     """Carries audio fed to it to the engine; see the module's text."""
 
     __slots__ = (
+        "_attempt",
+        "_attempts",
         "_budget",
         "_has_slot",
         "_impatience",
-        "_link",
         "_loop",
         "_options",
-        "_owner",
         "_position",
         "_room",
         "_services",
         "_since",
-        "_streams",
+        "_sink",
         "_task",
         "_waiting",
         "_waiting_size",
@@ -118,51 +118,53 @@ class ResilientStream:
         services: SpeechServices,
         room: str,
         options: StreamOptions,
-        owner: ResilientSink,
+        sink: ResilientSink,
         budget: AudioBudget,
     ) -> None:
-        self.id = secrets.token_hex(6)
-        self.state: SpeechState = "listening"
-        self.reason: str | None = None
+        self.id = secrets.token_hex(6)  # the first half of the ids of its engine streams
+        self.state: SpeechState = "listening"  # what becomes of the speech: see `_set_state`
+        self.reason: str | None = None  # why, for people; None while all is well
         self._services = services
-        self._room = room
+        self._room = room  # whose slots it takes: they are shared fairly between rooms
         self._options = options
-        self._owner = owner
-        self._budget = budget
+        self._sink = sink  # the microphone
+        self._budget = budget  # of the page's speech in memory, of which `_waiting` holds a part
+        # Audio that no engine stream has: frames in order, and their bytes.
         self._waiting: list[bytes] = []
         self._waiting_size = 0
-        self._position = 0  # of the first waiting byte
+        self._position = 0  # of the first waiting byte, in bytes since the stretch began
         self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()  # when its first byte came
-        self._link: _Attempt | None = None
-        self._has_slot = False
+        self._since = self._loop.time()  # when its first byte came, on the loop's clock
+        self._attempt: _Attempt | None = None  # the engine stream that is open now
+        self._has_slot = False  # until it is released, also by a stream that drains without one
         # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
         # because every frame comes by here.
         self.feed: Callable[[bytes], None] = self._wait
-        self._streams = 0
-        self.finishing = False  # whether no more audio comes
+        self._attempts = 0  # engine streams asked for so far, which numbers them
+        self.finishing = False  # no more audio comes
+        # Runs out once people should be told that they wait; cancelled by the first open stream.
         self._impatience = self._loop.call_later(DELAYED_AFTER_S, self._grow_impatient)
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._run())  # lives as long as the stretch
         # Not in a `finally`: a task that is cancelled before its first step has none.
         self._task.add_done_callback(self._close)
 
     @property
     def holds_slot(self) -> bool:
         """Whether a stream is open, so that finishing would let somebody else speak."""
-        return self._link is not None and self._has_slot
+        return self._attempt is not None and self._has_slot
 
     def finish(self) -> None:
-        """Say that no more audio comes; the relay closes once its last final was handed over."""
+        """Say that no more audio comes; the stretch closes once its last final was handed over."""
         self.finishing = True
-        if self._link is not None:
-            self._link.over.set()
+        if self._attempt is not None:
+            self._attempt.over.set()
 
     def abort(self) -> None:
         """Stop at once; what has no final yet is lost."""
         self._task.cancel()
 
     async def wait_closed(self) -> None:
-        """Return when the relay is closed."""
+        """Return when the stretch is closed."""
         await asyncio.wait([self._task])
 
     def drop_oldest(self) -> int:
@@ -172,16 +174,16 @@ class ResilientStream:
         size = len(self._waiting.pop(0))
         self._waiting_size -= size
         self._position += size
-        self._budget.give(size)
-        self._owner.words_lost(self, self._position - size, self._position)
+        self._budget.release(size)
+        self._sink.words_lost(self, self._position - size, self._position)
         return size
 
     def _wait(self, pcm: bytes) -> None:
         size = len(pcm)
-        while not self._budget.take(size):
-            if not self._owner.drop_oldest():  # what others wait with fills the memory
+        while not self._budget.reserve(size):
+            if not self._sink.drop_oldest():  # what others wait with fills the memory
                 self._position += size
-                self._owner.words_lost(self, self._position - size, self._position)
+                self._sink.words_lost(self, self._position - size, self._position)
                 return
         self._waiting.append(pcm)
         self._waiting_size += size
@@ -231,36 +233,36 @@ class ResilientStream:
 
     async def _serve(self) -> bool:
         """Open a stream and see it through. Returns False when it was lost and must be replaced."""
-        self._streams += 1
-        stream_id = f"{self.id}.{self._streams}"
-        link = _Attempt(self, self._owner, stream_id, self._services.engine.name)
+        self._attempts += 1
+        stream_id = f"{self.id}.{self._attempts}"
+        attempt = _Attempt(self, self._sink, stream_id, self._services.engine.name)
         since = self._since + self._position / BYTES_PER_SECOND
         options = replace(self._options, since=since, memory=self._budget)
-        stream = await self._services.engine.open(options, link)
+        stream = await self._services.engine.open(options, attempt)
         self._services.slots.honoured()
-        if link.is_lost:
+        if attempt.is_lost:
             stream.abort()
             return False
-        link.opened(stream, origin=self._position)
-        self._link, self.feed = link, stream.feed
+        attempt.opened(stream, origin=self._position)
+        self._attempt, self.feed = attempt, stream.feed
         self._impatience.cancel()
         self._set_state("listening", None)
         self._hand_over()
         try:
             if not self.finishing:
-                await link.over.wait()
-            if not link.is_lost:
+                await attempt.over.wait()
+            if not attempt.is_lost:
                 if not self._services.engine.drains_in_slot:
                     self._release_slot()  # others may speak while this backlog is worked off
                 await stream.finish()
-            return not link.is_lost
+            return not attempt.is_lost
         except asyncio.CancelledError:
-            link.give_up()
+            attempt.give_up()
             raise
         finally:
-            self._link, self.feed = None, self._wait
+            self._attempt, self.feed = None, self._wait
             stream.abort()
-            self._owner.stream_closed(link.record(stream.usage))
+            self._sink.stream_closed(attempt.record(stream.usage))
 
     def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
@@ -270,58 +272,58 @@ class ResilientStream:
         waiting.reverse()
         while waiting:  # each is let go before the next is kept by the stream: it may be a lot
             pcm = waiting.pop()
-            self._budget.give(len(pcm))
+            self._budget.release(len(pcm))
             self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
 
-    def take_back(self, link: _Attempt, position: int, audio: bytes) -> None:
-        """Let audio of a lost stream wait for the next one; called by the link."""
-        if self._link is link:
-            self._link, self.feed = None, self._wait
+    def take_back(self, attempt: _Attempt, position: int, audio: bytes) -> None:
+        """Let audio of a lost stream wait for the next one; called by the attempt."""
+        if self._attempt is attempt:
+            self._attempt, self.feed = None, self._wait
         self._position = position
         for start in range(0, len(audio), BYTES_PER_SECOND):
             self._wait(audio[start : start + BYTES_PER_SECOND])
         self._set_state("delayed", "the speech service dropped the connection; catching up")
 
     def withdraw(self, stream: str, utterance: str) -> None:
-        """Withdraw a partial of a lost stream; called by the link."""
-        self._owner.withdrawn(self, stream, utterance)
+        """Withdraw a partial of a lost stream; called by the attempt."""
+        self._sink.withdrawn(self, stream, utterance)
 
     def note_loss(self, start: int, end: int) -> None:
-        """Take note that the engine gave audio up; called by the link."""
-        self._owner.words_lost(self, start, end)
+        """Take note that the engine gave audio up; called by the attempt."""
+        self._sink.words_lost(self, start, end)
 
     def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
-        """Take over what the stream says of itself; called by the link."""
+        """Take over what the stream says of itself; called by the attempt."""
         self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
 
     def _grow_impatient(self) -> None:
-        if self._link is None and self.state == "listening":
+        if self._attempt is None and self.state == "listening":
             self._set_state("delayed", "all transcription streams are busy; catching up")
 
     def _set_state(self, state: SpeechState, reason: str | None) -> None:
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason = state, reason
-            self._owner.state_changed(self)
+            self._sink.state_changed(self)
 
     def _close(self, task: asyncio.Task[None]) -> None:
         self._impatience.cancel()
         if not task.cancelled() and (problem := task.exception()) is not None:
-            log.error("a relay failed", exc_info=problem)
+            log.error("a stretch failed", exc_info=problem)
         if self._waiting_size:
             log.warning(
                 "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
             )
             if has_speech(b"".join(self._waiting)):
                 end = self._position + self._waiting_size
-                self._owner.words_lost(self, self._position, end)
-        self._budget.give(self._waiting_size)
+                self._sink.words_lost(self, self._position, end)
+        self._budget.release(self._waiting_size)
         self._waiting.clear()
         self._waiting_size = 0
-        self._owner.closed(self)
+        self._sink.closed(self)
 
 
 class _Attempt:
-    """One engine stream of a relay: turns its positions and times into the relay's."""
+    """One engine stream of a stretch: turns its positions and times into the stretch's."""
 
     __slots__ = (
         "_engine",
@@ -329,29 +331,29 @@ class _Attempt:
         "_open_partials",
         "_opened_at",
         "_origin",
-        "_owner",
-        "_relay",
+        "_sink",
         "_stream",
+        "_stretch",
         "is_lost",
         "over",
     )
 
     def __init__(
-        self, relay: ResilientStream, owner: ResilientSink, stream_id: str, engine: str
+        self, stretch: ResilientStream, sink: ResilientSink, stream_id: str, engine: str
     ) -> None:
         self.over = OneShotEvent()  # no more audio comes, or the stream was lost
-        self.is_lost = False
-        self._relay = relay
-        self._owner = owner
-        self._id = stream_id
-        self._engine = engine
-        self._stream: Stream | None = None
-        self._origin = 0
-        self._opened_at = datetime.now(UTC)
-        self._open_partials: set[str] = set()
+        self.is_lost = False  # it ended by itself, and what it kept was taken back
+        self._stretch = stretch
+        self._sink = sink  # the microphone
+        self._id = stream_id  # unique among all streams of all microphones
+        self._engine = engine  # the engine's name, for the account
+        self._stream: Stream | None = None  # None until the engine has opened it
+        self._origin = 0  # the stretch's position of the stream's first byte
+        self._opened_at = datetime.now(UTC)  # when it was asked for, for the account
+        self._open_partials: set[str] = set()  # utterances shown that have no final yet
 
     def opened(self, stream: Stream, *, origin: int) -> None:
-        """Note the stream and the relay's position of its first byte."""
+        """Note the stream and the stretch's position of its first byte."""
         self._stream = stream
         self._origin = origin
 
@@ -373,17 +375,17 @@ class _Attempt:
             self._open_partials.add(recognition.utterance)
         if self._origin:
             recognition = recognition.later(self._origin / BYTES_PER_SECOND)
-        self._owner.heard(self._relay, self._id, recognition)
+        self._sink.heard(self._stretch, self._id, recognition)
 
     def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
         """StreamSink: how the stream keeps up."""
         if not self.is_lost:
-            self._relay.set_delayed(is_delayed, reason)
+            self._stretch.set_delayed(is_delayed, reason)
 
     def dropped(self, start: float, end: float) -> None:
         """StreamSink: the engine fell too far behind."""
         first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
-        self._relay.note_loss(self._origin + first, self._origin + last)
+        self._stretch.note_loss(self._origin + first, self._origin + last)
 
     def give_up(self) -> None:
         """Abort the stream; what it has not transcribed is lost."""
@@ -392,7 +394,7 @@ class _Attempt:
         end, audio = self._stream.end, self._stream.tail(0)
         begin = self._stream.give_up()
         if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
-            self._relay.note_loss(self._origin + begin, self._origin + end)
+            self._stretch.note_loss(self._origin + begin, self._origin + end)
 
     def lost(self, reason: str, replay_from: int) -> None:
         """StreamSink: the stream is gone; take back what has no final."""
@@ -404,11 +406,11 @@ class _Attempt:
         if self._stream is None:
             return
         for utterance in self._open_partials:
-            self._relay.withdraw(self._id, utterance)
+            self._stretch.withdraw(self._id, utterance)
         audio = self._stream.tail(replay_from)
         begin = self._stream.end - len(audio)
         if begin > replay_from:  # it no longer had all of it
-            self._relay.note_loss(self._origin + replay_from, self._origin + begin)
+            self._stretch.note_loss(self._origin + replay_from, self._origin + begin)
         self._stream.abort()  # so that the memory of its audio is free for what waits
         # What the stream no longer kept moves the beginning of the tail, not its end.
-        self._relay.take_back(self, self._origin + begin, audio)
+        self._stretch.take_back(self, self._origin + begin, audio)

@@ -236,7 +236,7 @@ async def world(
             yield World(emulator, engine, listener)
         finally:
             await engine.close()
-            assert listener.memory.take(memory), "speech that nobody needs is kept"
+            assert listener.memory.reserve(memory), "speech that nobody needs is kept"
 
 
 # Without faults

@@ -225,7 +225,7 @@ async def test_audio_beyond_the_bound_is_dropped_oldest_first_and_counted(
     assert listener.finals[0].start == pytest.approx(30.7, abs=0.5)
     assert words_in_order(TWO_CITIES, listener.text) >= 0.85
     assert listener.losses == []
-    assert memory.take(60 * BYTES_PER_SECOND), "everything was given back"
+    assert memory.reserve(60 * BYTES_PER_SECOND), "everything was given back"
 
 
 async def test_of_one_person_s_stretches_the_oldest_speech_is_dropped_for_want_of_memory(
@@ -245,7 +245,7 @@ async def test_of_one_person_s_stretches_the_oldest_speech_is_dropped_for_want_o
     assert listeners[1].dropped_seconds == 0
     for stream in streams:
         stream.abort()
-    assert memory.take(60 * BYTES_PER_SECOND)
+    assert memory.reserve(60 * BYTES_PER_SECOND)
 
 
 async def test_what_others_fill_the_memory_with_is_not_taken_from_them(
@@ -266,7 +266,7 @@ async def test_what_others_fill_the_memory_with_is_not_taken_from_them(
     await second.finish()
     assert bob.finals[0].start >= 3
     assert words_in_order(BECKETT, bob.text) > 0.7
-    assert whole.take(30 * BYTES_PER_SECOND)
+    assert whole.reserve(30 * BYTES_PER_SECOND)
 
 
 async def test_a_backlog_outlives_the_end_of_its_stream_and_blocks_nobody() -> None:

@@ -74,10 +74,10 @@ def test_there_is_a_least_and_a_most(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_page_s_share_is_part_of_the_whole() -> None:
     whole = AudioBudget(100)
     ada, bob = AudioBudget(60, whole), AudioBudget(60, whole)
-    assert ada.take(60)
-    assert not ada.take(1), "its own share is used up"
-    assert not bob.take(41), "others have the rest"
-    assert bob.take(40)
-    ada.give(20)
-    assert bob.take(20)
-    assert not whole.take(1)
+    assert ada.reserve(60)
+    assert not ada.reserve(1), "its own share is used up"
+    assert not bob.reserve(41), "others have the rest"
+    assert bob.reserve(40)
+    ada.release(20)
+    assert bob.reserve(20)
+    assert not whole.reserve(1)

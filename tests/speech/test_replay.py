@@ -42,7 +42,7 @@ def test_buffer_holds_what_is_needed_as_far_as_there_is_memory(
     steps: list[tuple[str, int]], pieces_of_others: int, data: st.DataObject
 ) -> None:
     whole = AudioBudget(LIMIT)
-    assert whole.take(pieces_of_others * PIECE)
+    assert whole.reserve(pieces_of_others * PIECE)
     free = LIMIT - pieces_of_others * PIECE
     buffer, naive = ReplayBuffer(AudioBudget(LIMIT, whole)), NaiveBuffer()
     most_needed = 0
@@ -70,7 +70,7 @@ def test_buffer_holds_what_is_needed_as_far_as_there_is_memory(
     assert buffer.read(0, count) == naive.audio[buffer.start : buffer.start + count]
     buffer.clear()
     assert buffer.tail(0) == b""
-    assert whole.take(free), "everything was given back"
+    assert whole.reserve(free), "everything was given back"
 
 
 def test_buffer_frees_what_has_a_final_and_lets_the_oldest_go_for_want_of_memory() -> None:
@@ -85,13 +85,13 @@ def test_buffer_frees_what_has_a_final_and_lets_the_oldest_go_for_want_of_memory
     buffer.settle(5 * PIECE)
     assert buffer.start == 5 * PIECE
     assert len(buffer.tail(0)) == 6 * PIECE
-    assert memory.take(4 * PIECE)
-    assert not memory.take(1)
+    assert memory.reserve(4 * PIECE)
+    assert not memory.reserve(1)
     buffer.append(bytes(5 * PIECE))
     assert buffer.start == 10 * PIECE, "also what isn't acknowledged"
     buffer.clear()
     assert buffer.tail(0) == b""
-    assert memory.take(6 * PIECE)
+    assert memory.reserve(6 * PIECE)
 
 
 def test_without_any_memory_a_buffer_goes_on_counting() -> None:

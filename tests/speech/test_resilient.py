@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from core.model import Participant
-from core.room.wire import WireError
 from core.speech import microphone as microphone_module
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -32,7 +31,7 @@ from core.speech.engine import (
     StreamUsage,
 )
 from core.speech.memory import AudioBudget
-from core.speech.microphone import Microphone, MicrophoneOptions, Span
+from core.speech.microphone import AudioError, Microphone, MicrophoneOptions, Span
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from tests.emulators.wordaudio import WordDecoder, silence, speak, vocabulary
@@ -67,7 +66,7 @@ class Ear:
     def feed(self, pcm: bytes) -> None:
         assert not self.over, "a stream that is over is fed no more"
         self.taken += pcm
-        if self._memory.take(len(pcm)):
+        if self._memory.reserve(len(pcm)):
             self._counted += len(pcm)
         for word in self._decoder.feed(pcm):
             self._report(word.text, word.start, word.end)
@@ -97,7 +96,7 @@ class Ear:
 
     def abort(self) -> None:
         self.over = True
-        self._memory.give(self._counted)
+        self._memory.release(self._counted)
         self._counted = 0
 
     def give_up(self) -> int:
@@ -432,7 +431,7 @@ async def test_a_blink_is_no_gap_and_what_cannot_be_is_refused() -> None:
     page.say(*WORDS[:3])
     page.microphone.lost(page.index, page.index + SAMPLE_RATE // 4)
     page.index += SAMPLE_RATE // 4
-    with pytest.raises(WireError, match="longer"):
+    with pytest.raises(AudioError, match="longer"):
         page.microphone.lost(page.index, page.index + 12_000 * SAMPLE_RATE)
     page.say(*WORDS[3:6])
     await page.done()
@@ -517,7 +516,7 @@ async def test_a_repeated_frame_counts_as_audio_too(monkeypatch: pytest.MonkeyPa
         for _ in range(100):
             page.microphone.audio(0, bytes(FRAME))
 
-    with pytest.raises(WireError, match="faster"):
+    with pytest.raises(AudioError, match="faster"):
         repeat()
 
 
@@ -673,14 +672,14 @@ async def test_all_pages_together_wait_within_one_bound() -> None:
     pages = [Page(engine, services) for _ in range(3)]
     for page in pages:
         page.say(*WORDS[:50])
-    assert not services.budget.take(FRAME)
+    assert not services.budget.reserve(FRAME)
     assert pages[0].room.lost == 0
     assert pages[2].room.loss_notices == 1
     engine.closed = False
     for page in pages:
         await page.done()
     assert pages[0].room.words == WORDS[:50]
-    assert services.budget.take(budget), "everything was given back"
+    assert services.budget.reserve(budget), "everything was given back"
 
 
 # Lost streams
@@ -763,7 +762,7 @@ async def test_an_aborted_page_gives_everything_back() -> None:
     page.say(*WORDS[:20])
     page.microphone.abort()
     await page.microphone.wait_closed()
-    assert services.budget.take(10 * BYTES_PER_SECOND)
+    assert services.budget.reserve(10 * BYTES_PER_SECOND)
     assert services.slots.held == 0
     assert page.room.lost == pytest.approx(page.index / SAMPLE_RATE, abs=0.5)
     [(seconds, when)] = page.room.gaps

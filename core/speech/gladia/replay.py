@@ -68,12 +68,12 @@ class ReplayBuffer:
                 self._filled = 0
 
     def _keep(self, piece: bytes) -> None:
-        if not self._memory.take(PIECE):
+        if not self._memory.reserve(PIECE):
             if not self._pieces:  # the speech of others fills the memory
                 self.start += PIECE
                 return
             self._forget(1)
-            self._memory.take(PIECE)
+            self._memory.reserve(PIECE)
         self._pieces.append(piece)
 
     def acknowledge(self, position: int) -> None:
@@ -117,5 +117,5 @@ class ReplayBuffer:
     def _forget(self, pieces: int) -> None:
         if pieces > 0:
             del self._pieces[:pieces]
-            self._memory.give(pieces * PIECE)
+            self._memory.release(pieces * PIECE)
             self.start += pieces * PIECE

@@ -133,7 +133,7 @@ class LocalStream:
         self._end()
 
     def _keep(self, pcm: bytes) -> None:
-        while not self._memory.take(len(pcm)):
+        while not self._memory.reserve(len(pcm)):
             if not self._worker.drop_oldest(self.speaker, len(pcm)):
                 # What is being heard, or the speech of others, fills the memory.
                 self._drop(self.end + len(pcm))
@@ -180,7 +180,7 @@ class LocalStream:
             self._report(line)
         settled = heard.settled - self._audio_start
         if settled > 0:
-            self._memory.give(settled)
+            self._memory.release(settled)
             del self._audio[:settled]
             self._audio_start += settled
         self._note_delay()
@@ -206,7 +206,7 @@ class LocalStream:
     def _drop(self, cut: int) -> None:
         """Let go of audio up to byte `cut`, also of what was taken: a replay must have no holes."""
         kept = min(cut, self.end) - self._audio_start
-        self._memory.give(kept)
+        self._memory.release(kept)
         del self._audio[:kept]
         self._dropped += cut - self._taken
         self._sink.dropped(self._taken / BYTES_PER_SECOND, cut / BYTES_PER_SECOND)
@@ -243,7 +243,7 @@ class LocalStream:
         if self._over.done():
             return
         self._over.set_result(None)
-        self._memory.give(len(self._audio))
+        self._memory.release(len(self._audio))
         self._audio.clear()
         self.is_delayed = False
         self._worker.remove(self)

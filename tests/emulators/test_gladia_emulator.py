@@ -36,6 +36,7 @@ from tests.emulators.gladia import (
 from tests.emulators.gladia.faults import LastChunk
 from tests.emulators.gladia.recognizers import Event
 from tests.emulators.wordaudio import DAMAGED, silence, speak, vocabulary
+from tests.support.waiting import PATIENCE_S, wait_until
 
 Json = dict[str, Any]
 
@@ -109,10 +110,7 @@ class Heard:
         await asyncio.to_thread(self.wait_until, condition)
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
-        while not condition():
-            assert time.monotonic() < deadline, "nothing happened"
-            time.sleep(0.01)
+        wait_until(condition)
 
     def _connected(self, _: object) -> None:
         self.connected += 1
@@ -157,7 +155,7 @@ async def open_session(emulator: GladiaEmulator, **changes: Any) -> tuple[str, s
 async def read_until(socket: ClientConnection, *types: str) -> list[Json]:
     """Return the messages up to the first of these types."""
     messages: list[Json] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             messages.append(json.loads(await socket.recv()))
             if messages[-1]["type"] in types:
@@ -166,7 +164,7 @@ async def read_until(socket: ClientConnection, *types: str) -> list[Json]:
 
 async def read_to_the_end(socket: ClientConnection) -> list[Json]:
     messages: list[Json] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             while True:
                 messages.append(json.loads(await socket.recv()))
@@ -365,7 +363,7 @@ async def test_messages_no_client_knows_pass_through_the_sdk(emulator: GladiaEmu
 
 
 async def test_the_sdk_understands_the_jobs() -> None:
-    async with GladiaEmulator(timings=Timings(job_done=0.6)) as emulator:
+    async with GladiaEmulator(timings=Timings(job_done=2.0)) as emulator:
         await check_jobs(emulator)
 
 
@@ -722,7 +720,7 @@ async def test_clocks_run_out() -> None:
 
 
 async def closed_while_sending(socket: ClientConnection, chunk: bytes) -> int | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             while True:
                 await socket.send(chunk)

@@ -32,12 +32,12 @@ from playwright.async_api import Page
 from tests.emulators.livekit import LiveKitServer, LiveKitThread
 from tests.support.browser import Browsers, browsers
 from tests.support.call import real_environment
+from tests.support.waiting import PATIENCE_MS, PATIENCE_S
 
 __all__ = ["browsers"]
 pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 
 _HOOK_PORT = os.environ.get("LIVEKIT_TEST_HOOK_PORT", "0")
-_PATIENCE = 30_000  # milliseconds
 CLIENT = Path(__file__).parent.parent.parent / "static/vendor/livekit-client-2.23.0.umd.js"
 PAGE = """<!doctype html><title>LiveKit</title><link rel="icon" href="data:,">
 <script src="/client.js"></script><video autoplay muted playsinline></video>
@@ -144,7 +144,7 @@ class Hooks:
 
     async def until(self, target: Target, *names: str) -> list[WebhookEvent]:
         """Wait until these events came, in any number and order."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not {*names} <= {event.event for event in self.events(target)}:
                 self._came.clear()
                 await self._came.wait()
@@ -212,7 +212,7 @@ async def _join(page: Page, target: Target, identity: str, **grants: Any) -> Any
 
 async def _until(page: Page, expression: str) -> Any:
     """Wait until the expression is truthy in the page; its value."""
-    handle = await page.wait_for_function(f"() => {expression}", timeout=_PATIENCE)
+    handle = await page.wait_for_function(f"() => {expression}", timeout=PATIENCE_MS)
     return await handle.json_value()
 
 

@@ -7,6 +7,7 @@ import gc
 import weakref
 
 from core.collector import Collector
+from tests.support.waiting import PATIENCE_S
 
 
 class Knot:
@@ -27,7 +28,7 @@ async def test_what_is_old_and_in_knots_is_freed_on_schedule() -> None:
         del knot
         gc.collect(1)
         assert trace() is not None
-        await asyncio.wait_for(freed.wait(), 5)
+        await asyncio.wait_for(freed.wait(), PATIENCE_S)
     finally:
         await collector.close()
 

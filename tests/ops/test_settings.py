@@ -23,6 +23,7 @@ from core.settings import (
 )
 from tests.conftest import MakeServer
 from tests.support.app_server import ROOT, free_port
+from tests.support.waiting import PATIENCE_S
 
 SECRET = "0123456789abcdef0123456789abcdef"
 READY = {
@@ -269,7 +270,7 @@ def run(*command: str, cwd: Path = ROOT, **environ: str) -> subprocess.Completed
         env=port | environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -15,6 +15,7 @@ from tests.support.app_server import AppServer
 from tests.support.doors import outside
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
+from tests.support.waiting import wait_until
 
 PASSWORD = "only-for-tests-and-nobody-else"
 SERVE = [sys.executable, "app.py", "serve"]
@@ -71,10 +72,7 @@ def at(postgres: OwnPostgres, who: str, name: str = "postgres") -> str:
 
 
 def until_logged(server: AppServer, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while text not in server.log:
-        assert time.monotonic() < deadline, server.log
-        time.sleep(0.05)
+    wait_until(lambda: text in server.log, news=lambda: server.log)
 
 
 def assert_clean(server: AppServer) -> None:
@@ -87,7 +85,7 @@ def assert_clean(server: AppServer) -> None:
 
 def answers(server: AppServer) -> bool:
     try:
-        return outside("GET", f"{server.url}/health", timeout=5).status_code == 200
+        return outside("GET", f"{server.url}/health").status_code == 200
     except httpx2.TransportError:
         return False
 
@@ -97,10 +95,7 @@ def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Lau
     servers = [launch(how, url) for how in (SERVE, UVICORN)]
     time.sleep(14)
     away.start()
-    deadline = time.monotonic() + 10
-    while not all(answers(server) for server in servers):
-        assert time.monotonic() < deadline, servers[0].log
-        time.sleep(0.1)
+    wait_until(lambda: all(answers(server) for server in servers), news=lambda: servers[0].log)
     for server in servers:
         assert server.log.count("waiting for PostgreSQL") == 1
         assert_clean(server)
@@ -129,7 +124,7 @@ def test_the_wait_can_be_ended(
     began = time.monotonic()
     end = server.interrupt if sign == signal.SIGINT else server.stop
     assert end() != 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30, "it waits for a minute otherwise"
     assert "Sessions was stopped before it had started." in server.log
     assert_clean(server)
 
@@ -152,7 +147,7 @@ def test_a_database_that_refuses_is_told_at_once(
     server = launch(SERVE, at(postgres, who, name))
     began = time.monotonic()
     assert server.wait() != 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50, "it waits for a minute otherwise"
     (told,) = [line for line in server.log.splitlines() if "Sessions can't start" in line]
     assert why in told
     assert "waiting for PostgreSQL" not in server.log

@@ -6,7 +6,6 @@ development ones) the journeys without faults run against that LiveKit server to
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import re
@@ -26,6 +25,7 @@ from tests.support.app_server import AppServer
 from tests.support.browser import Browsers, browsers
 from tests.support.call import environment, real_environment
 from tests.support.speech_samples import beckett, wav_bytes
+from tests.support.waiting import until
 
 __all__ = ["browsers"]
 
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.browser
 
 FINALS = "[data-lines] .words:not(.in-the-making)"
 LIVE = re.compile(r"^\d+:\d\d$")  # the header counts the session's time while connected
-PATIENCE = 20_000  # milliseconds; busy test machines take their time
 WIDE = {"width": 1280, "height": 720}
 # Parts of the page, other than tiles, that moved by themselves.
 SHIFTS = """window.shifted = [];
@@ -170,7 +169,7 @@ async def admitted(page: Page, host_page: Page, address: str, name: str) -> None
     await knock(page, address, name)
     await expect(page.get_by_role("heading", name="Waiting to be let in")).to_be_visible()
     await host_page.get_by_role("button", name=f"Admit {name}").click()
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
 
 
 async def press(page: Page, key: str) -> None:
@@ -187,22 +186,20 @@ def tile(page: Page, name: str) -> str:
 async def in_call(page: Page, name: str) -> None:
     """Wait until the call knows this person, so that their quality is shown."""
     await expect(page.locator(f"{tile(page, name)} .tile-quality")).not_to_have_attribute(
-        "hidden", "", timeout=PATIENCE
+        "hidden", ""
     )
 
 
 async def shows_picture(page: Page, selector: str) -> None:
     """Wait until a video plays there."""
     video = page.locator(f"{selector} video")
-    await expect(video).not_to_have_js_property("videoWidth", 0, timeout=PATIENCE)
-    await expect(video).not_to_have_js_property("currentTime", 0, timeout=PATIENCE)
+    await expect(video).not_to_have_js_property("videoWidth", 0)
+    await expect(video).not_to_have_js_property("currentTime", 0)
 
 
 async def becomes(page: Page, expression: str) -> None:
     """Wait until this is true in the page, whose own waiting its content policy forbids."""
-    async with asyncio.timeout(PATIENCE / 1000):
-        while not await page.evaluate(expression):
-            await page.wait_for_timeout(50)
+    await until(lambda: page.evaluate(expression), news=lambda: expression)
 
 
 async def test_before_joining(place: Place, browsers: Browsers, tone: Path) -> None:
@@ -260,7 +257,7 @@ async def test_a_click_for_sound_is_asked_for_only_when_there_is_need(
     await page.evaluate("window.refusing = true")
     guest = await browsers.page(microphone=tone, viewport=WIDE)
     await admitted(guest, page, address, "Grace Hopper")
-    await expect(notice).to_contain_text("Your browser holds back the sound.", timeout=PATIENCE)
+    await expect(notice).to_contain_text("Your browser holds back the sound.")
     await notice.get_by_role("button", name="Play sound").click()
     await page.wait_for_timeout(500)
     await expect(notice).to_be_visible()
@@ -282,10 +279,12 @@ async def test_an_audio_system_that_stops_is_noticed(
     await start(page, place.app)
     await page.get_by_role("button", name="Join with microphone").click()
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    heard = re.compile(r"--level: (0\.0[1-9]|0\.[1-9]|1)")
+    await expect(page.locator("[data-level]")).to_have_attribute("style", heard)
     # As a phone does when somebody calls.
     await page.evaluate("Promise.all(contexts.map((context) => context.suspend()))")
     notice = page.locator('.notice[data-topic="silent"]')
-    await expect(notice).to_contain_text("Your microphone is silent.", timeout=PATIENCE)
+    await expect(notice).to_contain_text("Your microphone is silent.")
     await expect(page.locator("[data-level]")).to_have_attribute("style", "--level: 0.00;")
     await page.mouse.click(640, 300)
     await expect(notice).to_have_count(0)
@@ -382,7 +381,7 @@ async def test_a_hosts_mute_reaches_a_microphone_that_still_opens(
     await expect(join).to_be_enabled()  # until then it is another button
     await join.click()
     await ada.get_by_role("button", name="Admit Bob").click()
-    await expect(bob.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await expect(bob.locator("[data-connection-text]")).to_have_text(LIVE)
     await ada.get_by_role("button", name="People").click()
     await bob.keyboard.press("m")
     await becomes(bob, "tracks.length")
@@ -408,7 +407,7 @@ async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path)
     # Heard, muted, and heard again; switching the microphone changes nothing about that.
     speaking = ada.locator(f"{tile(ada, 'Bob')}.speaking")
     muted = ada.locator(f"{tile(ada, 'Bob')} .tile-mic")
-    await expect(speaking).to_be_visible(timeout=PATIENCE)
+    await expect(speaking).to_be_visible()
     await expect(muted).to_be_hidden()
     await bob.keyboard.press("m")
     await expect(bob.locator("[data-mic-text]")).to_have_text("Mic off")
@@ -426,13 +425,13 @@ async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path)
     await bob.keyboard.press("m")
     await expect(speaking).to_have_count(0)
     await bob.keyboard.press("m")
-    await expect(speaking).to_be_visible(timeout=PATIENCE)
+    await expect(speaking).to_be_visible()
 
     # Seen, not seen.
     await press(bob, "c")
     await shows_picture(ada, tile(ada, "Bob"))
     await bob.keyboard.press("c")
-    await expect(ada.locator(f"{tile(ada, 'Bob')} video")).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator(f"{tile(ada, 'Bob')} video")).to_have_count(0)
     await expect(ada.locator(f"{tile(ada, 'Bob')} .tile-initials")).to_be_visible()
 
     # A shared screen is large, and gone when it ends.
@@ -440,7 +439,7 @@ async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path)
     await shows_picture(ada, ".tile.screen.large")
     await expect(bob.locator("[data-share-text]")).to_have_text("Sharing")
     await bob.get_by_role("button", name="Stop sharing").click()
-    await expect(ada.locator(".tile.screen")).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator(".tile.screen")).to_have_count(0)
     await expect(bob.locator("[data-share-text]")).to_have_text("Share")
 
     # A hand, as the server has it.
@@ -457,7 +456,7 @@ async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path)
 
     # Leaving takes the tile away.
     await bob.get_by_role("link", name="Leave").click()
-    await expect(ada.locator(tile(ada, "Bob"))).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator(tile(ada, "Bob"))).to_have_count(0)
     assert not browsers.errors
 
 
@@ -492,9 +491,7 @@ async def test_chat_and_the_end(place: Place, browsers: Browsers, quiet: Path) -
     await ada.get_by_role("button", name="End for everyone").click()
     await ada.get_by_role("dialog").get_by_role("button", name="End for everyone").click()
     for page in (ada, bob):
-        await expect(page.locator(".in-chat").last).to_contain_text(
-            "<b>Good!</b>", timeout=PATIENCE
-        )
+        await expect(page.locator(".in-chat").last).to_contain_text("<b>Good!</b>")
         await expect(page.locator(".in-chat .words").first).to_contain_text("The plan")
     assert not browsers.errors
 
@@ -523,7 +520,7 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
     await ada.get_by_role("button", name="Remove Bob").click()
     await ada.get_by_role("dialog").get_by_role("button", name="Remove").click()
     await expect(page.get_by_role("heading", name="You were removed")).to_be_visible()
-    await expect(ada.locator(tile(ada, "Bob"))).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator(tile(ada, "Bob"))).to_have_count(0)
     await page.goto(address)
     await expect(page.locator("main")).to_contain_text("removed")
 
@@ -551,7 +548,7 @@ async def test_a_call_without_captions_and_its_faults(
     livekit = breakable.livekit
     page, _ = await host(browsers, breakable.app, tone)
     await expect(page.locator('.notice[data-topic="captions"]')).to_contain_text("Captions are off")
-    await expect(page.locator(".tile.mine.speaking")).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator(".tile.mine.speaking")).to_be_visible()
     await page.keyboard.press("m")
     await expect(page.locator(".tile.mine .tile-mic")).to_be_visible()
     await press(page, "c")
@@ -561,16 +558,16 @@ async def test_a_call_without_captions_and_its_faults(
     video = page.locator('.notice[data-topic="video"]')
     livekit.do(livekit.server.hang, "rtc")
     livekit.do(livekit.server.drop_signalling, room, identity)
-    await expect(video).to_have_text("Sound and video are reconnecting…", timeout=5_000)
+    await expect(video).to_have_text("Sound and video are reconnecting…")
     await expect(page.locator("[data-share]")).to_be_disabled()
     livekit.do(livekit.server.unhang)
-    await expect(video).to_have_count(0, timeout=PATIENCE)
+    await expect(video).to_have_count(0)
     await expect(page.locator("[data-share]")).to_be_enabled()
 
     # People whom only the call knows have a tile each; what doesn't fit is on another page.
     for number in range(29):
         livekit.do(lambda n: livekit.server.add_ghost(room, f"ghost-{n}", name=f"G {n}"), number)
-    await expect(page.locator(".tile")).to_have_count(30, timeout=PATIENCE)
+    await expect(page.locator(".tile")).to_have_count(30)
     await expect(page.locator("[data-page]")).to_have_text("1 / 2")
     first = await page.locator(".tile:visible").count()
     await page.get_by_role("button", name="Next people").click()
@@ -582,7 +579,7 @@ async def test_a_call_without_captions_and_its_faults(
     livekit.call(
         livekit.server.participant(room, identity).close(models.DisconnectReason.SERVER_SHUTDOWN)
     )
-    await expect(video).to_contain_text("Sound and video are off", timeout=PATIENCE)
+    await expect(video).to_contain_text("Sound and video are off")
     await expect(page.locator(".tile")).to_have_count(1)
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     assert not browsers.errors
@@ -597,12 +594,12 @@ async def test_a_call_that_refuses_or_never_answers(
     page, _ = await host(browsers, breakable.app, quiet)
     video = page.locator('.notice[data-topic="video"]')
     await expect(video).to_contain_text(
-        "Sound and video are off: the video server refused this server’s key", timeout=PATIENCE
+        "Sound and video are off: the video server refused this server’s key"
     )
     livekit.do(setattr, livekit.server, "reject_credentials", False)
     livekit.do(livekit.server.hang)
     await video.get_by_role("button", name="Try again").click()
-    await expect(video).to_contain_text("doesn’t answer", timeout=45_000)
+    await expect(video).to_contain_text("doesn’t answer")
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     livekit.do(livekit.server.unhang)
     await video.get_by_role("button", name="Try again").click()
@@ -623,7 +620,7 @@ async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_
         " People in this session can’t hear or see each other here; captions go on."
     )
     await expect(page.locator("[data-camera]")).to_be_disabled()
-    await expect(page.locator(FINALS).first).to_contain_text("tried", timeout=40_000)
+    await expect(page.locator(FINALS).first).to_contain_text("tried")
 
     # The microphone is switched, and words go on: the same recording begins anew with the device.
     count = await page.locator(FINALS).count()
@@ -631,11 +628,11 @@ async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_
     field = page.get_by_role("dialog").get_by_label("Microphone", exact=True)
     await field.select_option(index=1)
     await page.get_by_role("button", name="Done").click()
-    await expect(page.locator(FINALS).nth(count)).to_be_visible(timeout=40_000)
+    await expect(page.locator(FINALS).nth(count)).to_be_visible()
 
     livekit.call(livekit.server.start())
     await video.get_by_role("button", name="Try again").click()
-    await expect(video).to_have_count(0, timeout=PATIENCE)
+    await expect(video).to_have_count(0)
     await in_call(page, "Ada Lovelace (you)")
     await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
     assert not browsers.errors

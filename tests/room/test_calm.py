@@ -100,9 +100,7 @@ async def test_late_captions_are_told_once_they_last(server: AppServer, browsers
     line.speech("delayed")
     await page.wait_for_timeout(3000)
     assert await notice.count() == 0
-    await expect(notice).to_have_text(
-        f"Captions of Ada Lovelace are delayed: {BUSY}.", timeout=9000
-    )
+    await expect(notice).to_have_text(f"Captions of Ada Lovelace are delayed: {BUSY}.")
     await expect(said).to_have_text(f"Captions of Ada Lovelace are delayed: {BUSY}.")
     await expect(page.locator(".tile.mine .tile-state")).to_have_text("captions delayed")
     assert await page.locator(".notice").filter(has_text=re.compile("^Captions")).count() == 1
@@ -114,7 +112,7 @@ async def test_late_captions_are_told_once_they_last(server: AppServer, browsers
     await page.wait_for_timeout(4000)
     await expect(notice).to_have_count(1)
     line.speech("ready")
-    await expect(notice).to_have_count(0, timeout=9000)
+    await expect(notice).to_have_count(0)
     await expect(page.locator(".tile.mine .tile-state")).to_have_text("")
     await expect(said).to_have_text("")
     assert await page.evaluate("shifted") == []

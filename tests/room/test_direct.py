@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from tests.support.waiting import PATIENCE_S
 from web.socket.direct import DirectSocket, DirectWebSocketProtocol, encode_text_frame
 
 MAX_SIZE = 120_000
@@ -85,7 +86,7 @@ class Server:
     def disconnect_code(self, client: Client) -> int:
         """The code with which the app saw this client go."""
         while True:
-            port, code = self.app.disconnects.get(timeout=2)
+            port, code = self.app.disconnects.get(timeout=PATIENCE_S)
             if port == client.port:
                 return code
 
@@ -159,7 +160,7 @@ class Client:
     """A WebSocket client that decides what bytes go into which packet."""
 
     def __init__(self, server: Server, *, before_the_answer: bytes = b"") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=2)
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(REQUEST % (b"/early" if before_the_answer else b"/"))
         if before_the_answer:

@@ -48,7 +48,7 @@ async def listening(page: Page, url: str) -> None:
     await page.evaluate("localStorage.setItem('sessions.microphone-on', 'off')")
     await page.reload()
     await page.get_by_role("button", name="Join and listen only").click()
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=20_000)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
 
 
 async def nothing_happened(page: Page) -> None:
@@ -116,7 +116,7 @@ async def test_a_sentence_goes_where_the_eyes_are(server: AppServer, browsers: B
     await page.reload()
     await page.set_viewport_size({"width": 390, "height": 844})
     await page.get_by_role("button", name="Join and listen only").click()
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=20_000)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     await page.keyboard.press("t")
     assert await page.evaluate(OPEN) == "transcript"
     await page.get_by_role("button", name="Chat").click()

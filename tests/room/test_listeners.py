@@ -6,8 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -20,6 +19,7 @@ from websockets.sync.client import connect
 
 from core.room.wire import Batch, Error, Message, Utterance
 from tests.support.app_server import free_port
+from tests.support.waiting import PATIENCE_S, wait_until
 from web.socket.direct import EXTENSION
 from web.socket.listeners import DirectListener, QueueListener, SocketListener
 
@@ -54,7 +54,7 @@ class Hall:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self.server.run, daemon=True)
         self._thread.start()
-        self.until(lambda: self.server.started)
+        wait_until(lambda: self.server.started)
 
     async def _listen(self, websocket: WebSocket) -> None:
         await websocket.accept()
@@ -91,18 +91,11 @@ class Hall:
         for listener in self.listeners:
             self._loop.call_soon_threadsafe(listener.close, code)
 
-    def until(self, true: Callable[[], object], seconds: float = 10) -> None:
-        """Wait until something is true."""
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.01)
-
     def stop(self) -> None:
         """End the server and its thread."""
         self.close(1001)
         self.server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -124,11 +117,11 @@ class Reader:
         before = len(hall.listeners)
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
-        hall.until(lambda: len(hall.listeners) > before)
+        wait_until(lambda: len(hall.listeners) > before)
 
     def wait_for(self, seq: int) -> None:
         """Wait until a final has come."""
-        self._hall.until(lambda: self.seqs[-1:] == [seq])
+        wait_until(lambda: self.seqs[-1:] == [seq])
 
     def _read(self) -> None:
         with connect(self._url, compression=None, max_size=None) as socket:
@@ -156,12 +149,12 @@ class Sleeper:
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
-        hall.until(lambda: len(hall.listeners) > before)
+        wait_until(lambda: len(hall.listeners) > before)
 
     def read_until(self, message: Message) -> bytes:
         """Read until this message has come whole."""
         received = bytearray()
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE_S)
         while not received.endswith(message.payload):
             received += self.socket.recv(65_536)
         return bytes(received)
@@ -170,7 +163,7 @@ class Sleeper:
         """Read all that still comes until the connection ends."""
         received = bytearray()
         with self.socket, suppress(ConnectionResetError):
-            self.socket.settimeout(10)
+            self.socket.settimeout(PATIENCE_S)
             while piece := self.socket.recv(65_536):
                 received += piece
         return bytes(received)
@@ -203,7 +196,7 @@ def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(hall: Hall) ->
     assert reader.seqs == list(range(1, number + 2))
     assert hall.gone == [hall.listeners[0]]
     if isinstance(hall.listeners[0], DirectListener):
-        hall.until(lambda: len(hall.server.server_state.connections) == 1)
+        wait_until(lambda: len(hall.server.server_state.connections) == 1)
 
     got = list(frames(sleeper.wake_up()))
     messages = [json.loads(payload) for opcode, payload in got if opcode == 1]

@@ -12,7 +12,7 @@ from playwright.async_api import Dialog, Page, expect
 
 from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
-from tests.room.test_call import LIVE, PATIENCE, WIDE, Place, in_call, start
+from tests.room.test_call import LIVE, WIDE, Place, in_call, start
 from tests.support.browser import Browsers, browsers
 from tests.support.call import environment
 
@@ -32,12 +32,12 @@ def place(make_server_in: MakeServer) -> Iterator[Place]:
 
 async def join(page: Page) -> None:
     await page.get_by_role("button", name="Join with microphone").click()
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
 
 
 async def has_microphone(page: Page, on: bool) -> None:
     button = page.locator("[data-mic]")
-    await expect(button).to_have_attribute("aria-pressed", str(on).lower(), timeout=PATIENCE)
+    await expect(button).to_have_attribute("aria-pressed", str(on).lower())
 
 
 async def test_one_person_in_two_tabs(place: Place, browsers: Browsers) -> None:
@@ -92,7 +92,7 @@ async def test_one_person_in_two_tabs(place: Place, browsers: Browsers) -> None:
 
     # The one that has it is closed: the other gets it back by itself.
     await first.close()
-    await expect(second.locator(PLACE)).to_have_count(0, timeout=PATIENCE)
+    await expect(second.locator(PLACE)).to_have_count(0)
     await expect(second.locator(".toast").last).to_contain_text("sound is here again")
     await in_call(second, "Ada Lovelace (you)")
     await has_microphone(second, False)
@@ -138,7 +138,7 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     await ada.context.set_offline(True)
     await expect(ada.locator("[data-connection-text]")).not_to_have_text(LIVE)
     await ada.context.set_offline(False)
-    await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE, timeout=PATIENCE)
+    await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE)
     await expect(ada.locator(LOGIN)).to_be_visible()
     await has_microphone(ada, True)
 
@@ -149,9 +149,7 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     await sign_in(popup, "Bob")
     await expect(popup.get_by_role("heading", name="You’re signed in again.")).to_be_visible()
     await ada.evaluate("window.dispatchEvent(new Event('focus'))")
-    await expect(ada.locator(LOGIN)).to_contain_text(
-        "signed in as somebody else now", timeout=PATIENCE
-    )
+    await expect(ada.locator(LOGIN)).to_contain_text("signed in as somebody else now")
     await popup.get_by_role("button", name="Sign out").click()
     await ada.evaluate("window.dispatchEvent(new Event('focus'))")
     await lock(ada)
@@ -163,7 +161,7 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     await expect(popup.get_by_role("heading", name="You’re signed in again.")).to_be_visible()
     await popup.close()
     await ada.evaluate("window.dispatchEvent(new Event('focus'))")
-    await expect(ada.locator(LOGIN)).to_have_count(0, timeout=PATIENCE)
+    await expect(ada.locator(LOGIN)).to_have_count(0)
     await expect(ada.locator("[data-connection-text]")).to_have_text(LIVE)
     assert not browsers.errors
 
@@ -223,17 +221,17 @@ async def test_a_line_that_falls_silent(place: Place, browsers: Browsers) -> Non
         await bob.get_by_role("button", name="Join and listen only").click()
         await ada.get_by_role("button", name="Admit Bob").click()
         connection = bob.locator("[data-connection-text]")
-        await expect(connection).to_have_text(LIVE, timeout=PATIENCE)
+        await expect(connection).to_have_text(LIVE)
         tile = ada.locator('.tile:has(.tile-name:text-is("Bob"))')
         await asyncio.sleep(7)  # nobody says a word, and nobody is taken for lost
         await expect(tile).not_to_have_class(re.compile("away"))
         await expect(connection).to_have_text(LIVE)
 
         line.hold()
-        await expect(connection).not_to_have_text(LIVE, timeout=10_000)
-        await expect(tile).to_have_class(re.compile("away"), timeout=10_000)
+        await expect(connection).not_to_have_text(LIVE)
+        await expect(tile).to_have_class(re.compile("away"))
         await expect(tile.locator(".tile-state")).to_have_text("connection lost")
         line.mend()
-        await expect(connection).to_have_text(LIVE, timeout=PATIENCE)
-        await expect(tile).not_to_have_class(re.compile("away"), timeout=PATIENCE)
+        await expect(connection).to_have_text(LIVE)
+        await expect(tile).not_to_have_class(re.compile("away"))
     assert not browsers.errors

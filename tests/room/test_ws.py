@@ -38,6 +38,7 @@ from tests.support.speech_samples import (
     words_in_order,
 )
 from tests.support.visitors import FRAME, RoomPage, Visitor
+from tests.support.waiting import PATIENCE_S
 
 PLAIN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"']
 QUIET_FRAME = bytes(8 + 2 * FRAME)
@@ -122,7 +123,7 @@ async def said_before_close(socket: ClientConnection) -> tuple[list[dict[str, An
     """Return what the server says until it closes, and the close code."""
     said = []
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 said.append(json.loads(await socket.recv()))
     except ConnectionClosed:
@@ -528,7 +529,7 @@ async def _speak(host: Visitor, slug: str, pcm: bytes, passage: str) -> list[dic
 
 async def all_is_said(page: RoomPage, passage: str) -> None:
     """Wait until the passage is there and stored, and a moment for what should not come."""
-    await page.until(lambda: len(words(page.text)) >= 0.95 * len(words(passage)), 60)
+    await page.until(lambda: len(words(page.text)) >= 0.95 * len(words(passage)))
     await asyncio.sleep(0.5)
     await page.until(lambda: len(page.of_type("settled")) == len(page.finals))
     settled = [one["index"] for one in page.of_type("settled")]

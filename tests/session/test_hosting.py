@@ -390,16 +390,16 @@ async def test_without_livekit_people_are_still_muted_and_removed(
             livekit.do(livekit.server.hang, "twirp")
         async with bob.page(slug) as page:
             identity = page.welcome["you"]["identity"]
-            began = time.monotonic()
             muting = hosting(ada, slug, f"people/{identity}/mute")
-            await page.until(lambda: page.of_type("muted"), 2)
+            await page.until(lambda: page.of_type("muted"))
             promoting = hosting(ada, slug, f"people/{identity}/host")
-            await page.until(lambda: first_person(page).get("role") == "HOST", 2)
+            await page.until(lambda: first_person(page).get("role") == "HOST")
             removing = hosting(ada, slug, f"people/{identity}/remove")
-            assert await page.until_closed(2) == 4401
+            assert await page.until_closed() == 4401
+            if trouble == "hanging":
+                assert not removing.done(), "the page is told before the call is asked"
             answers = await asyncio.gather(muting, promoting, removing)
             assert set(answers) == {(200, expected)}
-            assert time.monotonic() - began < 6
         assert bob.knock(slug)[0] == 403
 
 

@@ -18,10 +18,10 @@ from tests.support.app_server import AppServer
 from tests.support.browser import Browsers, browsers
 from tests.support.doors import Browser
 from tests.support.tables import Tables
+from tests.support.waiting import until
 
 __all__ = ["browsers"]
 
-PATIENCE = 25_000  # milliseconds; the page for those who left asks every 10 seconds
 SHOTS = os.environ.get("SHOTS")
 HTMX = {"HX-Request": "true"}
 
@@ -86,12 +86,8 @@ async def everybody_gone(tables: Tables, slug: str) -> datetime:
         "   WHERE o.session_id = s.id AND o.joined_at IS NOT NULL AND o.left_at IS NULL))"
         " FROM sessions s JOIN participants p ON p.session_id = s.id WHERE s.slug = $1"
     )
-    async with asyncio.timeout(20):
-        while True:
-            since: datetime | None = await asyncio.to_thread(tables.one, question, slug)
-            if since is not None:
-                return since
-            await asyncio.sleep(0.05)
+    since: datetime = await until(lambda: asyncio.to_thread(tables.one, question, slug))
+    return since
 
 
 async def test_when_all_have_left_they_read_what_was_said(
@@ -360,7 +356,6 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await expect(invite).to_contain_text("This link works on this computer only.")
     await expect(ada.locator("[data-notices]")).to_contain_text(
         "People in this session can’t hear or see each other here.",
-        timeout=PATIENCE,
     )
     await shoot(ada, "first")
     await bob.get_by_role("button", name="Join and listen only").click()
@@ -385,7 +380,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await dialog.get_by_role("button", name="Leave").click()
     await ada.wait_for_url(f"{address}/left")
     await expect(ada.locator("#left")).to_contain_text("Nobody is there now.")
-    await expect(bob.locator("#left")).to_contain_text("Nobody is there now.", timeout=PATIENCE)
+    await expect(bob.locator("#left")).to_contain_text("Nobody is there now.")
     await shoot(ada, "left-host")
     await ada.get_by_role("link", name="Read what was said so far").click()
     await expect(ada.get_by_role("article")).to_contain_text(
@@ -417,7 +412,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await dialog.get_by_role("button", name="End for everyone").click()
     await ada.wait_for_url(address)
     await expect(ada.get_by_role("article")).to_contain_text("Nothing was said in this session.")
-    await bob.wait_for_url(address, timeout=PATIENCE)
+    await bob.wait_for_url(address)
     await expect(bob.get_by_role("article")).to_contain_text("Nothing was said in this session.")
     assert not browsers.errors
 

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -32,6 +32,7 @@ from tests.support.speech_samples import (
     words,
     words_in_order,
 )
+from tests.support.waiting import until
 
 
 class Listener:
@@ -77,13 +78,6 @@ async def engine() -> AsyncIterator[LocalEngine]:
 async def open_stream(engine: LocalEngine) -> tuple[LocalStream, Listener]:
     listener = Listener()
     return await engine.open(StreamOptions(), listener), listener
-
-
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        await asyncio.sleep(0.01)
 
 
 async def feed_as_spoken(stream: LocalStream, pcm: bytes) -> None:

@@ -19,6 +19,7 @@ from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
 from tests.support.own_postgres import OwnPostgres
 from tests.support.visitors import RoomPage, Visitor
+from tests.support.waiting import PATIENCE_S, until
 
 WORDS = vocabulary(200, seed=11)
 
@@ -49,17 +50,17 @@ class Scene:
 
     async def health(self) -> tuple[int, dict[str, object]]:
         async with httpx2.AsyncClient(verify=False) as http:
-            answer = await http.get(f"{self.server.url}/health", timeout=20)
+            answer = await http.get(f"{self.server.url}/health", timeout=PATIENCE_S)
         return answer.status_code, answer.json()
 
     async def until_stored(self) -> None:
         """Wait until the database is back and has everything."""
-        for _ in range(300):
+
+        async def stored() -> bool:
             status, health = await self.health()
-            if status == 200 and health["queue"] == 0:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"not stored: {health}\n{self.server.log}")
+            return status == 200 and health["queue"] == 0
+
+        await until(stored, news=lambda: self.server.log)
 
     async def stored(self) -> list[str]:
         """Return the session's words as they are in the database, in order."""

@@ -105,7 +105,7 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
     host.end(slug)
 
     # Afterwards: a link to words shows and marks them, with room above.
-    await expect(page.locator("#transcript")).to_be_visible(timeout=20_000)
+    await expect(page.locator("#transcript")).to_be_visible()
     await page.goto(f"{server.url}/s/{slug}#u-9")
     await expect(page.locator("#u-9")).to_be_in_viewport()
     assert (await page.locator("#u-9").bounding_box() or {"y": 0})["y"] >= 80

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .server import LiveKitServer
 
 T = TypeVar("T")
-_PATIENCE = 10  # seconds
+_PATIENCE = 120  # seconds
 
 
 class LiveKitThread:

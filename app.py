@@ -27,6 +27,7 @@ from starlette.types import Lifespan
 from core import settings as settings_module
 from core.banner import banner
 from core.collector import Collector
+from core.conduct import Conduct
 from core.database import Database, EmbeddedPostgres
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
@@ -39,8 +40,7 @@ from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
 from core.store.people import LOGIN_DAYS
 from core.transcript.writer import TranscriptWriter
-from routes import home, hooks, hosting, login, session, ws
-from routes import ops as health
+from routes import home, hooks, hosting, login, ops, session, transcript, ws
 from web import errors
 from web.guard import Guard
 from web.logs import redact_tokens
@@ -61,10 +61,10 @@ ROUTES = [
     Route("/sessions", home.session_list, methods=["GET"]),
     Route("/sessions", home.create_session, methods=["POST"]),
     Route("/s/{slug}", session.session_page),
-    Route("/s/{slug}/transcript", session.transcript_so_far),
+    Route("/s/{slug}/transcript", transcript.so_far),
     Route("/s/{slug}/left", session.left),
-    Route("/s/{slug}/transcript.txt", session.transcript_text),
-    Route("/s/{slug}/transcript.vtt", session.transcript_vtt),
+    Route("/s/{slug}/transcript.txt", transcript.as_text),
+    Route("/s/{slug}/transcript.vtt", transcript.as_vtt),
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
     Route("/s/{slug}/join", session.join, methods=["POST"]),
     Route("/s/{slug}/end", session.end, methods=["POST"]),
@@ -83,7 +83,7 @@ ROUTES = [
     Route(login.CALLBACK, login.google_callback),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
     Route("/sign-out", login.sign_out_page, methods=["POST"]),
-    Route("/health", health.health),
+    Route("/health", ops.health),
     Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
     Mount("/static", VersionedStatic()),
@@ -153,7 +153,8 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
     rooms = Rooms(engine, writer, microphone)
     calls = Calls(settings)
-    lifecycle = Lifecycle(db, rooms, calls)
+    conduct = Conduct(db, rooms, calls)
+    lifecycle = Lifecycle(db, rooms, calls, conduct)
     collector, pacer = Collector(), Pacer(db.answer_due)
     try:
         await engine.start()
@@ -163,7 +164,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         collector.start()
         pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
-        yield Services(settings, db, rooms, calls, lifecycle, writer, limits)
+        yield Services(settings, db, rooms, calls, conduct, lifecycle, writer, limits)
     finally:
         pacer.close()
         await collector.close()

@@ -1,4 +1,4 @@
-"""The life of sessions: who is here, what happens by itself, and the end.
+"""The life of sessions: who is here, and what happens by itself.
 
 All of it is decided by times in the database, in statements of which each row goes to one
 process. So any number of processes may run this, and one that was down goes on where it was.
@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from livekit.protocol.webhook import WebhookEvent
 
+from core.conduct import Conduct
 from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls
 from core.room.rooms import Rooms
 from core.store import events, participants, sessions
-from core.store.sessions import EndReason, Session
+from core.store.sessions import Session
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ def _now() -> datetime:
 class Lifecycle:
     """Looks after the sessions of the database."""
 
-    def __init__(self, db: Database, rooms: Rooms, calls: Calls) -> None:
+    def __init__(self, db: Database, rooms: Rooms, calls: Calls, conduct: Conduct) -> None:
         self._db = db
+        self._conduct = conduct
         self._rooms = rooms
         self._calls = calls
         self._tasks: list[asyncio.Task[None]] = []
@@ -61,33 +63,6 @@ class Lifecycle:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-    async def end(self, session: Session, *, by: str | None, reason: EndReason) -> None:
-        """End a session for everybody; a second time changes nothing but finishes the first."""
-        await sessions.end(self._db, session.id, by=by, reason=reason, now=_now())
-        await self._finish(session, reason)
-
-    async def _finish(self, session: Session, reason: EndReason) -> None:
-        """Close the call, let the last words come, close the pages."""
-        await asyncio.gather(self._close_call(session), self._rooms.end(session.id, reason))
-        await participants.all_left(self._db, session.id, _now())
-
-    async def open_call(self, session: Session) -> None:
-        """Make LiveKit's room, if it answers: somebody is about to join."""
-        try:
-            await self._calls.open_room(session.slug)
-        except CallError:
-            log.warning("a session's call could not be opened")
-        if not await sessions.call_opened(self._db, session.id):
-            await self._close_call(session)
-
-    async def _close_call(self, session: Session) -> None:
-        """Close LiveKit's room; when that fails, the next poll tries again."""
-        try:
-            await self._calls.close_room(session.slug)
-        except CallError:
-            return
-        await sessions.call_closed(self._db, session.id)
 
     async def hear(self, event: WebhookEvent) -> None:
         """Act on what LiveKit tells, once. Raises DatabaseAwayError: then it should tell again."""
@@ -111,14 +86,14 @@ class Lifecycle:
         elif event.event == "room_finished":
             await participants.left_call(self._db, session.id, _time_of(event))
         elif event.event == "room_started" and session.over:
-            return lambda: self._close_call(session)
+            return lambda: self._conduct.close_call(session)
         return None
 
     async def _note_present(
         self, session: Session, identities: list[str], now: datetime
     ) -> Followup | None:
         if session.over:
-            return lambda: self._close_call(session)
+            return lambda: self._conduct.close_call(session)
         known, strangers = await participants.in_call(self._db, session.id, identities, now)
         if known:
             await sessions.start(self._db, session.id, now)
@@ -147,7 +122,7 @@ class Lifecycle:
         now = _now()
         await sessions.expire(self._db, now - EXPIRE_UNJOINED_AFTER, now)
         for session in await sessions.end_empty(self._db, now - END_EMPTY_AFTER):
-            await self._finish(session, "AUTO_EMPTY_ROOM")
+            await self._conduct.finish(session, "AUTO_EMPTY_ROOM")
 
     async def _look_after_calls(self) -> None:
         """Ask LiveKit who is in its rooms: its webhooks may not reach us."""

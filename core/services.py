@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.conduct import Conduct
 from core.database import Database
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
@@ -36,6 +37,7 @@ class Services:
     db: Database
     rooms: Rooms
     calls: Calls
+    conduct: Conduct
     lifecycle: Lifecycle
     writer: TranscriptWriter
     limits: RateLimits

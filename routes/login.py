@@ -77,6 +77,11 @@ def dev_sign_in_offered(connection: HTTPConnection) -> bool:
     return not settings.production and not settings.google_sign_in and on_this_computer(connection)
 
 
+def can_sign_in(request: Request) -> bool:
+    """Whether there is any way to sign in from where the browser is."""
+    return services(request).settings.google_sign_in or dev_sign_in_offered(request)
+
+
 def safe_next(target: object) -> str:
     """Return a path of ours to go to after signing in; anything else becomes the start page."""
     if not isinstance(target, str) or not target.startswith("/") or len(target) > 512:

@@ -24,6 +24,7 @@ from core.access.table import Action, Standing, may, standing
 from core.database import DatabaseAwayError
 from core.model import ChatLine, Participant, Role
 from core.room.chat import ChatLog
+from core.room.commands import Change, ChangeRole, Command, LowerHand, Mute, MuteAllBut, Remove
 from core.room.holders import Holders
 from core.room.knocks import Knocks
 from core.room.presence import BEAT_EVERY, Lost, Pulse, who_is_away
@@ -459,6 +460,24 @@ class Room:
             del self._hands[identity]
         self.show_people()
 
+    def obey(self, command: Command) -> None:
+        """Do what was decided outside: see core.room.commands."""
+        match command:
+            case Mute(identity):
+                self.mute(identity)
+            case MuteAllBut(identities):
+                for person in self.people():
+                    if person.identity not in identities:
+                        self.mute(person.identity)
+            case LowerHand(identity):
+                self.hand(identity, up=False)
+            case Remove(identity):
+                self.remove(identity)
+            case ChangeRole(identity, role):
+                self.change_role(identity, role)
+            case Change(title, admission, locked):
+                self.change(title=title, admission=admission, locked=locked)
+
     def mute(self, identity: str) -> None:
         """Take no more audio from a participant's pages until they turn the microphone on."""
         seats = self._seats_of(identity)
@@ -806,13 +825,15 @@ class Rooms:
         task = self._rooms.get(session_id)
         return task.result() if task and task.done() and not _failed(task) else None
 
-    def decide(self, session_id: str) -> Room | None:
-        """Return the room, if it is in memory, to tell it what a host's act has just stored.
+    def tell(self, session_id: str, command: Command) -> None:
+        """Tell a room, if it is in memory, what was decided about its session.
 
         It is counted, so that who comes in at this moment learns of it: see routes/ws.py.
         """
         self.decided += 1
-        return self.room(session_id)
+        room = self.room(session_id)
+        if room is not None:
+            room.obey(command)
 
     def knock(self, session_id: str, participant: Participant) -> None:
         """Show hosts that somebody knocks."""

@@ -1,0 +1,157 @@
+"""Acts on a session: the database first, then its room, then the call.
+
+What is stored holds even if the process dies in the next line; the room makes it seen and heard at
+once; LiveKit may be slow or away, so it comes last. Each act says what it raises of its own, and
+besides that CallError, when all of it is done but what LiveKit was asked for. Whether somebody
+may do it is asked of core/access before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from core.access import EndedError, NotFoundError, removable
+from core.database import Database
+from core.livekit import CallError, Calls
+from core.room.commands import Change, ChangeRole, LowerHand, Mute, MuteAllBut, Remove
+from core.room.knocks import MAX_DENIED
+from core.room.rooms import Rooms
+from core.store import participants, sessions
+from core.store.sessions import Admission, EndReason, Session
+
+log = logging.getLogger(__name__)
+
+
+class Conduct:
+    """What hosts do in a session, and what its life asks for."""
+
+    def __init__(self, db: Database, rooms: Rooms, calls: Calls) -> None:
+        self._db = db
+        self._rooms = rooms
+        self._calls = calls
+
+    async def admit(self, session: Session, identity: str) -> None:
+        """Let somebody in who knocks or was denied. Raises NotFoundError."""
+        found = await participants.change_state(
+            self._db, session.id, identity, "ADMITTED", only_from=("WAITING", "DENIED", "ADMITTED")
+        )
+        await self._answered(session, [identity], found=found is not None)
+
+    async def admit_all(self, session: Session) -> None:
+        """Let everybody in who knocks at this moment."""
+        waiting = self._rooms.who_waits(session.id)
+        await participants.admit_all(self._db, session.id, waiting)
+        await self._answered(session, waiting, found=True)
+
+    async def deny(self, session: Session, identity: str) -> None:
+        """Send somebody away who knocks. Raises NotFoundError."""
+        found = await participants.change_state(
+            self._db, session.id, identity, "DENIED", only_from=("WAITING", "DENIED")
+        )
+        await self._answered(session, [identity], found=found is not None)
+
+    async def ask_again(self, session: Session, identity: str) -> None:
+        """Put who was denied and knocks again on top of what hosts see."""
+        await participants.change_state(
+            self._db, session.id, identity, "DENIED", only_from=("DENIED",)
+        )
+        await self._answered(session, [], found=True)
+
+    async def _answered(self, session: Session, identities: list[str], *, found: bool) -> None:
+        if not found:
+            raise NotFoundError
+        denied = await participants.denied(self._db, session.id, MAX_DENIED)
+        self._rooms.answered(session.id, identities, denied)
+
+    async def mute(self, session: Session, identity: str) -> None:
+        """Mute somebody in the captions and the call. Raises NotFoundError."""
+        await self._check_admitted(session, identity)
+        self._rooms.tell(session.id, Mute(identity))
+        await self._calls.mute(session.slug, identity)
+
+    async def mute_all(self, session: Session) -> None:
+        """Mute everybody but the hosts, in the captions and the call."""
+        hosts = await participants.hosts(self._db, session.id)
+        self._rooms.tell(session.id, MuteAllBut(frozenset(hosts)))
+        await self._calls.mute_all(session.slug, hosts)
+
+    async def lower_hand(self, session: Session, identity: str) -> None:
+        """Take somebody's hand down. Raises NotFoundError."""
+        await self._check_admitted(session, identity)
+        self._rooms.tell(session.id, LowerHand(identity))
+
+    async def remove(self, session: Session, identity: str) -> None:
+        """Remove somebody for good. Raises NotFoundError or ProtectedError.
+
+        Whoever has the link can be somebody new, so that new guests must knock from then on.
+        """
+        await removable(self._db, session, identity)
+        await participants.remove(self._db, session.id, identity, datetime.now(UTC))
+        self._rooms.stop_knocking(session.id, identity)
+        self._rooms.tell(session.id, Remove(identity))
+        if session.admission == "ANYONE":
+            await self.change(session, admission="KNOCK")
+        await self._calls.remove(session.slug, identity)
+
+    async def make_host(self, session: Session, identity: str) -> None:
+        """Make somebody who was let in a host too. Raises NotFoundError."""
+        if await participants.make_host(self._db, session.id, identity) is None:
+            raise NotFoundError
+        self._rooms.tell(session.id, ChangeRole(identity, "HOST"))
+        await self._calls.tell_role(session.slug, identity, "HOST")
+
+    async def change(
+        self,
+        session: Session,
+        *,
+        title: str | None = None,
+        admission: Admission | None = None,
+        locked: bool | None = None,
+    ) -> None:
+        """Change what is given. Raises EndedError when the session has ended meanwhile."""
+        changed = await sessions.change(
+            self._db, session.id, title=title, admission=admission, locked=locked
+        )
+        if changed is None:
+            raise EndedError
+        self._rooms.tell(
+            session.id, Change(changed.title, changed.admission, locked=changed.locked)
+        )
+
+    async def end(self, session: Session, *, by: str | None, reason: EndReason) -> None:
+        """End a session for everybody; a second time changes nothing but finishes the first.
+
+        `by` is a user's id. Raises no CallError: a call that stays open is closed by the next poll.
+        """
+        await sessions.end(self._db, session.id, by=by, reason=reason, now=datetime.now(UTC))
+        await self.finish(session, reason)
+
+    async def finish(self, session: Session, reason: EndReason) -> None:
+        """Close the call of a session that has ended, let the last words come, close the pages."""
+        # At once: last words take seconds, in which nobody should be heard any more.
+        await asyncio.gather(self.close_call(session), self._rooms.end(session.id, reason))
+        await participants.all_left(self._db, session.id, datetime.now(UTC))
+
+    async def open_call(self, session: Session) -> None:
+        """Make LiveKit's room, if it answers: somebody is about to join."""
+        try:
+            await self._calls.open_room(session.slug)
+        except CallError:
+            log.warning("a session's call could not be opened")
+        if not await sessions.call_opened(self._db, session.id):
+            await self.close_call(session)
+
+    async def close_call(self, session: Session) -> None:
+        """Close LiveKit's room; when that fails, the next poll tries again."""
+        try:
+            await self._calls.close_room(session.slug)
+        except CallError:
+            return
+        await sessions.call_closed(self._db, session.id)
+
+    async def _check_admitted(self, session: Session, identity: str) -> None:
+        found = await participants.find(self._db, session.id, identity)
+        if found is None or found.state != "ADMITTED":
+            raise NotFoundError

@@ -39,6 +39,7 @@ from core.settings import Settings, SettingsError
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
 from core.store.people import LOGIN_DAYS
+from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, login, ops, session, transcript, ws
 from web import errors
@@ -164,7 +165,8 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         collector.start()
         pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
-        yield Services(settings, db, rooms, calls, conduct, lifecycle, writer, limits)
+        reader = TranscriptReader(rooms, writer)
+        yield Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
     finally:
         pacer.close()
         await collector.close()

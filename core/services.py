@@ -11,6 +11,7 @@ from core.livekit import Calls
 from core.rate_limit import RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
+from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 
 
@@ -40,4 +41,5 @@ class Services:
     conduct: Conduct
     lifecycle: Lifecycle
     writer: TranscriptWriter
+    reader: TranscriptReader
     limits: RateLimits

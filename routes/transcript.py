@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any, Literal
@@ -19,9 +19,9 @@ from core.access import (
     Look,
 )
 from core.model import ChatLine, Participant
+from core.room.rooms import SaidUtterance
 from core.store import participants, usage
 from core.store.sessions import Session
-from core.store.transcripts import Utterance
 from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in
@@ -30,7 +30,6 @@ from web.render import page
 from web.request import look, services
 
 UNTITLED = "Untitled session"
-KEPT = tuple(one.name for one in fields(Utterance) if one.name != "role")
 
 
 async def so_far(request: Request) -> Response:
@@ -50,10 +49,11 @@ async def page_of(request: Request, at: Look) -> Response:
         return page("session/ended.html", at.person, status=403, slug=slug, sign_in=sign_in)
     db = services(request).db
     # Asked first: what came until then is read below.
-    coming = session.over and _words_are_coming(request, session)
+    reader = services(request).reader
+    coming = session.over and reader.is_growing(session.id)
     people = await participants.who_joined(db, session.id)
-    said = await _said(request, session, people)
-    written = await services(request).writer.chat(session.id)
+    said = await reader.said(session.id)
+    written = await reader.chat(session.id)
     spent = await _usage(request, at)
 
     def lay_out() -> Response:
@@ -70,23 +70,6 @@ async def page_of(request: Request, at: Look) -> Response:
         return compressed(html, request.headers)
 
     return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
-
-
-def _words_are_coming(request: Request, session: Session) -> bool:
-    """Tell whether words of an ended session are still being transcribed or stored."""
-    parts = services(request)
-    return parts.rooms.still_writing(session.id) or parts.writer.stores(session.id)
-
-
-async def _said(request: Request, session: Session, people: list[Participant]) -> list[Utterance]:
-    """Return what was said, with what still waits for the database."""
-    roles = {one.identity: one.role for one in people}
-    return [
-        Utterance(
-            **{name: getattr(one, name) for name in KEPT}, role=roles.get(one.identity, "GUEST")
-        )
-        for one in await services(request).writer.said(session.id)
-    ]
 
 
 async def as_text(request: Request) -> Response:
@@ -119,11 +102,11 @@ async def as_vtt(request: Request) -> Response:
 
 async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     session = access.readable(await look(request))
-    people = await participants.who_joined(services(request).db, session.id)
-    said = await _said(request, session, people)
+    reader = services(request).reader
+    said = await reader.said(session.id)
     lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
     zero = session.started_at or session.created_at
-    for chat in await services(request).writer.chat(session.id):
+    for chat in await reader.chat(session.id):
         start = max(0.0, (chat.sent_at - zero).total_seconds())
         lines.append(exports.Line(chat.name, chat.text, start, None))
     return session, sorted(lines, key=lambda line: line.start)
@@ -171,14 +154,14 @@ class _Item:
 
     kind: Literal["speech", "chat"]
     id: int | str
-    by: Utterance | ChatLine
+    by: SaidUtterance | ChatLine
     start: float
     text: str
     is_gap: bool = False
 
 
 def turns(
-    said: list[Utterance], written: list[ChatLine], started_at: datetime
+    said: list[SaidUtterance], written: list[ChatLine], started_at: datetime
 ) -> list[dict[str, Any]]:
     """Group what was said (in the order it was begun) and written into turns of one person."""
     items = [_spoken(one) for one in said]
@@ -190,7 +173,7 @@ def turns(
     return [_turn(list(group)) for _, group in groups]
 
 
-def _spoken(one: Utterance) -> _Item:
+def _spoken(one: SaidUtterance) -> _Item:
     if one.lost is None:
         return _Item("speech", one.seq, one, one.start, one.text)
     text = exports.not_transcribed(one.lost)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Collection
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -62,11 +62,13 @@ from core.speech.microphone import Microphone, MicrophoneOptions, Span
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.text import how_long
+from core.transcript.outbox import Entry
 
 log = logging.getLogger(__name__)
 
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 MAX_SPOKEN = MAX_UTTERANCES - 500  # of them; the rest is for gaps
+MAX_TOLD = 2_000  # pages whose numbers a room remembers to be its own; others are told more
 MICROPHONE_KEPT_S = 120.0  # seconds that a page may be gone and still go on where it stopped
 # Seconds without anybody here and without any word, after which speech waits for the engine no
 # longer. What is still being transcribed goes on.
@@ -125,6 +127,12 @@ class SaidUtterance(msgspec.Struct, frozen=True):
     client: str
     until: int
     lost: float | None = None
+    role: str = "GUEST"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which utterance of which stream it is, unique within the session."""
+        return self.stream, self.utterance
 
     @property
     def key(self) -> str:
@@ -141,11 +149,14 @@ class Keeper(Protocol):
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Return the session's chat lines by id, those not yet stored included."""
 
-    def keep_line(self, line: ChatLine) -> None:
+    def keep_line(self, line: Entry[ChatLine]) -> None:
         """Take a chat line. Never blocks."""
 
-    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
-        """Take a final and call `stored` once it can't be lost any more. Never blocks."""
+    def keep(self, said: Entry[SaidUtterance]) -> None:
+        """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
+
+    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+        """Learn where a session's room is, if it is in memory: it gives what comes its number."""
 
     def hold(self, utterances: list[SaidUtterance]) -> None:
         """Have these, and no others, ready for the next process: see `held`.
@@ -243,16 +254,22 @@ class Room:
         self._keeper = keeper
         self._services = services
         self._knocks = knocks
-        self._chat = ChatLog(lines)
+        self.lines = ChatLog(lines)
         self._hands: dict[str, datetime] = {}
         self._epoch = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
         self._finals = [Message(_utterance(one)) for one in said]
-        self._final_keys = {(one.stream, one.utterance) for one in said}
+        self._final_keys = {one.place for one in said}
+        # Finals that have their place here and aren't stored yet, by `place`.
+        self._unstored: dict[tuple[str, str], Entry[SaidUtterance]] = {}
         # Sequence numbers have no holes, except where a row was lost to a damaged database.
         self._seqs = [one.seq for one in said]
         # By participant and page: how far its audio is transcribed, and when the last of it was
         # said. A page may know less, when the connection went before `settled` came.
         self._settled: dict[tuple[str, str], tuple[int, float]] = {}
+        # Up to here every page's numbers are right. Above, only those of pages in `_told`: others
+        # may have seen finals under numbers that others have now, see `renumber`.
+        self._sure_seq = MAX_UTTERANCES
+        self._told: dict[tuple[str, str], None] = {}  # (identity, client), the latest last
         for one in said:
             self._settle(one)
         self._partials: dict[str, Message] = {}
@@ -287,6 +304,11 @@ class Room:
     def last_seq(self) -> int:
         """The sequence number of the newest final."""
         return self._seqs[-1] if self._seqs else 0
+
+    @property
+    def unstored(self) -> list[SaidUtterance]:
+        """The finals that aren't stored yet."""
+        return [one.value for one in self._unstored.values()]
 
     def session_time(self) -> float:
         """Return seconds since the session started."""
@@ -324,8 +346,7 @@ class Room:
         if not (seat.active or known):  # nothing says when its audio was spoken
             microphone.stand_by(0.0)
         self._tell_active(participant.identity)
-        # A page that has seen more than there is has seen text that a crash took with it.
-        self._replay(seat, hello.seq if hello.seq <= self.last_seq else 0, hello.chat)
+        self._replay(seat, hello)
         self.show_people()
         return seat
 
@@ -348,7 +369,17 @@ class Room:
             self.microphones[key] = microphone
         return microphone
 
-    def _replay(self, seat: Seat, seq: int, line_id: int) -> None:
+    def _replay(self, seat: Seat, hello: Hello) -> None:
+        """Send what a page lacks. What it may not count on, it forgets: see `_sure_seq`."""
+        key = (seat.participant.identity, hello.client)
+        seen = hello.seq if hello.seq <= self.last_seq else 0
+        newest = self.last_seq
+        if hello.seq > self._sure_seq and key not in self._told:
+            seen = newest = self._sure_seq
+        self._told.pop(key, None)
+        self._told[key] = None
+        if len(self._told) > MAX_TOLD:
+            del self._told[next(iter(self._told))]
         health = self._services.engine.health()
         session = self.session
         welcome = Welcome(
@@ -362,14 +393,14 @@ class Room:
             ),
             you=self._view(seat.participant),
             received=seat.microphone.received,
-            seq=self.last_seq,
+            seq=newest,
             engine=EngineView(self._services.engine.name, health.health.value, health.reason),
             people=self.people(),
             active=seat.active,
         )
-        missing = self._finals[bisect_right(self._seqs, seq) :]
+        missing = self._finals[bisect_right(self._seqs, seen) :]
         now = [*self._partials.values(), *self._speech.values()]
-        seat.listener.replay([Message(welcome), *self._chat.after(line_id), *missing, *now])
+        seat.listener.replay([Message(welcome), *self.lines.after(hello.chat), *missing, *now])
 
     def take(self, seat: Seat) -> None:
         """Give a page its participant's microphone and call; their other pages lose them."""
@@ -444,10 +475,10 @@ class Room:
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
-        if self._chat.full:
+        if self.lines.full:
             raise WireError("too_much", "this session's chat is full")
-        line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
-        self._keeper.keep_line(line)
+        line, message = self.lines.add(self.session.id, author, text, datetime.now(UTC))
+        self._keeper.keep_line(Entry(line))
         self._send(message)
 
     def hand(self, identity: str, up: bool) -> None:
@@ -649,29 +680,96 @@ class Room:
         if microphone in self._returning:
             self.unsettled.append(said)
             return
-        said = msgspec.structs.replace(said, seq=self.last_seq + 1)
-        self._add(said)
-        microphone.in_turn(when, partial(self._keep, microphone, said))
+        entry = self._add(msgspec.structs.replace(said, seq=self.last_seq + 1))
+        entry.stored = partial(self._stored, entry, microphone)
+        entry.lost = partial(self._not_stored, entry, microphone)
+        microphone.in_turn(when, partial(self._keep, microphone, entry))
 
-    def _keep(self, microphone: Microphone, said: SaidUtterance) -> None:
+    def _keep(self, microphone: Microphone, entry: Entry[SaidUtterance]) -> None:
         if microphone in self._returning:  # it overtook what isn't settled
-            self.unsettled.append(said)
+            self.unsettled.append(entry.value)
+            self._unstored.pop(entry.value.place, None)
         else:
-            self._keeper.keep(said, partial(self._tell, microphone, Settled(said.until)))
+            self._keeper.keep(entry)
+
+    def _stored(self, entry: Entry[SaidUtterance], microphone: Microphone | None = None) -> None:
+        self._unstored.pop(entry.value.place, None)
+        if microphone is not None:
+            self._tell(microphone, Settled(entry.value.until))
+
+    def _not_stored(
+        self, entry: Entry[SaidUtterance], microphone: Microphone | None, refused: bool
+    ) -> None:
+        """Tell that a final will never be stored: who said it, and all by a gap in its place.
+
+        Where a gap is refused as well, or there is no place for anything, the transcript ends up
+        without it; the page that spoke has been told.
+        """
+        said = entry.value
+        self._unstored.pop(said.place, None)
+        if said.lost is not None:
+            return
+        seconds = round(max(said.end - said.start, 0.1), 1)
+        if microphone is not None:
+            self.words_lost(microphone, seconds)
+        if refused:
+            gap = msgspec.structs.replace(said, text="", language=None, lost=seconds)
+            entry.value = gap
+            self._unstored[said.place] = entry
+            self._finals[bisect_left(self._seqs, gap.seq)] = self.publish(_utterance(gap))
+            self._keeper.keep(entry)
 
     def adopt(self, said: SaidUtterance) -> None:
         """Take over what the last process held for a page that didn't come back."""
-        said = msgspec.structs.replace(said, seq=self.last_seq + 1)
-        self._add(said)
-        self._keeper.keep(said, lambda: None)
+        entry = self._add(msgspec.structs.replace(said, seq=self.last_seq + 1))
+        entry.stored = partial(self._stored, entry)
+        entry.lost = partial(self._not_stored, entry, None)
+        self._keeper.keep(entry)
 
-    def _add(self, said: SaidUtterance) -> None:
+    def renumber(
+        self, stored: Iterable[SaidUtterance], waiting: Iterable[Entry[SaidUtterance]]
+    ) -> None:
+        """Bring the order in line with what is stored: a place that was given here is taken.
+
+        What is stored stays where it is and is shown; what isn't stored and clashes with it gets
+        the next numbers, and is sent again with them.
+        """
+        taken = {one.seq: one for one in stored}
+        known = {one.place for one in taken.values()}
+        unstored = {one.value.place: one for one in waiting} | self._unstored
+        clashing = [
+            one
+            for one in unstored.values()
+            if one.value.seq in taken and one.value.place not in known
+        ]
+        finals = dict(zip(self._seqs, self._finals, strict=True))
+        first = last = max([self.last_seq, *taken])
+        for entry in clashing:
+            first = min(first, entry.value.seq)
+            finals.pop(entry.value.seq, None)
+            last += 1
+            entry.value = msgspec.structs.replace(entry.value, seq=last)
+        unknown = [one for one in taken.values() if one.place not in self._final_keys]
+        for said in [*unknown, *(one.value for one in clashing)]:
+            first = min(first, said.seq)
+            self._final_keys.add(said.place)
+            self._settle(said)
+            finals[said.seq] = self.publish(_utterance(said))
+        self._seqs = sorted(finals)
+        self._finals = [finals[seq] for seq in self._seqs]
+        self._sure_seq = min(self._sure_seq, first - 1)
+        here = [(seat.participant.identity, seat.microphone.client) for seat in self.seats]
+        self._told = dict.fromkeys(here)
+
+    def _add(self, said: SaidUtterance) -> Entry[SaidUtterance]:
         """Give a final its place in the room and send it to everybody."""
-        self._final_keys.add((said.stream, said.utterance))
+        self._final_keys.add(said.place)
+        entry = self._unstored[said.place] = Entry(said)
         self._seqs.append(said.seq)
         self._settle(said)
         self._partials.pop(said.key, None)
         self._finals.append(self.publish(_utterance(said)))
+        return entry
 
     def _settle(self, said: SaidUtterance) -> None:
         key = (said.identity, said.client)
@@ -694,6 +792,7 @@ class Room:
             language=recognition.language,
             client=microphone.client,
             until=when.until,
+            role=microphone.participant.role,
         )
 
     def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
@@ -815,6 +914,7 @@ class Rooms:
 
     def start(self) -> None:
         """Begin to look after the rooms; called once, in the running loop."""
+        self._keeper.serve(self.room)
         self._held = self._keeper.held()
         self._held_until = time.monotonic() + MICROPHONE_KEPT_S
         self._ticker = asyncio.create_task(self._tick())
@@ -922,7 +1022,7 @@ class Rooms:
             if room is not None:
                 room.adopt(one)
             else:
-                self._keeper.keep(msgspec.structs.replace(one, seq=last), lambda: None)
+                self._keeper.keep(Entry(msgspec.structs.replace(one, seq=last)))
         self._held = [one for one in self._held if one.session_id != session_id]
         self._keeper.hold(self._held)
 
@@ -939,8 +1039,9 @@ class Rooms:
         return list({seat.participant.identity for room in rooms for seat in room.seats})
 
     async def _load(self, session: RoomSession) -> Room:
-        said = await self._keeper.said(session.id)
         lines = await self._keeper.chat(session.id)
+        # Last: no final may be numbered anew between its being read and the room's having it.
+        said = await self._keeper.said(session.id)
         return Room(session, said, lines, self._keeper, self._services, knocks=self._knocks)
 
     async def end(self, session_id: str, reason: str) -> None:
@@ -965,6 +1066,11 @@ class Rooms:
             room.end(reason)
         if room.idle:
             self._forget(session_id)
+
+    def unstored(self, session_id: str) -> list[SaidUtterance]:
+        """Return the finals of a session that its pages have seen and that aren't stored yet."""
+        room = self.room(session_id)
+        return [] if room is None else room.unstored
 
     def still_writing(self, session_id: str) -> bool:
         """Whether words of a session that has ended are still on their way."""

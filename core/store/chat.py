@@ -8,12 +8,16 @@ from core.database import Database
 from core.model import MAX_LINES, ChatLine
 
 
-async def add(db: Database, line: ChatLine) -> None:
-    """Store a line; the same line twice counts once."""
-    await db.execute(
+async def add(db: Database, line: ChatLine) -> bool:
+    """Store a line; the same line twice counts once. Returns False where another has its id."""
+    row = await db.fetch_one(
         """
-        INSERT INTO chat_messages (session_id, id, identity, text, sent_at)
-        VALUES (:session, :id, :identity, :text, :sent_at) ON CONFLICT DO NOTHING
+        INSERT INTO chat_messages AS old (session_id, id, identity, text, sent_at)
+        VALUES (:session, :id, :identity, :text, :sent_at)
+        ON CONFLICT (session_id, id) DO UPDATE SET sent_at = excluded.sent_at
+        WHERE (old.identity, old.text, old.sent_at)
+            = (excluded.identity, excluded.text, excluded.sent_at)
+        RETURNING id
         """,
         session=UUID(line.session_id),
         id=line.id,
@@ -21,6 +25,7 @@ async def add(db: Database, line: ChatLine) -> None:
         text=line.text,
         sent_at=line.sent_at,
     )
+    return row is not None
 
 
 async def of_session(db: Database, session_id: str) -> list[ChatLine]:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from core.database import Database
 
+SEQ_TAKEN = "utterances_session_id_seq_key"  # PostgreSQL's name for UNIQUE (session_id, seq)
 COLUMNS = (
     "session_id",
     "stream",
@@ -48,21 +51,32 @@ class Utterance:
     lost: float | None
 
 
+class SeqTakenError(Exception):
+    """Another utterance of the session has this place already."""
+
+
 async def add(db: Database, rows: list[dict[str, Any]]) -> None:
     """Store final utterances, all or none; those already stored stay as they are.
 
-    Rows are dictionaries with the keys of COLUMNS.
+    Rows are dictionaries with the keys of COLUMNS. Raises SeqTakenError: that isn't a repetition,
+    which has the same stream and utterance.
     """
-    await db.execute_many(
-        """
-        INSERT INTO utterances
-        (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,
-        client, until, lost_s)
-        VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,
-        :start, :end, :language, :client, :until, :lost) ON CONFLICT DO NOTHING
-        """,
-        rows,
-    )
+    try:
+        await db.execute_many(
+            """
+            INSERT INTO utterances
+            (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,
+            client, until, lost_s)
+            VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,
+            :start, :end, :language, :client, :until, :lost)
+            ON CONFLICT (session_id, stream, utterance) DO NOTHING
+            """,
+            rows,
+        )
+    except asyncpg.UniqueViolationError as problem:
+        if problem.constraint_name == SEQ_TAKEN:
+            raise SeqTakenError from problem
+        raise
 
 
 async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utterance]:

@@ -52,7 +52,8 @@ async def add(db: Database, account: StreamAccount) -> None:
         INSERT INTO streams (session_id, stream, identity, engine, opened_at, closed_at,
         sent_s, frames, partials, finals, errors, reconnects)
         VALUES (:session, :stream, :identity, :engine, :opened_at, :closed_at,
-        :sent, :frames, :partials, :finals, :errors, :reconnects) ON CONFLICT DO NOTHING
+        :sent, :frames, :partials, :finals, :errors, :reconnects)
+        ON CONFLICT (session_id, stream) DO NOTHING
         """,
         session=UUID(account.session_id),
         stream=account.stream,

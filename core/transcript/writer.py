@@ -1,49 +1,34 @@
 """Keeps what was said: finals go to PostgreSQL as they come, and wait while it is away.
 
-What could not be stored when the process ends is spooled to a file and stored at the next
-start. Storing twice does no harm: rows are keyed by session, stream and utterance.
+Finals, chat lines and accounts of usage each have an outbox. What could not be stored when the
+process ends is spooled to a file and stored at the next start. Storing twice does no harm: rows
+are keyed by session, stream and utterance. Who is told that something is stored can rely on it;
+what the database refuses for good is told to be lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import asyncpg
 import msgspec
 
-from core.database import Database, DatabaseAwayError
+from core.database import Database
 from core.model import ChatLine
-from core.room.rooms import MAX_UTTERANCES, SaidUtterance
+from core.room.chat import ChatLog
+from core.room.rooms import MAX_UTTERANCES, Room, SaidUtterance
 from core.speech.resilient import StreamRecord
 from core.store import chat, transcripts, usage
+from core.transcript.outbox import Entry, Outbox, V
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 10_000  # finals that wait for the database; about an hour of 30 people talking
-BATCH = 200
-GATHER = 0.1  # seconds in which finals come together after a write: many at once cost little more
-RETRY_FIRST = 0.5
-RETRY_MAX = 10.0
-# About the row itself: trying again can't help. Anything else (a full disk, a server that turned
-# read-only) passes, and words wait for it.
-REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
-
-
-_Kept = TypeVar("_Kept", SaidUtterance, ChatLine)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A final that is not stored yet, and whom to tell when it is."""
-
-    said: SaidUtterance
-    stored: Callable[[], None]
+CLOSE_TIMEOUT_S = 3.0  # that a stopping process waits for the database
+MAX_RENUMBERINGS = 3  # of one batch at once; after that it is tried again later
 
 
 class TranscriptWriter:
@@ -51,151 +36,164 @@ class TranscriptWriter:
 
     def __init__(self, db: Database, spool: Path) -> None:
         self._db = db
-        self._spool = spool
-        self._waiting: deque[_Waiting] = deque()
-        self._lines: deque[ChatLine] = deque()
-        self._accounts: deque[usage.StreamAccount] = deque(maxlen=MAX_WAITING)
-        self._news = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._find_room: Callable[[str], Room | None] = lambda _: None
+        self._finals: Outbox[SaidUtterance] = Outbox(
+            "an utterance", spool, _reader(SaidUtterance), self._store_finals
+        )
+        self._lines: Outbox[ChatLine] = Outbox(
+            "a chat line", _beside(spool, "chat"), _reader(ChatLine), self._store_lines
+        )
+        self._accounts: Outbox[usage.StreamAccount] = Outbox(
+            "a stream's account",
+            _beside(spool, "usage"),
+            _reader(usage.StreamAccount),
+            self._store_accounts,
+        )
+        self._boxes = (self._finals, self._lines, self._accounts)
+        self._held_spool = _beside(spool, "held")
 
     @property
     def waiting(self) -> int:
         """How many finals are not stored yet."""
-        return len(self._waiting)
+        return len(self._finals)
 
     def stores(self, session_id: str) -> bool:
         """Whether words of this session wait to be stored."""
-        return any(one.said.session_id == session_id for one in self._waiting)
+        return any(one.value.session_id == session_id for one in self._finals.entries)
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
-        spooled = _read_spool(self._spool, SaidUtterance)
-        self._waiting.extend(_Waiting(one, lambda: None) for one in spooled)
-        self._lines.extend(_read_spool(_chat_spool(self._spool), ChatLine))
-        self._news.set()
-        self._task = asyncio.create_task(self._run())
+        for box in self._boxes:
+            box.start()
 
-    async def close(self, seconds: float = 3.0) -> None:
+    async def close(self, seconds: float = CLOSE_TIMEOUT_S) -> None:
         """Store what waits, at most so long, and spool the rest."""
         try:
             async with asyncio.timeout(seconds):
-                while self._waiting or self._lines or self._accounts:
-                    self._idle.clear()
-                    self._news.set()
-                    await self._idle.wait()
+                await asyncio.gather(*(box.flush() for box in self._boxes))
         except TimeoutError:
-            log.warning("%d utterances are spooled: the database is away", len(self._waiting))
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        _write_spool(self._spool, [one.said for one in self._waiting])
-        _write_spool(_chat_spool(self._spool), list(self._lines))
+            log.warning("%d utterances are spooled: the database is away", len(self._finals))
+        for box in self._boxes:
+            await box.close()
+
+    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+        """Keeper."""
+        self._find_room = find_room
 
     async def said(self, session_id: str) -> list[SaidUtterance]:
         """Keeper: stored finals and those that still wait, by seq."""
-        stored = await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
-        known = {(one.stream, one.utterance): _said(session_id, one) for one in stored}
-        for said in (one.said for one in self._waiting):
-            if said.session_id == session_id:
-                known.setdefault((said.stream, said.utterance), said)
+        # Asked first: what is stored while the statement runs may be in neither otherwise.
+        waiting = self.unstored(session_id)
+        stored = await self._stored(session_id)
+        known = {one.place: one for one in stored}
+        for said in [*waiting, *self.unstored(session_id)]:
+            known.setdefault(said.place, said)
         return sorted(known.values(), key=lambda one: one.seq)
 
-    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
-        """Keeper: take a final. The oldest is given up when 10,000 already wait."""
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-            log.error("the database is away for too long: an utterance was given up")
-        self._waiting.append(_Waiting(utterance, stored))
-        self._news.set()
+    def unstored(self, session_id: str) -> list[SaidUtterance]:
+        """Return the finals of a session that wait to be stored."""
+        waiting = [one.value for one in self._finals.entries]
+        return [said for said in waiting if said.session_id == session_id]
+
+    async def _stored(self, session_id: str) -> list[SaidUtterance]:
+        rows = await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
+        return [_said(session_id, one) for one in rows]
+
+    def keep(self, said: Entry[SaidUtterance]) -> None:
+        """Keeper."""
+        self._finals.put(said)
 
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Keeper: stored lines and those that still wait, by id."""
-        known = {line.id: line for line in await chat.of_session(self._db, session_id)}
-        for line in self._lines:
+        waiting = self._lines.entries
+        stored = await chat.of_session(self._db, session_id)
+        known = {line.id: line for line in stored}
+        for line in (one.value for one in [*waiting, *self._lines.entries]):
             if line.session_id == session_id:
                 known.setdefault(line.id, line)
         return sorted(known.values(), key=lambda line: line.id)
 
-    def keep_line(self, line: ChatLine) -> None:
-        """Keeper: take a chat line. The oldest is given up when 10,000 already wait."""
-        if len(self._lines) >= MAX_WAITING:
-            self._lines.popleft()
-            log.error("the database is away for too long: a chat line was given up")
-        self._lines.append(line)
-        self._news.set()
+    def keep_line(self, line: Entry[ChatLine]) -> None:
+        """Keeper."""
+        self._lines.put(line)
 
     def hold(self, utterances: list[SaidUtterance]) -> None:
         """Keeper: they are in a file at once, as a crash may come any time."""
-        _write_spool(_held_spool(self._spool), utterances)
+        held: Outbox[SaidUtterance] = self._held()
+        for one in utterances:
+            held.put(Entry(one))
+        held.save()
 
     def held(self) -> list[SaidUtterance]:
         """Keeper."""
-        return _read_spool(_held_spool(self._spool), SaidUtterance)
+        return self._held().spooled()
+
+    def _held(self) -> Outbox[SaidUtterance]:
+        return Outbox("", self._held_spool, _reader(SaidUtterance), self._store_finals)
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Keeper: take a stream's account."""
-        self._accounts.append(_account(session_id, identity, record))
-        self._news.set()
+        self._accounts.put(Entry(_account(session_id, identity, record)))
 
-    async def _run(self) -> None:
-        pause = RETRY_FIRST
-        while True:
-            await self._news.wait()
-            self._news.clear()
+    async def _store_finals(
+        self, batch: list[Entry[SaidUtterance]]
+    ) -> Iterable[Entry[SaidUtterance]]:
+        for _ in range(MAX_RENUMBERINGS):
             try:
-                await self._write()
-                pause = RETRY_FIRST
-            except Exception as problem:
-                if not isinstance(problem, DatabaseAwayError):
-                    log.error("the database takes nothing: %s", type(problem).__name__)
-                self._news.set()
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MAX)
-            self._idle.set()
-            await asyncio.sleep(GATHER)
+                await transcripts.add(self._db, [_row(one.value) for one in batch])
+            except transcripts.SeqTakenError:
+                for session_id in {one.value.session_id for one in batch}:
+                    await self._renumber(session_id)
+            else:
+                return batch
+        raise transcripts.SeqTakenError
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch = list(self._waiting)[:BATCH]
-            await self._store([_row(one.said) for one in batch])
-            for one in batch:
-                # Unless it was given up meanwhile, because too many came behind it.
-                if self._waiting and self._waiting[0] is one:
-                    self._waiting.popleft()
-                one.stored()
-        while self._lines:
-            line = self._lines[0]
-            await self._store_line(line)
-            if self._lines and self._lines[0] is line:
-                self._lines.popleft()
-        while self._accounts:
-            await self._store_account(self._accounts[0])
-            self._accounts.popleft()
+    async def _renumber(self, session_id: str) -> None:
+        """Give finals that wait another place where the database has given theirs away.
 
-    async def _store(self, rows: list[dict[str, Any]]) -> None:
-        """Store rows together; if one is refused, store the others without it."""
-        try:
-            await transcripts.add(self._db, rows)
-        except REFUSALS as problem:
-            if len(rows) == 1:
-                # Its session or participant was deleted meanwhile; the words go with them.
-                log.error("an utterance was refused by the database: %s", type(problem).__name__)
-                return
-            for row in rows:
-                await self._store([row])
+        A session's numbers are given in one room at a time, so this is rare: somebody has written
+        into the table, or words waited in a file while another process went on.
+        """
+        stored = await self._stored(session_id)
+        waiting = [one for one in self._finals.entries if one.value.session_id == session_id]
+        log.warning("finals of a session are numbered anew: their numbers were taken")
+        room = self._find_room(session_id)
+        if room is not None:
+            room.renumber(stored, waiting)
+            return
+        places, taken = {one.place for one in stored}, {one.seq for one in stored}
+        last = max([*taken, *(one.value.seq for one in waiting)])
+        for one in waiting:
+            if one.value.seq in taken and one.value.place not in places:
+                last += 1
+                one.value = msgspec.structs.replace(one.value, seq=last)
 
-    async def _store_line(self, line: ChatLine) -> None:
-        try:
-            await chat.add(self._db, line)
-        except REFUSALS as problem:
-            log.error("a chat line was refused by the database: %s", type(problem).__name__)
+    async def _store_lines(self, batch: list[Entry[ChatLine]]) -> Iterable[Entry[ChatLine]]:
+        """Store the first line only, so that a refusal is about it: chat comes slowly."""
+        entry = batch[0]
+        while not await chat.add(self._db, entry.value):
+            session_id = entry.value.session_id
+            stored = await chat.of_session(self._db, session_id)
+            waiting = [one for one in self._lines.entries if one.value.session_id == session_id]
+            log.warning("chat lines of a session are numbered anew: their numbers were taken")
+            room = self._find_room(session_id)
+            lines = ChatLog(stored) if room is None else room.lines
+            lines.renumber(stored, waiting)
+        return [entry]
 
-    async def _store_account(self, account: usage.StreamAccount) -> None:
-        try:
-            await usage.add(self._db, account)
-        except REFUSALS as problem:
-            log.error("a stream's account was refused: %s", type(problem).__name__)
+    async def _store_accounts(
+        self, batch: list[Entry[usage.StreamAccount]]
+    ) -> Iterable[Entry[usage.StreamAccount]]:
+        await usage.add(self._db, batch[0].value)
+        return batch[:1]
+
+
+def _reader(kind: type[V]) -> Callable[[bytes], V]:
+    return msgspec.json.Decoder(kind).decode
+
+
+def _beside(spool: Path, what: str) -> Path:
+    return spool.with_name(f"{what}-{spool.name}")
 
 
 def _account(session_id: str, identity: str, record: StreamRecord) -> usage.StreamAccount:
@@ -230,36 +228,5 @@ def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
         client=one.client,
         until=one.until,
         lost=one.lost,
+        role=one.role,
     )
-
-
-def _held_spool(spool: Path) -> Path:
-    return spool.with_name(f"held-{spool.name}")
-
-
-def _chat_spool(spool: Path) -> Path:
-    return spool.with_name(f"chat-{spool.name}")
-
-
-def _read_spool(path: Path, kind: type[_Kept]) -> list[_Kept]:
-    """Return what was spooled; a line cut off by a crash is left out with a warning."""
-    if not path.exists():
-        return []
-    kept = []
-    for line in path.read_bytes().splitlines():
-        try:
-            kept.append(msgspec.json.decode(line, type=kind))
-        except msgspec.DecodeError:
-            log.warning("a damaged line of the spool was left out")
-    return kept
-
-
-def _write_spool(path: Path, waiting: Sequence[SaidUtterance | ChatLine]) -> None:
-    if not waiting:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_bytes(b"\n".join(msgspec.json.encode(one) for one in waiting))
-    partial.replace(path)

@@ -12,12 +12,13 @@ import pytest
 
 from core.model import ChatLine, Participant
 from core.room import rooms as rooms_module
-from core.room.rooms import Rooms, RoomSession, SaidUtterance, Seat
+from core.room.rooms import Room, Rooms, RoomSession, SaidUtterance, Seat
 from core.room.wire import Batch, Hello, Message
 from core.speech import resilient as resilient_module
 from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, EngineError
 from core.speech.microphone import MicrophoneOptions
 from core.speech.resilient import StreamRecord
+from core.transcript.outbox import Entry
 from tests.emulators.wordaudio import speak
 from tests.speech.test_resilient import ADA, FRAME, WORDS, ScriptedEngine, until
 
@@ -35,12 +36,15 @@ class Memory:
     async def chat(self, session_id: str) -> list[ChatLine]:
         return []
 
-    def keep_line(self, line: ChatLine) -> None:
+    def keep_line(self, line: Entry[ChatLine]) -> None:
         pass
 
-    def keep(self, utterance: SaidUtterance, stored: Callable[[], None]) -> None:
-        self.kept.append(utterance)
-        stored()
+    def keep(self, said: Entry[SaidUtterance]) -> None:
+        self.kept.append(said.value)
+        said.stored()
+
+    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+        pass
 
     def hold(self, utterances: list[SaidUtterance]) -> None:
         self.held_ones = utterances

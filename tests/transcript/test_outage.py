@@ -301,3 +301,119 @@ async def test_a_login_that_is_refused_while_we_run_is_an_outage_like_others(sce
         assert await scene.stored() == WORDS[:10]
     assert "PostgreSQL refuses the user or the password in DATABASE_URL" in scene.server.log
     assert scene.server.log.count("PostgreSQL is back") == 1
+
+
+async def test_a_number_that_is_taken_is_given_anew_and_every_page_has_all_in_order(
+    scene: Scene,
+) -> None:
+    """Somebody else has written under a number that the room gives next."""
+    connection = await asyncpg.connect(scene.postgres.url)
+    async with scene.page() as away, scene.page() as page:
+        await page.mic(True)
+        await say(page, WORDS[:4])
+        await page.until(lambda: page.settled)
+        before = page.settled
+        await connection.execute(
+            "INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s,"
+            " end_s) SELECT session_id, 'foreign', '1', seq + 1, identity, $2, 0, 1 FROM utterances"
+            " JOIN sessions s ON s.id = session_id WHERE s.slug = $1",
+            scene.slug,
+            WORDS[50],
+        )
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE utterances IN EXCLUSIVE MODE")  # writing waits
+            await say(page, WORDS[4:8])
+            await away.until(lambda: away.text.split() == WORDS[:8])
+            await away.drop()  # between the two numbers
+        mine = page.finals[-1]["id"]
+        await page.until(lambda: page.settled > before)
+        await page.until(lambda: page.finals[-1]["id"] == mine and page.finals[-1]["seq"] == 3)
+        assert [(one["id"], one["seq"]) for one in page.finals[1:]] == [
+            (mine, 2),
+            ("foreign-1", 2),
+            (mine, 3),
+        ], "a later message with the same id replaces the earlier"
+        seen = len(away.messages)
+        await say(page, WORDS[8:10])
+        await away.connect()
+        assert away.welcome["seq"] == 1, "what it has of seq 2 may be another's"
+        await away.until(lambda: away.finals[-1]["seq"] == 4)
+        again = [one for one in away.messages[seen:] if one["type"] == "utterance"]
+        assert [one["seq"] for one in again if one["final"]] == [2, 3, 4]
+        await scene.until_stored()
+        assert await scene.stored() == [*WORDS[:4], WORDS[50], *WORDS[4:10]]
+        async with scene.page() as late:
+            await late.until(lambda: late.of_type("people"))
+            assert late.text.split() == [*WORDS[:4], WORDS[50], *WORDS[4:10]]
+            assert [one["seq"] for one in late.finals] == [1, 2, 3, 4]
+    await connection.close()
+
+
+async def test_words_that_the_database_refuses_are_told_to_be_lost(scene: Scene) -> None:
+    """A gap stands in their place; where that is refused too, its page knows at least."""
+    connection = await asyncpg.connect(scene.postgres.url)
+    bob = Visitor(scene.server.url).be_guest(scene.slug, "Bob")
+    async with scene.page() as page, bob.page(scene.slug) as other:
+        await page.mic(True)
+        await other.mic(True)
+        await connection.execute(
+            f"ALTER TABLE utterances ADD CONSTRAINT no CHECK (text NOT LIKE '%{WORDS[4]}%')"
+            " NOT VALID"
+        )
+        try:
+            await say(page, WORDS[:4])
+            await page.until(lambda: page.settled)
+            before = page.settled
+            await page.speak(speak(WORDS[4:8]) + silence(1))
+            await page.until(lambda: page.of_type("error"))
+            assert page.of_type("error")[-1]["code"] == "words_lost"
+            await other.until(lambda: other.finals and other.finals[-1].get("lost"))
+            gap, words = other.finals[-1], other.finals[-2]
+            assert words["text"].split() == WORDS[4:8]
+            assert (gap["id"], gap["seq"], gap["text"]) == (words["id"], words["seq"], "")
+            await page.until(lambda: page.settled > before)
+        finally:
+            await connection.execute("ALTER TABLE utterances DROP CONSTRAINT no")
+        await scene.until_stored()
+        assert await scene.stored() == WORDS[:4]
+        lost = "SELECT count(*) FROM utterances WHERE lost_s > 0 AND text = '' AND seq = 2"
+        assert await connection.fetchval(lost) >= 1
+        await connection.execute("DELETE FROM participants WHERE name = 'Bob'")
+        await other.speak(speak(WORDS[8:12]) + silence(1))
+        await other.until(lambda: other.of_type("error"))
+        assert other.of_type("error")[-1]["code"] == "words_lost"
+        assert not other.settled
+        await say(page, WORDS[12:16])
+        await scene.until_stored()
+        assert not other.settled
+    await connection.close()
+    assert "was refused by the database" in scene.server.log
+    assert not any(word in scene.server.log for word in WORDS[:16])
+
+
+async def test_what_speech_cost_survives_a_stop_during_the_outage(scene: Scene) -> None:
+    connection = await asyncpg.connect(scene.postgres.url)
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:5])
+    await page.until(lambda: page.settled)
+    [[session_id]] = await connection.fetch("SELECT id FROM sessions WHERE slug = $1", scene.slug)
+    await connection.close()
+    await asyncio.to_thread(scene.postgres.stop)
+    await asyncio.to_thread(scene.server.stop)
+    spool = scene.server.data_dir / "usage-unsaved.jsonl"
+    assert len(spool.read_text().splitlines()) == 1
+    await asyncio.to_thread(scene.postgres.start)
+    await asyncio.to_thread(scene.server.start)
+    connection = await asyncpg.connect(scene.postgres.url)
+    for _ in range(100):
+        told = await connection.fetch(
+            "SELECT sent_s FROM streams WHERE session_id = $1", session_id
+        )
+        if told:
+            break
+        await asyncio.sleep(0.1)
+    [[seconds]] = told
+    assert seconds > 1
+    await connection.close()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from core.database import Database
+from core.database import Database, Row
+from core.model import ChatLine
 from core.room.rooms import SaidUtterance
 from core.store import participants, sessions, spaces
 from core.store import people as users
+from core.transcript.outbox import Entry
 from core.transcript.writer import TranscriptWriter
 from tests.support.waiting import PATIENCE_S
 
@@ -52,6 +56,86 @@ def _final(session_id: str, identity: str, seq: int) -> SaidUtterance:
     )
 
 
+class SlowReading(Database):
+    """A database whose answers to questions take as long as `answer` is clear."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def fetch_all(self, sql: str, **values: object) -> list[Row]:
+        rows = await super().fetch_all(sql, **values)
+        self.asked.set()
+        await self.answer.wait()
+        return rows
+
+
+async def test_who_reads_while_a_final_is_being_stored_has_it(
+    make_database: Callable[[], str], tmp_path: Path
+) -> None:
+    db = SlowReading(await asyncio.to_thread(make_database))
+    await db.connect()
+    db.answer.set()
+    session_id, identity = await _speaker(db)
+    db.answer.clear()
+    writer = TranscriptWriter(db, tmp_path / "unsaved.jsonl")
+    stored = asyncio.Event()
+    writer.keep(Entry(_final(session_id, identity, 1), stored.set))
+    reading = asyncio.create_task(writer.said(session_id))
+    await db.asked.wait()  # which the database has answered without it
+    writer.start()
+    await asyncio.wait_for(stored.wait(), 5)
+    db.answer.set()
+    assert [one.text for one in await reading] == ["word 1"]
+    await writer.close()
+    await db.disconnect()
+
+
+async def test_spooled_finals_whose_numbers_are_taken_get_others(
+    db: Database, tmp_path: Path
+) -> None:
+    """As when another process went on with the session; that each is stored once stays true."""
+    session_id, identity = await _speaker(db)
+    spool = tmp_path / "unsaved.jsonl"
+    old = [_final(session_id, identity, seq) for seq in (1, 2, 3)]
+    spool.write_bytes(b"\n".join(map(msgspec.json.encode, old)))
+    writer = TranscriptWriter(db, tmp_path / "elsewhere.jsonl")
+    writer.start()
+    newer = [msgspec.structs.replace(one, stream="newer") for one in old[1:]]
+    for one in newer:
+        writer.keep(Entry(one))
+    writer.keep(Entry(old[0]))
+    await writer.close()
+    for _ in range(2):
+        late = TranscriptWriter(db, spool)
+        late.start()
+        await late.close()
+        spool.write_bytes(b"\n".join(map(msgspec.json.encode, old)))
+    said = await writer.said(session_id)
+    assert [(one.stream, one.utterance, one.seq) for one in said] == [
+        ("stream", "1", 1),
+        ("newer", "2", 2),
+        ("newer", "3", 3),
+        ("stream", "2", 4),
+        ("stream", "3", 5),
+    ]
+
+
+async def test_chat_lines_that_clash_get_another_number_and_repetitions_none(
+    db: Database, tmp_path: Path
+) -> None:
+    session_id, identity = await _speaker(db)
+    writer, now = TranscriptWriter(db, tmp_path / "unsaved.jsonl"), datetime.now(UTC)
+    writer.start()
+    first, other = (
+        ChatLine(session_id, 1, identity, "Ada", 0, "GUEST", text, now) for text in ("a", "b")
+    )
+    for line in (first, other, first):
+        writer.keep_line(Entry(line))
+    await writer.close()
+    assert [(one.id, one.text) for one in await writer.chat(session_id)] == [(1, "a"), (2, "b")]
+
+
 async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
     db: Database, tmp_path: Path
 ) -> None:
@@ -63,7 +147,7 @@ async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
         stored: list[asyncio.Event] = []
         for seq in range(1, 21):
             stored.append(asyncio.Event())
-            writer.keep(_final(session_id, identity, seq), stored[-1].set)
+            writer.keep(Entry(_final(session_id, identity, seq), stored[-1].set))
             if seq == 1:
                 await asyncio.wait_for(stored[0].wait(), PATIENCE_S)
             await asyncio.sleep(0.001)

@@ -1,0 +1,188 @@
+"""An outbox: what waits to be stored, in order, bounded, and in a file between two processes.
+
+Finals, chat lines, usage and what another process is to have all go this way: written together,
+tried again while the database is away, and told apart when it refuses one of them for good. A row
+that is written twice must do no harm, because an answer may be lost on its way back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import asyncpg
+import msgspec
+
+from core.database import DatabaseAwayError
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000  # entries of one box; about an hour of 30 people talking
+BATCH = 200  # entries of one statement
+GATHER_S = 0.1  # in which entries come together after a write: many at once cost little more
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 10.0
+# About the row itself: trying again can't help. Anything else (a full disk, a server that turned
+# read-only) passes, and words wait for it.
+REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+
+V = TypeVar("V")
+
+
+def _nobody(*_: object) -> None:
+    """Who needs not be told."""
+
+
+@dataclass(slots=True, eq=False)
+class Entry(Generic[V]):
+    """A value that is to be stored, and whom to tell what became of it.
+
+    `lost` is told whether the database refused the value: else there was no place for it.
+    """
+
+    value: V
+    stored: Callable[[], None] = _nobody
+    lost: Callable[[bool], None] = _nobody
+
+
+class Outbox(Generic[V]):
+    """Stores entries in the order in which they were put in, as soon as the database takes them.
+
+    `store` writes a batch and returns which of it are stored now; of the others it has taken care.
+    It raises one of REFUSALS when a row can't be stored, and anything else to be tried again.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        spool: Path,
+        read: Callable[[bytes], V],
+        store: Callable[[list[Entry[V]]], Awaitable[Iterable[Entry[V]]]],
+    ) -> None:
+        self._what = what  # what one entry is called in the log
+        self._spool = spool  # the file between two processes
+        self._read = read  # makes a value of a line of it; raises msgspec.DecodeError
+        self._store = store
+        self._waiting: dict[Entry[V], None] = {}  # by age
+        self._writing: set[Entry[V]] = set()  # those that the statement in flight has
+        self._news = asyncio.Event()  # something waits
+        self._empty = asyncio.Event()  # nothing waits; set and cleared with `_waiting`
+        self._empty.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def entries(self) -> list[Entry[V]]:
+        """What isn't stored yet, the oldest first."""
+        return list(self._waiting)
+
+    def start(self) -> None:
+        """Take up what the last process could not store, and begin to write."""
+        for value in self.spooled():
+            self.put(Entry(value))
+        self._task = asyncio.create_task(self._run())
+
+    def put(self, entry: Entry[V]) -> None:
+        """Take an entry. Never blocks: the oldest is given up when 10,000 already wait."""
+        if len(self._waiting) >= MAX_WAITING:
+            oldest = next(one for one in self._waiting if one not in self._writing)
+            log.error("the database is away for too long: %s was given up", self._what)
+            self._take_out(oldest)
+            oldest.lost(False)
+        self._waiting[entry] = None
+        self._empty.clear()
+        self._news.set()
+
+    async def flush(self) -> None:
+        """Return once nothing waits."""
+        await self._empty.wait()
+
+    async def close(self) -> None:
+        """Write nothing more, and spool what waits."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self.save()
+
+    def save(self) -> None:
+        """Have in the file what waits now. Only its owner may read it: it is what people said."""
+        if not self._waiting:
+            self._spool.unlink(missing_ok=True)
+            return
+        self._spool.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._spool.with_suffix(".partial")
+        partial.touch(mode=0o600)
+        lines = [msgspec.json.encode(one.value) for one in self._waiting]
+        partial.write_bytes(b"\n".join(lines))
+        partial.replace(self._spool)
+
+    def spooled(self) -> list[V]:
+        """Return what is in the file; a line cut off by a crash is left out with a warning."""
+        if not self._spool.exists():
+            return []
+        values = []
+        for line in self._spool.read_bytes().splitlines():
+            try:
+                values.append(self._read(line))
+            except msgspec.DecodeError:
+                log.warning("a damaged line of the spool was left out")
+        return values
+
+    def _take_out(self, entry: Entry[V]) -> None:
+        self._waiting.pop(entry, None)
+        if not self._waiting:
+            self._empty.set()
+
+    async def _run(self) -> None:
+        pause = RETRY_FIRST_S
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                while self._waiting:
+                    await self._write(list(islice(self._waiting, BATCH)))
+                pause = RETRY_FIRST_S
+            except Exception as problem:
+                if not isinstance(problem, DatabaseAwayError):
+                    log.error("the database takes nothing: %s", type(problem).__name__)
+                self._news.set()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RETRY_MAX_S)
+            await asyncio.sleep(GATHER_S)
+
+    async def _write(self, batch: list[Entry[V]]) -> None:
+        """Store entries together; if one is refused, store the others without it."""
+        self._writing.update(batch)
+        try:
+            stored = set(await self._store(batch))
+        except REFUSALS as problem:
+            if len(batch) == 1:
+                self._refused(batch[0], problem)
+            else:
+                for one in batch:
+                    await self._write([one])
+            return
+        finally:
+            self._writing.difference_update(batch)
+        for one in batch:
+            if one in stored:
+                self._take_out(one)
+                one.stored()
+
+    def take(self, entries: Iterable[Entry[V]]) -> None:
+        """Let these go without storing them: somebody else has them now."""
+        for one in entries:
+            self._take_out(one)
+
+    def _refused(self, entry: Entry[V], problem: Exception) -> None:
+        """Let go of what can't be stored, as when its session or participant was deleted."""
+        log.error("%s was refused by the database: %s", self._what, type(problem).__name__)
+        self._take_out(entry)
+        entry.lost(True)

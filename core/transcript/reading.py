@@ -1,0 +1,40 @@
+"""Reads what was said: what is stored, what waits for that, and what a room hasn't handed over yet.
+
+Everything that shows a transcript reads it here, so that the last words are in it right after the
+end. What is on its way moves from the room to the writer and from there to the database; each is
+asked before the next, so that nothing slips past between two questions.
+"""
+
+from __future__ import annotations
+
+from core.model import ChatLine
+from core.room.rooms import Rooms, SaidUtterance
+from core.transcript.writer import TranscriptWriter
+
+
+class TranscriptReader:
+    """Transcripts of this process's rooms and of the database."""
+
+    def __init__(self, rooms: Rooms, writer: TranscriptWriter) -> None:
+        self._rooms = rooms
+        self._writer = writer
+
+    def is_growing(self, session_id: str) -> bool:
+        """Whether words are still being transcribed, held for a page or on their way to storage.
+
+        To be asked before `said`: what has come until then is in it.
+        """
+        return self._rooms.still_writing(session_id) or self._writer.stores(session_id)
+
+    async def said(self, session_id: str) -> list[SaidUtterance]:
+        """Return the finals of a session by seq."""
+        in_the_room = self._rooms.unstored(session_id)
+        said = await self._writer.said(session_id)
+        known = {one.place for one in said}
+        # One that has another number by now is there with that.
+        missing = [one for one in in_the_room if one.place not in known]
+        return sorted([*said, *missing], key=lambda one: one.seq)
+
+    async def chat(self, session_id: str) -> list[ChatLine]:
+        """Return the chat lines of a session by id."""
+        return await self._writer.chat(session_id)

@@ -29,10 +29,12 @@ from core.banner import banner
 from core.collector import Collector
 from core.conduct import Conduct
 from core.database import Database, EmbeddedPostgres
+from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.pacing import Pacer
 from core.process.listening import own_address
+from core.process.nodes import take_place
 from core.room.rooms import Rooms
 from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
@@ -143,7 +145,8 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     """Start what serves requests, and stop it in the order in which words flow."""
     with stopped_by_signals():
         await db.connect()
-    writer = TranscriptWriter(db, settings.data_dir / "unsaved.jsonl")
+    node = take_place(settings.data_dir)
+    writer = TranscriptWriter(db, node.spool)
     engine = make_engine(
         settings.engine,
         gladia_api_key=settings.gladia_api_key,
@@ -152,7 +155,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         gladia_max_streams=settings.gladia_max_streams,
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
-    rooms = Rooms(engine, writer, microphone)
+    rooms = Rooms(engine, writer, Leases(db, node.name), microphone)
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct)
@@ -176,6 +179,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         await writer.close()
         await calls.close()
         await db.disconnect()
+        node.leave()
 
 
 def read_environment() -> Mapping[str, str]:

@@ -154,3 +154,12 @@ CREATE TABLE IF NOT EXISTS chat_messages (
     sent_at     timestamptz NOT NULL,
     PRIMARY KEY (session_id, id)
 );
+
+-- Whose a session's room is. A node that hasn't renewed its lease for 15 s may be followed by another;
+-- each owner has an epoch, under which it writes what is said.
+CREATE TABLE IF NOT EXISTS rooms (
+    session_id  uuid PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+    node        text NOT NULL,
+    epoch       bigint NOT NULL,
+    renewed_at  timestamptz NOT NULL
+);

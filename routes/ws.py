@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from core import access, tokens
 from core.access import Action, EndedError, Entry, NotFoundError, RefusedError, may
 from core.database import DatabaseAwayError
+from core.leases import RoomElsewhereError
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
@@ -151,7 +152,7 @@ class _Conversation:
         except TimeoutError:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
             self._listener.close(wire.CLOSE_POLICY)
-        except DatabaseAwayError:
+        except (DatabaseAwayError, RoomElsewhereError):
             self._listener.close(wire.CLOSE_TRY_LATER)
         await self._listener.closed.wait()
 

@@ -22,6 +22,7 @@ import msgspec
 
 from core.access.table import Action, Standing, may, standing
 from core.database import DatabaseAwayError
+from core.leases import RENEW_EVERY_S, RoomElsewhereError
 from core.model import ChatLine, Participant, Role
 from core.room.chat import ChatLog
 from core.room.commands import Change, ChangeRole, Command, LowerHand, Mute, MuteAllBut, Remove
@@ -128,6 +129,7 @@ class SaidUtterance(msgspec.Struct, frozen=True):
     until: int
     lost: float | None = None
     role: str = "GUEST"
+    epoch: int = 0  # of the room that gave it its number: see core.leases
 
     @property
     def place(self) -> tuple[str, str]:
@@ -167,8 +169,31 @@ class Keeper(Protocol):
     def held(self) -> list[SaidUtterance]:
         """Return what the last process gave to `hold`."""
 
+    def stores(self, session_id: str) -> bool:
+        """Whether words of this session wait to be stored."""
+
+    async def flush(self) -> None:
+        """Store what waits, for a few seconds at most."""
+
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Take the account of an engine stream."""
+
+
+class Claims(Protocol):
+    """Says whether a room is this process's: core.leases."""
+
+    @property
+    def held(self) -> list[str]:
+        """The sessions whose rooms are ours."""
+
+    async def claim(self, session_id: str) -> int:
+        """Claim a room and return its epoch. Raises RoomElsewhereError."""
+
+    async def renew(self) -> set[str]:
+        """Renew all leases; return the sessions whose rooms are ours no more."""
+
+    async def release(self, sessions: Collection[str]) -> None:
+        """Give rooms back."""
 
 
 class Seat:
@@ -242,8 +267,10 @@ class Room:
         services: SpeechServices,
         *,
         knocks: Knocks,
+        epoch: int = 0,
     ) -> None:
         self.session = session
+        self.epoch = epoch  # of this owner of the room, which its finals carry
         self.slug = session.slug
         self.options = session.options
         self.seats: list[Seat] = []
@@ -642,6 +669,17 @@ class Room:
             seat.listener.close(code)
         self.seats.clear()
 
+    def desert(self) -> None:
+        """Close every page and drop what is underway: the room is another node's.
+
+        Nothing of it is lost: pages say anew what isn't settled.
+        """
+        for microphone in self.microphones.values():
+            self._returning.add(microphone)
+            microphone.close()
+            microphone.abort()
+        self.close(CLOSE_RESTART)
+
     def end(self, reason: str) -> None:
         """Tell every page that the session is over, and close it. Words may still come."""
         self._ended_at = time.monotonic()
@@ -721,7 +759,8 @@ class Room:
 
     def adopt(self, said: SaidUtterance) -> None:
         """Take over what the last process held for a page that didn't come back."""
-        entry = self._add(msgspec.structs.replace(said, seq=self.last_seq + 1))
+        said = msgspec.structs.replace(said, seq=self.last_seq + 1, epoch=self.epoch)
+        entry = self._add(said)
         entry.stored = partial(self._stored, entry)
         entry.lost = partial(self._not_stored, entry, None)
         self._keeper.keep(entry)
@@ -793,6 +832,7 @@ class Room:
             client=microphone.client,
             until=when.until,
             role=microphone.participant.role,
+            epoch=self.epoch,
         )
 
     def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
@@ -896,8 +936,11 @@ def _until(said: SaidUtterance, sample: int) -> SaidUtterance | None:
 class Rooms:
     """All rooms of the process."""
 
-    def __init__(self, engine: Engine, keeper: Keeper, options: MicrophoneOptions) -> None:
+    def __init__(
+        self, engine: Engine, keeper: Keeper, claims: Claims, options: MicrophoneOptions
+    ) -> None:
         self.engine = engine
+        self._claims = claims
         self.places = SocketQuota()
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
         self._knocks = Knocks()
@@ -908,6 +951,7 @@ class Rooms:
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._pulse: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
         # What the last process held for pages, until they come back or their time is over.
         self._held: list[SaidUtterance] = []
         self._held_until = 0.0
@@ -919,6 +963,7 @@ class Rooms:
         self._held_until = time.monotonic() + MICROPHONE_KEPT_S
         self._ticker = asyncio.create_task(self._tick())
         self._pulse = asyncio.create_task(self._beat())
+        self._renewal = asyncio.create_task(self._renew())
 
     def room(self, session_id: str) -> Room | None:
         """Return a room that is in memory."""
@@ -978,7 +1023,11 @@ class Rooms:
         hello: Hello,
         listener: Listener,
     ) -> Seat:
-        """Give a page its place. Raises what the keeper raises when the past can't be loaded."""
+        """Give a page its place.
+
+        Raises RoomElsewhereError while another node has the room, and what the keeper raises when
+        the past can't be loaded.
+        """
         while True:
             task = self._rooms.get(session.id)
             if task is None or _failed(task):
@@ -1012,6 +1061,7 @@ class Rooms:
         """Let what was held for pages of a session stand: they didn't come back."""
         if not any(one.session_id == session_id for one in self._held):
             return
+        epoch = await self._claims.claim(session_id)
         said = await self._keeper.said(session_id)
         task = self._rooms.get(session_id)
         room = await asyncio.shield(task) if task is not None else None
@@ -1022,7 +1072,7 @@ class Rooms:
             if room is not None:
                 room.adopt(one)
             else:
-                self._keeper.keep(Entry(msgspec.structs.replace(one, seq=last)))
+                self._keeper.keep(Entry(msgspec.structs.replace(one, seq=last, epoch=epoch)))
         self._held = [one for one in self._held if one.session_id != session_id]
         self._keeper.hold(self._held)
 
@@ -1030,6 +1080,8 @@ class Rooms:
         for session_id in {one.session_id for one in self._held}:
             try:
                 await self._adopt_held(session_id)
+            except RoomElsewhereError:  # which its owner gives back once nobody is there
+                pass
             except Exception as problem:  # the database is away: the next second tries again
                 log.warning("held words can't be placed yet: %s", type(problem).__name__)
 
@@ -1039,10 +1091,14 @@ class Rooms:
         return list({seat.participant.identity for room in rooms for seat in room.seats})
 
     async def _load(self, session: RoomSession) -> Room:
+        # First: what the last owner writes until then is in what is read below.
+        epoch = await self._claims.claim(session.id)
         lines = await self._keeper.chat(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._keeper.said(session.id)
-        return Room(session, said, lines, self._keeper, self._services, knocks=self._knocks)
+        return Room(
+            session, said, lines, self._keeper, self._services, knocks=self._knocks, epoch=epoch
+        )
 
     async def end(self, session_id: str, reason: str) -> None:
         """End a session that storage already calls ended: last words, then everybody leaves.
@@ -1050,7 +1106,8 @@ class Rooms:
         Words that are still on their way then come in later: see `still_writing`.
         """
         self.decided += 1
-        with suppress(DatabaseAwayError):  # then they are placed when their time is over
+        # Else they are placed when their time is over, or the room is ours.
+        with suppress(DatabaseAwayError, RoomElsewhereError):
             await self._adopt_held(session_id)
         task = self._rooms.get(session_id)
         if task is None:
@@ -1087,13 +1144,50 @@ class Rooms:
             self._ticker.cancel()
         if self._pulse is not None:
             self._pulse.cancel()
+        if self._renewal is not None:
+            self._renewal.cancel()
         rooms = [room for sid in list(self._rooms) if (room := self.room(sid))]
         await asyncio.gather(*(room.drain(SHUTDOWN_DRAIN) for room in rooms))
         for room in rooms:
-            room.close(CLOSE_RESTART)
             self._held += room.unsettled
         self._keeper.hold(self._held)
+        # In this order: the next owner reads what was stored, and pages ask it at once.
+        await self._keeper.flush()
+        with suppress(DatabaseAwayError):
+            await self._claims.release(self._claims.held)
+        for room in rooms:
+            room.close(CLOSE_RESTART)
         self._rooms.clear()
+
+    async def _renew(self) -> None:
+        """Keep the leases, and let go of rooms that another node has taken over."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                lost = await self._claims.renew()
+            except DatabaseAwayError:  # nobody else can claim them either
+                continue
+            for session_id in lost:
+                self._leave_to_another(session_id)
+
+    def _leave_to_another(self, session_id: str) -> None:
+        """Send a room's pages to its new owner, to whom they say anew what isn't settled."""
+        room = self.room(session_id)
+        self._forget(session_id)
+        if room is not None:
+            log.warning("the room of session %s was taken over by another node", session_id)
+            room.desert()
+
+    async def _give_back(self) -> None:
+        """Release the rooms that nobody needs any more."""
+        done = [
+            one
+            for one in self._claims.held
+            if one not in self._rooms and not self._keeper.stores(one)
+        ]
+        if done:
+            with suppress(DatabaseAwayError):
+                await self._claims.release(done)
 
     async def _beat(self) -> None:
         """Tick for the pulses alone: it waits for nothing else, such as a database."""
@@ -1118,6 +1212,7 @@ class Rooms:
                     room.tick(now)
                     if room.idle and (room.over or not room.microphones):
                         self._forget(session_id)
+            await self._give_back()
 
 
 def _failed(task: asyncio.Task[Room]) -> bool:

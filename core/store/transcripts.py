@@ -24,6 +24,7 @@ COLUMNS = (
     "client",
     "until",
     "lost",
+    "epoch",
 )
 
 
@@ -55,28 +56,53 @@ class SeqTakenError(Exception):
     """Another utterance of the session has this place already."""
 
 
-async def add(db: Database, rows: list[dict[str, Any]]) -> None:
+async def add(db: Database, rows: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     """Store final utterances, all or none; those already stored stay as they are.
 
-    Rows are dictionaries with the keys of COLUMNS. Raises SeqTakenError: that isn't a repetition,
-    which has the same stream and utterance.
+    Rows are dictionaries with the keys of COLUMNS. Returns session, stream and utterance of those
+    that were not stored because another node has claimed their room since: its epoch is higher.
+    Raises SeqTakenError: that isn't a repetition, which has the same stream and utterance.
     """
+    columns = {column: [row[column] for row in rows] for column in COLUMNS}
+    columns["session_id"] = [UUID(one) for one in columns["session_id"]]
     try:
-        await db.execute_many(
+        fenced = await db.fetch_all(
+            # The share lock makes a claim wait for what its forerunner writes in this moment, and
+            # what is written wait for a claim: the next owner reads all that was stored before.
             """
-            INSERT INTO utterances
-            (session_id, stream, utterance, seq, identity, text, start_s, end_s, language,
-            client, until, lost_s)
-            VALUES (CAST(:session_id AS uuid), :stream, :utterance, :seq, :identity, :text,
-            :start, :end, :language, :client, :until, :lost)
-            ON CONFLICT (session_id, stream, utterance) DO NOTHING
+            WITH batch AS (
+                SELECT * FROM unnest(
+                    CAST(:session_id AS uuid[]), CAST(:stream AS text[]),
+                    CAST(:utterance AS text[]), CAST(:seq AS int[]), CAST(:identity AS text[]),
+                    CAST(:text AS text[]), CAST(:start AS float8[]), CAST(:end AS float8[]),
+                    CAST(:language AS text[]), CAST(:client AS text[]), CAST(:until AS bigint[]),
+                    CAST(:lost AS float8[]), CAST(:epoch AS bigint[])
+                ) AS batch (session_id, stream, utterance, seq, identity, text, start_s, end_s,
+                    language, client, until, lost_s, epoch)
+            ), owners AS (
+                SELECT session_id, epoch FROM rooms
+                WHERE session_id IN (SELECT session_id FROM batch)
+                ORDER BY session_id FOR SHARE
+            ), fenced AS (
+                SELECT b.session_id, b.stream, b.utterance FROM batch b
+                JOIN owners o USING (session_id) WHERE o.epoch > b.epoch
+            ), added AS (
+                INSERT INTO utterances (session_id, stream, utterance, seq, identity, text,
+                    start_s, end_s, language, client, until, lost_s)
+                SELECT session_id, stream, utterance, seq, identity, text,
+                    start_s, end_s, language, client, until, lost_s FROM batch
+                WHERE (session_id, stream, utterance) NOT IN (SELECT * FROM fenced)
+                ON CONFLICT (session_id, stream, utterance) DO NOTHING
+            )
+            SELECT * FROM fenced
             """,
-            rows,
+            **columns,
         )
     except asyncpg.UniqueViolationError as problem:
         if problem.constraint_name == SEQ_TAKEN:
             raise SeqTakenError from problem
         raise
+    return {(str(row["session_id"]), row["stream"], row["utterance"]) for row in fenced}
 
 
 async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utterance]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,17 @@ class TranscriptWriter:
 
     async def close(self, seconds: float = CLOSE_TIMEOUT_S) -> None:
         """Store what waits, at most so long, and spool the rest."""
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*(box.flush() for box in self._boxes))
-        except TimeoutError:
+        await self.flush(seconds)
+        if len(self._finals):
             log.warning("%d utterances are spooled: the database is away", len(self._finals))
         for box in self._boxes:
             await box.close()
+
+    async def flush(self, seconds: float = CLOSE_TIMEOUT_S) -> None:
+        """Store what waits, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(box.flush() for box in self._boxes))
 
     def serve(self, find_room: Callable[[str], Room | None]) -> None:
         """Keeper."""
@@ -140,13 +145,27 @@ class TranscriptWriter:
     ) -> Iterable[Entry[SaidUtterance]]:
         for _ in range(MAX_RENUMBERINGS):
             try:
-                await transcripts.add(self._db, [_row(one.value) for one in batch])
+                fenced = await transcripts.add(self._db, [_row(one.value) for one in batch])
             except transcripts.SeqTakenError:
                 for session_id in {one.value.session_id for one in batch}:
                     await self._renumber(session_id)
             else:
-                return batch
+                return self._without(fenced, batch)
         raise transcripts.SeqTakenError
+
+    def _without(
+        self, fenced: set[tuple[str, str, str]], batch: list[Entry[SaidUtterance]]
+    ) -> list[Entry[SaidUtterance]]:
+        """Drop what came after another node had claimed the room: its pages say that anew there.
+
+        They aren't told that it is stored, so that they send it again.
+        """
+        if not fenced:
+            return batch
+        late = [one for one in batch if (one.value.session_id, *one.value.place) in fenced]
+        log.warning("%d finals came too late: another node has their room", len(late))
+        self._finals.take(late)
+        return [one for one in batch if one not in late]
 
     async def _renumber(self, session_id: str) -> None:
         """Give finals that wait another place where the database has given theirs away.

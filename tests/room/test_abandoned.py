@@ -21,6 +21,7 @@ from core.speech.resilient import StreamRecord
 from core.transcript.outbox import Entry
 from tests.emulators.wordaudio import speak
 from tests.speech.test_resilient import ADA, FRAME, WORDS, ScriptedEngine, until
+from tests.support.alone import Alone
 
 
 class Memory:
@@ -53,6 +54,12 @@ class Memory:
         return self.held_ones
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
+        pass
+
+    def stores(self, session_id: str) -> bool:
+        return False
+
+    async def flush(self) -> None:
         pass
 
     @property
@@ -104,7 +111,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(rooms_module, "MICROPHONE_KEPT_S", 0.5)
     refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
     engine, memory = ScriptedEngine(script=[refusal] * 1000), Memory()
-    rooms = Rooms(engine, memory, MicrophoneOptions())
+    rooms = Rooms(engine, memory, Alone(), MicrophoneOptions())
     rooms.start()
     yield House(engine, memory, rooms)
     engine.script.clear()

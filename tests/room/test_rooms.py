@@ -17,6 +17,7 @@ from core.room.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
 from core.speech.engines import OffEngine
 from core.speech.microphone import MicrophoneOptions
 from tests.room.test_abandoned import Memory
+from tests.support.alone import Alone
 
 SESSION = RoomSession("session", "room", "Title", "LIVE", datetime.now(UTC))
 
@@ -71,7 +72,7 @@ class Hall:
 
 @pytest.fixture
 async def hall() -> AsyncIterator[Hall]:
-    rooms = Rooms(OffEngine("it is switched off"), Memory(), MicrophoneOptions())
+    rooms = Rooms(OffEngine("it is switched off"), Memory(), Alone(), MicrophoneOptions())
     rooms.start()
     yield Hall(rooms)
     await rooms.close()

@@ -122,6 +122,22 @@ class RoomPage:
         assert self._socket is not None
         return self._socket
 
+    def move(self, to: Visitor) -> None:
+        """Connect through this visitor from now on, as behind an address of several servers."""
+        self._visitor = to
+
+    async def refused(self) -> int | None:
+        """Try to connect where no welcome comes, and return the code of the close."""
+        self.closed = None
+        trying = asyncio.create_task(self.connect())
+        await self.until(lambda: self.closed is not None or trying.done())
+        if trying.done():
+            await trying  # with what went wrong
+        trying.cancel()
+        await asyncio.wait([trying])
+        await self._stop_reading()
+        return self.closed[0] if self.closed else None
+
     async def connect(self) -> None:
         """Join, open the socket, say hello and wait for the welcome."""
         passes = await asyncio.to_thread(self._visitor.join, self._slug)

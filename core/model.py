@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from core.text import initials
 
 Role = Literal["HOST", "MEMBER", "GUEST"]
 State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
-MAX_LINES = 5_000  # per session
+MAX_LINES = 5_000  # of chat, per session
+MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,38 @@ class ChatLine:
     role: str
     text: str
     sent_at: datetime
+
+
+class Utterance(msgspec.Struct, frozen=True):
+    """What one participant said between two silences, once it is final. Times are session seconds.
+
+    `client` is the page that it came from, and `until` that page's sample after its words.
+    `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
+    """
+
+    session_id: str
+    stream: str
+    utterance: str
+    seq: int
+    identity: str
+    name: str
+    hue: int
+    text: str
+    start: float
+    end: float
+    language: str | None
+    client: str
+    until: int
+    lost: float | None = None
+    role: str = "GUEST"
+    epoch: int = 0  # of the room that gave it its number: see core.leases
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which utterance of which stream it is, unique within the session."""
+        return self.stream, self.utterance
+
+    @property
+    def key(self) -> str:
+        """Its id on the wire, unique within the session."""
+        return f"{self.stream}-{self.utterance}"

@@ -18,8 +18,7 @@ from core.access import (
     EndedError,
     Look,
 )
-from core.model import ChatLine, Participant
-from core.room.rooms import SaidUtterance
+from core.model import ChatLine, Participant, Utterance
 from core.store import participants, usage
 from core.store.sessions import Session
 from core.text import initials
@@ -154,14 +153,14 @@ class _Item:
 
     kind: Literal["speech", "chat"]
     id: int | str
-    by: SaidUtterance | ChatLine
+    by: Utterance | ChatLine
     start: float
     text: str
     is_gap: bool = False
 
 
 def turns(
-    said: list[SaidUtterance], written: list[ChatLine], started_at: datetime
+    said: list[Utterance], written: list[ChatLine], started_at: datetime
 ) -> list[dict[str, Any]]:
     """Group what was said (in the order it was begun) and written into turns of one person."""
     items = [_spoken(one) for one in said]
@@ -173,7 +172,7 @@ def turns(
     return [_turn(list(group)) for _, group in groups]
 
 
-def _spoken(one: SaidUtterance) -> _Item:
+def _spoken(one: Utterance) -> _Item:
     if one.lost is None:
         return _Item("speech", one.seq, one, one.start, one.text)
     text = exports.not_transcribed(one.lost)

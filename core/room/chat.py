@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime
 
 from core.model import MAX_LINES, ChatLine, Participant
 from core.room.wire import Chat, Message
+from core.transcript.numbers import renumber_lines
 from core.transcript.outbox import Entry
 
 
@@ -47,27 +48,15 @@ class ChatLog:
         self._messages.append(message)
         return line, message
 
-    def renumber(self, stored: list[ChatLine], waiting: list[Entry[ChatLine]]) -> None:
+    def renumber(self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]) -> None:
         """Give lines that wait an id that no stored line has.
 
         Pages know a line by its id alone, so those that have it keep it as it is; who comes later
         gets all lines.
         """
-        known = {line.id: line for line in stored}
-        last = max([*known, *self._ids], default=0)
-        for entry in waiting:
-            line = entry.value
-            if line.id in known and not _same(known[line.id], line):
-                last += 1
-                entry.value = replace(line, id=last)
-            known[entry.value.id] = entry.value
+        known = renumber_lines(stored, waiting, max(self._ids, default=0))
         self._ids = sorted(known)
         self._messages = [Message(_view(known[one])) for one in self._ids]
-
-
-def _same(one: ChatLine, other: ChatLine) -> bool:
-    """Whether this is a repetition; how its author is shown may have changed meanwhile."""
-    return (one.identity, one.sent_at, one.text) == (other.identity, other.sent_at, other.text)
 
 
 def _view(line: ChatLine) -> Chat:

@@ -23,7 +23,7 @@ import msgspec
 from core.access.table import Action, Standing, may, standing
 from core.database import DatabaseAwayError
 from core.leases import RENEW_EVERY_S, RoomElsewhereError
-from core.model import ChatLine, Participant, Role
+from core.model import MAX_UTTERANCES, ChatLine, Participant, Role, Utterance
 from core.room.chat import ChatLog
 from core.room.commands import Change, ChangeRole, Command, LowerHand, Mute, MuteAllBut, Remove
 from core.room.holders import Holders
@@ -53,7 +53,7 @@ from core.room.wire import (
     SessionView,
     Settled,
     Speech,
-    Utterance,
+    UtteranceMessage,
     Welcome,
     WireError,
 )
@@ -63,11 +63,11 @@ from core.speech.microphone import Microphone, MicrophoneOptions, Span
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from core.text import how_long
+from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
 
 log = logging.getLogger(__name__)
 
-MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 MAX_SPOKEN = MAX_UTTERANCES - 500  # of them; the rest is for gaps
 MAX_TOLD = 2_000  # pages whose numbers a room remembers to be its own; others are told more
 MICROPHONE_KEPT_S = 120.0  # seconds that a page may be gone and still go on where it stopped
@@ -107,45 +107,10 @@ class RoomSession:
     locked: bool = False
 
 
-class SaidUtterance(msgspec.Struct, frozen=True):
-    """A final utterance as it is handed over to be kept. Times are session seconds.
-
-    `client` is the page that it came from, and `until` that page's sample after its words.
-    `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
-    """
-
-    session_id: str
-    stream: str
-    utterance: str
-    seq: int
-    identity: str
-    name: str
-    hue: int
-    text: str
-    start: float
-    end: float
-    language: str | None
-    client: str
-    until: int
-    lost: float | None = None
-    role: str = "GUEST"
-    epoch: int = 0  # of the room that gave it its number: see core.leases
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Which utterance of which stream it is, unique within the session."""
-        return self.stream, self.utterance
-
-    @property
-    def key(self) -> str:
-        """Its id on the wire, unique within the session."""
-        return f"{self.stream}-{self.utterance}"
-
-
 class Keeper(Protocol):
     """Keeps what was said: the room's only way out of memory."""
 
-    async def said(self, session_id: str) -> list[SaidUtterance]:
+    async def said(self, session_id: str) -> list[Utterance]:
         """Return the session's finals by seq, those not yet stored included."""
 
     async def chat(self, session_id: str) -> list[ChatLine]:
@@ -154,19 +119,19 @@ class Keeper(Protocol):
     def keep_line(self, line: Entry[ChatLine]) -> None:
         """Take a chat line. Never blocks."""
 
-    def keep(self, said: Entry[SaidUtterance]) -> None:
+    def keep(self, said: Entry[Utterance]) -> None:
         """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
 
-    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
         """Learn where a session's room is, if it is in memory: it gives what comes its number."""
 
-    def hold(self, utterances: list[SaidUtterance]) -> None:
+    def hold(self, utterances: list[Utterance]) -> None:
         """Have these, and no others, ready for the next process: see `held`.
 
         They are what a page is expected to say anew, so they aren't part of the transcript.
         """
 
-    def held(self) -> list[SaidUtterance]:
+    def held(self) -> list[Utterance]:
         """Return what the last process gave to `hold`."""
 
     def stores(self, session_id: str) -> bool:
@@ -261,7 +226,7 @@ class Room:
     def __init__(
         self,
         session: RoomSession,
-        said: list[SaidUtterance],
+        said: list[Utterance],
         lines: list[ChatLine],
         keeper: Keeper,
         services: SpeechServices,
@@ -281,13 +246,13 @@ class Room:
         self._keeper = keeper
         self._services = services
         self._knocks = knocks
-        self.lines = ChatLog(lines)
+        self._chat = ChatLog(lines)
         self._hands: dict[str, datetime] = {}
         self._epoch = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
         self._finals = [Message(_utterance(one)) for one in said]
         self._final_keys = {one.place for one in said}
         # Finals that have their place here and aren't stored yet, by `place`.
-        self._unstored: dict[tuple[str, str], Entry[SaidUtterance]] = {}
+        self._unstored: dict[tuple[str, str], Entry[Utterance]] = {}
         # Sequence numbers have no holes, except where a row was lost to a damaged database.
         self._seqs = [one.seq for one in said]
         # By participant and page: how far its audio is transcribed, and when the last of it was
@@ -310,7 +275,7 @@ class Room:
         # While the process stops: the pages that will come back to the next one, and what was
         # made of their last audio, which they will send anew.
         self._returning: set[Microphone] = set()
-        self.unsettled: list[SaidUtterance] = []
+        self.unsettled: list[Utterance] = []
 
     @property
     def over(self) -> bool:
@@ -333,7 +298,7 @@ class Room:
         return self._seqs[-1] if self._seqs else 0
 
     @property
-    def unstored(self) -> list[SaidUtterance]:
+    def unstored(self) -> list[Utterance]:
         """The finals that aren't stored yet."""
         return [one.value for one in self._unstored.values()]
 
@@ -427,7 +392,7 @@ class Room:
         )
         missing = self._finals[bisect_right(self._seqs, seen) :]
         now = [*self._partials.values(), *self._speech.values()]
-        seat.listener.replay([Message(welcome), *self.lines.after(hello.chat), *missing, *now])
+        seat.listener.replay([Message(welcome), *self._chat.after(hello.chat), *missing, *now])
 
     def take(self, seat: Seat) -> None:
         """Give a page its participant's microphone and call; their other pages lose them."""
@@ -502,11 +467,17 @@ class Room:
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
-        if self.lines.full:
+        if self._chat.full:
             raise WireError("too_much", "this session's chat is full")
-        line, message = self.lines.add(self.session.id, author, text, datetime.now(UTC))
+        line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
         self._keeper.keep_line(Entry(line))
         self._send(message)
+
+    def renumber_lines(
+        self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]
+    ) -> None:
+        """Numbering: see ChatLog.renumber."""
+        self._chat.renumber(stored, waiting)
 
     def hand(self, identity: str, up: bool) -> None:
         """Raise or lower a hand; it is shown while its person is here."""
@@ -713,7 +684,7 @@ class Room:
         else:
             self._take(microphone, self._said(microphone, stream, recognition, when), when)
 
-    def _take(self, microphone: Microphone, said: SaidUtterance, when: Span) -> None:
+    def _take(self, microphone: Microphone, said: Utterance, when: Span) -> None:
         """Give a final its place and have it kept in its turn."""
         if microphone in self._returning:
             self.unsettled.append(said)
@@ -723,20 +694,20 @@ class Room:
         entry.lost = partial(self._not_stored, entry, microphone)
         microphone.in_turn(when, partial(self._keep, microphone, entry))
 
-    def _keep(self, microphone: Microphone, entry: Entry[SaidUtterance]) -> None:
+    def _keep(self, microphone: Microphone, entry: Entry[Utterance]) -> None:
         if microphone in self._returning:  # it overtook what isn't settled
             self.unsettled.append(entry.value)
             self._unstored.pop(entry.value.place, None)
         else:
             self._keeper.keep(entry)
 
-    def _stored(self, entry: Entry[SaidUtterance], microphone: Microphone | None = None) -> None:
+    def _stored(self, entry: Entry[Utterance], microphone: Microphone | None = None) -> None:
         self._unstored.pop(entry.value.place, None)
         if microphone is not None:
             self._tell(microphone, Settled(entry.value.until))
 
     def _not_stored(
-        self, entry: Entry[SaidUtterance], microphone: Microphone | None, refused: bool
+        self, entry: Entry[Utterance], microphone: Microphone | None, refused: bool
     ) -> None:
         """Tell that a final will never be stored: who said it, and all by a gap in its place.
 
@@ -757,7 +728,7 @@ class Room:
             self._finals[bisect_left(self._seqs, gap.seq)] = self.publish(_utterance(gap))
             self._keeper.keep(entry)
 
-    def adopt(self, said: SaidUtterance) -> None:
+    def adopt(self, said: Utterance) -> None:
         """Take over what the last process held for a page that didn't come back."""
         said = msgspec.structs.replace(said, seq=self.last_seq + 1, epoch=self.epoch)
         entry = self._add(said)
@@ -765,9 +736,7 @@ class Room:
         entry.lost = partial(self._not_stored, entry, None)
         self._keeper.keep(entry)
 
-    def renumber(
-        self, stored: Iterable[SaidUtterance], waiting: Iterable[Entry[SaidUtterance]]
-    ) -> None:
+    def renumber(self, stored: Iterable[Utterance], waiting: Iterable[Entry[Utterance]]) -> None:
         """Bring the order in line with what is stored: a place that was given here is taken.
 
         What is stored stays where it is and is shown; what isn't stored and clashes with it gets
@@ -800,7 +769,7 @@ class Room:
         here = [(seat.participant.identity, seat.microphone.client) for seat in self.seats]
         self._told = dict.fromkeys(here)
 
-    def _add(self, said: SaidUtterance) -> Entry[SaidUtterance]:
+    def _add(self, said: Utterance) -> Entry[Utterance]:
         """Give a final its place in the room and send it to everybody."""
         self._final_keys.add(said.place)
         entry = self._unstored[said.place] = Entry(said)
@@ -810,14 +779,14 @@ class Room:
         self._finals.append(self.publish(_utterance(said)))
         return entry
 
-    def _settle(self, said: SaidUtterance) -> None:
+    def _settle(self, said: Utterance) -> None:
         key = (said.identity, said.client)
         self._settled[key] = max((said.until, said.start), self._settled.get(key, (0, 0.0)))
 
     def _said(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
-    ) -> SaidUtterance:
-        return SaidUtterance(
+    ) -> Utterance:
+        return Utterance(
             session_id=self.session.id,
             stream=stream,
             utterance=recognition.utterance,
@@ -885,9 +854,9 @@ _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
 def _partial(
     microphone: Microphone, stream: str, recognition: Recognition, when: Span
-) -> Utterance:
+) -> UtteranceMessage:
     who = microphone.participant
-    return Utterance(
+    return UtteranceMessage(
         id=f"{stream}-{recognition.utterance}",
         seq=None,
         identity=who.identity,
@@ -905,8 +874,8 @@ def _knock_views(people: list[Participant]) -> list[KnockView]:
     return [KnockView(one.identity, one.name, one.hue) for one in people]
 
 
-def _utterance(said: SaidUtterance) -> Utterance:
-    return Utterance(
+def _utterance(said: Utterance) -> UtteranceMessage:
+    return UtteranceMessage(
         id=said.key,
         seq=said.seq,
         identity=said.identity,
@@ -921,7 +890,7 @@ def _utterance(said: SaidUtterance) -> Utterance:
     )
 
 
-def _until(said: SaidUtterance, sample: int) -> SaidUtterance | None:
+def _until(said: Utterance, sample: int) -> Utterance | None:
     """Return what was said until a sample; of a gap, the part until there. None without any."""
     if said.until <= sample:
         return said
@@ -953,7 +922,7 @@ class Rooms:
         self._pulse: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
         # What the last process held for pages, until they come back or their time is over.
-        self._held: list[SaidUtterance] = []
+        self._held: list[Utterance] = []
         self._held_until = 0.0
 
     def start(self) -> None:
@@ -1124,7 +1093,7 @@ class Rooms:
         if room.idle:
             self._forget(session_id)
 
-    def unstored(self, session_id: str) -> list[SaidUtterance]:
+    def unstored(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session that its pages have seen and that aren't stored yet."""
         room = self.room(session_id)
         return [] if room is None else room.unstored

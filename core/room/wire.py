@@ -188,7 +188,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     active: bool = True
 
 
-class Utterance(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
+class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
     """Partial (`seq` None) or final text; times are seconds since the session started."""
 
     id: str
@@ -278,7 +278,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
 
 ServerMessage = (
     Welcome
-    | Utterance
+    | UtteranceMessage
     | Speech
     | People
     | Chat
@@ -305,7 +305,9 @@ class Message:
 
     def __init__(self, message: ServerMessage) -> None:
         self.payload: bytes = _encoder.encode(message)
-        self.droppable = type(message) is Utterance and not message.final and message.text != ""
+        self.droppable = (
+            type(message) is UtteranceMessage and not message.final and message.text != ""
+        )
 
 
 class Batch:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from core.database import Database
+from core.model import Utterance
 
 SEQ_TAKEN = "utterances_session_id_seq_key"  # PostgreSQL's name for UNIQUE (session_id, seq)
 COLUMNS = (
@@ -26,30 +26,6 @@ COLUMNS = (
     "lost",
     "epoch",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """A final utterance as stored. `start` and `end` are seconds since the session started.
-
-    `client` is the page that it came from, and `until` that page's sample after its words.
-    `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
-    """
-
-    stream: str
-    utterance: str
-    seq: int
-    identity: str
-    name: str
-    hue: int
-    role: str
-    text: str
-    start: float
-    end: float
-    language: str | None
-    client: str
-    until: int
-    lost: float | None
 
 
 class SeqTakenError(Exception):
@@ -117,6 +93,7 @@ async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utter
     )
     return [
         Utterance(
+            session_id=session_id,
             stream=row["stream"],
             utterance=row["utterance"],
             seq=row["seq"],

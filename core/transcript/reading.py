@@ -7,15 +7,26 @@ asked before the next, so that nothing slips past between two questions.
 
 from __future__ import annotations
 
-from core.model import ChatLine
-from core.room.rooms import Rooms, SaidUtterance
+from typing import Protocol
+
+from core.model import ChatLine, Utterance
 from core.transcript.writer import TranscriptWriter
+
+
+class Unfinished(Protocol):
+    """What is underway in this process: its rooms."""
+
+    def still_writing(self, session_id: str) -> bool:
+        """Whether words are still being transcribed or held for a page."""
+
+    def unstored(self, session_id: str) -> list[Utterance]:
+        """Return the finals that pages have seen and that aren't stored yet."""
 
 
 class TranscriptReader:
     """Transcripts of this process's rooms and of the database."""
 
-    def __init__(self, rooms: Rooms, writer: TranscriptWriter) -> None:
+    def __init__(self, rooms: Unfinished, writer: TranscriptWriter) -> None:
         self._rooms = rooms
         self._writer = writer
 
@@ -26,7 +37,7 @@ class TranscriptReader:
         """
         return self._rooms.still_writing(session_id) or self._writer.stores(session_id)
 
-    async def said(self, session_id: str) -> list[SaidUtterance]:
+    async def said(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session by seq."""
         in_the_room = self._rooms.unstored(session_id)
         said = await self._writer.said(session_id)

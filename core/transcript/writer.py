@@ -19,11 +19,10 @@ from typing import Any
 import msgspec
 
 from core.database import Database
-from core.model import ChatLine
-from core.room.chat import ChatLog
-from core.room.rooms import MAX_UTTERANCES, Room, SaidUtterance
+from core.model import MAX_UTTERANCES, ChatLine, Utterance
 from core.speech.resilient import StreamRecord
 from core.store import chat, transcripts, usage
+from core.transcript.numbers import Numbering, renumber_lines
 from core.transcript.outbox import Entry, Outbox, V
 
 log = logging.getLogger(__name__)
@@ -33,13 +32,13 @@ MAX_RENUMBERINGS = 3  # of one batch at once; after that it is tried again later
 
 
 class TranscriptWriter:
-    """Implements core.room.rooms.Keeper on PostgreSQL."""
+    """What rooms keep words with: PostgreSQL, and a file while that is away."""
 
     def __init__(self, db: Database, spool: Path) -> None:
         self._db = db
-        self._find_room: Callable[[str], Room | None] = lambda _: None
-        self._finals: Outbox[SaidUtterance] = Outbox(
-            "an utterance", spool, _reader(SaidUtterance), self._store_finals
+        self._find_room: Callable[[str], Numbering | None] = lambda _: None
+        self._finals: Outbox[Utterance] = Outbox(
+            "an utterance", spool, _reader(Utterance), self._store_finals
         )
         self._lines: Outbox[ChatLine] = Outbox(
             "a chat line", _beside(spool, "chat"), _reader(ChatLine), self._store_lines
@@ -81,11 +80,11 @@ class TranscriptWriter:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(box.flush() for box in self._boxes))
 
-    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
         """Keeper."""
         self._find_room = find_room
 
-    async def said(self, session_id: str) -> list[SaidUtterance]:
+    async def said(self, session_id: str) -> list[Utterance]:
         """Keeper: stored finals and those that still wait, by seq."""
         # Asked first: what is stored while the statement runs may be in neither otherwise.
         waiting = self.unstored(session_id)
@@ -95,16 +94,15 @@ class TranscriptWriter:
             known.setdefault(said.place, said)
         return sorted(known.values(), key=lambda one: one.seq)
 
-    def unstored(self, session_id: str) -> list[SaidUtterance]:
+    def unstored(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session that wait to be stored."""
         waiting = [one.value for one in self._finals.entries]
         return [said for said in waiting if said.session_id == session_id]
 
-    async def _stored(self, session_id: str) -> list[SaidUtterance]:
-        rows = await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
-        return [_said(session_id, one) for one in rows]
+    async def _stored(self, session_id: str) -> list[Utterance]:
+        return await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
 
-    def keep(self, said: Entry[SaidUtterance]) -> None:
+    def keep(self, said: Entry[Utterance]) -> None:
         """Keeper."""
         self._finals.put(said)
 
@@ -122,27 +120,25 @@ class TranscriptWriter:
         """Keeper."""
         self._lines.put(line)
 
-    def hold(self, utterances: list[SaidUtterance]) -> None:
+    def hold(self, utterances: list[Utterance]) -> None:
         """Keeper: they are in a file at once, as a crash may come any time."""
-        held: Outbox[SaidUtterance] = self._held()
+        held: Outbox[Utterance] = self._held()
         for one in utterances:
             held.put(Entry(one))
         held.save()
 
-    def held(self) -> list[SaidUtterance]:
+    def held(self) -> list[Utterance]:
         """Keeper."""
         return self._held().spooled()
 
-    def _held(self) -> Outbox[SaidUtterance]:
-        return Outbox("", self._held_spool, _reader(SaidUtterance), self._store_finals)
+    def _held(self) -> Outbox[Utterance]:
+        return Outbox("", self._held_spool, _reader(Utterance), self._store_finals)
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Keeper: take a stream's account."""
         self._accounts.put(Entry(_account(session_id, identity, record)))
 
-    async def _store_finals(
-        self, batch: list[Entry[SaidUtterance]]
-    ) -> Iterable[Entry[SaidUtterance]]:
+    async def _store_finals(self, batch: list[Entry[Utterance]]) -> Iterable[Entry[Utterance]]:
         for _ in range(MAX_RENUMBERINGS):
             try:
                 fenced = await transcripts.add(self._db, [_row(one.value) for one in batch])
@@ -154,8 +150,8 @@ class TranscriptWriter:
         raise transcripts.SeqTakenError
 
     def _without(
-        self, fenced: set[tuple[str, str, str]], batch: list[Entry[SaidUtterance]]
-    ) -> list[Entry[SaidUtterance]]:
+        self, fenced: set[tuple[str, str, str]], batch: list[Entry[Utterance]]
+    ) -> list[Entry[Utterance]]:
         """Drop what came after another node had claimed the room: its pages say that anew there.
 
         They aren't told that it is stored, so that they send it again.
@@ -196,8 +192,10 @@ class TranscriptWriter:
             waiting = [one for one in self._lines.entries if one.value.session_id == session_id]
             log.warning("chat lines of a session are numbered anew: their numbers were taken")
             room = self._find_room(session_id)
-            lines = ChatLog(stored) if room is None else room.lines
-            lines.renumber(stored, waiting)
+            if room is None:
+                renumber_lines(stored, waiting)
+            else:
+                room.renumber_lines(stored, waiting)
         return [entry]
 
     async def _store_accounts(
@@ -227,25 +225,5 @@ def _account(session_id: str, identity: str, record: StreamRecord) -> usage.Stre
     )
 
 
-def _row(one: SaidUtterance) -> dict[str, Any]:
+def _row(one: Utterance) -> dict[str, Any]:
     return {column: getattr(one, column) for column in transcripts.COLUMNS}
-
-
-def _said(session_id: str, one: transcripts.Utterance) -> SaidUtterance:
-    return SaidUtterance(
-        session_id=session_id,
-        stream=one.stream,
-        utterance=one.utterance,
-        seq=one.seq,
-        identity=one.identity,
-        name=one.name,
-        hue=one.hue,
-        text=one.text,
-        start=one.start,
-        end=one.end,
-        language=one.language,
-        client=one.client,
-        until=one.until,
-        lost=one.lost,
-        role=one.role,
-    )

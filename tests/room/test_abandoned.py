@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.model import ChatLine, Participant
+from core.model import ChatLine, Participant, Utterance
 from core.room import rooms as rooms_module
-from core.room.rooms import Room, Rooms, RoomSession, SaidUtterance, Seat
+from core.room.rooms import Rooms, RoomSession, Seat
 from core.room.wire import Batch, Hello, Message
 from core.speech import resilient as resilient_module
 from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, EngineError
 from core.speech.microphone import MicrophoneOptions
 from core.speech.resilient import StreamRecord
+from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
 from tests.emulators.wordaudio import speak
 from tests.speech.test_resilient import ADA, FRAME, WORDS, ScriptedEngine, until
@@ -28,10 +29,10 @@ class Memory:
     """Keeper: keeps finals in memory."""
 
     def __init__(self) -> None:
-        self.kept: list[SaidUtterance] = []
-        self.held_ones: list[SaidUtterance] = []
+        self.kept: list[Utterance] = []
+        self.held_ones: list[Utterance] = []
 
-    async def said(self, session_id: str) -> list[SaidUtterance]:
+    async def said(self, session_id: str) -> list[Utterance]:
         return self.kept
 
     async def chat(self, session_id: str) -> list[ChatLine]:
@@ -40,17 +41,17 @@ class Memory:
     def keep_line(self, line: Entry[ChatLine]) -> None:
         pass
 
-    def keep(self, said: Entry[SaidUtterance]) -> None:
+    def keep(self, said: Entry[Utterance]) -> None:
         self.kept.append(said.value)
         said.stored()
 
-    def serve(self, find_room: Callable[[str], Room | None]) -> None:
+    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
         pass
 
-    def hold(self, utterances: list[SaidUtterance]) -> None:
+    def hold(self, utterances: list[Utterance]) -> None:
         self.held_ones = utterances
 
-    def held(self) -> list[SaidUtterance]:
+    def held(self) -> list[Utterance]:
         return self.held_ones
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.room.wire import Batch, Error, Message, Utterance
+from core.room.wire import Batch, Error, Message, UtteranceMessage
 from tests.support.app_server import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 from web.socket.direct import EXTENSION
@@ -30,7 +30,9 @@ PROTOCOLS = {"direct": "web.socket.direct:DirectWebSocketProtocol", "queue": "au
 def text(number: int, *, final: bool, size: int = 1500) -> Message:
     words = str(number).ljust(size, ".")
     seq = number if final else None
-    return Message(Utterance(f"s-{number}", seq, "p", "Ada", 1, words, 0.0, 0.5, None, final))
+    return Message(
+        UtteranceMessage(f"s-{number}", seq, "p", "Ada", 1, words, 0.0, 0.5, None, final)
+    )
 
 
 class Hall:

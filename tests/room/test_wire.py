@@ -170,7 +170,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         engine=wire.EngineView("local", "ok", None),
         people=[wire.PersonView("p_…", "Ada", "HOST", 4)],
     )
-    utterance = wire.Utterance(
+    utterance = wire.UtteranceMessage(
         "s1-3", 18, "p_…", "Ada", 4, "Good morning.", 12.4, 13.6, "en", final=True
     )
     late = wire.Speech("p_…", "delayed", "all transcription streams are busy", started)
@@ -181,7 +181,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     )
     chat = wire.Chat(7, "p_…", "Ada", 4, "HOST", "Hello.", started)
     assert [said(welcome)] == shown("welcome")
-    gap = wire.Utterance(
+    gap = wire.UtteranceMessage(
         "s1.gap-1", 19, "p_…", "Ada", 4, "", 14.1, 35.1, None, final=True, lost=21.0
     )
     assert [said(utterance), said(gap)] == shown("utterance")
@@ -203,14 +203,16 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
 @calm
 @given(some.text(), some.text())
 def test_any_text_is_encoded_so_that_it_comes_back(name: str, text: str) -> None:
-    utterance = wire.Utterance("s-1", None, "p_1", name, 0, text, 0.0, 0.5, None, final=False)
+    utterance = wire.UtteranceMessage(
+        "s-1", None, "p_1", name, 0, text, 0.0, 0.5, None, final=False
+    )
     assert (said(utterance)["name"], said(utterance)["text"]) == (name, text)
 
 
 def test_only_a_partial_with_words_may_be_missed() -> None:
     def droppable(text: str, *, final: bool) -> bool:
         return Message(
-            wire.Utterance("s-1", None, "p_1", "Ada", 0, text, 0.0, 0.5, None, final=final)
+            wire.UtteranceMessage("s-1", None, "p_1", "Ada", 0, text, 0.0, 0.5, None, final=final)
         ).droppable
 
     assert droppable("Good mor", final=False)

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from core.database import Database, Row
-from core.model import ChatLine
-from core.room.rooms import SaidUtterance
+from core.model import ChatLine, Utterance
 from core.store import participants, sessions, spaces
 from core.store import people as users
 from core.transcript.outbox import Entry
@@ -38,8 +37,8 @@ async def _speaker(db: Database) -> tuple[str, str]:
     return session.id, guest.identity
 
 
-def _final(session_id: str, identity: str, seq: int) -> SaidUtterance:
-    return SaidUtterance(
+def _final(session_id: str, identity: str, seq: int) -> Utterance:
+    return Utterance(
         session_id=session_id,
         stream="stream",
         utterance=str(seq),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
 
+from core.database import Database
 from tests.support.app_server import AppServer
 from tests.support.doors import outside
 from tests.support.own_postgres import OwnPostgres
@@ -18,6 +21,7 @@ from tests.support.tables import Tables
 from tests.support.waiting import wait_until
 
 PASSWORD = "only-for-tests-and-nobody-else"
+ODD_PASSWORD = "a@b:c/d?e#f%20 +g&h=ü"
 SERVE = [sys.executable, "app.py", "serve"]
 UVICORN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"']
 # The same in Python, for what has to be changed first.
@@ -32,7 +36,8 @@ def postgres() -> Iterator[OwnPostgres]:
         tables = Tables(running.url)
         tables(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
         rules = Path(tables.one("SHOW hba_file"))
-        rules.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
+        tables(f"CREATE ROLE odd LOGIN PASSWORD '{ODD_PASSWORD}'")
+        rules.write_text("local all guarded,odd scram-sha-256\nlocal all all trust\n")
         tables("SELECT pg_reload_conf()")
         yield running
 
@@ -105,7 +110,7 @@ def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Lau
 def test_a_database_that_never_comes_is_not_waited_for_for_ever(
     away: OwnPostgres, launch: Launch, code: str
 ) -> None:
-    shorter = "from core import database as d; d.START_PATIENCE = 2.0; d.START_NEWS = 1.0;"
+    shorter = "from core.database import pool as d; d.START_PATIENCE = 2.0; d.START_NEWS = 1.0;"
     command = [sys.executable, "-c", f"{shorter} {code}"]
     server = launch(command, at(away, f"postgres:{PASSWORD}"))
     assert server.wait() != 0
@@ -153,3 +158,13 @@ def test_a_database_that_refuses_is_told_at_once(
     assert "waiting for PostgreSQL" not in server.log
     assert "wrong" not in server.log
     assert_clean(server)
+
+
+async def test_a_password_may_have_any_character(postgres: OwnPostgres) -> None:
+    await asyncio.to_thread(Tables(postgres.url), "CREATE DATABASE odd OWNER odd")
+    db = Database(at(postgres, f"odd:{quote(ODD_PASSWORD, safe='')}", "odd?sslmode=prefer"))
+    await db.connect()
+    try:
+        assert (await db.returning("SELECT current_user AS me"))["me"] == "odd"
+    finally:
+        await db.disconnect()

@@ -1,0 +1,15 @@
+"""What callers are told of a database that can't be used."""
+
+from __future__ import annotations
+
+from core.problems import ProblemError
+
+
+class DatabaseAwayError(ProblemError):
+    """PostgreSQL can't be reached or doesn't answer. Nothing is known about the statement."""
+
+    status, code, retry_after = 503, "database_away", 5
+
+
+class DatabaseStartError(Exception):
+    """PostgreSQL can't be used; the message says why, for people and without a secret."""

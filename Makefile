@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 4
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: run test lint format bench clean
+.PHONY: run test lint format bench picture clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -25,6 +25,7 @@ lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m tests.support.lint_js
 
 format: $(VENV)/.development
@@ -33,6 +34,10 @@ format: $(VENV)/.development
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks
+
+# The picture of the imports in docs/; needs graphviz.
+picture: $(VENV)/.development
+	$(BIN)/import-linter drawgraph core | dot -Tsvg -o docs/imports.svg
 
 clean:
 	rm -rf $(VENV) benchmarks/build .mypy_cache .ruff_cache .pytest_cache

@@ -25,14 +25,14 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from core import settings as settings_module
-from core.banner import banner
-from core.collector import Collector
 from core.conduct import Conduct
 from core.database import Database, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
-from core.pacing import Pacer
+from core.process.banner import banner
+from core.process.batching import Pacer
+from core.process.gc import Collector
 from core.process.listening import own_address
 from core.process.nodes import take_place
 from core.room.rooms import Rooms

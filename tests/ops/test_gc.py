@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 
-from core.collector import Collector
+from core.process.gc import Collector
 from tests.support.waiting import PATIENCE_S
 
 

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core import pacing
-from core.pacing import Pacer
+from core.process import batching as pacing
+from core.process.batching import Pacer
 from tests.support.waiting import PATIENCE_S
 
 TICK = 0.05

@@ -1136,6 +1136,9 @@ class Rooms:
                 lost = await self._claims.renew()
             except DatabaseAwayError:  # nobody else can claim them either
                 continue
+            except Exception as problem:  # this loop must not end: others would follow us
+                log.error("leases could not be renewed: %s", type(problem).__name__)
+                continue
             for session_id in lost:
                 self._leave_to_another(session_id)
 

@@ -73,12 +73,14 @@ async def renew(db: Database, node: str, epochs: Mapping[str, int]) -> set[str]:
         WITH own AS (
             SELECT * FROM unnest(CAST(:sessions AS uuid[]), CAST(:epochs AS bigint[]))
                 AS own (session_id, epoch)
+        ), mine AS ( -- in the order in which finals lock them: two that wait would be a deadlock
+            SELECT r.session_id FROM rooms r JOIN own USING (session_id, epoch)
+            WHERE r.node = :node ORDER BY r.session_id FOR NO KEY UPDATE OF r
         ), renewed AS (
-            UPDATE rooms r SET renewed_at = clock_timestamp() FROM own
-            WHERE r.session_id = own.session_id AND r.epoch = own.epoch AND r.node = :node
-            RETURNING r.session_id
+            UPDATE rooms SET renewed_at = clock_timestamp()
+            WHERE session_id IN (SELECT session_id FROM mine)
         )
-        SELECT session_id FROM own WHERE session_id NOT IN (SELECT session_id FROM renewed)
+        SELECT session_id FROM own WHERE session_id NOT IN (SELECT session_id FROM mine)
         """,
         node=node,
         sessions=[UUID(one) for one in epochs],

@@ -147,7 +147,7 @@ class _Answer:
             out["Referrer-Policy"] = "same-origin"
             out["Cross-Origin-Opener-Policy"] = "same-origin"
             out["Permissions-Policy"] = (
-                "camera=(self), microphone=(self), display-microphone=(self), geolocation=()"
+                "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
             )
             if self._https:
                 out["Strict-Transport-Security"] = "max-age=31536000"

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    async_playwright,
+    expect,
+)
 
 from tests.support.waiting import PATIENCE_MS
 
@@ -58,7 +66,8 @@ class Browsers:
     """Opens pages; the fixture closes them.
 
     Attributes:
-        errors: exceptions nobody caught in any of the pages.
+        errors: exceptions nobody caught in any of the pages, and headers the browser didn't
+            understand.
     """
 
     def __init__(self, playwright: Playwright, executable: str) -> None:
@@ -88,7 +97,7 @@ class Browsers:
         more = [*flags]
         if microphone:
             ending = "" if loop else "%noloop"
-            more.append(f"--use-file-for-fake-audio-microphone={microphone}{ending}")
+            more.append(f"--use-file-for-fake-audio-capture={microphone}{ending}")
         if not permissions:
             more.append("--deny-permission-prompts")
         browser = await self._playwright.chromium.launch(
@@ -98,7 +107,13 @@ class Browsers:
         context = await browser.new_context(permissions=[*permissions], **options)
         context.set_default_timeout(PATIENCE_MS)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on("console", self._note)
         return context
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # A browser goes on with the default of what it can't read, so nothing else would show it.
+        if "Error with Permissions-Policy header" in message.text:
+            self.errors.append(message.text)
 
     async def page(self, **options: Any) -> Page:
         """The one page of a new `context(**options)`."""

@@ -73,6 +73,9 @@ def _servers(
         data_dir: Path | None = None, command: list[str] | None = None, **environment: str
     ) -> AppServer:
         environment.setdefault("DATABASE_URL", make_database())
+        # The local engine costs each start a second of a core: who needs it asks for it.
+        if "GLADIA_API_KEY" not in environment:
+            environment.setdefault("SPEECH_ENGINE", "off")
         directory = data_dir or tmp_path_factory.mktemp("data")
         servers.append(AppServer(directory, environment, command))
         return servers[-1].start()
@@ -94,7 +97,7 @@ def make_server_in(
 @pytest.fixture(scope="session")
 def server(make_server_in: MakeServer) -> AppServer:
     """One Sessions with embedded defaults for all tests that don't disturb it."""
-    return make_server_in()
+    return make_server_in(SPEECH_ENGINE="auto")
 
 
 @pytest.fixture

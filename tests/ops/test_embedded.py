@@ -45,11 +45,13 @@ class FreshMachine(AppServer):
     def databases(self) -> list[int]:
         """The PostgreSQL servers that run on this data folder."""
         listed = subprocess.run(
-            ["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True
+            ["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
         ).stdout.splitlines()
-        # Its helpers name themselves differently; only the server shows how it was called.
-        mine = f"-D {self.data_dir}/postgres"
-        return [int(line.split()[0]) for line in listed if mine in line]
+        # Only the server shows how it was called: its helpers name themselves differently, if a
+        # moment after they are born.
+        mine = [line.split() for line in listed if f"-D {self.data_dir}/postgres" in line]
+        found = {int(pid): int(parent) for pid, parent, *_ in mine}
+        return [pid for pid, parent in found.items() if parent not in found]
 
 
 Start = Callable[..., FreshMachine]

@@ -49,7 +49,7 @@ def test_the_banner_names_the_address_that_answers(
 
 
 def test_with_an_address_for_others_both_are_named(make_server: MakeServer) -> None:
-    server = make_server(SPEECH_ENGINE="off", NEXTAUTH_URL="https://meet.example.com")
+    server = make_server(NEXTAUTH_URL="https://meet.example.com")
     assert opened(server) == [server.url, "https://meet.example.com"]
     assert "On this computer only" not in server.log
 

@@ -731,7 +731,7 @@ def own_address() -> str:
 
 
 def test_another_address_is_not_this_computer(make_server: MakeServer) -> None:
-    server = make_server(HOST="0.0.0.0", SPEECH_ENGINE="off")
+    server = make_server(HOST="0.0.0.0")
     assert dev_sign_in(server.url) == 303
     address = f"http://{own_address()}:{server.port}"
     claimed = f"localhost:{server.port}"

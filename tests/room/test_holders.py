@@ -147,7 +147,7 @@ async def test_the_tab_that_stays_gets_the_microphone_back(ada: Visitor) -> None
 
 
 async def test_taking_over_is_bounded(make_server: MakeServer) -> None:
-    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="off", RATE_LIMIT_FACTOR="1")
+    server = await asyncio.to_thread(make_server, RATE_LIMIT_FACTOR="1")
     ada = Visitor(server.url).sign_in("Ada Lovelace")
     slug = ada.start_session()
     async with ada.page(slug) as first, ada.page(slug) as second:

@@ -214,8 +214,8 @@ async def test_an_owner_that_another_has_followed_writes_no_more(scene: Scene) -
 def test_two_processes_on_one_folder_have_names_and_files_of_their_own(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
-    first = make_server(data_dir=tmp_path / "data", SPEECH_ENGINE="off")
-    make_server(data_dir=tmp_path / "data", SPEECH_ENGINE="off", DATABASE_URL=first.database_url)
+    first = make_server(data_dir=tmp_path / "data")
+    make_server(data_dir=tmp_path / "data", DATABASE_URL=first.database_url)
     names = [(tmp_path / "data/nodes" / number).read_text() for number in ("1", "2")]
     assert len(set(names)) == 2
     first.kill()

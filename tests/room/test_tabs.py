@@ -12,9 +12,9 @@ from playwright.async_api import Dialog, Page, expect
 
 from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
-from tests.room.test_call import LIVE, WIDE, Place, in_call, start
 from tests.support.browser import Browsers, browsers
 from tests.support.call import environment
+from tests.support.call_page import LIVE, WIDE, Place, in_call, start
 
 __all__ = ["browsers"]
 
@@ -27,7 +27,7 @@ VIDEO = '.notice[data-topic="video"]'
 @pytest.fixture(scope="module")
 def place(make_server_in: MakeServer) -> Iterator[Place]:
     with LiveKitThread() as livekit:
-        yield Place(make_server_in(SPEECH_ENGINE="off", **environment(livekit)), livekit)
+        yield Place(make_server_in(**environment(livekit)), livekit)
 
 
 async def join(page: Page) -> None:

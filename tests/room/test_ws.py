@@ -51,7 +51,7 @@ def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> AppServ
     if request.param == "fast":
         shared: AppServer = request.getfixturevalue("server")
         return shared
-    return make_server_in(command=PLAIN)
+    return make_server_in(command=PLAIN, SPEECH_ENGINE="local")
 
 
 @pytest.fixture

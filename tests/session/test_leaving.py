@@ -38,9 +38,7 @@ def tables(database: str) -> Tables:
 
 @pytest.fixture(scope="module")
 def site(make_server_in: MakeServer, database: str) -> AppServer:
-    return make_server_in(
-        DATABASE_URL=database, SPEECH_ENGINE="off", LIVEKIT_URL="ws://localhost:9"
-    )
+    return make_server_in(DATABASE_URL=database, LIVEKIT_URL="ws://localhost:9")
 
 
 @pytest.fixture
@@ -306,7 +304,7 @@ def test_a_link_that_works_on_this_computer_only_says_so(
 
 def test_a_link_is_the_address_with_tls_where_there_is_one(make_server: MakeServer) -> None:
     """Also for who is at the computer itself, whose page has its socket without the proxy."""
-    site = make_server(SPEECH_ENGINE="off", NEXTAUTH_URL="https://meet.example.com")
+    site = make_server(NEXTAUTH_URL="https://meet.example.com")
     host = Browser(site.url)
     host.http.headers["Host"] = f"localhost:{site.port}"
     host.sign_in("Ada Lovelace")

@@ -35,13 +35,13 @@ def database(make_database: Callable[[], str]) -> str:
 @pytest.fixture(scope="module")
 def site(make_server_in: MakeServer, database: str) -> AppServer:
     """Sessions without captions."""
-    return make_server_in(DATABASE_URL=database, SPEECH_ENGINE="off")
+    return make_server_in(DATABASE_URL=database)
 
 
 @pytest.fixture(scope="module")
 def slow(make_server_in: MakeServer) -> AppServer:
     """Sessions that allows a tenth of what it usually allows."""
-    return make_server_in(RATE_LIMIT_FACTOR="0.1", SPEECH_ENGINE="off")
+    return make_server_in(RATE_LIMIT_FACTOR="0.1")
 
 
 def sql(database: str, statement: str, *values: object) -> list[Any]:
@@ -727,7 +727,7 @@ def line(make_database: Callable[[], str]) -> Iterator[DatabaseLine]:
 @pytest.fixture(scope="module")
 def fragile(make_server_in: MakeServer, line: DatabaseLine) -> AppServer:
     """Sessions with a database that may break."""
-    return make_server_in(SPEECH_ENGINE="off", DATABASE_URL=line.url)
+    return make_server_in(DATABASE_URL=line.url)
 
 
 def test_a_mistake_of_ours_shows_no_trace(fragile: AppServer, line: DatabaseLine) -> None:

@@ -79,7 +79,7 @@ async def test_three_at_once_on_a_busy_machine_lose_nothing_also_after_the_end(
     make_server: MakeServer,
 ) -> None:
     """The end of the session comes while the engine is still far behind."""
-    server = await asyncio.to_thread(make_server)
+    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     slug = ada.start_session("A demo")
     people = {"Ada": ada} | {
@@ -113,7 +113,7 @@ async def test_three_at_once_on_a_busy_machine_lose_nothing_also_after_the_end(
 
 async def test_a_restart_in_mid_sentence_leaves_no_fragment_of_it(make_server: MakeServer) -> None:
     """The page says the sentence anew, so that what the old process made of it must not stay."""
-    server = await asyncio.to_thread(make_server)
+    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     slug = ada.start_session()
     pcm = FIRST[: 12 * BYTES_PER_SECOND]
@@ -141,7 +141,7 @@ async def test_a_restart_in_mid_sentence_leaves_no_fragment_of_it(make_server: M
 
 
 async def test_of_who_never_comes_back_the_fragment_stays(make_server: MakeServer) -> None:
-    server = await asyncio.to_thread(make_server)
+    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     slug = ada.start_session()
     page = ada.page(slug)
@@ -162,7 +162,7 @@ async def test_of_who_never_comes_back_the_fragment_stays(make_server: MakeServe
 async def test_what_is_lost_is_a_gap_for_all_live_later_and_in_files(
     make_server: MakeServer,
 ) -> None:
-    server = await asyncio.to_thread(make_server)
+    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     bob = Visitor(server.url).be_guest(slug := ada.start_session("Gaps"), "Bob")
     async with ada.page(slug) as page, bob.page(slug) as reader:
@@ -226,7 +226,7 @@ OFFLINE = """async () => {
 async def test_the_page_shows_gaps_and_says_what_it_let_go_and_late_words_come_in(
     make_server: MakeServer, browsers: Browsers
 ) -> None:
-    server = await asyncio.to_thread(make_server)
+    server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     slug = ada.start_session("Gaps")
     bob = Visitor(server.url).be_guest(slug, "Bob")

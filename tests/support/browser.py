@@ -35,7 +35,8 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-device-for-media-stream",
+    # Five pictures a second: encoding and drawing more would keep the machine busy for nothing.
+    "--use-fake-device-for-media-stream=fps=5",
     "--use-fake-ui-for-media-stream",
     "--auto-accept-this-tab-capture",
     # Media stays on the loopback interface, also where there is no other.

@@ -62,6 +62,7 @@ async def sign_in(page: Page, host: Visitor) -> None:
 
 async def assert_nothing_sticks_out(page: Page) -> None:
     """No page is wider than its window."""
+    await page.wait_for_load_state()  # before its style is there, it may be
     wide = "[document.documentElement.scrollWidth, innerWidth]"
     scroll, window = await page.evaluate(wide)
     assert scroll <= window, page.url

@@ -41,7 +41,7 @@ class Conduct:
 
     async def admit_all(self, session: Session) -> None:
         """Let everybody in who knocks at this moment."""
-        waiting = self._rooms.who_waits(session.id)
+        waiting = [one.identity for one in self._rooms.knocks.of(session.id)]
         await participants.admit_all(self._db, session.id, waiting)
         await self._answered(session, waiting, found=True)
 

@@ -12,6 +12,7 @@ from core.text import initials
 
 Role = Literal["HOST", "MEMBER", "GUEST"]
 State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
+Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
 MAX_LINES = 5_000  # of chat, per session
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 
@@ -59,8 +60,9 @@ class ChatLine:
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """What one participant said between two silences, once it is final. Times are session seconds.
+    """What one participant said between two silences. Times are session seconds.
 
+    `seq` counts finals from 1 in every session; it is 0 while the utterance is partial.
     `client` is the page that it came from, and `until` that page's sample after its words.
     `lost` makes it a gap: so many seconds that could not be transcribed, without a text.
     """
@@ -86,6 +88,11 @@ class Utterance(msgspec.Struct, frozen=True):
     def place(self) -> tuple[str, str]:
         """Which utterance of which stream it is, unique within the session."""
         return self.stream, self.utterance
+
+    @property
+    def page(self) -> Page:
+        """The page that it was said at."""
+        return self.identity, self.client
 
     @property
     def key(self) -> str:

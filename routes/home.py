@@ -58,9 +58,9 @@ async def create_session(request: Request) -> Response:
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:
     listed = await sessions.listed_for(services(request).db, person.id)
-    rooms = services(request).rooms
+    knocks = services(request).rooms.knocks
     return [
-        _row(one, standing_in_list(one, person), rooms.waiting(one.session.id)) for one in listed
+        _row(one, standing_in_list(one, person), len(knocks.of(one.session.id))) for one in listed
     ]
 
 

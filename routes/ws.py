@@ -18,7 +18,9 @@ from core.leases import RoomElsewhereError
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
-from core.room.rooms import RoomSession, Seat
+from core.room.commands import Change, ChangeRole, obey
+from core.room.seat import Seat
+from core.room.session import RoomSession
 from core.room.wire import WireError
 from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
@@ -203,10 +205,10 @@ class _Conversation:
         if room is None:
             return
         if entry.participant.role != me.role:
-            room.change_role(me.identity, entry.participant.role)
+            obey(room, ChangeRole(me.identity, entry.participant.role))
         known = room.session
         if (known.title, known.admission, known.locked) != (now.title, now.admission, now.locked):
-            room.change(title=now.title, admission=now.admission, locked=now.locked)
+            obey(room, Change(now.title, now.admission, now.locked))
 
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":

@@ -6,9 +6,11 @@ nobody to tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.model import Role
+from core.room.room import Room
+from core.room.wire import CLOSE_REMOVED, Muted, SessionChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,44 @@ class Change:
 
 
 Command = Mute | MuteAllBut | LowerHand | Remove | ChangeRole | Change
+
+
+def obey(room: Room, command: Command) -> None:
+    """Do in a room what was decided outside."""
+    match command:
+        case Mute(identity):
+            _mute(room, identity)
+        case MuteAllBut(identities):
+            for person in room.roster.people():
+                if person.identity not in identities:
+                    _mute(room, person.identity)
+        case LowerHand(identity):
+            room.roster.hand(identity, up=False)
+        case Remove(identity):
+            _remove(room, identity)
+        case ChangeRole(identity, role):
+            for seat in room.fanout.of(identity):
+                seat.participant = replace(seat.participant, role=role)
+            room.roster.show()
+        case Change(title, admission, locked):
+            room.session = replace(room.session, title=title, admission=admission, locked=locked)
+            room.fanout.publish(
+                SessionChanged(room.session.status, title=title, admission=admission, locked=locked)
+            )
+
+
+def _mute(room: Room, identity: str) -> None:
+    seats = room.fanout.of(identity)
+    for seat in seats:
+        seat.microphone.mute()
+    room.fanout.send_to(seats, Muted())
+
+
+def _remove(room: Room, identity: str) -> None:
+    room.fanout.deliver()
+    for seat in room.fanout.of(identity):
+        # The seat stays until its socket is closed, but nothing is taken from it any more.
+        seat.microphone.close()
+        seat.dismissed = True
+        seat.listener.close(CLOSE_REMOVED)
+    room.roster.found(identity)

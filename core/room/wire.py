@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from core.model import Utterance
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 
 SUBPROTOCOL = "sessions.v1"
@@ -290,6 +291,24 @@ ServerMessage = (
     | Settled
     | Error
 )
+
+
+def utterance_message(said: Utterance) -> UtteranceMessage:
+    """Return what pages are told of an utterance; it is a partial as long as its `seq` is 0."""
+    return UtteranceMessage(
+        id=said.key,
+        seq=said.seq or None,
+        identity=said.identity,
+        name=said.name,
+        hue=said.hue,
+        text=said.text,
+        start=said.start,
+        end=said.end,
+        language=said.language,
+        final=said.seq > 0,
+        lost=msgspec.UNSET if said.lost is None else said.lost,
+    )
+
 
 _encoder = msgspec.json.Encoder()
 

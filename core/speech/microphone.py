@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import msgspec
 
-from core.model import Participant
+from core.model import Page, Participant
 from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -94,6 +94,9 @@ class MicrophoneSink(Protocol):
     def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
         """Write into the transcript that so much could not be transcribed; `gap` is its id."""
 
+    def stretch_over(self, microphone: Microphone) -> None:
+        """Look at `microphone.open_since` again: nothing more comes of an older stretch."""
+
     def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
         """Take the account of one engine stream."""
 
@@ -133,7 +136,6 @@ class Microphone:
         "_spoken_at",
         "_stretch",
         "_stretches",
-        "_unkept",
         "_until",
         "client",
         "detached_at",
@@ -150,8 +152,8 @@ class Microphone:
         options: MicrophoneOptions,
         *,
         client: str = "",
-        settled: int = 0,
-        settled_at: float = 0.0,
+        resume_at: int = 0,
+        resume_time: float = 0.0,
     ) -> None:
         self.participant = participant  # who speaks
         self.client = client  # the page's own name for itself, the same over its reconnects
@@ -164,9 +166,10 @@ class Microphone:
         self._speaker = secrets.token_hex(6)  # this page, to the engine
         self._options = options
         # Index of the page's next sample that is wanted; None until the first frame, which may
-        # begin anywhere, unless an earlier process had settled what is before.
-        self._received: int | None = settled or None
-        self._clock = PageClock(settled, settled_at)  # samples → session seconds
+        # begin anywhere, unless the page's audio was transcribed up to `resume_at` before this
+        # microphone was made: in another process, or in this room long ago.
+        self._received: int | None = resume_at or None
+        self._clock = PageClock(resume_at, resume_time)  # samples → session seconds
         self._gate = VoiceGate()
         # The last half second, of which a stretch begins: see PREROLL. Frames, and their bytes.
         self._preroll: list[bytes] = []
@@ -175,8 +178,6 @@ class Microphone:
         # All that aren't over, oldest first: the finished ones still wait for their finals. With
         # the sample at which each began.
         self._stretches: dict[ResilientStream, int] = {}
-        # Finals that wait for those of older stretches: see `in_turn`.
-        self._unkept: list[tuple[int, Callable[[], None]]] = []
         # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
         # earliest, if no more than the allowance was spoken before it came. A monotonic time.
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
@@ -197,13 +198,23 @@ class Microphone:
         return self._received or 0
 
     @property
+    def page(self) -> Page:
+        """Whose microphone it is: identity and client."""
+        return self.participant.identity, self.client
+
+    @property
+    def open_since(self) -> float:
+        """Sample at which the oldest stretch began that may still have words; else infinity."""
+        return min(self._stretches.values(), default=math.inf)
+
+    @property
     def muted(self) -> bool:
         """Whether a host has turned the microphone off, and the page has said nothing since."""
         return self._muted
 
     @property
     def may_return(self) -> bool:
-        """Whether its page may still come and say anew what isn't settled."""
+        """Whether its page may still come and say anew what isn't stored."""
         return not self.left and not self._closed
 
     @property
@@ -304,15 +315,6 @@ class Microphone:
         self._received = until
         self._lose(first, until, since=first)
 
-    def in_turn(self, when: Span, keep: Callable[[], None]) -> None:
-        """Call `keep` for words once no older stretch of this page may still have some.
-
-        A page that comes back after a crash sends everything anew from one sample on. What is
-        kept must have no hole before it: older words would be lost, or later ones doubled.
-        """
-        self._unkept.append((when.since, keep))
-        self._keep_in_turn()
-
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._stretch is not None and now - self._last_audio > ABSENCE:
@@ -397,13 +399,6 @@ class Microphone:
             self._stretch = None
             self._sink.state_changed(self)
 
-    def _keep_in_turn(self) -> None:
-        oldest = min(self._stretches.values(), default=math.inf)
-        due = [keep for since, keep in self._unkept if since <= oldest]
-        self._unkept = [one for one in self._unkept if one[0] > oldest]
-        for keep in due:
-            keep()
-
     def _forget_preroll(self) -> None:
         self._preroll.clear()
         self._preroll_size = 0
@@ -481,7 +476,7 @@ class Microphone:
         del self._stretches[stretch]
         if not self._stretches:
             self._tell_gap()
-        self._keep_in_turn()
+        self._sink.stretch_over(self)
         self._sink.state_changed(self)
 
     def stream_closed(self, record: StreamRecord) -> None:

@@ -1,4 +1,9 @@
-"""Numbers that were given twice: what is stored keeps its number, what waits gets another."""
+"""Numbers that were given twice: what is stored keeps its number, what waits gets another.
+
+A session's numbers are given in one room at a time, but an owner that died may have shown some
+that were never stored, and somebody may write into the table by hand. Either way two things had
+one number, and a page that says "I have all up to 17" may mean another 17.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from core.model import ChatLine, Utterance
+from core.model import MAX_UTTERANCES, ChatLine, Page, Utterance
 from core.transcript.outbox import Entry
+
+# Pages whose numbers a room knows to be its own; the oldest is forgotten and told more again.
+# Ten times as many as may be connected at once.
+MAX_TRUSTED = 2_000
 
 
 class Numbering(Protocol):
@@ -20,6 +29,42 @@ class Numbering(Protocol):
         self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]
     ) -> None:
         """Bring the order of chat lines in line with what is stored."""
+
+
+class Trust:
+    """How far what a page says it has seen is what has these numbers here.
+
+    Numbers up to a bound mean the same to everybody. Above it, only pages that are known to have
+    got theirs here are believed; any other is shown again all that is above.
+    """
+
+    __slots__ = ("_sure", "_trusted")
+
+    def __init__(self, sure: int) -> None:
+        self._sure = sure  # the bound: a seq; it only ever sinks
+        # Pages that have seen nothing above the bound but what was numbered here; the one that
+        # was noted last is last.
+        self._trusted: dict[Page, None] = {}
+
+    def limit(self, page: Page, seq: int) -> int:
+        """Return up to which number a page that has seen `seq` may be believed."""
+        if seq <= self._sure:
+            # Whatever it sees from now on has its number from here, even if the line breaks
+            # before the first of it arrives.
+            self.trust(page)
+        return MAX_UTTERANCES if page in self._trusted else self._sure
+
+    def trust(self, page: Page) -> None:
+        """Note that a page has got what was shown to it again."""
+        self._trusted.pop(page, None)
+        self._trusted[page] = None
+        if len(self._trusted) > MAX_TRUSTED:
+            del self._trusted[next(iter(self._trusted))]
+
+    def doubt(self, seq: int, here: Iterable[Page]) -> None:
+        """Note that numbers from this one on are given anew; pages that are here are told so."""
+        self._sure = min(self._sure, seq - 1)
+        self._trusted = dict.fromkeys(here)
 
 
 def renumber_lines(

@@ -81,11 +81,11 @@ class TranscriptWriter:
                 await asyncio.gather(*(box.flush() for box in self._boxes))
 
     def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
-        """Keeper."""
+        """Writer of core.room.ports."""
         self._find_room = find_room
 
     async def said(self, session_id: str) -> list[Utterance]:
-        """Keeper: stored finals and those that still wait, by seq."""
+        """Writer: stored finals and those that still wait, by seq."""
         # Asked first: what is stored while the statement runs may be in neither otherwise.
         waiting = self.unstored(session_id)
         stored = await self._stored(session_id)
@@ -103,11 +103,11 @@ class TranscriptWriter:
         return await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
 
     def keep(self, said: Entry[Utterance]) -> None:
-        """Keeper."""
+        """Writer of core.room.ports."""
         self._finals.put(said)
 
     async def chat(self, session_id: str) -> list[ChatLine]:
-        """Keeper: stored lines and those that still wait, by id."""
+        """Writer: stored lines and those that still wait, by id."""
         waiting = self._lines.entries
         stored = await chat.of_session(self._db, session_id)
         known = {line.id: line for line in stored}
@@ -117,25 +117,25 @@ class TranscriptWriter:
         return sorted(known.values(), key=lambda line: line.id)
 
     def keep_line(self, line: Entry[ChatLine]) -> None:
-        """Keeper."""
+        """Writer of core.room.ports."""
         self._lines.put(line)
 
     def hold(self, utterances: list[Utterance]) -> None:
-        """Keeper: they are in a file at once, as a crash may come any time."""
+        """Writer: they are in a file at once, as a crash may come any time."""
         held: Outbox[Utterance] = self._held()
         for one in utterances:
             held.put(Entry(one))
         held.save()
 
     def held(self) -> list[Utterance]:
-        """Keeper."""
+        """Writer of core.room.ports."""
         return self._held().spooled()
 
     def _held(self) -> Outbox[Utterance]:
         return Outbox("", self._held_spool, _reader(Utterance), self._store_finals)
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
-        """Keeper: take a stream's account."""
+        """Writer: take a stream's account."""
         self._accounts.put(Entry(_account(session_id, identity, record)))
 
     async def _store_finals(self, batch: list[Entry[Utterance]]) -> Iterable[Entry[Utterance]]:

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 from core.model import ChatLine, Participant, Utterance
-from core.room import rooms as rooms_module
-from core.room.rooms import Rooms, RoomSession, Seat
+from core.room import microphones as microphones_module
+from core.room import room as room_module
+from core.room.rooms import Rooms
+from core.room.seat import Seat
+from core.room.session import RoomSession
 from core.room.wire import Batch, Hello, Message
 from core.speech import resilient as resilient_module
 from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, EngineError
@@ -26,7 +29,7 @@ from tests.support.alone import Alone
 
 
 class Memory:
-    """Keeper: keeps finals in memory."""
+    """Writer: keeps finals in memory."""
 
     def __init__(self) -> None:
         self.kept: list[Utterance] = []
@@ -108,8 +111,8 @@ class House:
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(resilient_module, "RETRY_HOPELESS", 0.1)
-    monkeypatch.setattr(rooms_module, "ABANDONED", 1.5)
-    monkeypatch.setattr(rooms_module, "MICROPHONE_KEPT_S", 0.5)
+    monkeypatch.setattr(room_module, "ABANDONED_AFTER_S", 1.5)
+    monkeypatch.setattr(microphones_module, "MICROPHONE_KEPT_S", 0.5)
     refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
     engine, memory = ScriptedEngine(script=[refusal] * 1000), Memory()
     rooms = Rooms(engine, memory, Alone(), MicrophoneOptions())

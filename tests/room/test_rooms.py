@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from core.model import Participant, Role
-from core.room.rooms import Room, Rooms, RoomSession, Seat
+from core.room.commands import Mute, Remove, obey
+from core.room.room import Room
+from core.room.rooms import Rooms
+from core.room.seat import Seat
+from core.room.session import RoomSession
 from core.room.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
 from core.speech.engines import OffEngine
 from core.speech.microphone import MicrophoneOptions
@@ -118,7 +122,7 @@ async def test_what_one_page_is_told_comes_after_what_all_were_told_before(hall:
     ada.say("first")
     ada.hand(True)
     ada.say("second")
-    hall.room.mute("p_ada")
+    obey(hall.room, Mute("p_ada"))
     ada.say("third")
     await asyncio.sleep(0)
     others = [kind for kind in page.told_types if kind != "speech"]
@@ -128,7 +132,7 @@ async def test_what_one_page_is_told_comes_after_what_all_were_told_before(hall:
 async def test_who_is_removed_has_got_what_was_said_until_then(hall: Hall) -> None:
     (ada, ada_page), (_, bob_page) = await hall.enter("ada"), await hall.enter("bob")
     ada.say("goodbye")
-    hall.room.remove("p_bob")
+    obey(hall.room, Remove("p_bob"))
     assert bob_page.code == CLOSE_REMOVED
     assert bob_page.lines == ["goodbye"]
     ada.say("alone")

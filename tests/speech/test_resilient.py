@@ -181,6 +181,9 @@ class Room:
     def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
         self.gaps.append((seconds, when))
 
+    def stretch_over(self, microphone: Microphone) -> None:
+        pass
+
     def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
         self.records.append(record)
 

@@ -24,7 +24,7 @@ CLOSE_TIMEOUT_S = 2.0  # seconds for the goodbye to a socket that may not be rea
 
 
 class SocketListener(Protocol):
-    """A core.room.rooms.Listener that a route runs and closes."""
+    """A core.room.seat.Listener that a route runs and closes."""
 
     closed: OneShotEvent
 

@@ -1,0 +1,171 @@
+"""Captions: what a room's microphones hear, on its way to the log and to everybody's pages."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from core.model import Page, Utterance
+from core.room.fanout import Fanout
+from core.room.ports import Writer
+from core.room.session import RoomSession
+from core.room.wire import Error, Message, Settled, Speech, utterance_message
+from core.speech.engine import Recognition, SpeechState
+from core.speech.microphone import Microphone, Span
+from core.speech.resilient import StreamRecord
+from core.text import how_long
+from core.transcript.log import TranscriptLog
+
+log = logging.getLogger(__name__)
+
+# Of several pages of a person, the first of these states is shown: what needs attention is.
+_GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
+
+
+class Captions:
+    """What is said in one room, and what becomes of it: MicrophoneSink and LogSink."""
+
+    def __init__(
+        self,
+        session: RoomSession,
+        said: list[Utterance],
+        fanout: Fanout,
+        writer: Writer,
+        microphones: Mapping[Page, Microphone],
+        *,
+        epoch: int,
+    ) -> None:
+        self.slug = session.slug  # whose slots the streams take
+        self.options = session.options  # what the engine is asked for
+        self.alive_at = time.monotonic()  # when some words came last, or the room was made
+        self.log: TranscriptLog[Message] = TranscriptLog(said, writer, self, epoch=epoch)
+        self._session_id = session.id
+        self._fanout = fanout
+        self._writer = writer
+        self._microphones = microphones  # the room's: of several, who speaks shows one state
+        # The monotonic time of the session's start, also when that was in an earlier process: a
+        # wall clock that is set back must not put what is said now before what was said before.
+        self._began = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
+        # What everybody was last told of a participant's speech: to compare, and for who comes.
+        self._states: dict[str, tuple[SpeechState, str | None]] = {}
+        self._shown: dict[str, Message] = {}
+
+    @property
+    def states(self) -> list[Message]:
+        """What becomes of each participant's speech, for a page that comes."""
+        return list(self._shown.values())
+
+    def session_time(self) -> float:
+        """MicrophoneSink: return seconds since the session started."""
+        return time.monotonic() - self._began
+
+    def heard(
+        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
+    ) -> None:
+        """MicrophoneSink: give the text its place and show it to everybody."""
+        self.alive_at = time.monotonic()
+        if self.log.has(stream, recognition.utterance):  # said once more after a reconnect
+            return
+        if not recognition.text:
+            self.withdrawn(microphone, stream, recognition.utterance)
+        elif not recognition.final:
+            self.log.open(self._utterance(microphone, stream, recognition, when))
+        elif self.log.full:
+            self._tell(microphone.page, Error("words_lost", "This session’s transcript is full."))
+            microphone.not_kept(when)
+        else:
+            said = self._utterance(microphone, stream, recognition, when)
+            self.log.add(said, when.since, microphone.open_since)
+
+    def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
+        """MicrophoneSink: show a gap to everybody, in its place among what was said."""
+        log.warning("%.2f s of speech were lost", seconds)
+        stream, utterance = gap.rsplit("-", 1)
+        nothing = Recognition(utterance, "", when.start, when.end, final=True)
+        said = self._utterance(microphone, stream, nothing, when)
+        said = msgspec.structs.replace(said, lost=round(seconds, 1))
+        self.log.add(said, when.since, microphone.open_since)
+
+    def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
+        """MicrophoneSink: take a partial off the pages that show it."""
+        nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
+        gone = self._utterance(microphone, stream, nothing, Span(0.0, 0.0, 0, 0))
+        if self.log.withdraw(gone.key):
+            self.show(self.encode(gone))
+
+    def stretch_over(self, microphone: Microphone) -> None:
+        """MicrophoneSink: what had to wait for these words may be stored."""
+        self.log.turn(microphone.page, microphone.open_since)
+
+    def state_changed(self, microphone: Microphone) -> None:
+        """MicrophoneSink: tell everybody what becomes of this participant's speech."""
+        self.show_state(microphone.participant.identity)
+
+    def show_state(self, identity: str) -> None:
+        """Tell everybody what becomes of a participant's speech, if that has changed."""
+        states = [one.state for page, one in self._microphones.items() if page[0] == identity]
+        gone: tuple[SpeechState, str | None] = ("paused", None)
+        state, reason = min(states, key=lambda one: _GRAVITY.index(one[0]), default=gone)
+        if self._states.get(identity) == (state, reason):
+            return
+        self._states[identity] = (state, reason)
+        self._shown[identity] = self._fanout.publish(
+            Speech(identity, state, reason, datetime.now(UTC))
+        )
+
+    def words_lost(self, microphone: Microphone, seconds: float) -> None:
+        """MicrophoneSink: tell the page that spoke."""
+        self._tell_lost(microphone.page, seconds)
+
+    def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
+        """MicrophoneSink: hand the account on."""
+        self._writer.account(self._session_id, microphone.participant.identity, record)
+
+    def encode(self, said: Utterance) -> Message:
+        """LogSink: once for all pages, those that come later too."""
+        return Message(utterance_message(said))
+
+    def show(self, shown: Message) -> None:
+        """LogSink."""
+        self._fanout.send(shown)
+
+    def stored(self, said: Utterance) -> None:
+        """LogSink."""
+        self._tell(said.page, Settled(said.until))
+
+    def refused(self, said: Utterance, seconds: float) -> None:
+        """LogSink."""
+        self._tell_lost(said.page, seconds)
+
+    def _utterance(
+        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
+    ) -> Utterance:
+        who = microphone.participant
+        return Utterance(
+            session_id=self._session_id,
+            stream=stream,
+            utterance=recognition.utterance,
+            seq=0,  # until it is final
+            identity=who.identity,
+            name=who.name,
+            hue=who.hue,
+            text=recognition.text,
+            start=round(when.start, 2),
+            end=round(when.end, 2),
+            language=recognition.language,
+            client=microphone.client,
+            until=when.until,
+            role=who.role,
+        )
+
+    def _tell_lost(self, page: Page, seconds: float) -> None:
+        log.warning("a page is told that %.2f s of its speech were lost", seconds)
+        told = f"{how_long(seconds)} of what you said could not be transcribed."
+        self._tell(page, Error("words_lost", told))
+
+    def _tell(self, page: Page, what: Error | Settled) -> None:
+        self._fanout.send_to(self._fanout.at(page), what)

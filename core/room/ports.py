@@ -1,0 +1,65 @@
+"""What rooms ask of the world outside of memory: that words are kept, and whose a room is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from core.model import ChatLine, Utterance
+from core.speech.resilient import StreamRecord
+from core.transcript.numbers import Numbering
+from core.transcript.outbox import Entry
+
+
+class Writer(Protocol):
+    """Stores what rooms hand over, their only way out of memory: TranscriptWriter."""
+
+    async def said(self, session_id: str) -> list[Utterance]:
+        """Return the session's finals by seq, those not yet stored included."""
+
+    async def chat(self, session_id: str) -> list[ChatLine]:
+        """Return the session's chat lines by id, those not yet stored included."""
+
+    def keep_line(self, line: Entry[ChatLine]) -> None:
+        """Take a chat line. Never blocks."""
+
+    def keep(self, said: Entry[Utterance]) -> None:
+        """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
+
+    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
+        """Learn where a session's room is, if it is in memory: it gives what comes its number."""
+
+    def hold(self, utterances: list[Utterance]) -> None:
+        """Have these, and no others, ready for the next process: see `held`.
+
+        They are what a page is expected to say anew, so they aren't part of the transcript.
+        """
+
+    def held(self) -> list[Utterance]:
+        """Return what the last process gave to `hold`."""
+
+    def stores(self, session_id: str) -> bool:
+        """Whether words of this session wait to be stored."""
+
+    async def flush(self) -> None:
+        """Store what waits, for a few seconds at most."""
+
+    def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
+        """Take the account of an engine stream."""
+
+
+class Claims(Protocol):
+    """Says whether a room is this process's: core.leases."""
+
+    @property
+    def held(self) -> list[str]:
+        """The sessions whose rooms are ours."""
+
+    async def claim(self, session_id: str) -> int:
+        """Claim a room and return its epoch. Raises RoomElsewhereError."""
+
+    async def renew(self) -> set[str]:
+        """Renew all leases; return the sessions whose rooms are ours no more."""
+
+    async def release(self, sessions: Collection[str]) -> None:
+        """Give rooms back."""

@@ -1,0 +1,198 @@
+"""A room: what is live of a session. Who comes and goes, and what each of them is shown.
+
+Everything runs on the event loop's thread, so a connect is one step: register, replay, go live.
+Nothing can slip in between and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from core.model import ChatLine, Page, Participant, Utterance
+from core.room.active import ActivePages
+from core.room.captions import Captions
+from core.room.chat import ChatLog
+from core.room.fanout import Fanout
+from core.room.knocks import Knocks
+from core.room.microphones import Microphones
+from core.room.ports import Writer
+from core.room.presence import Pulse
+from core.room.roster import Roster
+from core.room.seat import Listener, Seat
+from core.room.session import RoomSession
+from core.room.wire import (
+    CLOSE_ENDED,
+    CLOSE_REPLACED,
+    CLOSE_RESTART,
+    Batch,
+    EngineView,
+    Hello,
+    Message,
+    SessionChanged,
+    Welcome,
+    WireError,
+)
+from core.speech.microphone import Microphone, MicrophoneOptions
+from core.speech.resilient import SpeechServices
+from core.transcript.outbox import Entry
+
+# Seconds without anybody here and without any word, after which speech waits for the engine no
+# longer. What is still being transcribed goes on.
+ABANDONED_AFTER_S = 600.0
+AFTER_END_S = 600.0  # in which words may still come after the end of a session
+
+
+class Room:
+    """One session's room while it is in memory: while somebody is here or words are on their way.
+
+    Its parts know each other by what they are handed here; this class is where they meet.
+    """
+
+    def __init__(
+        self,
+        session: RoomSession,
+        said: list[Utterance],
+        lines: list[ChatLine],
+        writer: Writer,
+        services: SpeechServices,
+        *,
+        knocks: Knocks,
+        epoch: int,
+    ) -> None:
+        self.session = session  # as hosts have changed it last
+        self.fanout = Fanout()
+        microphones: dict[Page, Microphone] = {}
+        self.captions = Captions(session, said, self.fanout, writer, microphones, epoch=epoch)
+        self.microphones = Microphones(microphones, self.captions, services)
+        self.active = ActivePages(self.fanout, microphones)
+        self.roster = Roster(session.id, self.fanout, knocks)
+        self._chat = ChatLog(lines)
+        self._writer = writer
+        self._engine = services.engine
+        self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
+        self._ended: Message | None = None  # what everybody is told of the end, once it has come
+        self._ended_at = 0.0  # when that was, a monotonic time
+
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended here; words that were said before may still come."""
+        return self._ended is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is here and no words are on their way."""
+        return not self.fanout.seats and not self.microphones.writing
+
+    def enter(
+        self, participant: Participant, hello: Hello, listener: Listener, how: MicrophoneOptions
+    ) -> Seat:
+        """Register a page, replay what it lacks, and tell the others."""
+        self.fanout.deliver()  # to those who were here before
+        page = participant.identity, hello.client
+        known = page in self.microphones
+        seat = Seat(self, participant, self.microphones.of(participant, hello, how), listener)
+        if self._ended is not None:  # between this page's check and its coming in
+            listener.send(Batch([self._ended]))
+            listener.close(CLOSE_ENDED)
+            return seat
+        for other in self.fanout.at(page):
+            other.listener.close(CLOSE_REPLACED)
+            self.fanout.seats.remove(other)
+        seat.pulse = Pulse(answers=hello.beats)
+        self.fanout.seats.append(seat)
+        self.roster.found(participant.identity)
+        seat.microphone.detached_at = None
+        seat.microphone.left = False
+        seat.active = self.active.came(page, hello.active, known=known)
+        self.active.tell(participant.identity)
+        self._replay(seat, hello)
+        self.roster.show()
+        return seat
+
+    def _replay(self, seat: Seat, hello: Hello) -> None:
+        """Send what a page lacks, with what it may not count on of what it has."""
+        newest, said = self.captions.log.catch_up(seat.page, hello.seq)
+        health = self._engine.health()
+        welcome = Welcome(
+            session=self.session.view(),
+            you=self.roster.view(seat.participant),
+            received=seat.microphone.received,
+            seq=newest,
+            engine=EngineView(self._engine.name, health.health.value, health.reason),
+            people=self.roster.people(),
+            active=seat.active,
+        )
+        lines = self._chat.after(hello.chat)
+        seat.listener.replay([Message(welcome), *lines, *said, *self.captions.states])
+
+    def take(self, seat: Seat) -> None:
+        """Give a page its participant's microphone and call; their other pages lose them."""
+        if seat in self.fanout.seats:  # else it was replaced or removed while it asked
+            self.active.take(seat.page)
+
+    def leave(self, seat: Seat, *, closed: bool) -> bool:
+        """Remove a page; `closed`: for good. Returns whether its participant has no other."""
+        if seat not in self.fanout.seats:
+            return False
+        self.fanout.seats.remove(seat)
+        seat.microphone.detached_at = time.monotonic()
+        others = self.fanout.of(seat.participant.identity)
+        if closed:
+            self.active.left(seat.page, others[-1].page if others else None)
+        elif not others and seat.pulse.answers and not (seat.dismissed or seat.pulse.away):
+            self.roster.expect_back(seat.participant)
+        self.roster.show()
+        return not others
+
+    def say(self, author: Participant, text: str) -> None:
+        """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
+        if self._chat.full:
+            raise WireError("too_much", "this session's chat is full")
+        line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
+        self._writer.keep_line(Entry(line))
+        self.fanout.send(message)
+
+    def renumber(self, stored: Iterable[Utterance], waiting: Iterable[Entry[Utterance]]) -> None:
+        """Numbering: see TranscriptLog.renumber."""
+        self.captions.log.renumber(stored, waiting, [seat.page for seat in self.fanout.seats])
+
+    def renumber_lines(
+        self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]
+    ) -> None:
+        """Numbering: see ChatLog.renumber."""
+        self._chat.renumber(stored, waiting)
+
+    def tick(self, now: float) -> None:
+        """Once a second: pass on places, finish what went silent, forget who is gone for good."""
+        self.active.tick()
+        if self.fanout.seats:
+            self._alive_at = now
+        alive_at = max(self._alive_at, self.captions.alive_at)
+        if self.over and now - self._ended_at > AFTER_END_S:
+            self.microphones.give_up("the session ended long ago")
+        elif now - alive_at > ABANDONED_AFTER_S:
+            self.microphones.give_up("everybody left long ago and no word has come since")
+        for identity in self.microphones.tick(now):
+            if not self.fanout.of(identity):
+                self.roster.forget(identity)
+                self.active.forget(identity)
+
+    async def drain(self, seconds: float) -> None:
+        """Have the last words said before the process stops; pages may come back to the next."""
+        await self.microphones.drain(seconds, to_next=not self.over)
+
+    def desert(self) -> None:
+        """Close every page and drop what is underway: the room is another node's.
+
+        Nothing of it is lost: pages say anew what isn't stored.
+        """
+        self.microphones.desert()
+        self.fanout.close(CLOSE_RESTART)
+
+    def end(self, reason: str) -> None:
+        """Tell every page that the session is over, and close it. Words may still come."""
+        self._ended_at = time.monotonic()
+        self._ended = self.fanout.publish(SessionChanged("ENDED", reason=reason))
+        self.fanout.close(CLOSE_ENDED)

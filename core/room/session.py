@@ -1,0 +1,34 @@
+"""What a room knows of its session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.room.wire import SessionView
+from core.speech.engine import StreamOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSession:
+    """What the room must know of a session."""
+
+    id: str
+    slug: str  # the link's last part, by which streams of one room are known to share slots
+    title: str
+    status: str
+    started_at: datetime  # the zero of all times of what is said
+    options: StreamOptions = field(default_factory=StreamOptions)
+    admission: str = "KNOCK"
+    locked: bool = False
+
+    def view(self) -> SessionView:
+        """Return it as its pages see it."""
+        return SessionView(
+            slug=self.slug,
+            title=self.title,
+            status=self.status,
+            started_at=self.started_at,
+            admission=self.admission,
+            locked=self.locked,
+        )

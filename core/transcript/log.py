@@ -1,0 +1,267 @@
+"""The log of a session: what was said, in its order, and when a final may be stored.
+
+It is in memory where the session's room is, and there alone: so a final has its number before any
+database knows of it, and captions go on while that is away. What is shown of an utterance is the
+room's affair. The log keeps what the room made of each, encoded once, and knows it by its number.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from core.model import MAX_UTTERANCES, Page, Utterance
+from core.transcript.numbers import Trust
+from core.transcript.outbox import Entry
+
+MAX_SPOKEN = MAX_UTTERANCES - 500  # finals with words; the rest is for gaps, which say what's lost
+
+Shown = TypeVar("Shown")
+
+
+class FinalsWriter(Protocol):
+    """Stores finals: TranscriptWriter."""
+
+    def keep(self, said: Entry[Utterance]) -> None:
+        """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
+
+
+class LogSink(Protocol[Shown]):
+    """Who shows what the log has, and is told what became of it: the room."""
+
+    def encode(self, said: Utterance) -> Shown:
+        """Return what pages are shown of an utterance, which is a partial while `seq` is 0."""
+
+    def show(self, shown: Shown) -> None:
+        """Show it to everybody: it is new, or has another number, or became a gap."""
+
+    def stored(self, said: Utterance) -> None:
+        """Tell the page that it was said at: it is stored for good."""
+
+    def refused(self, said: Utterance, seconds: float) -> None:
+        """Tell the page that it was said at: so much of it will never be stored."""
+
+
+class TranscriptLog(Generic[Shown]):
+    """What was said in one session, while its room is in memory."""
+
+    def __init__(
+        self, said: list[Utterance], writer: FinalsWriter, sink: LogSink[Shown], *, epoch: int
+    ) -> None:
+        self._writer = writer
+        self._sink = sink  # the room
+        self._epoch = epoch  # of this owner of the room, which its finals carry
+        # By seq, in step: numbers, and what is shown of each. Numbers have no holes, except where
+        # a row was lost to a damaged database, or an owner died before it stored one.
+        self._seqs = [one.seq for one in said]
+        self._finals = [sink.encode(one) for one in said]
+        # Of all finals: engines may repeat one after a reconnect, and partials may come late.
+        self._places = {one.place for one in said}
+        # What is shown of utterances that aren't final yet, by key.
+        self._partials: dict[str, Shown] = {}
+        # Finals that have their number and aren't stored yet, by place. The entry is the one that
+        # the outbox has or will have: a new number must reach it there.
+        self._unstored: dict[tuple[str, str], Entry[Utterance]] = {}
+        # Finals that may not be stored yet, in the order they came, each with the sample at which
+        # its stretch of speech began: see `turn`.
+        self._early: dict[Page, list[tuple[int, Entry[Utterance]]]] = {}
+        # How far a page's audio has become finals: the sample, and when that was said. A page may
+        # know less, when the connection went before it was told.
+        self._transcribed: dict[Page, tuple[int, float]] = {}
+        # Pages that will say anew to the next owner of the room what isn't stored: see
+        # `leave_to_next`. And what was made of that here, in case one doesn't come back.
+        self._returning: set[Page] = set()
+        self.held: list[Utterance] = []
+        self._trust = Trust(MAX_UTTERANCES)  # whose numbers are ours
+        for one in said:
+            self._note_transcribed(one)
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest final."""
+        return self._seqs[-1] if self._seqs else 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for more words; there may be for gaps."""
+        return len(self._finals) >= MAX_SPOKEN
+
+    @property
+    def unstored(self) -> list[Utterance]:
+        """The finals that aren't stored yet."""
+        return [one.value for one in self._unstored.values()]
+
+    def has(self, stream: str, utterance: str) -> bool:
+        """Whether this utterance is final."""
+        return (stream, utterance) in self._places
+
+    def transcribed(self, page: Page) -> tuple[int, float]:
+        """Return the page's sample up to which its audio is final, and when that was said."""
+        return self._transcribed.get(page, (0, 0.0))
+
+    def catch_up(self, page: Page, seq: int) -> tuple[int, list[Shown]]:
+        """Return what a page lacks that has seen finals up to `seq`, and all open partials.
+
+        First comes the highest number that it may count on: what it has above that, it is to
+        forget, as it is shown again.
+        """
+        limit = self._trust.limit(page, seq)
+        seen = min(seq if seq <= self.last_seq else 0, limit)
+        missing = self._finals[bisect_right(self._seqs, seen) :]
+        return min(self.last_seq, limit), [*missing, *self._partials.values()]
+
+    def trust(self, page: Page) -> None:
+        """Note that a page has got what `catch_up` returned for it."""
+        self._trust.trust(page)
+
+    def open(self, said: Utterance) -> None:
+        """Show a partial, in the place of an earlier one of the same utterance."""
+        self._partials[said.key] = self._show(said)
+
+    def withdraw(self, key: str) -> bool:
+        """Forget a partial. Returns whether it was shown."""
+        return self._partials.pop(key, None) is not None
+
+    def add(self, said: Utterance, since: int, open_since: float) -> None:
+        """Give a final the next number, show it, and have it stored in its turn.
+
+        `since` is where its stretch of speech began, for `open_since` see `turn`. Gaps come this
+        way too; without a place for them they are dropped.
+        """
+        if len(self._finals) >= MAX_UTTERANCES:
+            return
+        if said.page in self._returning:  # its page says it anew: a number would be given twice
+            self.held.append(said)
+            return
+        entry = self._place(said, to_page=True)
+        self._early.setdefault(said.page, []).append((since, entry))
+        self.turn(said.page, open_since)
+
+    def turn(self, page: Page, open_since: float) -> None:
+        """Hand over the finals of a page that may be stored by now.
+
+        That is once no older stretch of the page may still have some; the oldest that isn't over
+        begins at its sample `open_since`, infinity without any. A page that comes back after a
+        crash sends everything anew from one sample on: what is stored of it must have no hole
+        before that sample, or older words would be lost, and nothing behind it, or later ones
+        would be there twice. Two stretches of a page may answer in any order.
+        """
+        early = self._early.pop(page, None)
+        if early is None:
+            return
+        late = [one for one in early if one[0] > open_since]
+        if late:
+            self._early[page] = late
+        for since, entry in early:
+            if since > open_since:
+                continue
+            if page in self._returning:  # it overtook what isn't stored, and is said anew with it
+                self.held.append(entry.value)
+                self._unstored.pop(entry.value.place, None)
+            else:
+                self._writer.keep(entry)
+
+    def leave_to_next(self, pages: Collection[Page]) -> None:
+        """Store no more of what these pages said: the next owner of the room hears it anew.
+
+        A sentence that is being said now would be cut in two, and its beginning be there twice.
+        """
+        self._returning.update(pages)
+
+    def adopt(self, said: Utterance) -> None:
+        """Take over what the last process held for a page that didn't come back."""
+        self._writer.keep(self._place(said, to_page=False))
+
+    def renumber(
+        self,
+        stored: Iterable[Utterance],
+        waiting: Iterable[Entry[Utterance]],
+        here: Iterable[Page],
+    ) -> None:
+        """Bring the order in line with what is stored: a number that was given here is taken.
+
+        What is stored stays where it is and is shown; what isn't stored and clashes with it gets
+        the next numbers, and is shown again with them. `waiting` is what the writer has of the
+        session: of an owner before us too, which the log doesn't know as its own. Pages that are
+        `here` are shown all of it now.
+        """
+        taken = {one.seq: one for one in stored}
+        known = {one.place for one in taken.values()}
+        unstored = {one.value.place: one for one in waiting} | self._unstored
+        # What is stored under its own number was only not told yet: it doesn't clash with itself.
+        clashing = [
+            one
+            for one in unstored.values()
+            if one.value.seq in taken and one.value.place not in known
+        ]
+        finals = dict(zip(self._seqs, self._finals, strict=True))
+        first = last = max([self.last_seq, *taken])
+        for entry in clashing:
+            first = min(first, entry.value.seq)
+            finals.pop(entry.value.seq, None)
+            last += 1
+            entry.value = msgspec.structs.replace(entry.value, seq=last)
+        unknown = [one for one in taken.values() if one.place not in self._places]
+        for said in [*unknown, *(one.value for one in clashing)]:
+            first = min(first, said.seq)
+            self._places.add(said.place)
+            self._note_transcribed(said)
+            finals[said.seq] = self._show(said)
+        self._seqs = sorted(finals)
+        self._finals = [finals[seq] for seq in self._seqs]
+        self._trust.doubt(first, here)
+
+    def _place(self, said: Utterance, *, to_page: bool) -> Entry[Utterance]:
+        """Give a final the next number and show it; `to_page`: its page is told what becomes of it.
+
+        Shown before it is stored: people read it now, and a database may be away for long.
+        """
+        said = msgspec.structs.replace(said, seq=self.last_seq + 1, epoch=self._epoch)
+        entry = self._unstored[said.place] = Entry(said)
+        entry.stored = partial(self._stored, entry, to_page)
+        entry.lost = partial(self._lost, entry, to_page)
+        self._places.add(said.place)
+        self._seqs.append(said.seq)
+        self._note_transcribed(said)
+        self._partials.pop(said.key, None)
+        self._finals.append(self._show(said))
+        return entry
+
+    def _show(self, said: Utterance) -> Shown:
+        shown = self._sink.encode(said)
+        self._sink.show(shown)
+        return shown
+
+    def _stored(self, entry: Entry[Utterance], to_page: bool) -> None:
+        self._unstored.pop(entry.value.place, None)
+        if to_page:
+            self._sink.stored(entry.value)
+
+    def _lost(self, entry: Entry[Utterance], to_page: bool, refused: bool) -> None:
+        """Tell that a final will never be stored: who said it, and all by a gap in its place.
+
+        Where a gap is refused as well, or there is no place for anything, the transcript ends up
+        without it; the page that spoke has been told.
+        """
+        said = entry.value
+        self._unstored.pop(said.place, None)
+        if said.lost is not None:
+            return
+        seconds = round(max(said.end - said.start, 0.1), 1)
+        if to_page:
+            self._sink.refused(said, seconds)
+        if refused:
+            gap = msgspec.structs.replace(said, text="", language=None, lost=seconds)
+            entry.value = gap
+            self._unstored[said.place] = entry
+            self._finals[bisect_left(self._seqs, gap.seq)] = self._show(gap)
+            self._writer.keep(entry)
+
+    def _note_transcribed(self, said: Utterance) -> None:
+        # The larger of both: finals of two stretches may come in any order.
+        reached = (said.until, said.start)
+        self._transcribed[said.page] = max(reached, self.transcribed(said.page))

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from core.database import Database
 from core.store import rooms
@@ -25,6 +26,14 @@ MAX_NEWS = 1_000  # rooms of which the last notice is remembered
 
 class RoomElsewhereError(Exception):
     """Another node has the room; whoever asks may try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A room that is ours: the number of this owner, and whether it is the first of all."""
+
+    epoch: int
+    first: bool
 
 
 class Leases:
@@ -44,15 +53,16 @@ class Leases:
         """The sessions whose rooms are ours, as far as we know."""
         return list(self._epochs)
 
-    async def claim(self, session_id: str) -> int:
-        """Claim a room and return its epoch. Raises RoomElsewhereError or DatabaseAwayError."""
+    async def claim(self, session_id: str) -> Claim:
+        """Claim a room. Raises RoomElsewhereError or DatabaseAwayError."""
         async with self._turn:
-            epoch = await rooms.claim(self._db, session_id, self._node)
-        if epoch is None:
+            claimed = await rooms.claim(self._db, session_id, self._node)
+        if claimed is None:
             await self._tell_refused(session_id)
             raise RoomElsewhereError(session_id)
-        self._epochs[session_id] = epoch
-        return epoch
+        claim = Claim(*claimed)
+        self._epochs[session_id] = claim.epoch
+        return claim
 
     async def _tell_refused(self, session_id: str) -> None:
         now = time.monotonic()

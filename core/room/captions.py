@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from core.leases import Claim
 from core.model import Page, Utterance
 from core.room.fanout import Fanout
 from core.room.ports import Writer
@@ -37,12 +38,14 @@ class Captions:
         writer: Writer,
         microphones: Mapping[Page, Microphone],
         *,
-        epoch: int,
+        claim: Claim,
     ) -> None:
         self.slug = session.slug  # whose slots the streams take
         self.options = session.options  # what the engine is asked for
         self.alive_at = time.monotonic()  # when some words came last, or the room was made
-        self.log: TranscriptLog[Message] = TranscriptLog(said, writer, self, epoch=epoch)
+        self.log: TranscriptLog[Message] = TranscriptLog(
+            said, writer, self, epoch=claim.epoch, first=claim.first
+        )
         self._session_id = session.id
         self._fanout = fanout
         self._writer = writer

@@ -73,7 +73,7 @@ class Handover:
         """
         if session_id not in self.sessions():
             return
-        epoch = await self._claims.claim(session_id)
+        claim = await self._claims.claim(session_id)
         said = await self._writer.said(session_id)
         task = self._rooms.get(session_id)
         room = await asyncio.shield(task) if task is not None else None
@@ -84,7 +84,8 @@ class Handover:
             if room is not None:
                 room.captions.log.adopt(one)
             else:
-                self._writer.keep(Entry(msgspec.structs.replace(one, seq=last_seq, epoch=epoch)))
+                said_here = msgspec.structs.replace(one, seq=last_seq, epoch=claim.epoch)
+                self._writer.keep(Entry(said_here))
         self._held = [one for one in self._held if one.session_id != session_id]
         self._writer.hold(self._held)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from core.leases import Claim
 from core.model import ChatLine, Utterance
 from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
@@ -55,8 +56,8 @@ class Claims(Protocol):
     def held(self) -> list[str]:
         """The sessions whose rooms are ours."""
 
-    async def claim(self, session_id: str) -> int:
-        """Claim a room and return its epoch. Raises RoomElsewhereError."""
+    async def claim(self, session_id: str) -> Claim:
+        """Claim a room. Raises RoomElsewhereError."""
 
     async def renew(self) -> set[str]:
         """Renew all leases; return the sessions whose rooms are ours no more."""

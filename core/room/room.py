@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from core.leases import Claim
 from core.model import ChatLine, Page, Participant, Utterance
 from core.room.active import ActivePages
 from core.room.captions import Captions
@@ -59,12 +60,12 @@ class Room:
         services: SpeechServices,
         *,
         knocks: Knocks,
-        epoch: int,
+        claim: Claim,
     ) -> None:
         self.session = session  # as hosts have changed it last
         self.fanout = Fanout()
         microphones: dict[Page, Microphone] = {}
-        self.captions = Captions(session, said, self.fanout, writer, microphones, epoch=epoch)
+        self.captions = Captions(session, said, self.fanout, writer, microphones, claim=claim)
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session.id, self.fanout, knocks)
@@ -99,7 +100,7 @@ class Room:
             return seat
         for other in self.fanout.at(page):
             other.listener.close(CLOSE_REPLACED)
-            self.fanout.seats.remove(other)
+            self._take_away(other)
         seat.pulse = Pulse(answers=hello.beats)
         self.fanout.seats.append(seat)
         self.roster.found(participant.identity)
@@ -136,7 +137,7 @@ class Room:
         """Remove a page; `closed`: for good. Returns whether its participant has no other."""
         if seat not in self.fanout.seats:
             return False
-        self.fanout.seats.remove(seat)
+        self._take_away(seat)
         seat.microphone.detached_at = time.monotonic()
         others = self.fanout.of(seat.participant.identity)
         if closed:
@@ -145,6 +146,15 @@ class Room:
             self.roster.expect_back(seat.participant)
         self.roster.show()
         return not others
+
+    def _take_away(self, seat: Seat) -> None:
+        """Remove a seat; its page's numbers are ours if it can have taken in the welcome.
+
+        A page says nothing before that, and what it has seen since came from here.
+        """
+        self.fanout.seats.remove(seat)
+        if seat.in_step and seat.said:
+            self.captions.log.trust(seat.page)
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
@@ -156,7 +166,9 @@ class Room:
 
     def renumber(self, stored: Iterable[Utterance], waiting: Iterable[Entry[Utterance]]) -> None:
         """Numbering: see TranscriptLog.renumber."""
-        self.captions.log.renumber(stored, waiting, [seat.page for seat in self.fanout.seats])
+        for seat in self.fanout.seats:
+            seat.in_step = False
+        self.captions.log.renumber(stored, waiting)
 
     def renumber_lines(
         self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]

@@ -149,12 +149,12 @@ class Rooms:
 
     async def _load(self, session: RoomSession) -> Room:
         # First: what the last owner writes until then is in what is read below.
-        epoch = await self._claims.claim(session.id)
+        claim = await self._claims.claim(session.id)
         lines = await self._writer.chat(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._writer.said(session.id)
         return Room(
-            session, said, lines, self._writer, self._services, knocks=self.knocks, epoch=epoch
+            session, said, lines, self._writer, self._services, knocks=self.knocks, claim=claim
         )
 
     def unstored(self, session_id: str) -> list[Utterance]:

@@ -34,6 +34,7 @@ class Seat:
         "_room",
         "active",
         "dismissed",
+        "in_step",
         "listener",
         "microphone",
         "page",
@@ -53,6 +54,9 @@ class Seat:
         self.pulse = Pulse(answers=False)  # replaced when the page has promised to answer
         self.said = 0  # messages of the page after its hello; the socket counts them
         self.dismissed = False  # closed by a host: not expected back
+        # What it has seen is what has these numbers, once it has taken in its welcome. Not after
+        # they were given anew: its line may break before it learns of that.
+        self.in_step = True
         self._room = room
 
     @property

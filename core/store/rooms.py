@@ -25,14 +25,15 @@ class Owner:
     age: float
 
 
-async def claim(db: Database, session_id: str, node: str) -> int | None:
-    """Claim a room; return its epoch, or None while another node has it.
+async def claim(db: Database, session_id: str, node: str) -> tuple[int, bool] | None:
+    """Claim a room; return its epoch and whether it had no owner before; None: it has another.
 
     A node that comes back, also after a crash, goes on under the epoch it had: what it could not
     store then is still its own, as long as nobody else had the room meanwhile.
     """
     row = await db.fetch_one(
         """
+        WITH before AS (SELECT FROM rooms WHERE session_id = :session)
         INSERT INTO rooms AS r (session_id, node, epoch, renewed_at)
         VALUES (:session, :node, 1, clock_timestamp())
         ON CONFLICT (session_id) DO UPDATE SET
@@ -41,13 +42,13 @@ async def claim(db: Database, session_id: str, node: str) -> int | None:
             renewed_at = excluded.renewed_at
         WHERE r.node = excluded.node
             OR r.renewed_at < clock_timestamp() - make_interval(secs => :lease)
-        RETURNING epoch
+        RETURNING epoch, NOT EXISTS (SELECT FROM before) AS first
         """,
         session=UUID(session_id),
         node=node,
         lease=float(LEASE_S),
     )
-    return None if row is None else int(row["epoch"])
+    return None if row is None else (row["epoch"], row["first"])
 
 
 async def owner(db: Database, session_id: str) -> Owner | None:

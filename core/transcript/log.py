@@ -50,7 +50,13 @@ class TranscriptLog(Generic[Shown]):
     """What was said in one session, while its room is in memory."""
 
     def __init__(
-        self, said: list[Utterance], writer: FinalsWriter, sink: LogSink[Shown], *, epoch: int
+        self,
+        said: list[Utterance],
+        writer: FinalsWriter,
+        sink: LogSink[Shown],
+        *,
+        epoch: int,
+        first: bool,
     ) -> None:
         self._writer = writer
         self._sink = sink  # the room
@@ -76,7 +82,10 @@ class TranscriptLog(Generic[Shown]):
         # `leave_to_next`. And what was made of that here, in case one doesn't come back.
         self._returning: set[Page] = set()
         self.held: list[Utterance] = []
-        self._trust = Trust(MAX_UTTERANCES)  # whose numbers are ours
+        # Whose numbers are ours. Somebody who had the room before, also this process before it
+        # crashed, may have shown more than it could store: the same numbers are given again here.
+        untouched = first and not said
+        self._trust = Trust(MAX_UTTERANCES if untouched else self.last_seq)
         for one in said:
             self._note_transcribed(one)
 
@@ -115,7 +124,10 @@ class TranscriptLog(Generic[Shown]):
         return min(self.last_seq, limit), [*missing, *self._partials.values()]
 
     def trust(self, page: Page) -> None:
-        """Note that a page has got what `catch_up` returned for it."""
+        """Note that a page has got what `catch_up` returned for it, or at least forgot the rest.
+
+        Until then it is told again each time it comes: a line may break before the answer is there.
+        """
         self._trust.trust(page)
 
     def open(self, said: Utterance) -> None:
@@ -176,18 +188,12 @@ class TranscriptLog(Generic[Shown]):
         """Take over what the last process held for a page that didn't come back."""
         self._writer.keep(self._place(said, to_page=False))
 
-    def renumber(
-        self,
-        stored: Iterable[Utterance],
-        waiting: Iterable[Entry[Utterance]],
-        here: Iterable[Page],
-    ) -> None:
+    def renumber(self, stored: Iterable[Utterance], waiting: Iterable[Entry[Utterance]]) -> None:
         """Bring the order in line with what is stored: a number that was given here is taken.
 
         What is stored stays where it is and is shown; what isn't stored and clashes with it gets
         the next numbers, and is shown again with them. `waiting` is what the writer has of the
-        session: of an owner before us too, which the log doesn't know as its own. Pages that are
-        `here` are shown all of it now.
+        session: of an owner before us too, which the log doesn't know as its own.
         """
         taken = {one.seq: one for one in stored}
         known = {one.place for one in taken.values()}
@@ -213,7 +219,7 @@ class TranscriptLog(Generic[Shown]):
             finals[said.seq] = self._show(said)
         self._seqs = sorted(finals)
         self._finals = [finals[seq] for seq in self._seqs]
-        self._trust.doubt(first, here)
+        self._trust.doubt(first)
 
     def _place(self, said: Utterance, *, to_page: bool) -> Entry[Utterance]:
         """Give a final the next number and show it; `to_page`: its page is told what becomes of it.

@@ -35,7 +35,9 @@ class Trust:
     """How far what a page says it has seen is what has these numbers here.
 
     Numbers up to a bound mean the same to everybody. Above it, only pages that are known to have
-    got theirs here are believed; any other is shown again all that is above.
+    got theirs here are believed; any other is shown again all that is above. A page that was away
+    all the while a room had another owner, and comes when that one's numbers are stored, isn't
+    found out: nothing it says tells whose numbers it means.
     """
 
     __slots__ = ("_sure", "_trusted")
@@ -61,10 +63,14 @@ class Trust:
         if len(self._trusted) > MAX_TRUSTED:
             del self._trusted[next(iter(self._trusted))]
 
-    def doubt(self, seq: int, here: Iterable[Page]) -> None:
-        """Note that numbers from this one on are given anew; pages that are here are told so."""
+    def doubt(self, seq: int) -> None:
+        """Note that numbers from this one on are given anew.
+
+        Pages that are connected are shown that, but a line that breaks takes it along: so nobody
+        is trusted any more.
+        """
         self._sure = min(self._sure, seq - 1)
-        self._trusted = dict.fromkeys(here)
+        self._trusted.clear()
 
 
 def renumber_lines(

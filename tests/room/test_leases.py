@@ -211,6 +211,53 @@ async def test_an_owner_that_another_has_followed_writes_no_more(scene: Scene) -
     await page.leave()
 
 
+async def test_who_saw_what_was_never_stored_gets_what_has_its_numbers_now(scene: Scene) -> None:
+    """The first owner showed a final that it couldn't store; the next one gave its number anew."""
+    cleo = Visitor(scene.first.url).be_guest(scene.slug, "Cleo")
+    page, away = scene.ada.page(scene.slug), cleo.page(scene.slug)
+    await away.connect()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:6])
+    await page.until(lambda: page.settled)
+    await scene.sql(
+        "UPDATE rooms SET node = 'another', epoch = epoch + 1, renewed_at = clock_timestamp()"
+    )
+    await say(page, WORDS[6:9])
+    await away.until(lambda: away.text.split() == WORDS[:9])
+    for one in (page, away):
+        assert await one.until_closed() == RESTARTS
+    await scene.sql("UPDATE rooms SET renewed_at = '-infinity'")
+    other = scene.ada_at_second.page(scene.slug)
+    await other.connect()
+    await other.mic(True)
+    await say(other, WORDS[20:26])
+    await say(other, WORDS[26:30])
+    await scene.until_stored([*WORDS[:6], *WORDS[20:30]])
+    away.move(twin(cleo, scene.second))
+    for _ in range(2):  # the first time, its line breaks before the answer is there
+        away.messages.clear()
+        away.forget_after(2)
+        await away.connect()
+        assert away.welcome["seq"] == 1, "its second final was never stored"
+        await away.until(lambda: len(away.finals) == 2)
+        assert [one["seq"] for one in away.finals] == [2, 3]
+        assert away.text.split() == WORDS[20:30]
+        await away.drop()
+    await away.connect()
+    await away.mic(False)  # it says so when it has taken in the welcome
+    await say(other, WORDS[30:33])
+    await away.until(lambda: away.finals[-1]["seq"] == 4)
+    await away.drop()
+    await say(other, WORDS[33:36])
+    away.messages.clear()
+    await away.connect()
+    await away.until(lambda: away.of_type("people"))
+    assert away.text.split() == WORDS[33:36], "once it is in step it gets what it lacks"
+    for one in (away, other):
+        await one.leave()
+
+
 def test_two_processes_on_one_folder_have_names_and_files_of_their_own(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

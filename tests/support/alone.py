@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from core.leases import Claim
+
 
 class Alone:
     """Claims: all are granted."""
@@ -12,8 +14,8 @@ class Alone:
     def held(self) -> list[str]:
         return []
 
-    async def claim(self, session_id: str) -> int:
-        return 1
+    async def claim(self, session_id: str) -> Claim:
+        return Claim(1, first=True)
 
     async def renew(self) -> set[str]:
         return set()

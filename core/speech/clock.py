@@ -13,6 +13,11 @@ CLOCK_JUMP = 600.0
 # Seconds of ours per sample of the slowest page: audio clocks are off by up to 200 millionths.
 SLOWEST_SAMPLE = 1.0003 / SAMPLE_RATE
 STEP = 0.01  # seconds between two things a page said, at least; times are kept to that
+# A page may have recorded before the session started, while it waited to come in. No time lies
+# before that start, so such speech is pressed together behind it: a second of it takes this long.
+# Were all of it at zero, what comes late, because its stream was slow, would find no place before
+# what came first. Nobody says two things within a second, so that each has a STEP of its own.
+EARLY_PACE = STEP
 REMEMBERED = 500  # finals whose places are known: more than are ever underway
 
 
@@ -25,7 +30,7 @@ class PageClock:
     got better later must not put younger words before older ones.
     """
 
-    __slots__ = ("_eras", "_samples", "_times", "_zero")
+    __slots__ = ("_eras", "_first", "_samples", "_times", "_zero")
 
     def __init__(self, sample: int = 0, time: float = 0.0) -> None:
         """Begin behind words that another process has placed: their last sample and their time."""
@@ -33,7 +38,10 @@ class PageClock:
         # of all of them with the sample at which each began.
         self._zero: float | None = None
         self._eras: list[tuple[int, float]] = []
-        self._samples = [sample] if sample else []  # where finals began, in order
+        self._first = sample  # the page's first sample that is known of
+        # Where finals began, in order. What was placed before ended at `sample`: the next words may
+        # begin right there, and are behind it all the same.
+        self._samples = [sample - 1] if sample else []
         self._times = [time] if sample else []
 
     @property
@@ -47,6 +55,7 @@ class PageClock:
         if self._zero is None:
             self._zero = zero
             self._eras.append((0, zero))
+            self._first = self._first or first
         elif zero < self._zero:
             self._improve(zero)
         elif zero > self._zero + CLOCK_JUMP:
@@ -61,9 +70,10 @@ class PageClock:
         self._eras[-1] = (self._eras[-1][0], zero)
 
     def time_of(self, sample: float) -> float:
-        """Return when a sample was spoken, never before the session started."""
+        """Return when a sample was spoken, never before the session started: see EARLY_PACE."""
         zero = next((zero for first, zero in reversed(self._eras) if first <= sample), 0.0)
-        return max(0.0, zero + sample * SLOWEST_SAMPLE)
+        earliest = max(0.0, (sample - self._first) / SAMPLE_RATE * EARLY_PACE)
+        return max(earliest, zero + sample * SLOWEST_SAMPLE)
 
     def latest(self, sample: int) -> float:
         """Return when a new sample was spoken; infinity while nothing has arrived."""

@@ -16,7 +16,8 @@ from core.room.ports import Writer
 from core.room.session import RoomSession
 from core.room.wire import Error, Message, Settled, Speech, utterance_message
 from core.speech.engine import Recognition, SpeechState
-from core.speech.microphone import Microphone, Span
+from core.speech.hearing import Span
+from core.speech.microphone import Microphone
 from core.speech.resilient import StreamRecord
 from core.text import how_long
 from core.transcript.log import TranscriptLog

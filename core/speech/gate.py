@@ -10,6 +10,7 @@ STEP = BYTES_PER_SECOND // 50  # 20 ms, one of the sizes that WebRTC's detector 
 AGGRESSIVENESS = 2  # of 0 to 3: breath and keyboards mostly stay out, quiet words stay in
 OPENING_STEPS = 3  # 60 ms of voice: a click is shorter, the shortest word is longer
 VOICED_STEPS = 5  # 20 ms each, after those that open the gate: the shortest word has more
+PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
 _SILENCE = bytes(STEP)
 
 
@@ -23,10 +24,10 @@ class VoiceGate:
     __slots__ = ("_detector", "_rest", "_run", "_silent_steps")
 
     def __init__(self) -> None:
-        self._detector = webrtcvad.Vad(AGGRESSIVENESS)
-        self._rest = b""
-        self._run = 0
-        self._silent_steps = 0
+        self._detector = webrtcvad.Vad(AGGRESSIVENESS)  # learns the noise floor as it goes
+        self._rest = b""  # audio that doesn't fill a step yet
+        self._run = 0  # steps with a voice in a row, up to the last one
+        self._silent_steps = 0  # since speech was last heard
 
     @property
     def silent_for(self) -> float:
@@ -57,6 +58,28 @@ class VoiceGate:
             return False
         self._silent_steps = 0
         return True
+
+
+class Preroll:
+    """The last half second that came, of which the next stretch of speech begins: see PREROLL."""
+
+    __slots__ = ("_size", "frames")
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []  # the oldest first
+        self._size = 0  # their bytes
+
+    def add(self, pcm: bytes) -> None:
+        """Take a frame."""
+        while self._size > PREROLL:
+            self._size -= len(self.frames.pop(0))
+        self.frames.append(pcm)
+        self._size += len(pcm)
+
+    def clear(self) -> None:
+        """Forget all: what comes next doesn't continue it."""
+        self.frames.clear()
+        self._size = 0
 
 
 def has_speech(pcm: bytes, steps: int = VOICED_STEPS) -> bool:

@@ -7,9 +7,7 @@ import secrets
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Literal
 
 from core.model import Page, Participant
 from core.speech.clock import PageClock
@@ -20,9 +18,10 @@ from core.speech.engine import (
     Health,
     Recognition,
     SpeechState,
-    StreamOptions,
 )
-from core.speech.gate import VoiceGate
+from core.speech.gate import Preroll, VoiceGate
+from core.speech.hearing import MicrophoneSink, Span
+from core.speech.losses import Gap, Losses
 from core.speech.memory import MAX_SPEECH_OF_PAGE, AudioBudget
 from core.speech.resilient import (
     ResilientStream,
@@ -30,14 +29,10 @@ from core.speech.resilient import (
     StreamRecord,
 )
 
-PREROLL = BYTES_PER_SECOND // 2  # 0.5 s before the gate opened: the beginning of the first word
 SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
 PACE_ALLOWANCE = 330.0  # seconds of audio that may come faster than real time: a resent backlog
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
-LOSS_NEWS = 5.0  # seconds at least between two notices that words were lost
-SHORTEST_GAP = 0.5  # seconds that were lost; less is not worth a line in the transcript
-LONGEST_GAP = 60.0  # seconds after which a gap that still grows is told and another one begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,62 +51,6 @@ class AudioError(Exception):
         self.code: Literal["mic_off", "too_fast", "bad_message"] = code
 
 
-class Span(msgspec.Struct, frozen=True):
-    """When words were said: seconds since the session started, and the page's sample after them.
-
-    `since` is the page's sample at which their stretch of speech began.
-    """
-
-    start: float
-    end: float
-    until: int
-    since: int
-
-
-class MicrophoneSink(Protocol):
-    """The room of a microphone."""
-
-    slug: str
-    options: StreamOptions
-
-    def session_time(self) -> float:
-        """Return seconds since the session started."""
-
-    def heard(
-        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
-    ) -> None:
-        """Take text and when it was said."""
-
-    def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
-        """Forget a partial."""
-
-    def state_changed(self, microphone: Microphone) -> None:
-        """Look at `microphone.state` again."""
-
-    def words_lost(self, microphone: Microphone, seconds: float) -> None:
-        """Tell the page that audio had to be dropped."""
-
-    def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
-        """Write into the transcript that so much could not be transcribed; `gap` is its id."""
-
-    def stretch_over(self, microphone: Microphone) -> None:
-        """Look at `microphone.open_since` again: nothing more comes of an older stretch."""
-
-    def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
-        """Take the account of one engine stream."""
-
-
-@dataclass(slots=True)
-class _Gap:
-    """Audio that will never be transcribed, from one sample to another, perhaps with holes."""
-
-    first: int
-    until: int
-    samples: int
-    since: int  # where its stretch of speech began
-    grew_at: float
-
-
 class Microphone:
     """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
 
@@ -119,16 +58,13 @@ class Microphone:
         "_budget",
         "_clock",
         "_closed",
-        "_gap",
         "_gaps",
         "_gate",
         "_last_audio",
-        "_lost",
-        "_lost_told_at",
+        "_losses",
         "_muted",
         "_options",
         "_preroll",
-        "_preroll_size",
         "_received",
         "_services",
         "_sink",
@@ -164,16 +100,14 @@ class Microphone:
         self._sink = sink  # the room
         self._services = services  # engine, slots and memory, shared by all microphones
         self._speaker = secrets.token_hex(6)  # this page, to the engine
-        self._options = options
+        self._options = options  # gate and idle time, the same for all
         # Index of the page's next sample that is wanted; None until the first frame, which may
         # begin anywhere, unless the page's audio was transcribed up to `resume_at` before this
         # microphone was made: in another process, or in this room long ago.
         self._received: int | None = resume_at or None
         self._clock = PageClock(resume_at, resume_time)  # samples → session seconds
-        self._gate = VoiceGate()
-        # The last half second, of which a stretch begins: see PREROLL. Frames, and their bytes.
-        self._preroll: list[bytes] = []
-        self._preroll_size = 0
+        self._gate = VoiceGate()  # hears all that comes, also without a stretch
+        self._preroll = Preroll()  # of which the next stretch begins
         self._stretch: ResilientStream | None = None  # that takes audio now; None in silence
         # All that aren't over, oldest first: the finished ones still wait for their finals. With
         # the sample at which each began.
@@ -183,9 +117,7 @@ class Microphone:
         self._spoken_at = time.monotonic() - PACE_ALLOWANCE
         self._last_audio = 0.0  # when the last frame came, a monotonic time
         self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)  # of all its stretches
-        self._lost = 0.0  # seconds of speech that the page wasn't told of yet
-        self._lost_told_at = -LOSS_NEWS  # when it was told last, a monotonic time
-        self._gap: _Gap | None = None  # what was lost lately, as long as it may still grow
+        self._losses = Losses()  # what wasn't told to everybody or to the page yet
         self._gaps = 0  # told so far, which numbers them
         self._closed = False  # for good: removed, or the session is over
         self._muted = False  # by a host, and the page has said nothing since
@@ -267,6 +199,8 @@ class Microphone:
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
         spoken_at = self._spoken_at + samples / SAMPLE_RATE
+        # Nobody speaks faster than time passes. What is faster is a broken or hostile client, which
+        # would cost as much as it can send.
         if spoken_at > now:
             raise AudioError("too_fast", "audio comes faster than it can have been spoken")
         earliest = now - PACE_ALLOWANCE
@@ -281,6 +215,7 @@ class Microphone:
             pcm = self._join(index, self._received, pcm)
         self._received = end
         self._last_audio = now
+        # Before the audio is fed: an engine may answer at once, and its words need a time.
         self._clock.arrived(index, end, self._sink.session_time())
         if self._options.gated:
             self._pass_gate(pcm)
@@ -311,6 +246,7 @@ class Microphone:
         if self._until is not None:  # another page is heard instead
             self._pass_over(until)
             return
+        # What comes next doesn't continue what came before: words across the gap would be invented.
         self._stop()
         self._received = until
         self._lose(first, until, since=first)
@@ -320,8 +256,7 @@ class Microphone:
         if self._stretch is not None and now - self._last_audio > ABSENCE:
             self._stop()
         self._tell_loss(now)
-        if self._gap is not None and now - self._gap.grew_at >= LOSS_NEWS:
-            self._tell_gap()
+        self._tell_gap(self._losses.due(now))
 
     def close(self) -> None:
         """Take no more audio; stretches finish what they have."""
@@ -329,7 +264,7 @@ class Microphone:
         self.mic_on = False
         self._stop()
         if not self._stretches:
-            self._tell_gap()
+            self._tell_gap(self._losses.take())
 
     def abort(self) -> None:
         """Drop all stretches."""
@@ -343,7 +278,7 @@ class Microphone:
 
     def _stop(self) -> None:
         """End the stretch of speech for good: what comes next doesn't continue it."""
-        self._forget_preroll()
+        self._preroll.clear()
         self._end_stretch()
 
     def _join(self, index: int, expected: int, pcm: bytes) -> bytes:
@@ -351,7 +286,7 @@ class Microphone:
         if index < expected:
             return pcm[(expected - index) * BYTES_PER_SAMPLE :]
         gap = index - expected
-        self._forget_preroll()
+        self._preroll.clear()
         if gap > SHORT_GAP:
             self._end_stretch()
         elif self._stretch is not None:
@@ -361,17 +296,14 @@ class Microphone:
     def _pass_gate(self, pcm: bytes) -> None:
         heard = self._gate.hear(pcm)
         # Kept while a stream is open, too: a word that begins as it ends is whole in the next one.
-        self._preroll.append(pcm)
-        self._preroll_size += len(pcm)
+        self._preroll.add(pcm)
         stretch = self._stretch
         if stretch is not None:
             stretch.feed(pcm)
             if self._may_let_go(stretch):
                 self._end_stretch()
         elif heard and self._engine_on:
-            self._begin_stretch(self._preroll)
-        while self._preroll_size > PREROLL:
-            self._preroll_size -= len(self._preroll.pop(0))
+            self._begin_stretch(self._preroll.frames)
 
     @property
     def _engine_on(self) -> bool:
@@ -381,6 +313,8 @@ class Microphone:
         silent = self._gate.silent_for
         if silent < LETTING_GO or self._gate.undecided:
             return False
+        # A slot that others wait for is given up in any pause, else only after a long one: silence
+        # is billed too while a stream is open, but captions wait while another one is opened.
         wanted = stretch.holds_slot and self._services.slots.contended
         return wanted or silent >= self._options.idle_seconds
 
@@ -398,10 +332,6 @@ class Microphone:
             self._stretch.finish()
             self._stretch = None
             self._sink.state_changed(self)
-
-    def _forget_preroll(self) -> None:
-        self._preroll.clear()
-        self._preroll_size = 0
 
     def heard(self, stretch: ResilientStream, stream: str, recognition: Recognition) -> None:
         """ResilientSink: put the text on the session's clock."""
@@ -430,7 +360,7 @@ class Microphone:
         since = self._stretches[stretch]
         first, until = (since + at // BYTES_PER_SAMPLE for at in (start, end))
         self._lose(first, until, since)
-        self._lost += (end - start) / BYTES_PER_SECOND
+        self._losses.tell_page((end - start) / BYTES_PER_SECOND)
         self._tell_loss(time.monotonic())
 
     def not_kept(self, when: Span) -> None:
@@ -439,24 +369,10 @@ class Microphone:
         self._lose(first, when.until, when.since)
 
     def _lose(self, first: int, until: int, since: int) -> None:
-        """Gather what is lost: neighbours become one gap."""
-        gap, now = self._gap, time.monotonic()
-        if gap is not None:
-            apart = first > gap.until + SHORT_GAP or until < gap.first - SHORT_GAP
-            if apart or gap.samples >= LONGEST_GAP * SAMPLE_RATE:
-                self._tell_gap()
-                gap = None
-        if gap is None:
-            self._gap = _Gap(first, until, until - first, since, now)
-        else:
-            gap.first, gap.until = min(gap.first, first), max(gap.until, until)
-            gap.samples += until - first
-            gap.since = max(gap.since, since)
-            gap.grew_at = now
+        self._tell_gap(self._losses.add(first, until, since, time.monotonic()))
 
-    def _tell_gap(self) -> None:
-        gap, self._gap = self._gap, None
-        if gap is None or gap.samples < SHORTEST_GAP * SAMPLE_RATE:
+    def _tell_gap(self, gap: Gap | None) -> None:
+        if gap is None:
             return
         if not self._clock.known:  # nothing has come since: it was spoken just now
             self._clock.arrived(gap.first, gap.until, self._sink.session_time())
@@ -467,15 +383,14 @@ class Microphone:
         self._sink.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
 
     def _tell_loss(self, now: float) -> None:
-        if self._lost and now - self._lost_told_at >= LOSS_NEWS:
-            self._sink.words_lost(self, self._lost)
-            self._lost, self._lost_told_at = 0.0, now
+        if seconds := self._losses.news(now):
+            self._sink.words_lost(self, seconds)
 
     def closed(self, stretch: ResilientStream) -> None:
         """ResilientSink."""
         del self._stretches[stretch]
         if not self._stretches:
-            self._tell_gap()
+            self._tell_gap(self._losses.take())
         self._sink.stretch_over(self)
         self._sink.state_changed(self)
 

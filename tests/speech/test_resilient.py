@@ -30,8 +30,9 @@ from core.speech.engine import (
     StreamSink,
     StreamUsage,
 )
+from core.speech.hearing import Span
 from core.speech.memory import AudioBudget
-from core.speech.microphone import AudioError, Microphone, MicrophoneOptions, Span
+from core.speech.microphone import AudioError, Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from tests.emulators.wordaudio import WordDecoder, silence, speak, vocabulary

@@ -1,0 +1,58 @@
+"""What a microphone tells its room: words with the time they were said, and what was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from core.speech.engine import Recognition, StreamOptions
+from core.speech.resilient import StreamRecord
+
+if TYPE_CHECKING:
+    from core.speech.microphone import Microphone
+
+
+class Span(msgspec.Struct, frozen=True):
+    """When words were said: seconds since the session started, and the page's sample after them.
+
+    `since` is the page's sample at which their stretch of speech began.
+    """
+
+    start: float
+    end: float
+    until: int
+    since: int
+
+
+class MicrophoneSink(Protocol):
+    """The room of a microphone."""
+
+    slug: str
+    options: StreamOptions
+
+    def session_time(self) -> float:
+        """Return seconds since the session started."""
+
+    def heard(
+        self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
+    ) -> None:
+        """Take text and when it was said."""
+
+    def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
+        """Forget a partial."""
+
+    def state_changed(self, microphone: Microphone) -> None:
+        """Look at `microphone.state` again."""
+
+    def words_lost(self, microphone: Microphone, seconds: float) -> None:
+        """Tell the page that audio had to be dropped."""
+
+    def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
+        """Write into the transcript that so much could not be transcribed; `gap` is its id."""
+
+    def stretch_over(self, microphone: Microphone) -> None:
+        """Look at `microphone.open_since` again: nothing more comes of an older stretch."""
+
+    def stream_closed(self, microphone: Microphone, record: StreamRecord) -> None:
+        """Take the account of one engine stream."""

@@ -15,8 +15,8 @@ class ActivePages:
     """The active pages of one room, as `Holders` decides."""
 
     def __init__(self, fanout: Fanout, microphones: Mapping[Page, Microphone]) -> None:
-        self._holders = Holders()
-        self._fanout = fanout
+        self._holders = Holders()  # decides, without knowing pages or microphones
+        self._fanout = fanout  # whom to tell
         # The room's, which adds to them and forgets: of connected pages and of those that may
         # still come back, as their audio is on its way.
         self._microphones = microphones

@@ -48,8 +48,8 @@ class Captions:
             said, writer, self, epoch=claim.epoch, first=claim.first
         )
         self._session_id = session.id
-        self._fanout = fanout
-        self._writer = writer
+        self._fanout = fanout  # everybody's pages
+        self._writer = writer  # takes accounts of streams
         self._microphones = microphones  # the room's: of several, who speaks shows one state
         # The monotonic time of the session's start, also when that was in an earlier process: a
         # wall clock that is set back must not put what is said now before what was said before.
@@ -96,6 +96,7 @@ class Captions:
 
     def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
         """MicrophoneSink: take a partial off the pages that show it."""
+        # Pages know it by its id: a partial without a text takes it away.
         nothing = Recognition(utterance, "", 0.0, 0.0, final=False)
         gone = self._utterance(microphone, stream, nothing, Span(0.0, 0.0, 0, 0))
         if self.log.withdraw(gone.key):

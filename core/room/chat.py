@@ -16,6 +16,7 @@ class ChatLog:
     """All lines of a session, encoded once."""
 
     def __init__(self, lines: list[ChatLine]) -> None:
+        # In step, by id. Encoded for good: whoever comes gets all of them, again and again.
         self._ids = [line.id for line in lines]
         self._messages = [Message(_view(line)) for line in lines]
 
@@ -26,6 +27,7 @@ class ChatLog:
 
     def after(self, line_id: int) -> list[Message]:
         """Return the lines above this id; all when it is none of ours."""
+        # A page may have seen lines of a process that died before it stored them.
         last = self._ids[-1] if self._ids else 0
         return self._messages[bisect_right(self._ids, line_id if line_id <= last else 0) :]
 
@@ -54,6 +56,7 @@ class ChatLog:
         Pages know a line by its id alone, so those that have it keep it as it is; who comes later
         gets all lines.
         """
+        # All anew, as ids move about: it happens once in a while, if at all.
         known = renumber_lines(stored, waiting, max(self._ids, default=0))
         self._ids = sorted(known)
         self._messages = [Message(_view(known[one])) for one in self._ids]

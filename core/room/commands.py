@@ -75,6 +75,7 @@ def obey(room: Room, command: Command) -> None:
         case Remove(identity):
             _remove(room, identity)
         case ChangeRole(identity, role):
+            # Whose line is broken just now comes back with the role that the database has.
             for seat in room.fanout.of(identity):
                 seat.participant = replace(seat.participant, role=role)
             room.roster.show()
@@ -86,6 +87,7 @@ def obey(room: Room, command: Command) -> None:
 
 
 def _mute(room: Room, identity: str) -> None:
+    # All pages: whichever has the microphone, its person is to be quiet.
     seats = room.fanout.of(identity)
     for seat in seats:
         seat.microphone.mute()
@@ -93,7 +95,7 @@ def _mute(room: Room, identity: str) -> None:
 
 
 def _remove(room: Room, identity: str) -> None:
-    room.fanout.deliver()
+    room.fanout.deliver()  # what was said until now was said to them, too
     for seat in room.fanout.of(identity):
         # The seat stays until its socket is closed, but nothing is taken from it any more.
         seat.microphone.close()

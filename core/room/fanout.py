@@ -21,7 +21,7 @@ class Fanout:
     def __init__(self) -> None:
         self.seats: list[Seat] = []  # one per connected page; the newest of a person is last
         self._outbox: list[Message] = []  # for everybody, at the end of the loop's turn
-        self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()  # looked up once: every caption asks for it
 
     def of(self, identity: str) -> list[Seat]:
         """Return the seats of a participant, the newest last."""

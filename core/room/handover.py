@@ -33,7 +33,7 @@ class Handover:
         self, writer: Writer, claims: Claims, rooms: Mapping[str, asyncio.Task[Room]]
     ) -> None:
         self._writer = writer  # which has it in a file all the while: we may crash, too
-        self._claims = claims
+        self._claims = claims  # words are placed only in a room that is ours
         self._rooms = rooms  # those in memory or being loaded, by session
         self._held: list[Utterance] = []  # in the order in which it was said
         self._until = 0.0  # when no page is expected any more, a monotonic time

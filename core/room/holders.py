@@ -28,7 +28,7 @@ class Holders:
     """The active page of each participant of one room."""
 
     def __init__(self) -> None:
-        self._of: dict[str, _Holder] = {}
+        self._of: dict[str, _Holder] = {}  # by identity; whoever isn't in it has no active page
 
     def is_active(self, identity: str, client: str) -> bool:
         """Whether this page has its participant's microphone and call."""

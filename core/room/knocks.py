@@ -15,7 +15,7 @@ KNOCK_TIMEOUT_S = 8.0  # seconds after the last knock; a page that waits knocks 
 @dataclass(slots=True)
 class _Knock:
     participant: Participant
-    heard_at: float
+    heard_at: float  # when its page asked last, a monotonic time
 
 
 class Knocks:
@@ -25,6 +25,8 @@ class Knocks:
     """
 
     def __init__(self) -> None:
+        # Who waits, by session and identity, in the order they came. Nobody stays for longer than
+        # KNOCK_TIMEOUT_S after their page asked last, so that this needs no other bound.
         self._sessions: dict[str, dict[str, _Knock]] = {}
         self._denied: dict[str, list[Participant]] = {}  # the session that changed last is last
 

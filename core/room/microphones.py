@@ -30,7 +30,7 @@ class Microphones:
         # are still on their way. Only this class adds to them.
         self._of = of
         self._captions = captions  # which they report to
-        self._services = services
+        self._services = services  # engine, slots and memory, shared by all rooms
 
     def __contains__(self, page: Page) -> bool:
         return page in self._of

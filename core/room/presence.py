@@ -38,6 +38,7 @@ class Pulse:
     def tick(self, messages: int, samples: int) -> bool:
         """Once a second: return whether the page is away now and wasn't, or the reverse."""
         before = self.away
+        # A page that never promised to answer is never taken for away: its silence tells nothing.
         if not self.answers or (messages, samples) != self.seen:
             self.seen, self.quiet = (messages, samples), 0
         else:
@@ -47,15 +48,15 @@ class Pulse:
 
 @dataclass(slots=True)
 class _Lost:
-    participant: Participant
-    ticks: int = 0
+    participant: Participant  # as they were when they vanished
+    ticks: int = 0  # since then
 
 
 class Lost:
     """Participants whose last page vanished a moment ago."""
 
     def __init__(self) -> None:
-        self._of: dict[str, _Lost] = {}
+        self._of: dict[str, _Lost] = {}  # by identity
 
     def add(self, participant: Participant) -> None:
         """Expect somebody back."""

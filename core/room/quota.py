@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+# Sockets of one participant: a few tabs and devices, and lines that are lost but not yet given up.
 PER_PERSON = 8
+# Each of so many gets all that the others say, so that work grows with the square of it.
 PER_SESSION = 200
 
 
@@ -12,6 +14,7 @@ class SocketQuota:
     """Counts sockets from before they are accepted, so that many at once can't pass the bounds."""
 
     def __init__(self) -> None:
+        # How many are taken now. Counters drop what falls to zero, so that nobody is kept for ever.
         self._people: Counter[tuple[str, str]] = Counter()
         self._sessions: Counter[str] = Counter()
 

@@ -63,15 +63,16 @@ class Room:
         claim: Claim,
     ) -> None:
         self.session = session  # as hosts have changed it last
-        self.fanout = Fanout()
+        self.fanout = Fanout()  # seats, and what all of them are told
+        # Known to three parts: who is heard, who may be, and what is shown of it.
         microphones: dict[Page, Microphone] = {}
         self.captions = Captions(session, said, self.fanout, writer, microphones, claim=claim)
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session.id, self.fanout, knocks)
         self._chat = ChatLog(lines)
-        self._writer = writer
-        self._engine = services.engine
+        self._writer = writer  # takes chat lines; what is said goes there by the log
+        self._engine = services.engine  # asked for its health when somebody comes
         self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
         self._ended: Message | None = None  # what everybody is told of the end, once it has come
         self._ended_at = 0.0  # when that was, a monotonic time
@@ -109,7 +110,7 @@ class Room:
         seat.active = self.active.came(page, hello.active, known=known)
         self.active.tell(participant.identity)
         self._replay(seat, hello)
-        self.roster.show()
+        self.roster.show()  # to the new page as well: hosts learn from it who knocks
         return seat
 
     def _replay(self, seat: Seat, hello: Hello) -> None:
@@ -205,6 +206,7 @@ class Room:
 
     def end(self, reason: str) -> None:
         """Tell every page that the session is over, and close it. Words may still come."""
+        # Kept: a page that was let in before and comes in now is told the same.
         self._ended_at = time.monotonic()
         self._ended = self.fanout.publish(SessionChanged("ENDED", reason=reason))
         self.fanout.close(CLOSE_ENDED)

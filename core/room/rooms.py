@@ -51,9 +51,11 @@ class Rooms:
         self.places = SocketQuota()  # sockets that are open or being opened
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
         self.knocks = Knocks()
-        self._claims = claims
-        self._writer = writer
+        self._claims = claims  # says which rooms are ours
+        self._writer = writer  # takes what is said out of memory
         self._options = options  # of all microphones
+        # One pool of slots and one of memory, whatever the number of rooms: the plan and the
+        # machine are shared by all.
         budget = AudioBudget(speech_memory())
         self._services = SpeechServices(engine, SlotPool(engine.max_streams), budget)
         # By session. A task, so that all who come while a room is loaded wait for the same one.

@@ -19,7 +19,7 @@ class Roster:
 
     def __init__(self, session_id: str, fanout: Fanout, knocks: Knocks) -> None:
         self._session_id = session_id
-        self._fanout = fanout
+        self._fanout = fanout  # whose seats are who is here
         self._knocks = knocks  # of all sessions: they come before any room is in memory
         self._lost = Lost()  # whose line broke a moment ago
         self._hands: dict[str, datetime] = {}  # since when they are up, by identity
@@ -50,6 +50,7 @@ class Roster:
         for_all = for_hosts = Batch([Message(People(people))])
         if waiting or denied:
             for_hosts = Batch([Message(People(people, waiting, denied))])
+        # Not by `publish`: hosts get another message than all others, in the same place.
         self._fanout.deliver()
         for seat in self._fanout.seats:
             seat.listener.send(for_hosts if may(seat.standing, Action.SEE_WAITING) else for_all)

@@ -57,7 +57,7 @@ class Seat:
         # What it has seen is what has these numbers, once it has taken in its welcome. Not after
         # they were given anew: its line may break before it learns of that.
         self.in_step = True
-        self._room = room
+        self._room = room  # which the socket reaches only by this seat
 
     @property
     def standing(self) -> Standing:

@@ -12,13 +12,16 @@ from core.model import Utterance
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 
 SUBPROTOCOL = "sessions.v1"
+# A frame: index and PCM. Shorter ones cost more than they carry, longer ones make captions late.
 INDEX_BYTES = 8
 MIN_FRAME = INDEX_BYTES + SAMPLE_RATE // 50 * BYTES_PER_SAMPLE  # 20 ms
 MAX_FRAME = INDEX_BYTES + SAMPLE_RATE // 10 * BYTES_PER_SAMPLE  # 100 ms
 MAX_INDEX = 2**53  # what JavaScript counts exactly; 17,000 years of audio
 MAX_TEXT = 32 * 1024  # bytes; a chat line of 2,000 characters, even if each is escaped
 MAX_CHAT = 2000  # characters
-MAX_MESSAGE = 64 * 1024
+MAX_MESSAGE = 64 * 1024  # bytes of anything; more isn't even parsed, the socket closes
+
+# How a page is told to go: what each of these asks of it is in docs/protocol.md.
 
 CLOSE_UNSUPPORTED = 1003
 CLOSE_POLICY = 1008
@@ -42,6 +45,7 @@ ErrorCode = Literal[
     "hello_expected",
     "not_allowed",
 ]
+# A fixed few, so that nobody can put words on everybody's screen that nobody keeps.
 Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
 
 
@@ -113,11 +117,13 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", frozen=True):
 
 
 ClientMessage = Hello | Mic | Beat | Take | Say | Hand | React | Lost
+# One decoder for all: it picks the type by its tag, and checks bounds while it parses.
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
 
 def parse_message(text: str) -> ClientMessage:
     """Parse a JSON message of a client. Raises WireError."""
+    # In bytes, as it came: characters take up to four.
     if len(text.encode()) > MAX_TEXT:
         raise WireError("bad_message", f"a message has at most {MAX_TEXT} bytes")
     try:
@@ -310,7 +316,7 @@ def utterance_message(said: Utterance) -> UtteranceMessage:
     )
 
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder()  # one for all: msgspec advises to keep it
 
 
 class Message:
@@ -320,10 +326,10 @@ class Message:
     can't keep up may miss them. A withdrawal isn't: nothing comes after it.
     """
 
-    __slots__ = ("droppable", "payload")
+    __slots__ = ("droppable", "payload")  # thousands of these are kept: a session's finals
 
     def __init__(self, message: ServerMessage) -> None:
-        self.payload: bytes = _encoder.encode(message)
+        self.payload: bytes = _encoder.encode(message)  # JSON, without a socket's framing
         self.droppable = (
             type(message) is UtteranceMessage and not message.final and message.text != ""
         )
@@ -335,8 +341,8 @@ class Batch:
     __slots__ = ("_frames", "messages")
 
     def __init__(self, messages: Sequence[Message]) -> None:
-        self.messages = messages
-        self._frames: bytes | None = None
+        self.messages = messages  # in the order in which pages are to get them
+        self._frames: bytes | None = None  # all of them, made for the first socket that asks
 
     def framed(self, encode: Callable[[bytes], bytes]) -> bytes:
         """Return the messages as a socket sends them; `encode` makes a frame of a payload."""

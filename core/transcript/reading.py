@@ -27,8 +27,8 @@ class TranscriptReader:
     """Transcripts of this process's rooms and of the database."""
 
     def __init__(self, rooms: Unfinished, writer: TranscriptWriter) -> None:
-        self._rooms = rooms
-        self._writer = writer
+        self._rooms = rooms  # what isn't handed over yet, as it waits for older words
+        self._writer = writer  # what isn't stored yet, and the database
 
     def is_growing(self, session_id: str) -> bool:
         """Whether words are still being transcribed, held for a page or on their way to storage.
@@ -39,6 +39,7 @@ class TranscriptReader:
 
     async def said(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session by seq."""
+        # Asked first: what the room hands over meanwhile is in what the writer tells.
         in_the_room = self._rooms.unstored(session_id)
         said = await self._writer.said(session_id)
         known = {one.place for one in said}

@@ -36,7 +36,9 @@ class TranscriptWriter:
 
     def __init__(self, db: Database, spool: Path) -> None:
         self._db = db
+        # Set by `serve`, once rooms are there: the spool of the last process is taken up before.
         self._find_room: Callable[[str], Numbering | None] = lambda _: None
+        # A box each, as each has its own way to be refused, and finals must not wait behind usage.
         self._finals: Outbox[Utterance] = Outbox(
             "an utterance", spool, _reader(Utterance), self._store_finals
         )
@@ -50,6 +52,7 @@ class TranscriptWriter:
             self._store_accounts,
         )
         self._boxes = (self._finals, self._lines, self._accounts)
+        # What `hold` was given: a file only, as it isn't to be stored by itself.
         self._held_spool = _beside(spool, "held")
 
     @property
@@ -110,6 +113,7 @@ class TranscriptWriter:
         """Writer: stored lines and those that still wait, by id."""
         waiting = self._lines.entries
         stored = await chat.of_session(self._db, session_id)
+        # What is stored wins: a line that waits under the same number gets another one then.
         known = {line.id: line for line in stored}
         for line in (one.value for one in [*waiting, *self._lines.entries]):
             if line.session_id == session_id:
@@ -139,6 +143,7 @@ class TranscriptWriter:
         self._accounts.put(Entry(_account(session_id, identity, record)))
 
     async def _store_finals(self, batch: list[Entry[Utterance]]) -> Iterable[Entry[Utterance]]:
+        # The clash may be with any row of the batch, and another writer may go on meanwhile.
         for _ in range(MAX_RENUMBERINGS):
             try:
                 fenced = await transcripts.add(self._db, [_row(one.value) for one in batch])
@@ -176,6 +181,7 @@ class TranscriptWriter:
         if room is not None:
             room.renumber(stored, waiting)
             return
+        # Without a room there is nobody to show it to: any number that is free will do.
         places, taken = {one.place for one in stored}, {one.seq for one in stored}
         last = max([*taken, *(one.value.seq for one in waiting)])
         for one in waiting:
@@ -186,6 +192,8 @@ class TranscriptWriter:
     async def _store_lines(self, batch: list[Entry[ChatLine]]) -> Iterable[Entry[ChatLine]]:
         """Store the first line only, so that a refusal is about it: chat comes slowly."""
         entry = batch[0]
+        # False: its number is another line's. To store the same line twice is no refusal, as the
+        # answer to the first time may have been lost.
         while not await chat.add(self._db, entry.value):
             session_id = entry.value.session_id
             stored = await chat.of_session(self._db, session_id)

@@ -279,15 +279,15 @@ def _check_room_left(at: Look) -> None:
 async def _kept(db: Database, at: Look, state: State) -> Participant:
     """Return the visitor's participant, written only where it isn't yet as it should be."""
     own = at.known.participant if at.known else None
-    settled = own is not None and (own.state != "WAITING" or state == "WAITING")
+    stands = own is not None and (own.state != "WAITING" or state == "WAITING")
     if at.person is None:
-        if own is not None and not settled:
+        if own is not None and not stands:
             own = await participants.let_in(db, at.session.id, own.identity)
         if own is None:
             raise NotFoundError
         return own
     role = _role(at.session, at.person.id, at.membership)
-    if own is not None and settled and own.name == at.person.name and own.role in (role, "HOST"):
+    if own is not None and stands and own.name == at.person.name and own.role in (role, "HOST"):
         return own
     return await participants.for_user(db, at.session.id, at.person, role, state)
 

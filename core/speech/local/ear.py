@@ -41,10 +41,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of one piece; nothing before byte `settled` is needed any more."""
+    """What came of one piece; nothing before byte `final_until` is needed any more."""
 
     lines: list[Line]
-    settled: int
+    final_until: int
 
 
 class Ear:
@@ -71,7 +71,7 @@ class Ear:
         elif update:
             segments.append(self._due_update())
         lines = [self._line(recognizer, segment) for segment in segments if segment]
-        return Heard(lines, self._segmenter.settled)
+        return Heard(lines, self._segmenter.final_until)
 
     def _due_update(self) -> Segment | None:
         # Every update transcribes the whole segment again: the longer it is, the rarer they get.

@@ -57,7 +57,7 @@ class Segmenter:
         self._quiet = 0
 
     @property
-    def settled(self) -> int:
+    def final_until(self) -> int:
         """Everything before this byte position is silence or in a finished segment."""
         return self._start
 

@@ -121,12 +121,12 @@ class LocalStream:
 
     def give_up(self) -> int:
         """Stream: what viewers read last becomes final."""
-        settled = self._audio_start
+        final_until = self._audio_start
         if not self._over.done() and self._partial and self._partial.text:
-            settled = max(settled, self._partial.end)
-            self._settle_partial()
+            final_until = max(final_until, self._partial.end)
+            self._end_partial()
         self._end()
-        return settled
+        return final_until
 
     def abort(self) -> None:
         """Drop everything. What a worker computes for this stream right now is ignored."""
@@ -178,11 +178,11 @@ class LocalStream:
         self._in_flight = 0
         for line in heard.lines:
             self._report(line)
-        settled = heard.settled - self._audio_start
-        if settled > 0:
-            self._memory.release(settled)
-            del self._audio[:settled]
-            self._audio_start += settled
+        done = heard.final_until - self._audio_start
+        if done > 0:
+            self._memory.release(done)
+            del self._audio[:done]
+            self._audio_start += done
         self._note_delay()
         if self._drained:
             self._end()
@@ -192,7 +192,7 @@ class LocalStream:
         if self._over.done():
             return
         if self._partial and self._partial.start < self._audio_start:
-            self._settle_partial()
+            self._end_partial()
         self._errors += 1
         kept = bytes(self._audio)
         self._end()
@@ -234,7 +234,7 @@ class LocalStream:
             self._partials += 1
         self._sink.heard(line.recognition())
 
-    def _settle_partial(self) -> None:
+    def _end_partial(self) -> None:
         if self._partial and self._partial.text:
             line = self._partial
             self._report(Line(line.index, line.text, line.start, line.end, final=True))

@@ -23,7 +23,9 @@ from core.speech.engine import (
     StreamOptions,
     StreamUsage,
 )
-from core.speech.gladia.engine import GladiaEngine, GladiaStream, Patience
+from core.speech.gladia.engine import GladiaEngine
+from core.speech.gladia.stream import GladiaStream
+from core.speech.gladia.timeouts import Timeouts
 from core.speech.memory import AudioBudget
 from tests.emulators.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.emulators.wordaudio import silence, speak, vocabulary
@@ -34,18 +36,18 @@ FRAME = BYTES_PER_SECOND // 20
 PACE = 0.002  # seconds between frames of 50 ms: 25 times as fast as people speak
 MISSED = "results were missed while the connection was broken"
 ENGLISH = StreamOptions(("en",))
-HASTY = Patience(
-    connect=0.4,
-    post=1.0,
-    backoff_first=0.02,
-    backoff_most=0.1,
-    stable=0.3,
-    watch=0.05,
-    give_up=1.5,
-    delayed=0.15,
-    slow=0.25,
-    silent=0.8,
-    missed=0.3,
+HASTY = Timeouts(
+    connect_s=0.4,
+    post_s=1.0,
+    backoff_first_s=0.02,
+    backoff_max_s=0.1,
+    stable_s=0.3,
+    watch_s=0.05,
+    give_up_s=1.5,
+    delayed_s=0.15,
+    slow_s=0.25,
+    silent_s=0.8,
+    missed_s=0.3,
 )
 
 
@@ -213,7 +215,7 @@ async def world(
     *,
     switches: Switches | None = None,
     timings: Timings | None = None,
-    patience: Patience = HASTY,
+    timeouts: Timeouts = HASTY,
     drain_seconds: float = 3.0,
     max_sessions: int = 30,
     memory: int = 20_000_000,
@@ -228,7 +230,7 @@ async def world(
         engine = GladiaEngine(
             emulator.api_key,
             api_url=emulator.url,
-            patience=patience,
+            timeouts=timeouts,
             drain_seconds=drain_seconds,
         )
         await engine.start()
@@ -327,7 +329,7 @@ async def test_an_empty_wallet_is_told_and_a_top_up_brings_every_word(
     speech = say(4)
     switches = Switches(empty_wallet_status=status, empty_wallet_code=code)
     told: list[EngineError] = []
-    async with world(switches=switches, patience=replace(HASTY, roll_over=0.2)) as w:
+    async with world(switches=switches, timeouts=replace(HASTY, roll_over_s=0.2)) as w:
         w.emulator.credit_seconds = len(speech.pcm) / 4 / BYTES_PER_SECOND
         await w.open()
         for start in range(0, len(speech.pcm), FRAME):
@@ -422,8 +424,8 @@ async def test_every_word_survives(fault: str) -> None:
 
 async def test_a_drop_is_resumed_on_the_same_url_without_doubled_audio() -> None:
     speech = say(4)
-    patience = replace(HASTY, backoff_most=0.02)
-    async with world(timings=Timings(final=0.0), patience=patience) as w:
+    timeouts = replace(HASTY, backoff_max_s=0.02)
+    async with world(timings=Timings(final=0.0), timeouts=timeouts) as w:
         for start, _ in speech.times[::2]:
             w.faults.drop(code=1012, after_bytes=int((start + 0.4) * BYTES_PER_SECOND))
         await w.listener.transcribe(speech)
@@ -624,15 +626,15 @@ async def test_handshakes_that_fail_for_a_while_are_tried_again_and_people_are_t
 
 async def test_handshake_that_never_answers_times_out() -> None:
     speech = say(2)
-    patience = replace(HASTY, connect=0.15)
-    async with world(patience=patience) as w:
+    timeouts = replace(HASTY, connect_s=0.15)
+    async with world(timeouts=timeouts) as w:
         w.faults.hang_handshake(0.6)
         await w.listener.transcribe(speech)
         w.listener.assert_all_of(speech)
 
 
 async def test_a_server_that_accepts_and_closes_is_not_hammered() -> None:
-    async with world(patience=replace(HASTY, give_up=0.6)) as w:
+    async with world(timeouts=replace(HASTY, give_up_s=0.6)) as w:
         w.faults.accept_then_close(1011)
         await w.listener.open()
         await w.listener.feed(silence(0.5))
@@ -654,7 +656,7 @@ async def test_a_stalled_socket_is_left_and_nothing_is_lost() -> None:
 
 
 async def test_a_service_that_stops_taking_bytes_makes_us_stop_writing() -> None:
-    async with world(patience=replace(HASTY, silent=60.0, slow=0.2)) as w:
+    async with world(timeouts=replace(HASTY, silent_s=60.0, slow_s=0.2)) as w:
         w.faults.stall_socket(after_bytes=FRAME)
         stream = await w.listener.open()
         await w.listener.feed(silence(0.1))
@@ -673,7 +675,7 @@ async def test_a_long_backlog_is_given_the_time_it_takes() -> None:
     speech = say(3)
     pcm = silence(200) + speech.pcm
     speech = replace(speech, times=[(start + 200, end + 200) for start, end in speech.times])
-    async with world(patience=replace(HASTY, silent=5.0, slow=0.2)) as w:
+    async with world(timeouts=replace(HASTY, silent_s=5.0, slow_s=0.2)) as w:
         stream = await w.open()
         w.faults.stall_acknowledgments(0.5)
         w.listener._end = len(pcm)
@@ -777,7 +779,7 @@ async def test_finishing_while_the_connection_is_away() -> None:
 
 async def test_an_old_stream_is_replaced_in_a_pause() -> None:
     speech = say(2)
-    async with world(patience=replace(HASTY, roll_over=0.1)) as w:
+    async with world(timeouts=replace(HASTY, roll_over_s=0.1)) as w:
         await w.listener.open()
         await w.listener.feed(speech.pcm, pace=0.01)
         await w.listener.finish()
@@ -789,12 +791,12 @@ async def test_an_old_stream_is_replaced_in_a_pause() -> None:
 
 async def test_a_very_old_stream_is_replaced_in_mid_sentence() -> None:
     speech = say(1, 12)
-    async with world(patience=replace(HASTY, roll_over=0.1, roll_over_at_last=0.12)) as w:
+    async with world(timeouts=replace(HASTY, roll_over_s=0.1, roll_over_at_last_s=0.12)) as w:
         await w.listener.open()
         half = len(speech.pcm) // 2
         await w.listener.feed(speech.pcm[: half - half % FRAME], pace=0.005)
         assert w.listener.losses
-        w.engine.patience = HASTY
+        w.engine.timeouts = HASTY
         await w.listener.feed(speech.pcm[half - half % FRAME :])
         await w.listener.finish()
         w.listener.assert_all_of(speech)
@@ -811,7 +813,7 @@ async def test_finals_come_and_audio_is_let_go_although_no_more_follows() -> Non
 
 
 async def test_silence_is_not_kept() -> None:
-    async with world(patience=replace(HASTY, missed=0.1)) as w:
+    async with world(timeouts=replace(HASTY, missed_s=0.1)) as w:
         stream = await w.listener.open()
         await w.listener.feed(silence(5))
         await until(lambda: len(stream.tail(0)) < 0.3 * BYTES_PER_SECOND)
@@ -860,7 +862,7 @@ async def test_too_many_streams_is_no_slot() -> None:
 
 
 async def test_an_unreachable_service_can_be_tried_again() -> None:
-    async with world(patience=replace(HASTY, post=0.2)) as w:
+    async with world(timeouts=replace(HASTY, post_s=0.2)) as w:
         w.faults.drop_post()
         with pytest.raises(EngineError, match="can't be reached") as dropped:
             await w.engine.open(ENGLISH, w.listener)

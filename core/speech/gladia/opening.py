@@ -1,0 +1,205 @@
+"""The opening of a session: the body of `POST /v2/live`, and what its answers mean. No I/O.
+
+Shapes follow Gladia's OpenAPI document. Whatever a session asks for, a stream must open: what
+Gladia would refuse is left out before, and a refusal says what somebody can do about it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, StreamOptions
+from core.speech.gladia.protocol import UNDECODABLE
+
+# What Gladia transcribes (its SDK's generated types, 2.2.1).
+_CODES = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw "
+    "he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my "
+    "ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt "
+    "uk ur uz vi yi yo zh"
+)
+LANGUAGES = frozenset(_CODES.split())
+# Gladia's bounds of a vocabulary. It names none for spellings: ours are the same.
+MAX_ENTRIES = 100
+MAX_CHARACTERS = 10_000  # of all entries together
+MAX_WORDS = 5  # of one entry
+# How readily sounds are taken for an entry. Gladia's own 0.5 is often too much, by its documents.
+INTENSITY = 0.4
+_T = TypeVar("_T")
+
+
+def accepted(options: StreamOptions) -> tuple[StreamOptions, int]:
+    """Return what Gladia takes of a session's settings, and how many of them are left out.
+
+    Whatever a session asks for, a stream must open: Gladia refuses all of a body of which it
+    dislikes a word.
+    """
+    asked = list(dict.fromkeys(_language(code) for code in options.languages))
+    languages = [code for code in asked if code in LANGUAGES]
+    words = [word for word in dict.fromkeys(map(_tidy, options.vocabulary)) if word]
+    vocabulary = _fitting([(word, len(word)) for word in words if len(word.split()) <= MAX_WORDS])
+    rules: dict[str, tuple[str, ...]] = {}
+    for written, heard in options.spelling.items():
+        name = _tidy(written)
+        if replaced := _heard((*rules.get(name, ()), *heard)):
+            rules[name] = replaced
+    rules.pop("", None)
+    sized = [(rule, len(rule[0]) + sum(map(len, rule[1]))) for rule in rules.items()]
+    spelling = dict(_fitting(sized))
+    left_out = len(asked) + len(words) + len(rules)
+    left_out -= len(languages) + len(vocabulary) + len(spelling)
+    taken = replace(
+        options,
+        languages=tuple(languages),
+        code_switching=options.code_switching and len(languages) > 1,
+        vocabulary=tuple(vocabulary),
+        spelling=spelling,
+    )
+    return taken, left_out
+
+
+def _language(code: str) -> str:
+    """Return the language of a tag such as `pt-BR`: Gladia knows no countries."""
+    return re.split("[-_]", code.strip(), maxsplit=1)[0].lower()
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _heard(spellings: Iterable[str]) -> tuple[str, ...]:
+    return tuple(one for one in dict.fromkeys(map(_tidy, spellings)) if one)
+
+
+def _fitting(entries: Iterable[tuple[_T, int]]) -> list[_T]:
+    """Return the first of these that are within the bounds; each comes with its characters."""
+    taken: list[_T] = []
+    left = MAX_CHARACTERS
+    for entry, size in entries:
+        if len(taken) < MAX_ENTRIES and size <= left:
+            taken.append(entry)
+            left -= size
+    return taken
+
+
+def init_body(options: StreamOptions) -> dict[str, Any]:
+    """Return the body of `POST /v2/live` for one participant of a meeting: see `accepted`.
+
+    One language is fixed. Several are candidates: Gladia tells by the first utterance which one
+    it is and stays with it, as a stream is one person's stretch of speech. It looks anew at each
+    utterance only with code switching, which costs accuracy and is therefore asked for.
+    """
+    options, _ = accepted(options)
+    body: dict[str, Any] = {
+        "encoding": "wav/pcm",
+        "sample_rate": SAMPLE_RATE,
+        "bit_depth": 8 * BYTES_PER_SAMPLE,
+        "channels": 1,
+        "endpointing": 0.4,
+        "maximum_duration_without_endpointing": 15,
+        "language_config": {
+            "languages": list(options.languages),
+            "code_switching": options.code_switching,
+        },
+        "messages_config": {
+            "receive_partial_transcripts": True,
+            "receive_final_transcripts": True,
+            "receive_speech_events": True,
+            "receive_pre_processing_events": False,
+            "receive_realtime_processing_events": False,
+            "receive_post_processing_events": False,
+            "receive_acknowledgments": True,
+            "receive_errors": True,
+            "receive_lifecycle_events": True,
+        },
+    }
+    realtime: dict[str, Any] = {}
+    if options.vocabulary:
+        realtime["custom_vocabulary"] = True
+        realtime["custom_vocabulary_config"] = {
+            "vocabulary": list(options.vocabulary),
+            "default_intensity": INTENSITY,
+        }
+    if options.spelling:
+        realtime["custom_spelling"] = True
+        dictionary = {written: list(heard) for written, heard in options.spelling.items()}
+        realtime["custom_spelling_config"] = {"spelling_dictionary": dictionary}
+    if realtime:
+        body["realtime_processing"] = realtime
+    return body
+
+
+class InitReply(msgspec.Struct, frozen=True):
+    """The 201 of `POST /v2/live`. The URL carries the token: it is never shown."""
+
+    url: str
+
+    def __repr__(self) -> str:
+        return "InitReply(url=<secret>)"
+
+
+def parse_init_reply(content: bytes) -> InitReply | None:
+    """Return the reply, or None when it is not one."""
+    try:
+        reply = msgspec.json.decode(content, type=InitReply)
+    except UNDECODABLE:
+        return None
+    return reply if reply.url.startswith(("ws://", "wss://")) else None
+
+
+class _HttpError(msgspec.Struct):
+    message: str | list[str] | None = None
+    validation_errors: list[Any] | None = None
+
+
+def error_hints(content: bytes) -> str:
+    """Return what an HTTP error body says is wrong, on one short line; "" when nothing."""
+    try:
+        error = msgspec.json.decode(content, type=_HttpError)
+    except UNDECODABLE:
+        return ""
+    said: list[Any] = error.validation_errors or []
+    if not said and error.message:
+        said = error.message if isinstance(error.message, list) else [error.message]
+    return " ".join("; ".join(str(hint) for hint in said).split())[:300]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why `POST /v2/live` was refused, as a sentence for people, and what may help."""
+
+    reason: str
+    retry: bool
+    busy: bool = False  # no slot: the plan's number of concurrent streams is reached
+
+
+# Gladia's plans are prepaid since July 2026. What it answers without credit isn't documented: 402
+# says so by itself, and the others that may mean it are told by their words.
+EMPTY_WALLET = "the Gladia credit is used up: captions go on after a top-up at app.gladia.io"
+_FOR_GOOD = {
+    401: "the Gladia key was refused: check GLADIA_API_KEY",
+    403: "the Gladia plan doesn't allow this: see app.gladia.io",
+}
+_ABOUT_MONEY = re.compile(r"\b(wallet|credits?|balance|billing|payment|top.?up)\b", re.IGNORECASE)
+
+
+def judge_status(status: int, content: bytes) -> Refusal:
+    """Judge an HTTP status other than 2xx that answered `POST /v2/live`."""
+    if status == 402 or (status in (403, 429) and _ABOUT_MONEY.search(error_hints(content))):
+        return Refusal(EMPTY_WALLET, retry=False)
+    if status in _FOR_GOOD:
+        return Refusal(_FOR_GOOD[status], retry=False)
+    if status == 429:
+        return Refusal("the Gladia plan allows no further stream at the moment", True, busy=True)
+    if status in (400, 422):
+        hints = error_hints(content)
+        reason = f"Gladia refused the settings: {hints}" if hints else "Gladia refused the settings"
+        return Refusal(reason, retry=False)
+    if status >= 500 or status in (408, 413, 425):
+        return Refusal(f"Gladia has trouble at the moment (status {status})", retry=True)
+    return Refusal(f"Gladia answered with status {status}: check GLADIA_API_URL", retry=False)

@@ -1,0 +1,239 @@
+"""What comes back of a stream's audio: Gladia's transcripts, on their way to recognitions.
+
+While a connection holds they are reported as they come. A drop makes three things uncertain, and
+each is a reason to hold transcripts back or to have a new stream say everything anew:
+
+- Audio whose acknowledgment was lost is sent again. If it had arrived, the service counts it twice,
+  its later times are off, and words in it come twice.
+- Results that were sent while the connection was down are lost. If there was speech before the next
+  result, its final is missing.
+- Finals may overtake each other: one is kept until that of an utterance which began before it.
+
+Everything is decided here, from the audio that is still kept and the positions the service tells.
+"""
+
+from __future__ import annotations
+
+from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamSink
+from core.speech.gate import has_speech
+from core.speech.gladia.protocol import (
+    Next,
+    SpeechEnd,
+    SpeechStart,
+    StopAck,
+    StreamLostError,
+    Transcript,
+)
+from core.speech.gladia.replay import ReplayBuffer
+from core.speech.gladia.timeline import Timeline
+from core.speech.gladia.utterances import Utterances
+
+MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
+ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
+
+
+class Results:
+    """The results of one stream, over all its connections. Methods may raise StreamLostError."""
+
+    __slots__ = (
+        "_doubt",
+        "_event_at",
+        "_held",
+        "_held_since",
+        "_mark",
+        "_mark_at",
+        "_ring",
+        "_sink",
+        "_speaking",
+        "_timeline",
+        "_utterances",
+        "errors",
+        "finals",
+        "is_over",
+        "partials",
+    )
+
+    def __init__(
+        self, ring: ReplayBuffer, timeline: Timeline, sink: StreamSink, now: float
+    ) -> None:
+        self.partials = self.finals = 0  # reported so far, for the account
+        self.errors = 0  # transcripts that came without text or data, for the account
+        # Set by the stream once nothing is reported any more, which the sink may cause within
+        # any report.
+        self.is_over = False
+        self._ring = ring  # the stream's audio, to look for speech in; finals settle it
+        self._timeline = timeline  # the stream's, to turn the service's times into ours
+        self._sink = sink
+        self._utterances = Utterances()
+        # Byte position of ours up to which audio was sent before the last drop: results of audio
+        # before it may have been missed. 0 once it is clear that none were.
+        self._doubt = 0
+        # Transcripts in the order they came that can't be reported yet, and since when, on the
+        # loop's clock: until it is clear what was counted twice, or an earlier final comes.
+        self._held: list[Transcript] = []
+        self._held_since = now
+        self._speaking = False  # between the service's speech_start and speech_end
+        self._event_at = now  # when a transcript or one of those two last came
+        # Our acknowledged position, and when it was taken down: if nothing is said of what is
+        # before it for a while, it was silence.
+        self._mark = 0
+        self._mark_at = now
+
+    @property
+    def in_pause(self) -> bool:
+        """Whether nobody speaks, so that a stream may end here without cutting a word."""
+        return not self._speaking and not self._utterances.any_open
+
+    # What the service says
+
+    def voice(self, message: SpeechStart | SpeechEnd, now: float) -> None:
+        """Take note that somebody began or stopped speaking."""
+        self._event_at = now
+        self._speaking = isinstance(message, SpeechStart)
+
+    def transcribed(self, message: Transcript, now: float) -> None:
+        """Take a transcript now, or once it is clear what the service got twice."""
+        self._event_at = now
+        if self._held:
+            # Behind others, so that nothing overtakes them.
+            self._held.append(message)
+            if not self._timeline.uncertain:
+                self._report_held()
+        elif self._timeline.uncertain or not self._transcript(message):
+            self._held_since = now
+            self._held.append(message)
+
+    def acknowledged(self, doubled: int) -> None:
+        """Go on with what waited for an acknowledgment, which told of `doubled` bytes."""
+        if doubled:
+            self._check_doubled(doubled)
+        if self._held:
+            self._report_held()
+
+    def stop_acknowledged(self, message: StopAck) -> None:
+        """Compare totals: the last acknowledgments may have been lost in a drop."""
+        if message.data is not None and message.data.recording_duration is not None:
+            self._timeline.uncertain = 0
+            counted = to_position(message.data.recording_duration)
+            extra = counted - self._timeline.sent - self._timeline.shift
+            if extra > ROUNDING:
+                self._check_doubled(extra)
+        self.resolve()
+
+    def disconnected(self) -> None:
+        """Doubt what was sent. What was held goes: it counts as missed, and is said anew."""
+        self._doubt = max(self._doubt, self._timeline.sent)
+        self._held.clear()
+
+    def _check_doubled(self, size: int) -> None:
+        """Have words said anew that were sent again although they had arrived.
+
+        Silence that was counted twice does no harm, and is most of what is.
+        """
+        first = max(0, self._timeline.resumed_from - MARGIN)
+        last = self._timeline.resumed_from + size + MARGIN
+        if has_speech(self._ring.read(first, last - first), steps=1):
+            raise StreamLostError("the speech service got words twice")
+
+    def _report_held(self) -> None:
+        """Report transcripts; a final waits for that of an utterance which began before it."""
+        held, self._held = self._held, []
+        for message in held:
+            if not self.is_over and not self._transcript(message):
+                self._held.append(message)
+
+    def _transcript(self, message: Transcript) -> bool:
+        """Report a transcript; False if it comes too early and must be taken again later."""
+        if message.data is None or message.data.utterance is None:
+            self.errors += 1  # processing failed at the service's: there is nothing to report
+            return True
+        said, final, id_ = message.data.utterance, message.data.is_final, str(message.data.id)
+        start, end = said.start, said.end
+        if self._timeline.shift:
+            start, end = self._timeline.seconds(start), self._timeline.seconds(end)
+        # The first result after a drop: whatever was said before it should have had its final.
+        if self._doubt > self._ring.settled and self._missed_before(to_position(start)):
+            raise StreamLostError("results were missed while the connection was broken")
+        # A final settles all audio before its end: of what is settled no replay would have the
+        # words of the utterance that is still open.
+        if final and self._utterances.open_before(id_, start):
+            return False
+        recognition = self._utterances.take(
+            id_, said.text or "", start, end, final=final, language=said.language
+        )
+        if final:
+            self._ring.settle(min(to_position(end), self._timeline.sent))
+        if recognition is not None:
+            self._report(recognition)
+        return True
+
+    def _report(self, recognition: Recognition) -> None:
+        if recognition.final:
+            self.finals += 1
+        else:
+            self.partials += 1
+        self._sink.heard(recognition)
+
+    # What does not come
+
+    def resolve(self) -> None:
+        """Wait no longer to learn what was counted twice, or for a final that does not come."""
+        if self._timeline.uncertain:
+            # Nobody says that it was: all that was sent again is taken to be.
+            self._check_doubled(self._timeline.uncertain)
+            self._timeline.uncertain = 0
+        if self._held and not self.is_over:
+            self._report_held()
+
+    def close_open(self) -> None:
+        """Let partials stand for finals that never came."""
+        if self.is_over:
+            return
+        for recognition in self._utterances.close_open():
+            self._ring.settle(min(to_position(recognition.end), self._timeline.sent))
+            self._report(recognition)
+        self._report_held()
+
+    def check(self, now: float, opened_at: float, wait_s: float) -> None:
+        """Notice results that got lost in a drop, and silence that needs no replay.
+
+        `opened_at` is when the present connection opened; `wait_s` is how long results may take.
+        """
+        if self._held:
+            if now - self._held_since > wait_s:
+                self.resolve()
+                self.close_open()
+        elif self._doubt > self._ring.settled:
+            # The service has had its time since the reconnect and since it last said something.
+            if now - max(opened_at, self._event_at) > wait_s:
+                if self._missed_before(self._doubt + MARGIN):
+                    raise StreamLostError("results were missed while the connection was broken")
+                self._doubt = 0
+        elif not self.in_pause or self._event_at > self._mark_at:
+            # Something is being said: what is acknowledged from here on is looked at anew.
+            self._mark_at, self._mark = now, self._ring.acknowledged
+        elif now - self._mark_at > wait_s:
+            self._ring.settle(self._mark)
+            self._mark_at, self._mark = now, self._ring.acknowledged
+
+    def are_missing(self, end: Next) -> bool:
+        """Whether there was speech without its final when the stream ended so."""
+        if end is Next.DONE:
+            # All that was sent on this connection has been worked off; before it is doubtful.
+            return self._missed_before(self._doubt + MARGIN)
+        first = self._ring.settled + MARGIN
+        return self._ring.start > first or has_speech(self._ring.tail(first))
+
+    def _missed_before(self, position: int) -> bool:
+        """Whether there was speech before `position` whose final got lost in a drop."""
+        first = self._ring.settled + MARGIN
+        last = min(position - MARGIN, self._doubt)
+        if last <= first:
+            return False
+        # What was let go for want of memory may have been speech.
+        return self._ring.start > first or has_speech(self._ring.read(first, last - first))
+
+
+def to_position(seconds: float) -> int:
+    """Return the byte position of a time, at a whole sample."""
+    return int(seconds * BYTES_PER_SECOND) & ~1

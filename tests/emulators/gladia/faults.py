@@ -193,8 +193,12 @@ class Faults:
     def stall_acknowledgments(
         self, seconds: float | None = None, **moment: Unpack[Moment]
     ) -> SessionFault:
-        """Send no acknowledgments for so long (None: for good); they come afterwards."""
+        """Send no acknowledgments for so long (None: until `resume_acknowledgments`)."""
         return self._plan(lambda session: session.stall_acknowledgments(seconds), "acked", moment)
+
+    def resume_acknowledgments(self, **moment: Unpack[Moment]) -> SessionFault:
+        """Send the acknowledgments that `stall_acknowledgments` held back, and stall no more."""
+        return self._plan(lambda session: session.resume_acknowledgments(), "acked", moment)
 
     def stall_socket(self, seconds: float | None = None, **moment: Unpack[Moment]) -> SessionFault:
         """Neither read nor send for so long (None: for good): a dead peer, TCP still up."""

@@ -410,9 +410,10 @@ class LiveSession:
         """Hold acknowledgments back."""
         self._acknowledgments_held = True
         if seconds is not None:
-            self._loop.call_later(seconds, self._release_acknowledgments)
+            self._loop.call_later(seconds, self.resume_acknowledgments)
 
-    def _release_acknowledgments(self) -> None:
+    def resume_acknowledgments(self) -> None:
+        """Send the acknowledgments that were held back."""
         self._acknowledgments_held = False
         held, self._held_acknowledgments = self._held_acknowledgments, []
         for send in held:

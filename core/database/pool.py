@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -31,6 +32,7 @@ import asyncpg
 import databases
 from databases.backends.postgres import PostgresBackend, PostgresConnection
 
+from core.backoff import Backoff
 from core.database.errors import DatabaseAwayError, DatabaseStartError
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,10 @@ log = logging.getLogger(__name__)
 SCHEMA = Path(__file__).parent.parent.parent / "schema.sql"
 SCHEMA_LOCK = 0x5E5510  # any constant will do, as long as every process takes the same lock
 COMMAND_TIMEOUT = 10.0  # seconds; a statement that hangs must not hang a page
-START_PATIENCE = 60.0  # seconds to wait for a database that starts beside us
-START_RETRY = 0.5  # seconds, doubling
-START_RETRY_MAX = 5.0
-START_NEWS = 15.0  # seconds between two notices that it is still waited for
+START_TIMEOUT_S = 60.0  # to wait for a database that starts beside us
+START_RETRY_S = 0.5  # doubling
+START_RETRY_MAX_S = 5.0
+START_NEWS_S = 15.0  # between two notices that it is still waited for
 
 Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
@@ -140,24 +142,24 @@ class Database:
 
         A server that isn't there yet is waited for, one that refuses isn't.
         """
-        began = told_at = time.monotonic()
-        pause = START_RETRY
+        began = time.monotonic()
+        told_at = -math.inf  # the first failure is told at once
+        backoff = Backoff(START_RETRY_S, START_RETRY_MAX_S)
         while True:
             try:
                 await self._connect()
                 return
             except (*AWAY, DatabaseAwayError) as problem:
                 why, now = _reason(problem), time.monotonic()
-            left = START_PATIENCE - (now - began)
+            left = START_TIMEOUT_S - (now - began)
             if left <= 0:
                 raise DatabaseStartError(
-                    f"PostgreSQL could not be reached within {START_PATIENCE:.0f} s ({why})"
+                    f"PostgreSQL could not be reached within {START_TIMEOUT_S:.0f} s ({why})"
                 )
-            if pause == START_RETRY or now - told_at >= START_NEWS:
+            if now - told_at >= START_NEWS_S:
                 log.warning("waiting for PostgreSQL: it can't be reached yet (%s)", why)
                 told_at = now
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 2, START_RETRY_MAX)
+            await asyncio.sleep(min(backoff.next(), left))
 
     async def _connect(self) -> None:
         try:

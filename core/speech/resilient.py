@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from core.backoff import Backoff
 from core.oneshot import OneShotEvent
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -37,9 +37,9 @@ from core.speech.slots import SlotPool
 log = logging.getLogger(__name__)
 
 DELAYED_AFTER_S = 1.0  # seconds without a stream before people are told that captions are delayed
-RETRY_FIRST = 1.0
-RETRY_MAX = 15.0
-RETRY_HOPELESS = 30.0  # somebody must act (bad key, no credit): look again now and then
+RETRY_FIRST_S = 1.0  # the longest first pause after a stream that couldn't be opened
+RETRY_MAX_S = 15.0
+RETRY_HOPELESS_S = 30.0  # somebody must act (bad key, no credit): look again now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class ResilientStream:
         "_attempt",
         "_attempts",
         "_budget",
+        "_delay_notice",
         "_has_slot",
-        "_impatience",
         "_loop",
         "_options",
         "_position",
@@ -143,7 +143,7 @@ class ResilientStream:
         self._attempts = 0  # engine streams asked for so far, which numbers them
         self.finishing = False  # no more audio comes
         # Runs out once people should be told that they wait; cancelled by the first open stream.
-        self._impatience = self._loop.call_later(DELAYED_AFTER_S, self._grow_impatient)
+        self._delay_notice = self._loop.call_later(DELAYED_AFTER_S, self._tell_delay)
         self._task = asyncio.create_task(self._run())  # lives as long as the stretch
         # Not in a `finally`: a task that is cancelled before its first step has none.
         self._task.add_done_callback(self._close)
@@ -189,15 +189,17 @@ class ResilientStream:
         self._waiting_size += size
 
     async def _run(self) -> None:
-        retry = RETRY_FIRST
+        # At least half of each pause: streams of a room fail together, and to come back all at once
+        # is what a service in trouble can use least.
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, least=0.5)
         while True:
             began = self._loop.time()
-            pause = await self._try_once(retry)
+            pause = await self._try_once(backoff)
             if pause is None:
                 return
-            lasted = self._loop.time() - began
-            retry = RETRY_FIRST if lasted > RETRY_MAX else min(retry * 2, RETRY_MAX)
-            await self._rest(pause * random.uniform(0.5, 1))  # noqa: S311 - only spreads
+            if self._loop.time() - began > RETRY_MAX_S:
+                backoff.reset()  # it worked in between: what comes next is trouble of its own
+            await self._rest(pause)
 
     async def _rest(self, seconds: float) -> None:
         if self.state == "failed":  # until somebody acted: who speaks next finds out for all
@@ -205,9 +207,10 @@ class ResilientStream:
         else:
             await asyncio.sleep(seconds)
 
-    async def _try_once(self, retry: float) -> float | None:
+    async def _try_once(self, backoff: Backoff) -> float | None:
         """See one stream through. Returns None when done, else seconds before the next try."""
         slots = self._services.slots
+        pause = backoff.next()  # counts whatever comes of the try
         await slots.acquire(self._room)
         self._has_slot = True
         try:
@@ -221,10 +224,10 @@ class ResilientStream:
             return 0.0
         except EngineError as problem:
             self._set_state("failed", str(problem))
-            return retry if problem.retry else RETRY_HOPELESS
+            return pause if problem.retry else backoff.shortened(RETRY_HOPELESS_S)
         finally:
             self._release_slot()
-        return None if done else retry / 4
+        return None if done else pause / 4  # a stream that opened: the service is there
 
     def _release_slot(self) -> None:
         if self._has_slot:
@@ -245,7 +248,7 @@ class ResilientStream:
             return False
         attempt.opened(stream, origin=self._position)
         self._attempt, self.feed = attempt, stream.feed
-        self._impatience.cancel()
+        self._delay_notice.cancel()
         self._set_state("listening", None)
         self._hand_over()
         try:
@@ -296,7 +299,7 @@ class ResilientStream:
         """Take over what the stream says of itself; called by the attempt."""
         self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
 
-    def _grow_impatient(self) -> None:
+    def _tell_delay(self) -> None:
         if self._attempt is None and self.state == "listening":
             self._set_state("delayed", "all transcription streams are busy; catching up")
 
@@ -306,7 +309,7 @@ class ResilientStream:
             self._sink.state_changed(self)
 
     def _close(self, task: asyncio.Task[None]) -> None:
-        self._impatience.cancel()
+        self._delay_notice.cancel()
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("a stretch failed", exc_info=problem)
         if self._waiting_size:

@@ -8,8 +8,11 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
-REFUSED_PAUSE = 1.0  # seconds before another stream is tried after the engine refused one
-REFUSED_PAUSE_MAX = 15.0
+from core.backoff import Backoff
+
+# Before another stream is tried after the engine refused one.
+REFUSED_PAUSE_S = 1.0
+REFUSED_PAUSE_MAX_S = 15.0
 
 
 @dataclass(slots=True)
@@ -31,7 +34,7 @@ class SlotPool:
         self._held: Counter[str] = Counter()
         self._waiters: list[_Waiter] = []
         self._order = itertools.count()
-        self._pause = 0.0
+        self._backoff = Backoff(REFUSED_PAUSE_S, REFUSED_PAUSE_MAX_S)  # of grants, after refusals
         self._resume: asyncio.TimerHandle | None = None
         self._works = asyncio.Event()
 
@@ -70,14 +73,13 @@ class SlotPool:
     def refused(self, room: str) -> None:
         """Give a slot back that the engine didn't honour, and wait before granting others."""
         if self._resume is None:  # else others were refused in the same moment
-            self._pause = min(max(REFUSED_PAUSE, self._pause * 2), REFUSED_PAUSE_MAX)
             loop = asyncio.get_running_loop()
-            self._resume = loop.call_later(self._pause, self._after_pause)
+            self._resume = loop.call_later(self._backoff.next(), self._after_pause)
         self.release(room)
 
     def honoured(self) -> None:
         """Note that the engine took a stream."""
-        self._pause = 0.0
+        self._backoff.reset()
         self._works.set()
         self._works = asyncio.Event()
 

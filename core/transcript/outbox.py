@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 import asyncpg
 import msgspec
 
+from core.backoff import Backoff
 from core.database import DatabaseAwayError
 
 log = logging.getLogger(__name__)
@@ -141,20 +142,19 @@ class Outbox(Generic[V]):
             self._empty.set()
 
     async def _run(self) -> None:
-        pause = RETRY_FIRST_S
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S)
         while True:
             await self._news.wait()
             self._news.clear()
             try:
                 while self._waiting:
                     await self._write(list(islice(self._waiting, BATCH)))
-                pause = RETRY_FIRST_S
+                backoff.reset()
             except Exception as problem:
                 if not isinstance(problem, DatabaseAwayError):
                     log.error("the database takes nothing: %s", type(problem).__name__)
                 self._news.set()
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RETRY_MAX_S)
+                await asyncio.sleep(backoff.next())
             await asyncio.sleep(GATHER_S)
 
     async def _write(self, batch: list[Entry[V]]) -> None:

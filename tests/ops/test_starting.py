@@ -110,7 +110,7 @@ def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Lau
 def test_a_database_that_never_comes_is_not_waited_for_for_ever(
     away: OwnPostgres, launch: Launch, code: str
 ) -> None:
-    shorter = "from core.database import pool as d; d.START_PATIENCE = 2.0; d.START_NEWS = 1.0;"
+    shorter = "from core.database import pool as d; d.START_TIMEOUT_S = 2.0; d.START_NEWS_S = 1.0;"
     command = [sys.executable, "-c", f"{shorter} {code}"]
     server = launch(command, at(away, f"postgres:{PASSWORD}"))
     assert server.wait() != 0

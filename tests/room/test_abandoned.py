@@ -110,7 +110,7 @@ class House:
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(resilient_module, "RETRY_HOPELESS", 0.1)
+    monkeypatch.setattr(resilient_module, "RETRY_HOPELESS_S", 0.1)
     monkeypatch.setattr(room_module, "ABANDONED_AFTER_S", 1.5)
     monkeypatch.setattr(microphones_module, "MICROPHONE_KEPT_S", 0.5)
     refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)

@@ -108,7 +108,7 @@ async def test_a_slot_granted_in_the_moment_of_giving_up_is_not_lost() -> None:
 async def test_after_a_refusal_nobody_is_sent_to_the_engine_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slots, "REFUSED_PAUSE", 0.05)
+    monkeypatch.setattr(slots, "REFUSED_PAUSE_S", 0.05)
     pool = SlotPool(5)
     queue = Waiting(pool)
     queue.ask("a")
@@ -150,8 +150,8 @@ async def pauses(
 async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slots, "REFUSED_PAUSE", 0.02)
-    monkeypatch.setattr(slots, "REFUSED_PAUSE_MAX", 0.08)
+    monkeypatch.setattr(slots, "REFUSED_PAUSE_S", 0.02)
+    monkeypatch.setattr(slots, "REFUSED_PAUSE_MAX_S", 0.08)
     pool = SlotPool(1)
     lengths = await pauses(pool, lambda: pool.refused("a"), 4, monkeypatch)
     assert lengths == [0.02, 0.04, 0.08, 0.08]
@@ -160,7 +160,7 @@ async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
 
 
 async def test_many_refused_at_once_count_as_one_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "REFUSED_PAUSE", 0.05)
+    monkeypatch.setattr(slots, "REFUSED_PAUSE_S", 0.05)
     pool = SlotPool(10)
     for _ in range(10):
         await pool.acquire("a")

@@ -32,7 +32,7 @@ from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.process.banner import banner
 from core.process.batching import Pacer
-from core.process.gc import Collector
+from core.process.gc import GcSchedule
 from core.process.listening import own_address
 from core.process.nodes import take_place
 from core.room.rooms import Rooms
@@ -159,20 +159,20 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct)
-    collector, pacer = Collector(), Pacer(db.answer_due)
+    gc_schedule, pacer = GcSchedule(), Pacer(db.answer_due)
     try:
         await engine.start()
         writer.start()
         rooms.start()
         lifecycle.start()
-        collector.start()
+        gc_schedule.start()
         pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
         reader = TranscriptReader(rooms, writer)
         yield Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
     finally:
         pacer.close()
-        await collector.close()
+        await gc_schedule.close()
         await lifecycle.close()
         await rooms.close()
         await engine.close()

@@ -344,7 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", help="numbers of streams to try beyond 400, split by commas")
     parser.add_argument("--nice", type=int, default=0, help="priority, on a busy machine")
     parser.add_argument("--minutes", type=float, default=20, help="begin nothing new after that")
-    parser.add_argument("--patience", type=float, default=30, help="seconds to wait for quiet")
+    parser.add_argument("--quiet-timeout", type=float, default=30, help="s to wait for quiet")
     given = parser.parse_args(arguments)
     plan = Plan(
         rounds=given.rounds or (1 if given.quick else 3),
@@ -354,7 +354,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else QUICK_STEPS
         if given.quick
         else STEPS,
-        quiet=Quiet(given.patience),
+        quiet=Quiet(given.quiet_timeout),
         started=time.monotonic(),
         minutes=given.minutes,
     )

@@ -32,8 +32,8 @@ RELAY_PORT = 18_100 + 10 * LANE
 UPSTREAM_PORT = RELAY_PORT + 1
 
 BUSY_GENERATOR = 0.95  # share of its core above which its measurements mean nothing
-START_PATIENCE = 30.0
-STOP_PATIENCE = 5.0
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
 QUIET_SAMPLE = 0.25  # seconds
 TURNS = 4  # of the windows within one measurement
 QUIET_SHARE = 0.15
@@ -282,7 +282,7 @@ def relay_process(
 
 
 def _wait_until_served(process: subprocess.Popen[bytes], log: Path) -> None:
-    limit = time.monotonic() + START_PATIENCE
+    limit = time.monotonic() + START_TIMEOUT_S
     while not is_served(RELAY_PORT):
         if process.poll() is not None or time.monotonic() > limit:
             raise RigError(f"the relay did not start:\n{log.read_text()[-2000:]}")
@@ -292,7 +292,7 @@ def _wait_until_served(process: subprocess.Popen[bytes], log: Path) -> None:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(STOP_PATIENCE)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

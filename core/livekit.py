@@ -187,10 +187,10 @@ class Calls:
             raise BadWebhookError from problem
 
 
-async def _asked(call: Awaitable[T], patience: float = API_TIMEOUT_S) -> T | None:
+async def _asked(call: Awaitable[T], timeout_s: float = API_TIMEOUT_S) -> T | None:
     """Return LiveKit's answer, None when what was asked about isn't there."""
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout_s):
             return await call
     except (aiohttp.ClientError, TimeoutError, OSError) as problem:
         log.warning("LiveKit doesn't answer: %s", type(problem).__name__)

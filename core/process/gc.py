@@ -17,7 +17,7 @@ MIDDLE = 20  # such looks, until those that survived them are looked through
 NEVER = 1_000_000
 
 
-class Collector:
+class GcSchedule:
     """Keeps the garbage collector's long pauses rare while it runs."""
 
     def __init__(self, every: float = EVERY) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import weakref
 
-from core.process.gc import Collector
+from core.process.gc import GcSchedule
 from tests.support.waiting import PATIENCE_S
 
 
@@ -18,8 +18,8 @@ class Knot:
 
 
 async def test_what_is_old_and_in_knots_is_freed_on_schedule() -> None:
-    collector = Collector(every=0.02)
-    collector.start()
+    schedule = GcSchedule(every=0.02)
+    schedule.start()
     try:
         knot = Knot()
         gc.collect(1)  # survives, and is old from now on
@@ -30,7 +30,7 @@ async def test_what_is_old_and_in_knots_is_freed_on_schedule() -> None:
         assert trace() is not None
         await asyncio.wait_for(freed.wait(), PATIENCE_S)
     finally:
-        await collector.close()
+        await schedule.close()
 
 
 async def test_nothing_old_is_looked_through_because_much_is_made() -> None:
@@ -40,14 +40,14 @@ async def test_nothing_old_is_looked_through_because_much_is_made() -> None:
         if phase == "start":
             looks.append(details["generation"])
 
-    collector = Collector()
-    collector.start()
+    schedule = GcSchedule()
+    schedule.start()
     gc.callbacks.append(note)
     try:
         kept = [[number] for number in range(400_000)]
     finally:
         gc.callbacks.remove(note)
-        await collector.close()
+        await schedule.close()
     assert kept
     assert 1 in looks
     assert 2 not in looks
@@ -55,7 +55,7 @@ async def test_nothing_old_is_looked_through_because_much_is_made() -> None:
 
 async def test_the_interpreter_does_as_before_afterwards() -> None:
     before = gc.get_threshold(), gc.get_freeze_count()
-    collector = Collector()
-    collector.start()
-    await collector.close()
+    schedule = GcSchedule()
+    schedule.start()
+    await schedule.close()
     assert (gc.get_threshold(), gc.get_freeze_count()) == before

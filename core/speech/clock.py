@@ -34,12 +34,13 @@ class PageClock:
 
     def __init__(self, sample: int = 0, time: float = 0.0) -> None:
         """Begin behind words that another process has placed: their last sample and their time."""
-        # The session time of sample 0, were the page as slow as can be; of the newest era, and
-        # of all of them with the sample at which each began.
+        # The session time in seconds of sample 0, were the page as slow as can be: of the newest
+        # era, None until the first frame came; and of all, with the sample at which each began.
         self._zero: float | None = None
         self._eras: list[tuple[int, float]] = []
         self._first = sample  # the page's first sample that is known of
-        # Where finals began, in order. What was placed before ended at `sample`: the next words may
+        # The samples at which finals began, in order, and the session times that were told for
+        # them; the last REMEMBERED. What was placed before ended at `sample`: the next words may
         # begin right there, and are behind it all the same.
         self._samples = [sample - 1] if sample else []
         self._times = [time] if sample else []
@@ -57,8 +58,8 @@ class PageClock:
             self._eras.append((0, zero))
             self._first = self._first or first
         elif zero < self._zero:
-            self._improve(zero)
-        elif zero > self._zero + CLOCK_JUMP:
+            self._improve(zero)  # this frame was less late than any before
+        elif zero > self._zero + CLOCK_JUMP:  # later than any delay: the page's clock stood still
             self._zero = zero
             self._eras.append((first, zero))
 
@@ -86,6 +87,8 @@ class PageClock:
         """
         start, end = self.time_of(first), self.time_of(until)
         at = bisect_left(self._samples, first)
+        # Where there is no room between the two, what was said before wins: nothing may be placed
+        # before words that it followed.
         if at < len(self._times):
             start = min(start, self._times[at] - STEP)
         if at:

@@ -72,12 +72,12 @@ class Recognition(msgspec.Struct, frozen=True):
 class StreamUsage:
     """What a stream sent and got back; `seconds_sent` includes audio that was sent again."""
 
-    seconds_sent: float
+    seconds_sent: float  # which is what is paid for
     frames: int
     partials: int
     finals: int
-    errors: int
-    reconnects: int
+    errors: int  # refused audio, failed pieces, messages nobody could read
+    reconnects: int  # after drops; 0 for engines without a connection
 
 
 class StreamSink(Protocol):
@@ -170,7 +170,7 @@ class Engine(Protocol):
     """A speech engine: `gladia`, `local` or `off`."""
 
     name: str
-    max_streams: int
+    max_streams: int  # how many may take audio at once: the slots there are
     drains_in_slot: bool  # whether a stream counts as one of `max_streams` until its last final
 
     async def start(self) -> None:

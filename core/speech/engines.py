@@ -14,7 +14,7 @@ class OffEngine:
     drains_in_slot = True
 
     def __init__(self, reason: str) -> None:
-        self._reason = reason
+        self._reason = reason  # a sentence that says what would switch it on
 
     async def start(self) -> None:
         """Engine."""
@@ -43,12 +43,14 @@ def make_engine(
 
     Only the chosen one is imported: each brings libraries that the others don't need.
     """
+    # An engine that is off is still one: rooms, captions and health then have one case less.
     if choice == "off":
         return OffEngine("captions are switched off by SPEECH_ENGINE")
     if choice == "local":
         from core.speech.local.engine import LocalEngine  # noqa: PLC0415
 
         return LocalEngine()
+    # Chosen without a key: told on the page and in health, as the call works all the same.
     if not gladia_api_key:
         return OffEngine("captions need GLADIA_API_KEY")
     from core.speech.gladia.engine import GladiaEngine  # noqa: PLC0415

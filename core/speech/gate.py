@@ -54,6 +54,8 @@ class VoiceGate:
         voiced = step != _SILENCE and self._detector.is_speech(step, SAMPLE_RATE)
         self._run = self._run + 1 if voiced else 0
         if self._run < OPENING_STEPS:
+            # A voice too short yet counts as silence: should it go on, the audio before it is had
+            # from who keeps it, and should it not, a click would have held the stream open.
             self._silent_steps += 1
             return False
         self._silent_steps = 0

@@ -35,11 +35,12 @@ class AudioBudget:
     __slots__ = ("_left", "_whole")
 
     def __init__(self, limit: int = MAX_SPEECH_OF_PAGE, whole: AudioBudget | None = None) -> None:
-        self._left = limit
-        self._whole = whole
+        self._left = limit  # bytes that may still be reserved here
+        self._whole = whole  # what this is a part of, where each byte is reserved too
 
     def reserve(self, size: int) -> bool:
         """Reserve `size` bytes; False when they are not to be had."""
+        # Its own first: a page that has used up its share takes nothing from the others.
         if size > self._left or (self._whole is not None and not self._whole.reserve(size)):
             return False
         self._left -= size

@@ -16,11 +16,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from core.backoff import Backoff
-from core.oneshot import OneShotEvent
+from core.speech.attempt import Attempt
 from core.speech.engine import (
-    BYTES_PER_SAMPLE,
     BYTES_PER_SECOND,
-    SAMPLE_RATE,
     Engine,
     EngineError,
     NoSlotError,
@@ -124,18 +122,18 @@ class ResilientStream:
         self.id = secrets.token_hex(6)  # the first half of the ids of its engine streams
         self.state: SpeechState = "listening"  # what becomes of the speech: see `_set_state`
         self.reason: str | None = None  # why, for people; None while all is well
-        self._services = services
+        self._services = services  # the engine and its slots
         self._room = room  # whose slots it takes: they are shared fairly between rooms
-        self._options = options
+        self._options = options  # of each engine stream, but for `since` and `memory`
         self._sink = sink  # the microphone
         self._budget = budget  # of the page's speech in memory, of which `_waiting` holds a part
         # Audio that no engine stream has: frames in order, and their bytes.
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._position = 0  # of the first waiting byte, in bytes since the stretch began
-        self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()  # whose clock all times here are on
         self._since = self._loop.time()  # when its first byte came, on the loop's clock
-        self._attempt: _Attempt | None = None  # the engine stream that is open now
+        self._attempt: Attempt | None = None  # the engine stream that is open now
         self._has_slot = False  # until it is released, also by a stream that drains without one
         # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
         # because every frame comes by here.
@@ -238,12 +236,14 @@ class ResilientStream:
         """Open a stream and see it through. Returns False when it was lost and must be replaced."""
         self._attempts += 1
         stream_id = f"{self.id}.{self._attempts}"
-        attempt = _Attempt(self, self._sink, stream_id, self._services.engine.name)
+        attempt = Attempt(self, stream_id)
+        # When the first byte that this stream will get was spoken, not when it is opened: engines
+        # that can't hear all at once take the oldest first.
         since = self._since + self._position / BYTES_PER_SECOND
         options = replace(self._options, since=since, memory=self._budget)
         stream = await self._services.engine.open(options, attempt)
         self._services.slots.honoured()
-        if attempt.is_lost:
+        if attempt.is_lost:  # within `open`; it was fed nothing, so all of it still waits here
             stream.abort()
             return False
         attempt.opened(stream, origin=self._position)
@@ -260,12 +260,22 @@ class ResilientStream:
                 await stream.finish()
             return not attempt.is_lost
         except asyncio.CancelledError:
+            # Aborted, as when a room closes: what people read last is better kept than nothing.
             attempt.give_up()
             raise
         finally:
             self._attempt, self.feed = None, self._wait
             stream.abort()
-            self._sink.stream_closed(attempt.record(stream.usage))
+            self._sink.stream_closed(self._record(attempt, stream))
+
+    def _record(self, attempt: Attempt, stream: Stream) -> StreamRecord:
+        return StreamRecord(
+            stream=attempt.id,
+            engine=self._services.engine.name,
+            opened_at=attempt.opened_at,
+            closed_at=datetime.now(UTC),
+            usage=stream.usage,
+        )
 
     def _hand_over(self) -> None:
         """Feed what waited. No await in here: the next audio must come after it."""
@@ -278,26 +288,34 @@ class ResilientStream:
             self._budget.release(len(pcm))
             self.feed(pcm)  # looked up each time: the stream may be lost while it is fed
 
-    def take_back(self, attempt: _Attempt, position: int, audio: bytes) -> None:
-        """Let audio of a lost stream wait for the next one; called by the attempt."""
+    # What the attempt reports
+
+    def heard(self, attempt: Attempt, recognition: Recognition) -> None:
+        """Stretch."""
+        self._sink.heard(self, attempt.id, recognition)
+
+    def withdrawn(self, attempt: Attempt, utterance: str) -> None:
+        """Stretch."""
+        self._sink.withdrawn(self, attempt.id, utterance)
+
+    def delayed(self, is_delayed: bool, reason: str | None) -> None:
+        """Stretch."""
+        self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
+
+    def words_lost(self, start: int, end: int) -> None:
+        """Stretch."""
+        self._sink.words_lost(self, start, end)
+
+    def taken_back(self, attempt: Attempt, position: int, audio: bytes) -> None:
+        """Stretch: it waits for the next attempt, before what is said from now on."""
+        # From here on new audio waits, behind what is taken back.
         if self._attempt is attempt:
             self._attempt, self.feed = None, self._wait
         self._position = position
+        # In pieces of a second: what is dropped for want of memory is dropped by whole pieces.
         for start in range(0, len(audio), BYTES_PER_SECOND):
             self._wait(audio[start : start + BYTES_PER_SECOND])
         self._set_state("delayed", "the speech service dropped the connection; catching up")
-
-    def withdraw(self, stream: str, utterance: str) -> None:
-        """Withdraw a partial of a lost stream; called by the attempt."""
-        self._sink.withdrawn(self, stream, utterance)
-
-    def note_loss(self, start: int, end: int) -> None:
-        """Take note that the engine gave audio up; called by the attempt."""
-        self._sink.words_lost(self, start, end)
-
-    def set_delayed(self, is_delayed: bool, reason: str | None) -> None:
-        """Take over what the stream says of itself; called by the attempt."""
-        self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
 
     def _tell_delay(self) -> None:
         if self._attempt is None and self.state == "listening":
@@ -316,6 +334,7 @@ class ResilientStream:
             log.warning(
                 "%.1f s of speech were never transcribed", self._waiting_size / BYTES_PER_SECOND
             )
+            # Silence that was never transcribed is no words lost, and nobody needs to be told.
             if has_speech(b"".join(self._waiting)):
                 end = self._position + self._waiting_size
                 self._sink.words_lost(self, self._position, end)
@@ -323,97 +342,3 @@ class ResilientStream:
         self._waiting.clear()
         self._waiting_size = 0
         self._sink.closed(self)
-
-
-class _Attempt:
-    """One engine stream of a stretch: turns its positions and times into the stretch's."""
-
-    __slots__ = (
-        "_engine",
-        "_id",
-        "_open_partials",
-        "_opened_at",
-        "_origin",
-        "_sink",
-        "_stream",
-        "_stretch",
-        "is_lost",
-        "over",
-    )
-
-    def __init__(
-        self, stretch: ResilientStream, sink: ResilientSink, stream_id: str, engine: str
-    ) -> None:
-        self.over = OneShotEvent()  # no more audio comes, or the stream was lost
-        self.is_lost = False  # it ended by itself, and what it kept was taken back
-        self._stretch = stretch
-        self._sink = sink  # the microphone
-        self._id = stream_id  # unique among all streams of all microphones
-        self._engine = engine  # the engine's name, for the account
-        self._stream: Stream | None = None  # None until the engine has opened it
-        self._origin = 0  # the stretch's position of the stream's first byte
-        self._opened_at = datetime.now(UTC)  # when it was asked for, for the account
-        self._open_partials: set[str] = set()  # utterances shown that have no final yet
-
-    def opened(self, stream: Stream, *, origin: int) -> None:
-        """Note the stream and the stretch's position of its first byte."""
-        self._stream = stream
-        self._origin = origin
-
-    def record(self, usage: StreamUsage) -> StreamRecord:
-        """Return the account of this stream so far."""
-        return StreamRecord(
-            stream=self._id,
-            engine=self._engine,
-            opened_at=self._opened_at,
-            closed_at=datetime.now(UTC),
-            usage=usage,
-        )
-
-    def heard(self, recognition: Recognition) -> None:
-        """StreamSink: text, on the stream's own clock."""
-        if recognition.final:
-            self._open_partials.discard(recognition.utterance)
-        else:
-            self._open_partials.add(recognition.utterance)
-        if self._origin:
-            recognition = recognition.later(self._origin / BYTES_PER_SECOND)
-        self._sink.heard(self._stretch, self._id, recognition)
-
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
-        """StreamSink: how the stream keeps up."""
-        if not self.is_lost:
-            self._stretch.set_delayed(is_delayed, reason)
-
-    def dropped(self, start: float, end: float) -> None:
-        """StreamSink: the engine fell too far behind."""
-        first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
-        self._stretch.note_loss(self._origin + first, self._origin + last)
-
-    def give_up(self) -> None:
-        """Abort the stream; what it has not transcribed is lost."""
-        if self._stream is None or self.is_lost:
-            return
-        end, audio = self._stream.end, self._stream.tail(0)
-        begin = self._stream.give_up()
-        if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
-            self._stretch.note_loss(self._origin + begin, self._origin + end)
-
-    def lost(self, reason: str, replay_from: int) -> None:
-        """StreamSink: the stream is gone; take back what has no final."""
-        if self.is_lost:
-            return
-        log.info("stream %s was lost: %s", self._id, reason)
-        self.is_lost = True
-        self.over.set()
-        if self._stream is None:
-            return
-        for utterance in self._open_partials:
-            self._stretch.withdraw(self._id, utterance)
-        audio = self._stream.tail(replay_from)
-        begin = self._stream.end - len(audio)
-        if begin > replay_from:  # it no longer had all of it
-            self._stretch.note_loss(self._origin + replay_from, self._origin + begin)
-        self._stream.abort()  # so that the memory of its audio is free for what waits
-        # What the stream no longer kept moves the beginning of the tail, not its end.
-        self._stretch.take_back(self, self._origin + begin, audio)

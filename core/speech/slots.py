@@ -18,8 +18,8 @@ REFUSED_PAUSE_MAX_S = 15.0
 @dataclass(slots=True)
 class _Waiter:
     room: str
-    order: int
-    granted: asyncio.Future[None]
+    order: int  # its number among all who ever waited: who came first
+    granted: asyncio.Future[None]  # done once it has a slot; cancelled with the task that waits
 
 
 class SlotPool:
@@ -30,12 +30,14 @@ class SlotPool:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._held: Counter[str] = Counter()
-        self._waiters: list[_Waiter] = []
-        self._order = itertools.count()
+        self._capacity = capacity  # slots in all
+        self._held: Counter[str] = Counter()  # slots in use, by room; no room has 0
+        self._waiters: list[_Waiter] = []  # in the order they came
+        self._order = itertools.count()  # numbers them
         self._backoff = Backoff(REFUSED_PAUSE_S, REFUSED_PAUSE_MAX_S)  # of grants, after refusals
+        # Runs while grants are held back after a refusal; None while they aren't.
         self._resume: asyncio.TimerHandle | None = None
+        # Set and replaced when the engine takes a stream, which wakes all who wait for that.
         self._works = asyncio.Event()
 
     @property
@@ -57,9 +59,12 @@ class SlotPool:
         try:
             await waiter.granted
         except asyncio.CancelledError:
+            # Within one step of the loop a grant may come before the cancellation: then the slot is
+            # held by a task that will never know. Or after it: then it passed this waiter over, and
+            # took it off the list.
             if waiter.granted.done() and not waiter.granted.cancelled():
                 self.release(room)
-            else:
+            elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             raise
 
@@ -95,8 +100,9 @@ class SlotPool:
 
     def _grant(self) -> None:
         while self._waiters and self._resume is None and self.held < self._capacity:
+            # Asked anew for each slot, as each grant changes who holds fewest.
             waiter = min(self._waiters, key=lambda w: (self._held[w.room], w.order))
             self._waiters.remove(waiter)
-            if not waiter.granted.done():
+            if not waiter.granted.done():  # it was cancelled in this step of the loop
                 self._held[waiter.room] += 1
                 waiter.granted.set_result(None)

@@ -90,6 +90,18 @@ async def test_who_gives_up_waiting_holds_nobody_up() -> None:
     assert queue.got == ["first", "next"]
 
 
+async def test_who_gave_up_just_before_a_grant_is_cancelled_and_nothing_else() -> None:
+    pool = SlotPool(1)
+    await pool.acquire("a")
+    gone = asyncio.create_task(pool.acquire("b"))
+    await settle()
+    gone.cancel()
+    pool.release("a")  # passes it over in the same step of the loop
+    await asyncio.wait([gone])
+    assert gone.cancelled()
+    assert pool.held == 0
+
+
 async def test_a_slot_granted_in_the_moment_of_giving_up_is_not_lost() -> None:
     pool = SlotPool(1)
     queue = Waiting(pool)

@@ -53,9 +53,9 @@ class GladiaEngine:
         # takes much longer has lost track, and the slot is somebody else's who speaks.
         self.drain_seconds = drain_seconds
         self.timeouts = timeouts or Timeouts()  # of streams opened from now on
-        self._key = api_key
+        self._key = api_key  # secret: in the POST's header and nowhere else
         self._url = api_url.rstrip("/") + "/v2/live"
-        self._query = {"region": region} if region else {}
+        self._query = {"region": region} if region else {}  # without one Gladia chooses
         # These three exist from `start` on. One context and one client for all: certificates are
         # loaded once, and a connection that is kept saves the handshakes of the next POST.
         self._http: httpx2.AsyncClient | None = None
@@ -99,7 +99,7 @@ class GladiaEngine:
                 raise NoSlotError(refusal.reason)
             raise EngineError(refusal.reason, retry=refusal.retry)
         reply = parse_init_reply(response.content)
-        if reply is None:
+        if reply is None:  # a proxy's page, or an address that isn't Gladia's
             raise self._unreachable("Gladia answered something that is not its live API")
         self._opening_trouble = None
         stream = GladiaStream(self, reply.url, self._tls, sink, options.memory)
@@ -152,6 +152,7 @@ class GladiaEngine:
 
     @staticmethod
     def _degraded(before: EngineHealth | None, reason: str) -> EngineHealth:
+        # The same again is no news, and an outage began with its first reason.
         if before is not None and before.reason == reason:
             return before
         log.warning("Gladia: %s", reason)

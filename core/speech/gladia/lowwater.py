@@ -29,11 +29,13 @@ class ReadLowWatermark:
 
     def __init__(self, sock: socket.socket, *, secure: bool) -> None:
         self._socket = sock
-        self._around = HEAD + (TLS_RECORD if secure else 0)
-        self._mark = 1
+        self._around = HEAD + (TLS_RECORD if secure else 0)  # bytes of a message but its payload
+        self._mark = 1  # bytes that make the socket readable, as it was told last
 
     def gather(self, payload: int) -> None:
         """Let two messages with a payload of so many bytes wait for a third."""
+        # It only grows until `stop`: acknowledgments get longer with the positions in them, and a
+        # mark that is too low merely wakes early.
         mark = GATHERED * (payload + self._around) + 1
         if mark > self._mark and payload <= LARGEST:
             self._set(mark)

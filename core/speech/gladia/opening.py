@@ -39,10 +39,12 @@ def accepted(options: StreamOptions) -> tuple[StreamOptions, int]:
     Whatever a session asks for, a stream must open: Gladia refuses all of a body of which it
     dislikes a word.
     """
+    # What comes twice after tidying counts once: nobody misses the second.
     asked = list(dict.fromkeys(_language(code) for code in options.languages))
     languages = [code for code in asked if code in LANGUAGES]
     words = [word for word in dict.fromkeys(map(_tidy, options.vocabulary)) if word]
     vocabulary = _fitting([(word, len(word)) for word in words if len(word.split()) <= MAX_WORDS])
+    # Rules for one word, written with different spaces, are one: a JSON object can't have both.
     rules: dict[str, tuple[str, ...]] = {}
     for written, heard in options.spelling.items():
         name = _tidy(written)
@@ -100,6 +102,8 @@ def init_body(options: StreamOptions) -> dict[str, Any]:
         "sample_rate": SAMPLE_RATE,
         "bit_depth": 8 * BYTES_PER_SAMPLE,
         "channels": 1,
+        # Seconds of silence that end an utterance: shorter cuts sentences at a breath, longer keeps
+        # people waiting for the final. Who doesn't pause gets one after 15.
         "endpointing": 0.4,
         "maximum_duration_without_endpointing": 15,
         "language_config": {

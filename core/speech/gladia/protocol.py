@@ -15,6 +15,7 @@ import msgspec
 MAX_PIECE = 512 * 1024  # bytes of audio in one message; Gladia closes above 1 MiB
 STOP = '{"type":"stop_recording"}'
 
+# What decoding may raise for bytes that anybody may have sent.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # --- What the server says ----------------------------------------------------------------
@@ -115,6 +116,8 @@ class _Typed(msgspec.Struct):
 # like it: quotes are escaped within JSON strings.
 ACKNOWLEDGED = b'"type":"audio_chunk","acknowledged":true,'
 
+# Two, because one pass can't tell a type nobody knows from something unreadable; the second is for
+# the few messages that the first doesn't take.
 _decoder = msgspec.json.Decoder(Known)
 _type_decoder = msgspec.json.Decoder(_Typed)
 _known_types = frozenset(kind.__struct_config__.tag for kind in get_args(Known))
@@ -136,6 +139,7 @@ def _parse_unknown(content: bytes) -> Other:
         type_ = _type_decoder.decode(content).type
     except UNDECODABLE:
         return _UNREADABLE
+    # Of a known type it has a shape we don't know: what it says is missed.
     return _UNREADABLE if type_ in _known_types else _USELESS
 
 
@@ -165,6 +169,8 @@ def judge_close(code: int, *, stopped: bool) -> Verdict:
     others: 4400 to 4499 are final, such as 4403 for a session that is already over.
     """
     if code == 1000:
+        # After a stop it is the answer. Before one the service has ended the session by itself, and
+        # its URL is no longer good.
         if stopped:
             return Verdict(Next.DONE, "the stream has ended")
         return Verdict(Next.REPLACE, "the speech service ended the stream unasked")

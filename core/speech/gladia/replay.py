@@ -68,6 +68,7 @@ class ReplayBuffer:
                 self._filled = 0
 
     def _keep(self, piece: bytes) -> None:
+        # Without memory its own oldest goes, of which a final is likeliest to come soon.
         if not self._memory.reserve(PIECE):
             if not self._pieces:  # the speech of others fills the memory
                 self.start += PIECE
@@ -111,6 +112,7 @@ class ReplayBuffer:
         self.start = self.end
 
     def _trim(self) -> None:
+        # Either may lag: a final may come before its acknowledgment, as after a drop.
         needed = min(self.settled, self.acknowledged)
         self._forget(min((needed - self.start) // PIECE, len(self._pieces)))
 

@@ -1,6 +1,6 @@
 """One stream of Gladia: one live session, over any number of connections to its URL.
 
-A stream is a state machine that four parties push: the relay (`feed`, `finish`, `abort`), its
+A stream is a state machine that four parties push: who feeds it (`feed`, `finish`, `abort`), its
 connections (`connected`, `paused`, `received`, …), its own task (`_run`, which connects again and
 again) and the engine's look at all streams (`check`). All of them come on the event loop's thread,
 and each may find the stream over, so every way to its end goes through `_leave`.
@@ -106,18 +106,18 @@ class GladiaStream:
         sink: StreamSink,
         memory: AudioBudget,
     ) -> None:
-        self._engine = engine
-        self._timeouts = engine.timeouts
+        self._engine = engine  # who tells people of trouble, and calls `check`
+        self._timeouts = engine.timeouts  # as they were when the stream began
         self._url = url  # of this session; holds its token, so it is never shown
         self._tls = tls  # None for an address without TLS
-        self._sink = sink  # the relay
+        self._sink = sink  # who opened the stream
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         # What was said: positions in all of these are bytes since the stream began.
-        self._ring = ReplayBuffer(memory)
-        self._timeline = Timeline()
-        self._upload = Upload(self._ring, self._timeline)
-        self._results = Results(self._ring, self._timeline, sink, now)
+        self._ring = ReplayBuffer(memory)  # the audio that may be needed again
+        self._timeline = Timeline()  # how far it was sent, and what the service counts
+        self._upload = Upload(self._ring, self._timeline)  # what goes up
+        self._results = Results(self._ring, self._timeline, sink, now)  # what comes back
         self._connection: Connection | None = None  # None between two connections
         # How far it has come. Each of these goes one way only.
         self._stopping = False  # whether `finish` was called while there was something to finish
@@ -148,7 +148,7 @@ class GladiaStream:
             reconnects=max(0, self._connections - 1),
         )
 
-    # What the relay calls
+    # What is called by who feeds it
 
     @property
     def end(self) -> int:

@@ -18,10 +18,12 @@ class Timeline:
     __slots__ = ("_base", "_counted", "_first", "_shifts", "resumed_from", "sent", "uncertain")
 
     def __init__(self) -> None:
+        # All in bytes. Ours count what was fed; the service's what it received.
         self.sent = 0  # our position up to which audio was given to the present connection
         self.resumed_from = 0  # where in our audio the present connection began
         self.uncertain = 0  # bytes sent again of which it is not clear yet if they had arrived
-        self._first = False  # whether its first acknowledgment is due, which tells the shift
+        # Whether the first acknowledgment of a connection but the first is due: it tells the shift.
+        self._first = False
         self._base = 0  # where the service's ranges begin to count
         self._counted = [0]  # service positions from which on ...
         self._shifts = [0]  # ... these shifts hold
@@ -46,6 +48,7 @@ class Timeline:
             self._align(start)
         ours = self._base + end - self.shift
         if ours > self.sent:
+            # More than was sent on this connection: the rest was sent twice and counted twice.
             self._move(self._base + end, ours - self.sent)
             return self.sent
         return max(0, ours)
@@ -58,7 +61,7 @@ class Timeline:
 
     def _align(self, start: int) -> None:
         expected = self.resumed_from + self.shift
-        if start == 0 and expected > 0:
+        if start == 0 and expected > 0:  # it counts from each connection's beginning
             self._base = expected
         elif self._base + start > expected:
             self._move(self._base + start, self._base + start - expected)

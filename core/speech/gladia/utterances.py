@@ -19,10 +19,10 @@ class Utterances:
     __slots__ = ("_finals", "_open", "_recent", "_renamed")
 
     def __init__(self) -> None:
-        self._open: dict[str, Recognition] = {}  # the last partial by Gladia's id
-        self._finals: dict[str, float] = {}  # end by Gladia's id
+        self._open: dict[str, Recognition] = {}  # the last partial by Gladia's id, until its final
+        self._finals: dict[str, float] = {}  # where finals end, in seconds, by Gladia's id
         self._recent: list[Recognition] = []  # the last finals, at most REMEMBERED
-        self._renamed = 0
+        self._renamed = 0  # how many ids came again for something else, which numbers their names
 
     @property
     def any_open(self) -> bool:
@@ -45,18 +45,21 @@ class Utterances:
         utterance. A partial with the text of the last one says nothing new.
         """
         text = text.strip()
+        # A late partial, or the final once more. What begins behind it is another utterance: the
+        # service counts its ids anew.
         if id_ in self._finals and start < self._finals[id_]:
             return None
         known = self._open.get(id_)
         name = self._name(id_) if known is None else known.utterance
         said = Recognition(name, text, start, max(start, end), final, language)
         if not final:
-            if text:
+            if text:  # one without must not take away what a final may have to be made of
                 self._open[id_] = said
             is_new = text and (known is None or text != known.text)
             return said if is_new else None
         self._open.pop(id_, None)
         self._finals[id_] = said.end
+        # Audio that was counted twice is also heard twice, under two ids.
         if text and not self._repeats(said):
             self._remember([said])
             return said

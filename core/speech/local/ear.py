@@ -51,7 +51,7 @@ class Ear:
     """What a worker's thread knows of one stream; one thread uses it at a time."""
 
     def __init__(self) -> None:
-        self._segmenter = Segmenter()
+        self._segmenter = Segmenter()  # what was heard and has no final yet, by segments
         # Made with the first segment: it loads a model, and most streams of a noisy room have none.
         self._meter: VoiceMeter | None = None
         # Byte position that speech must have reached before its text so far is asked for again.
@@ -64,6 +64,8 @@ class Ear:
 
         `update` asks for the text so far of what is still being said, `last` ends it.
         """
+        # Words on both sides of a gap must not become one segment, in which the model would find
+        # words that nobody said.
         segments = [self._segmenter.skip(gap)] if gap else []
         segments += self._segmenter.push(pcm)
         if last:
@@ -78,6 +80,8 @@ class Ear:
         segment = self._segmenter.open()
         if segment is None or segment.end < self._next_update:
             return None
+        # A fifth more of it each time: what is transcribed for updates is at most six times what
+        # is said, however long somebody goes on.
         self._next_update = segment.end + len(segment.audio) // 5
         return segment
 

@@ -51,14 +51,17 @@ class LocalEngine:
 
     def __init__(self, *, max_streams: int = 8, workers: int | None = None) -> None:
         self.max_streams = max_streams  # streams that still take audio
-        self._worker_count = workers or (2 if _cores() >= 4 else 1)
+        self._worker_count = workers or (2 if _cores() >= 4 else 1)  # threads to start
         self._workers: list[Worker] = []  # those whose model could be loaded
         self._streams: set[LocalStream] = set()  # until each is over, finished ones included
+        # What `health` said last. OFF until `start` has loaded a model and after `close`; while it
+        # isn't, `health` brings it up to date.
         self._state = EngineHealth(Health.OFF, "the local speech engine has not been started")
 
     async def start(self) -> None:
         """Load the model. Where that fails, the engine stays off and `health` says why."""
         reason = await asyncio.to_thread(local_engine_available)
+        # One after another: where memory does for one model only, that one works.
         for _ in range(0 if reason else self._worker_count):
             worker = Worker()
             try:
@@ -67,7 +70,7 @@ class LocalEngine:
                 reason = f"the local speech engine can't load its model: {error}"
                 break
             self._workers.append(worker)
-        if self._workers:
+        if self._workers:  # fewer than wanted are slower, which `health` says when it matters
             self._set_state(Health.OK, None)
         else:
             self._set_state(Health.OFF, reason)

@@ -44,8 +44,9 @@ class Recognizer:
         from moonshine_voice.errors import check_error  # noqa: PLC0415
         from moonshine_voice.moonshine_api import TranscriptC  # noqa: PLC0415
 
-        self._check = check_error
-        self._result_type: Any = ctypes.POINTER(TranscriptC)
+        self._check = check_error  # raises the package's error for a code of its library
+        self._result_type: Any = ctypes.POINTER(TranscriptC)  # where the library puts its answer
+        # The model. Vad threshold 0: see the module's text. Its audio isn't wanted back.
         self._transcriber: Any = Transcriber(
             str(get_model_path("tiny-en")),
             ModelArch.TINY,
@@ -69,6 +70,7 @@ class Recognizer:
             ctypes.byref(result),
         )
         self._check(error)
+        # The library's own memory, of which nothing may be kept beyond this call: texts are copied.
         lines = result.contents
         texts = (lines.lines[at].text for at in range(lines.line_count))
         return " ".join(

@@ -12,12 +12,14 @@ from core.speech.engine import BYTES_PER_SECOND
 FRAME_MS = 20
 FRAME_BYTES = BYTES_PER_SECOND * FRAME_MS // 1000
 
+# Speech has begun when 8 of the last 15 frames had a voice: the detector takes single knocks and
+# keys for one, and lets single frames of a word go.
 _ONSET_WINDOW = 15
 _ONSET_VOICED = 8
-_LEAD_BYTES = 30 * FRAME_BYTES
-_TAIL_FRAMES = 12
-_MAX_FRAMES = 15_000 // FRAME_MS
-_CUT_SEARCH_FRAMES = 3_000 // FRAME_MS
+_LEAD_BYTES = 30 * FRAME_BYTES  # 0.6 s kept from before that: the window, and a soft first sound
+_TAIL_FRAMES = 12  # 0.24 s kept of the pause that ends it: a last sound fades
+_MAX_FRAMES = 15_000 // FRAME_MS  # the model takes some 20 s
+_CUT_SEARCH_FRAMES = 3_000 // FRAME_MS  # before that bound, among which it is cut at the quietest
 # The longer somebody talks, the shorter the pause that may end the segment: a cut in a short
 # pause costs less than one in the middle of a word at the length the model can still take.
 _PAUSE_MS = ((4_000, 600), (8_000, 400), (12_000, 200), (15_000, 100))
@@ -47,14 +49,16 @@ class Segmenter:
     """
 
     def __init__(self) -> None:
-        self._detector = webrtcvad.Vad(2)
-        self._rest = bytearray()
+        self._detector = webrtcvad.Vad(2)  # adapts to this stream's noise
+        self._rest = bytearray()  # the last audio, less than a frame
+        # What may belong to a segment: the open one's, or what may prove to be the next one's lead.
         self._audio = bytearray()
-        self._start = 0
-        self._index = 0
+        self._start = 0  # byte position at which `_audio` begins
+        self._index = 0  # of the open or the next segment
+        # Whether each of the last frames had a voice, while nobody speaks.
         self._recent: deque[bool] = deque(maxlen=_ONSET_WINDOW)
-        self._speaking = False
-        self._quiet = 0
+        self._speaking = False  # whether a segment is open
+        self._quiet = 0  # frames without a voice at its end
 
     @property
     def final_until(self) -> int:
@@ -111,6 +115,7 @@ class Segmenter:
         self._quiet = 0 if voiced else self._quiet + 1
         frames = len(self._audio) // FRAME_BYTES
         if frames >= _MAX_FRAMES:
+            # Still speaking: what is behind the cut begins the next segment.
             return self._finish(self._quietest_cut())
         enough = next(pause for limit, pause in _PAUSES if frames < limit)
         if self._quiet < enough:

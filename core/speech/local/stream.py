@@ -45,8 +45,8 @@ class LocalStream:
         self.since = options.since  # when the first byte was spoken: older streams go first
         self._memory = options.memory  # where each byte of `_audio` is counted
         self._sink = sink
-        self._worker = worker
-        self._streams = streams
+        self._worker = worker  # the thread that hears it, from its first turn to its last
+        self._streams = streams  # the engine, which is told once it is over
         self._ear = Ear()  # the worker's side of this stream
         # Audio that may still be needed, and the byte position of its beginning: what waits for a
         # turn, and what a turn has heard that belongs to a segment without a final.

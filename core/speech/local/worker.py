@@ -56,7 +56,7 @@ class Worker:
         self._streams: dict[str, list[Waiting]] = {}  # by speaker, each one's oldest first
         self._turns: deque[str] = deque()  # speakers who wait for their turn, each once
         self._current: Waiting | None = None  # whose piece the thread computes right now
-        self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()  # where results are told
         # Done when the model is loaded, or with what prevented it.
         self._loaded: asyncio.Future[None] = self._loop.create_future()
         # To the thread: what to compute next, one at a time; None ends it.

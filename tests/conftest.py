@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.app_server import AppServer
 from tests.support.postgres import Cluster, shared_cluster
@@ -21,6 +22,10 @@ _numbers = itertools.count()
 _CLUSTER = pytest.StashKey[Path]()
 
 MakeServer = Callable[..., AppServer]
+
+# A busy machine may hold up any one example: how long it takes says nothing about what is right.
+settings.register_profile("sessions", deadline=None)
+settings.load_profile("sessions")
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:

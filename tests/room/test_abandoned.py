@@ -24,7 +24,7 @@ from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
 from tests.emulators.wordaudio import speak
-from tests.speech.test_resilient import ADA, FRAME, WORDS, ScriptedEngine, until
+from tests.speech.scripted import ADA, FRAME, WORDS, ScriptedEngine, until
 from tests.support.alone import Alone
 
 

@@ -16,7 +16,7 @@ from playwright.async_api import expect
 from core.speech.engine import BYTES_PER_SECOND, StreamOptions
 from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
-from tests.speech.test_local_engine import Listener
+from tests.speech.local_listener import Listener
 from tests.support.browser import Browsers, browsers
 from tests.support.speech_samples import (
     BECKETT,

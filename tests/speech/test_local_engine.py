@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
@@ -16,14 +15,17 @@ from core.speech.engine import (
     EngineError,
     Health,
     NoSlotError,
-    Recognition,
     StreamOptions,
 )
 from core.speech.local.ear import punctuate
 from core.speech.local.engine import LocalEngine, local_engine_available
 from core.speech.local.moonshine import Recognizer
-from core.speech.local.stream import LocalStream
-from core.speech.memory import AudioBudget
+from tests.speech.local_listener import (
+    Listener,
+    assert_sound,
+    feed_as_spoken,
+    open_stream,
+)
 from tests.support.speech_samples import (
     BECKETT,
     TWO_CITIES,
@@ -33,73 +35,6 @@ from tests.support.speech_samples import (
     words_in_order,
 )
 from tests.support.waiting import until
-
-
-class Listener:
-    """A sink that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.heard_all: list[Recognition] = []
-        self.delays: list[tuple[bool, str | None]] = []
-        self.losses: list[tuple[str, int]] = []
-        self.dropped_seconds = 0.0
-
-    def heard(self, recognition: Recognition) -> None:
-        self.heard_all.append(recognition)
-
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
-        self.delays.append((is_delayed, reason))
-
-    def dropped(self, start: float, end: float) -> None:
-        self.dropped_seconds += end - start
-
-    def lost(self, reason: str, replay_from: int) -> None:
-        self.losses.append((reason, replay_from))
-
-    @property
-    def finals(self) -> list[Recognition]:
-        return [each for each in self.heard_all if each.final]
-
-    @property
-    def text(self) -> str:
-        return " ".join(each.text for each in self.finals)
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(max_streams=4)
-    await engine.start()
-    assert engine.health().health is Health.OK
-    yield engine
-    await engine.close()
-    assert engine.health().health is Health.OFF
-
-
-async def open_stream(engine: LocalEngine) -> tuple[LocalStream, Listener]:
-    listener = Listener()
-    return await engine.open(StreamOptions(), listener), listener
-
-
-async def feed_as_spoken(stream: LocalStream, pcm: bytes) -> None:
-    """Feed half seconds as fast as the engine keeps up, so that it never lags."""
-    for at in range(0, len(pcm), BYTES_PER_SECOND // 2):
-        stream.feed(pcm[at : at + BYTES_PER_SECOND // 2])
-        await until(lambda: stream.pending_seconds < 0.5)
-
-
-def assert_sound(listener: Listener, seconds: float) -> None:
-    """Every utterance: partials before its one final, times in order and within the audio."""
-    finished: set[str] = set()
-    position = 0.0
-    for each in listener.heard_all:
-        assert each.utterance not in finished
-        assert each.text == each.text.strip()
-        assert each.language == "en"
-        assert position <= each.start < each.end <= seconds
-        if each.final:
-            assert each.text
-            finished.add(each.utterance)
-            position = each.end
 
 
 async def test_speech_that_is_kept_up_with_shows_partials_then_one_final(
@@ -205,111 +140,6 @@ async def test_people_who_talk_at_once_are_kept_apart_and_a_silent_microphone_sa
     assert not {"tried", "failed", "matter"} & set(words(reader.text))
     assert not {"best", "wisdom", "epoch"} & set(words(actor.text))
     assert silent.heard_all == []
-
-
-async def test_audio_beyond_the_bound_is_dropped_oldest_first_and_counted(
-    engine: LocalEngine,
-) -> None:
-    listener, memory = Listener(), AudioBudget(60 * BYTES_PER_SECOND)
-    stream = await engine.open(StreamOptions(memory=memory), listener)
-    stream.feed(bytes(30 * BYTES_PER_SECOND) + two_cities())
-    assert stream.pending_seconds == pytest.approx(60)
-    assert stream.dropped_seconds == pytest.approx(14.4, abs=0.2)
-    await stream.finish()
-    assert listener.finals[0].start == pytest.approx(30.7, abs=0.5)
-    assert words_in_order(TWO_CITIES, listener.text) >= 0.85
-    assert listener.losses == []
-    assert memory.reserve(60 * BYTES_PER_SECOND), "everything was given back"
-
-
-async def test_of_one_person_s_stretches_the_oldest_speech_is_dropped_for_want_of_memory(
-    engine: LocalEngine,
-) -> None:
-    memory = AudioBudget(60 * BYTES_PER_SECOND)
-    pcm = bytes(40 * BYTES_PER_SECOND)
-    listeners = [Listener(), Listener()]
-    streams = [
-        await engine.open(StreamOptions(speaker="ada", since=since, memory=memory), listener)
-        for since, listener in enumerate(listeners)
-    ]
-    for stream in streams:
-        stream.feed(pcm)
-    # Of the first, a piece of 5 s is being transcribed already, whose place is given up as well.
-    assert 15 <= listeners[0].dropped_seconds <= 20
-    assert listeners[1].dropped_seconds == 0
-    for stream in streams:
-        stream.abort()
-    assert memory.reserve(60 * BYTES_PER_SECOND)
-
-
-async def test_what_others_fill_the_memory_with_is_not_taken_from_them(
-    engine: LocalEngine,
-) -> None:
-    whole = AudioBudget(30 * BYTES_PER_SECOND)
-    ada, bob = Listener(), Listener()
-    first, second = [
-        await engine.open(StreamOptions(memory=AudioBudget(whole=whole)), one) for one in (ada, bob)
-    ]
-    first.feed(bytes(30 * BYTES_PER_SECOND))
-    second.feed(bytes(3 * BYTES_PER_SECOND))
-    assert ada.dropped_seconds == 0
-    assert bob.dropped_seconds == pytest.approx(3)
-    assert second.end == 3 * BYTES_PER_SECOND, "what comes later keeps its time"
-    first.abort()
-    second.feed(beckett())
-    await second.finish()
-    assert bob.finals[0].start >= 3
-    assert words_in_order(BECKETT, bob.text) > 0.7
-    assert whole.reserve(30 * BYTES_PER_SECOND)
-
-
-async def test_a_backlog_outlives_the_end_of_its_stream_and_blocks_nobody() -> None:
-    """Whoever falls silent lets the machine catch up: nothing that was said is thrown away."""
-    engine = LocalEngine(max_streams=1)
-    await engine.start()
-    try:
-        stream, listener = await open_stream(engine)
-        stream.feed(two_cities())
-        ending = asyncio.create_task(stream.finish())
-        await until(lambda: stream.is_ending)
-        other, heard = await open_stream(engine)
-        other.feed(beckett())
-        await other.finish()
-        assert words_in_order(BECKETT, heard.text) > 0.7
-        assert not ending.done(), "who speaks now takes turns with the backlog of who spoke before"
-        await ending
-        assert words_in_order(TWO_CITIES, listener.text) >= 0.85
-        assert listener.dropped_seconds == stream.dropped_seconds == 0
-    finally:
-        await engine.close()
-
-
-async def test_stretches_of_one_person_are_heard_in_the_order_in_which_they_were_said(
-    engine: LocalEngine,
-) -> None:
-    order: list[str] = []
-
-    class Noting(Listener):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self._name = name
-
-        def heard(self, recognition: Recognition) -> None:
-            order.append(self._name)
-
-    pcm = two_cities()[: 12 * BYTES_PER_SECOND]
-    # The younger stretch got its stream first, as when the older one's was lost and replaced.
-    streams = [
-        await engine.open(StreamOptions(speaker="ada", since=since), Noting(name))
-        for name, since in (("second", 2.0), ("first", 1.0))
-    ]
-    for stream in streams:
-        stream.feed(pcm)
-    await asyncio.gather(*(stream.finish() for stream in reversed(streams)))
-    first_of_second = order.index("second")
-    assert first_of_second <= 1, "the younger one may have had a piece in the thread already"
-    rest = order[first_of_second + 1 :]
-    assert rest == sorted(rest), order
 
 
 async def test_a_failing_library_loses_the_stream_but_no_word(

@@ -13,7 +13,7 @@ from core.speech.engine import BYTES_PER_SECOND
 from core.speech.local.engine import LocalEngine
 from core.speech.local.segments import Segment
 from core.speech.local.voicing import VoiceMeter, Voicing
-from tests.speech.test_local_engine import feed_as_spoken, open_stream
+from tests.speech.local_listener import feed_as_spoken, open_stream
 from tests.support.speech_samples import BECKETT, beckett, words, words_in_order
 from tests.support.visitors import Visitor
 

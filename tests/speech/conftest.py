@@ -1,0 +1,54 @@
+"""Fixtures of the ear: fast pages, the local engine, and Sessions beside Gladia's emulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from core.speech import microphone as microphone_module
+from core.speech.engine import BYTES_PER_SECOND, Health
+from core.speech.local.engine import LocalEngine
+from tests.conftest import MakeServer
+from tests.emulators.gladia import GladiaEmulator
+from tests.support.app_server import AppServer
+
+
+@pytest.fixture
+def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
+    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 10_000.0)
+    monkeypatch.setattr(microphone_module, "MAX_SPEECH_OF_PAGE", 60 * BYTES_PER_SECOND)
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[LocalEngine]:
+    engine = LocalEngine(max_streams=4)
+    await engine.start()
+    assert engine.health().health is Health.OK
+    yield engine
+    await engine.close()
+    assert engine.health().health is Health.OFF
+
+
+@pytest.fixture(scope="module")
+def gladia() -> Iterator[GladiaEmulator]:
+    with GladiaEmulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
+    server = make_server_in(GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url)
+    yield server
+    server.stop()  # before its Gladia, for whose last words it would wait
+
+
+@pytest.fixture(scope="module")
+def limited_place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
+    """Sessions with its real rate limits."""
+    server = make_server_in(
+        GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url, RATE_LIMIT_FACTOR="1"
+    )
+    yield server
+    server.stop()

@@ -13,7 +13,7 @@ from tests.emulators.gladia import (
     GladiaEmulator,
     Timings,
 )
-from tests.emulators.gladia.faults import LastChunk
+from tests.emulators.gladia.fault_kinds import LastChunk
 from tests.emulators.gladia.recognizers import Event
 from tests.emulators.gladia_client import (
     Json,

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from core.speech.engine import SAMPLE_RATE
-from tests.emulators.gladia.faults import Fault
+from tests.emulators.gladia.fault_kinds import Fault
 from tests.emulators.wordaudio import seconds, silence, speak, vocabulary
 from tests.support.app_server import AppServer
 from tests.support.visitors import RoomPage, Visitor

@@ -6,7 +6,8 @@ What the service promises follows Gladia's OpenAPI document, what it leaves open
 """
 
 from .emulator import API_KEY, GladiaEmulator
-from .faults import Fault, Faults
+from .fault_kinds import Fault
+from .faults import Faults
 from .recognizers import MoonshineRecognizer, WordRecognizer
 from .records import Acknowledgment, Connection, Frame, HttpRequest, Session
 from .settings import Switches, Timings

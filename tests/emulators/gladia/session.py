@@ -3,86 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import io
 import json
-import wave
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import messages
-from .faults import Fault, SessionFault
+from .acknowledgments import Acknowledgments
+from .clock import Clock
+from .fault_kinds import Fault, SessionFault
+from .intake import Intake
+from .jobs import complete, metadata
+from .link import Link, parse
+from .listening import Listener
 from .recognizers import (
     Event,
     Final,
     Partial,
-    Recognizer,
     RecognizerFactory,
-    RecognizerOptions,
     SpeechStart,
     Utterance,
 )
-from .records import Acknowledgment, Connection, Frame, Session
+from .records import Connection, Frame, Session
 from .wire import Incoming, WebSocket
 
 if TYPE_CHECKING:
-    from .emulator import Service
+    from .service import Service
 
 Json = dict[str, Any]
-
-
-class Clock:
-    """Calls `expired` when it has run for `seconds` without a touch; None: never."""
-
-    def __init__(self, seconds: float | None, expired: Callable[[], None]) -> None:
-        self._seconds = seconds
-        self._expired = expired
-        self._touched = 0.0
-        self._handle: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Run from zero, unless it runs already."""
-        self.touch()
-        if self._handle is None and self._seconds is not None:
-            self._arm(self._seconds)
-
-    def touch(self) -> None:
-        """Begin again at zero."""
-        self._touched = asyncio.get_running_loop().time()
-
-    def stop(self) -> None:
-        """Stand still."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _arm(self, seconds: float) -> None:
-        self._handle = asyncio.get_running_loop().call_later(seconds, self._ring)
-
-    def _ring(self) -> None:
-        assert self._seconds is not None
-        left = self._seconds - (asyncio.get_running_loop().time() - self._touched)
-        if left > 0.001:
-            self._arm(left)
-            return
-        self._handle = None
-        self._expired()
-
-
-class Link:
-    """A connection of a session: the socket and the record of it."""
-
-    def __init__(self, socket: WebSocket, record: Connection) -> None:
-        self.socket = socket
-        self.record = record
-        self.base = 0
-        self.unacknowledged: tuple[int, int] | None = None
-        self.chunks = 0
-        self.duplicates = b""
 
 
 class LiveSession:
@@ -101,11 +49,10 @@ class LiveSession:
         self._loop = asyncio.get_running_loop()
         self._switches = service.switches
         self._timings = service.timings
-        self._listener = _Listener(record.config, make, self._heard)
+        self._listener = Listener(record.config, make, self._heard)
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: list[Json] = []
-        self._held_acknowledgments: list[Callable[[], None]] = []
-        self._acknowledgments_held = False
+        self.acknowledgments = Acknowledgments(self)
         self._resent: list[Json] = []
         self._utterances: list[Utterance] = []
         self._stopped = False
@@ -113,6 +60,7 @@ class LiveSession:
         timings = self._timings
         self._idle = Clock(timings.idle, lambda: self.end(4408, "No input for too long"))
         self._no_text = Clock(timings.no_text, self._without_text)
+        self._intake = Intake(self, self._listener, self._no_text)
         self._limit = Clock(
             timings.session, lambda: self.end(self._switches.session_limit_code, "Session too long")
         )
@@ -148,7 +96,7 @@ class LiveSession:
         if self._switches.ranges_restart_on_reconnect:
             link.base = len(self.record.received)
         if self._switches.deduplicate:
-            link.duplicates = bytes(self.record.received[self._acknowledged_end() :])
+            link.duplicates = bytes(self.record.received[self.acknowledgments.end :])
         self._away.stop()
         self._first.stop()
         self._idle.start()
@@ -157,7 +105,7 @@ class LiveSession:
         self._greet(again)
         if not again:
             for fault in self.service.faults.timed(self):
-                self._later(fault.after_seconds or 0.0, partial(self._fire, fault))
+                self.later(fault.after_seconds or 0.0, partial(self._fire, fault))
         self.service.faults.on_event(self, "open")
         self.service.changed()
         return link
@@ -222,7 +170,7 @@ class LiveSession:
         link.record.frames.append(frame)
 
     def _command(self, link: Link, incoming: Incoming) -> None:
-        type_, audio, problem = _parse(incoming.data)
+        type_, audio, problem = parse(incoming.data)
         self._note(link, incoming, len(audio), type_)
         if problem:
             self.record.protocol_errors.append(problem)
@@ -242,80 +190,7 @@ class LiveSession:
         if self._stopped or self._over:
             self.record.late_bytes += len(audio)
             return
-        audio = self._without_duplicates(link, audio)
-        total = len(self.record.received) + len(audio)
-        due = self.service.faults.on_audio(self, total) if audio else []
-        fate = {fault.last_chunk for fault in due}
-        if self._switches.refuse_unaligned and len(audio) % self._frame_bytes():
-            self.say(self.compose.refusal("audio_chunk", "Chunk holds a partial frame"), link)
-        elif "lost" in fate:
-            self.record.lost_bytes += len(audio)
-        elif audio or self._switches.acknowledge_empty:
-            self._count(link, audio, acknowledge="unacked" not in fate)
-        for fault in due:
-            fault.act(self)
-
-    def _without_duplicates(self, link: Link, audio: bytes) -> bytes:
-        same = min(len(audio), len(link.duplicates))
-        if not same or audio[:same] != link.duplicates[:same]:
-            link.duplicates = b""
-            return audio
-        link.duplicates = link.duplicates[same:]
-        if self._switches.bill_duplicates:
-            self.record.duplicates_skipped += same
-        end = len(self.record.received) - len(link.duplicates)
-        self._acknowledge(link, end - same, end)
-        return audio[same:]
-
-    def _count(self, link: Link, audio: bytes, *, acknowledge: bool) -> None:
-        start = len(self.record.received)
-        self.record.received += audio
-        if self.record.status == "queued":
-            self.record.status = "processing"
-        if start == 0 and audio:
-            self._no_text.start()
-        self._listener.put(audio)
-        if acknowledge:
-            self._batch(link, start, len(self.record.received))
-        self.service.charged()
-
-    def _frame_bytes(self) -> int:
-        config = self.record.config
-        return int(config["channels"] * config["bit_depth"] // 8)
-
-    def _acknowledged_end(self) -> int:
-        return max((a.end for a in self.record.acknowledgments if a.delivered), default=0)
-
-    # Acknowledgments
-
-    def _batch(self, link: Link, start: int, end: int) -> None:
-        first = link.unacknowledged[0] if link.unacknowledged else start
-        link.unacknowledged = (first, end)
-        link.chunks += 1
-        if link.chunks % self._switches.acknowledge_every == 0:
-            link.unacknowledged = None
-            self._acknowledge(link, first, end)
-
-    def _acknowledge(self, link: Link, start: int, end: int) -> None:
-        def send() -> None:
-            delivered = self.say(self._range_message(link, start, end), link)
-            note = Acknowledgment(self._loop.time(), start, end, delivered)
-            self.record.acknowledgments.append(note)
-
-        def due() -> None:
-            if self._acknowledgments_held:
-                self._held_acknowledgments.append(send)
-            else:
-                send()
-
-        self._later(self._timings.acknowledgment, due)
-
-    def _range_message(self, link: Link, start: int, end: int) -> Json:
-        start, end = start - link.base, end - link.base
-        rate = self.record.bytes_per_second
-        last = end - 1 if self._switches.inclusive_ranges else end
-        data = {"byte_range": [start, last], "time_range": [start / rate, end / rate]}
-        return self.compose.acknowledgment("audio_chunk", data)
+        self._intake.take(link, audio)
 
     # What the service says
 
@@ -393,7 +268,7 @@ class LiveSession:
         if fault.after_seconds is not None:
             opened = self.record.connections[0].opened
             wait = max(0.0, opened + fault.after_seconds - self._loop.time())
-            self._later(wait, lambda: self._fire(fault))
+            self.later(wait, lambda: self._fire(fault))
         elif fault.at_once and self.links:
             self._fire(fault)
 
@@ -404,20 +279,7 @@ class LiveSession:
     def drop(self, code: int | None, reason: str, delay: float) -> None:
         """Close the connections there are now, after a while if wanted."""
         for link in self.links:
-            self._later(delay, partial(link.socket.close, code, reason))
-
-    def stall_acknowledgments(self, seconds: float | None) -> None:
-        """Hold acknowledgments back."""
-        self._acknowledgments_held = True
-        if seconds is not None:
-            self._loop.call_later(seconds, self.resume_acknowledgments)
-
-    def resume_acknowledgments(self) -> None:
-        """Send the acknowledgments that were held back."""
-        self._acknowledgments_held = False
-        held, self._held_acknowledgments = self._held_acknowledgments, []
-        for send in held:
-            send()
+            self.later(delay, partial(link.socket.close, code, reason))
 
     def stall_socket(self, seconds: float | None) -> None:
         """Let the sockets neither read nor send."""
@@ -480,7 +342,9 @@ class LiveSession:
         self.say(self.compose.message("end_recording", duration))
         self.record.status = "processing"
         await _pause(self._timings.post_processing)
-        for message in self.compose.post(self._utterances, self._metadata(), self.record.config):
+        for message in self.compose.post(
+            self._utterances, metadata(self.record), self.record.config
+        ):
             self.say(message)
         self.say(self.compose.message("end_session"))
         if not self._over:
@@ -493,32 +357,9 @@ class LiveSession:
         self._complete()
 
     def _complete(self) -> None:
-        record = self.record
-        record.status = "done"
-        kept = record.messages if self._switches.lasting_messages else []
-        result = messages.final_result(self._utterances, self._metadata())
-        record.job |= {
-            "status": "done",
-            "completed_at": messages.now(),
-            "file": {
-                "id": record.id,
-                "filename": f"{record.id}.wav",
-                "source": None,
-                "audio_duration": record.seconds,
-                "number_of_channels": record.config["channels"],
-            },
-            "result": result | {"messages": [json.dumps(message) for message in kept]},
-        }
+        complete(self.record, self._utterances, lasting=self._switches.lasting_messages)
         self.service.released(self, "done")
         self.service.changed()
-
-    def _metadata(self) -> Json:
-        return {
-            "audio_duration": self.record.seconds,
-            "number_of_distinct_channels": self.record.config["channels"],
-            "billing_time": self.record.billed_seconds,
-            "transcription_time": 0.1,
-        }
 
     async def close(self) -> None:
         """Stop everything at once; the emulator goes down."""
@@ -527,18 +368,8 @@ class LiveSession:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def wav(self) -> bytes:
-        """Return the recording as a RIFF WAV file of 16-bit or other whole samples."""
-        config = self.record.config
-        file = io.BytesIO()
-        with wave.open(file, "wb") as writer:
-            width = config["bit_depth"] // 8
-            writer.setparams((config["channels"], width, config["sample_rate"], 0, "NONE", ""))
-            whole = len(self.record.received) // self._frame_bytes() * self._frame_bytes()
-            writer.writeframes(self.record.received[:whole])
-        return file.getvalue()
-
-    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call after so long, at once where that is no time."""
         if seconds > 0:
             self._loop.call_later(seconds, call)
         else:
@@ -555,94 +386,6 @@ class LiveSession:
             self.service.door.failures.append(failure)
 
 
-class _Listener:
-    """Feeds the received audio to one recognizer per channel, off the socket's path."""
-
-    def __init__(
-        self,
-        config: Json,
-        make: RecognizerFactory,
-        heard: Callable[[int, Event], Coroutine[Any, Any, None]],
-    ) -> None:
-        self._config = config
-        self._heard = heard
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._rest = b""
-        self._done = asyncio.Event()
-        self._make = make
-        self.waiting = 0
-
-    def put(self, audio: bytes) -> None:
-        """Take audio; it is recognised soon."""
-        self.waiting += len(audio)
-        self._queue.put_nowait(audio)
-
-    async def finish(self) -> None:
-        """Return when everything has been recognised and said."""
-        self._queue.put_nowait(None)
-        await self._done.wait()
-
-    async def run(self, speed: float | None) -> None:
-        """Recognise until the end; `speed` is audio seconds per second."""
-        recognizers = [self._recognizer(c) for c in range(self._config["channels"])]
-        while (audio := await self._queue.get()) is not None:
-            self.waiting -= len(audio)
-            for channel, pcm in enumerate(self._split(audio)):
-                if speed is not None:
-                    await asyncio.sleep(len(pcm) / 32_000 / speed)
-                await self._run(recognizers[channel], channel, recognizers[channel].feed, pcm)
-        for channel, recognizer in enumerate(recognizers):
-            await self._run(recognizer, channel, recognizer.finish)
-        self._done.set()
-
-    def _recognizer(self, channel: int) -> Recognizer:
-        languages: Sequence[str] = self._config["language_config"]["languages"]
-        return self._make(
-            RecognizerOptions(
-                channel=channel,
-                language=languages[0] if languages else "en",
-                endpointing=self._config["endpointing"],
-                maximum_duration=self._config["maximum_duration_without_endpointing"],
-            )
-        )
-
-    async def _run(
-        self, recognizer: Recognizer, channel: int, work: Callable[..., list[Event]], *args: bytes
-    ) -> None:
-        events = await asyncio.to_thread(work, *args) if recognizer.slow else work(*args)
-        for event in events:
-            await self._heard(channel, event)
-
-    def _split(self, audio: bytes) -> Iterable[bytes]:
-        """Return whole frames by channel; other formats than PCM16 are not understood."""
-        channels = self._config["channels"]
-        size = channels * self._config["bit_depth"] // 8
-        data = self._rest + audio
-        whole = len(data) // size * size
-        self._rest = data[whole:]
-        if self._config["bit_depth"] != 16 or channels == 1:
-            return [data[:whole]] * channels
-        frames = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, channels)
-        return [frames[:, channel].tobytes() for channel in range(channels)]
-
-
 async def _pause(seconds: float) -> None:
     if seconds > 0:
         await asyncio.sleep(seconds)
-
-
-def _parse(data: bytes) -> tuple[str | None, bytes, str | None]:
-    """Return type, audio and problem of a client's text message."""
-    try:
-        message = json.loads(data)
-    except ValueError:
-        return None, b"", "Message is not JSON"
-    type_ = message.get("type") if isinstance(message, dict) else None
-    if type_ == "stop_recording":
-        return type_, b"", None
-    if type_ != "audio_chunk":
-        return None, b"", f"Unknown message type {type_!r}"
-    try:
-        return type_, base64.b64decode(message["data"]["chunk"], validate=True), None
-    except (KeyError, TypeError, binascii.Error):
-        return type_, b"", "data.chunk must be base64"

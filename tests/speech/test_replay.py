@@ -19,11 +19,11 @@ class NaiveBuffer:
     def __init__(self) -> None:
         self.audio = b""
         self.acknowledged = 0
-        self.settled = 0
+        self.final_until = 0
 
     @property
     def needed_from(self) -> int:
-        return min(self.acknowledged, self.settled)
+        return min(self.acknowledged, self.final_until)
 
 
 operations = st.lists(
@@ -54,8 +54,8 @@ def test_buffer_holds_what_is_needed_as_far_as_there_is_memory(
             naive.acknowledged = max(naive.acknowledged, min(size, len(naive.audio)))
             buffer.acknowledge(size)
         else:
-            naive.settled = max(naive.settled, min(size, len(naive.audio)))
-            buffer.settle(size)
+            naive.final_until = max(naive.final_until, min(size, len(naive.audio)))
+            buffer.mark_final(size)
         most_needed = max(most_needed, len(naive.audio) - naive.needed_from)
         assert buffer.end == len(naive.audio)
         assert buffer.unacknowledged == len(naive.audio) - naive.acknowledged
@@ -82,7 +82,7 @@ def test_buffer_frees_what_has_a_final_and_lets_the_oldest_go_for_want_of_memory
     assert buffer.start == 0
     buffer.append(bytes(PIECE))
     assert buffer.start == PIECE
-    buffer.settle(5 * PIECE)
+    buffer.mark_final(5 * PIECE)
     assert buffer.start == 5 * PIECE
     assert len(buffer.tail(0)) == 6 * PIECE
     assert memory.reserve(4 * PIECE)

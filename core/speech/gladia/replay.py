@@ -27,7 +27,7 @@ class ReplayBuffer:
         "_pieces",
         "acknowledged",
         "end",
-        "settled",
+        "final_until",
         "start",
     )
 
@@ -35,7 +35,8 @@ class ReplayBuffer:
         self.start = 0  # position of the oldest byte kept, where the first piece begins
         self.end = 0  # bytes ever appended
         self.acknowledged = 0  # position before which the service has everything
-        self.settled = 0  # end of the last final, or of silence the service had nothing to say to
+        # End of the last final, or of silence to which the service had nothing to say.
+        self.final_until = 0
         self._memory = memory  # where pieces are counted, unlike `_newest`
         self._pieces: list[bytes] = []  # of PIECE bytes each
         self._newest = bytearray(PIECE)  # what is not yet a piece, and room for the rest
@@ -83,10 +84,10 @@ class ReplayBuffer:
             self.acknowledged = min(position, self.end)
             self._trim()
 
-    def settle(self, position: int) -> None:
+    def mark_final(self, position: int) -> None:
         """Note that nothing before `position` will be needed by a new stream."""
-        if position > self.settled:
-            self.settled = min(position, self.end)
+        if position > self.final_until:
+            self.final_until = min(position, self.end)
             self._trim()
 
     def read(self, position: int, size: int) -> bytes:
@@ -113,7 +114,7 @@ class ReplayBuffer:
 
     def _trim(self) -> None:
         # Either may lag: a final may come before its acknowledgment, as after a drop.
-        needed = min(self.settled, self.acknowledged)
+        needed = min(self.final_until, self.acknowledged)
         self._forget(min((needed - self.start) // PIECE, len(self._pieces)))
 
     def _forget(self, pieces: int) -> None:

@@ -61,7 +61,7 @@ class Results:
         # Set by the stream once nothing is reported any more, which the sink may cause within
         # any report.
         self.is_over = False
-        self._ring = ring  # the stream's audio, to look for speech in; finals settle it
+        self._ring = ring  # the stream's audio, to look for speech in; finals let go of it
         self._timeline = timeline  # the stream's, to turn the service's times into ours
         self._sink = sink
         self._utterances = Utterances()
@@ -152,17 +152,17 @@ class Results:
         if self._timeline.shift:
             start, end = self._timeline.seconds(start), self._timeline.seconds(end)
         # The first result after a drop: whatever was said before it should have had its final.
-        if self._doubt > self._ring.settled and self._missed_before(to_position(start)):
+        if self._doubt > self._ring.final_until and self._missed_before(to_position(start)):
             raise StreamLostError("results were missed while the connection was broken")
-        # A final settles all audio before its end: of what is settled no replay would have the
-        # words of the utterance that is still open.
+        # A final lets go of all audio before its end, of which a replay would need the words of an
+        # utterance that is still open.
         if final and self._utterances.open_before(id_, start):
             return False
         recognition = self._utterances.take(
             id_, said.text or "", start, end, final=final, language=said.language
         )
         if final:
-            self._ring.settle(min(to_position(end), self._timeline.sent))
+            self._ring.mark_final(min(to_position(end), self._timeline.sent))
         if recognition is not None:
             self._report(recognition)
         return True
@@ -190,7 +190,7 @@ class Results:
         if self.is_over:
             return
         for recognition in self._utterances.close_open():
-            self._ring.settle(min(to_position(recognition.end), self._timeline.sent))
+            self._ring.mark_final(min(to_position(recognition.end), self._timeline.sent))
             self._report(recognition)
         self._report_held()
 
@@ -203,7 +203,7 @@ class Results:
             if now - self._held_since > wait_s:
                 self.resolve()
                 self.close_open()
-        elif self._doubt > self._ring.settled:
+        elif self._doubt > self._ring.final_until:
             # The service has had its time since the reconnect and since it last said something.
             if now - max(opened_at, self._event_at) > wait_s:
                 if self._missed_before(self._doubt + MARGIN):
@@ -213,7 +213,7 @@ class Results:
             # Something is being said: what is acknowledged from here on is looked at anew.
             self._mark_at, self._mark = now, self._ring.acknowledged
         elif now - self._mark_at > wait_s:
-            self._ring.settle(self._mark)
+            self._ring.mark_final(self._mark)
             self._mark_at, self._mark = now, self._ring.acknowledged
 
     def are_missing(self, end: Next) -> bool:
@@ -221,12 +221,12 @@ class Results:
         if end is Next.DONE:
             # All that was sent on this connection has been worked off; before it is doubtful.
             return self._missed_before(self._doubt + MARGIN)
-        first = self._ring.settled + MARGIN
+        first = self._ring.final_until + MARGIN
         return self._ring.start > first or has_speech(self._ring.tail(first))
 
     def _missed_before(self, position: int) -> bool:
         """Whether there was speech before `position` whose final got lost in a drop."""
-        first = self._ring.settled + MARGIN
+        first = self._ring.final_until + MARGIN
         last = min(position - MARGIN, self._doubt)
         if last <= first:
             return False

@@ -193,9 +193,9 @@ class GladiaStream:
         """Stream."""
         self._unless_lost(self._results.resolve)
         self._unless_lost(self._results.close_open)
-        settled = self._ring.settled
+        final_until = self._ring.final_until
         self.abort()
-        return settled
+        return final_until
 
     async def wait_closed(self, within: float) -> None:
         """Return when the last connection has ended; it is cut after `within` seconds."""
@@ -328,7 +328,7 @@ class GladiaStream:
         if self._over:
             return
         self._leave()  # first, so that nothing is reported of what is fed anew
-        self._sink.lost(reason, self._ring.settled)
+        self._sink.lost(reason, self._ring.final_until)
 
     def _leave(self) -> None:
         """Report nothing more and end the session at the service, which frees its slot."""

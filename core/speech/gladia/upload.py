@@ -87,8 +87,8 @@ class Upload:
         """Go on where the service has not acknowledged."""
         self._connection, self._transport = connection, transport
         # A final proves that its audio arrived, even if its acknowledgment did not.
-        settled = min(self._ring.settled, self._timeline.sent)
-        position = max(self._ring.acknowledged, settled)
+        final = min(self._ring.final_until, self._timeline.sent)
+        position = max(self._ring.acknowledged, final)
         self.resent += self._timeline.sent - position
         self._timeline.connected(position)
         self._flush()

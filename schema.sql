@@ -1,4 +1,6 @@
 -- The whole schema. Every statement may run again: it is applied at each start under an advisory lock.
+-- A new column is written twice: in its table, for new databases, and in the section at the end, for
+-- those that have the table already. tests/ops/test_schema.py compares what comes of the two.
 
 CREATE TABLE IF NOT EXISTS users (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -53,11 +55,24 @@ CREATE TABLE IF NOT EXISTS sessions (
     started_at  timestamptz,
     ended_at    timestamptz,
     ended_by    uuid REFERENCES users ON DELETE SET NULL,
-    end_reason  text CHECK (end_reason IN ('ADMIN_ENDED', 'AUTO_EMPTY_ROOM', 'EXPIRED_NO_JOIN'))
+    end_reason  text CHECK (end_reason IN ('ADMIN_ENDED', 'AUTO_EMPTY_ROOM', 'EXPIRED_NO_JOIN')),
+    -- Who may come in, and whether anybody new may at the moment.
+    admission   text NOT NULL DEFAULT 'KNOCK' CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS')),
+    locked      boolean NOT NULL DEFAULT false,
+    -- Whether LiveKit may hold a room of it, and when a process last took it on to ask LiveKit.
+    call_open   boolean NOT NULL DEFAULT false,
+    polled_at   timestamptz,
+    -- Asked of the speech engine beside languages and vocabulary: whether a speaker may go from one
+    -- language to another, and right spellings, each with the wrong ones that it replaces.
+    code_switching boolean NOT NULL DEFAULT false,
+    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object')
 );
 CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC);
+-- Its second index, sessions_open, is made at the end: it needs a column that older databases lack.
 
 -- One person in one session. Guests have no user; a user has one row however often they join.
+-- They are here while a page is connected or the call has them: each `…_seen_at` is NULL while that
+-- is not so, else when it was last known. `left_at` is NULL exactly while somebody is here.
 CREATE TABLE IF NOT EXISTS participants (
     identity    text PRIMARY KEY,
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
@@ -68,9 +83,18 @@ CREATE TABLE IF NOT EXISTS participants (
     created_at  timestamptz NOT NULL DEFAULT now(),
     joined_at   timestamptz,
     left_at     timestamptz,
+    state       text NOT NULL DEFAULT 'ADMITTED'
+                CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED')),
+    -- When a host decided, or who was denied asked again: hosts see the newest first.
+    decided_at  timestamptz,
+    page_seen_at timestamptz,
+    call_seen_at timestamptz,
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
+CREATE INDEX IF NOT EXISTS participants_session ON participants (session_id);
+CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
+    WHERE joined_at IS NOT NULL AND left_at IS NULL;
 
 -- Final utterances. An engine's utterance id is unique within its stream only.
 CREATE TABLE IF NOT EXISTS utterances (
@@ -84,17 +108,15 @@ CREATE TABLE IF NOT EXISTS utterances (
     end_s       double precision NOT NULL,
     language    text,
     created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Which page said it, and its sample after the words: where a process that doesn't know the page
+    -- goes on, so that a restart repeats no sentence.
+    client      text NOT NULL DEFAULT '',
+    until       bigint NOT NULL DEFAULT 0,
+    -- Of a gap: seconds that could not be transcribed. Its text is empty.
+    lost_s      double precision,
     PRIMARY KEY (session_id, stream, utterance),
     UNIQUE (session_id, seq)
 );
-
--- Which page said it, and its sample after the words: where a process that doesn't know the page
--- goes on, so that a restart repeats no sentence.
-ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
-ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
-
--- A gap: seconds that could not be transcribed. Its text is empty.
-ALTER TABLE utterances ADD COLUMN IF NOT EXISTS lost_s double precision;
 
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
@@ -112,33 +134,6 @@ CREATE TABLE IF NOT EXISTS streams (
     reconnects  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (session_id, stream)
 );
-
--- Who may come in, and whether anybody new may at the moment. `call_open`: LiveKit may hold a room
--- of this session. `polled_at`: when a process last took it on to ask LiveKit about it.
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS admission text NOT NULL DEFAULT 'KNOCK'
-    CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS'));
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS locked boolean NOT NULL DEFAULT false;
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS call_open boolean NOT NULL DEFAULT false;
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS polled_at timestamptz;
--- What is asked of the speech engine beside languages and vocabulary: whether a speaker may go from
--- one language to another, and right spellings, each with the wrong ones that it replaces.
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS code_switching boolean NOT NULL DEFAULT false;
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{}'
-    CHECK (jsonb_typeof(spelling) = 'object');
-CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
-    WHERE call_open OR status IN ('CREATED', 'LIVE');
-
--- A participant is here while a page is connected or the call has them: each is NULL while that is
--- not so, else when it was last known. `left_at` is NULL exactly while somebody is here.
-ALTER TABLE participants ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'ADMITTED'
-    CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED'));
--- When a host decided, or who was denied asked again: hosts see the newest first.
-ALTER TABLE participants ADD COLUMN IF NOT EXISTS decided_at timestamptz;
-ALTER TABLE participants ADD COLUMN IF NOT EXISTS page_seen_at timestamptz;
-ALTER TABLE participants ADD COLUMN IF NOT EXISTS call_seen_at timestamptz;
-CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
-    WHERE joined_at IS NOT NULL AND left_at IS NULL;
-CREATE INDEX IF NOT EXISTS participants_session ON participants (session_id);
 
 -- LiveKit's webhooks that were acted on: it sends some twice.
 CREATE TABLE IF NOT EXISTS livekit_events (
@@ -163,3 +158,24 @@ CREATE TABLE IF NOT EXISTS rooms (
     epoch       bigint NOT NULL,
     renewed_at  timestamptz NOT NULL
 );
+
+-- Older databases: what their tables lack of those above, oldest first, each as it stands there.
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS admission text NOT NULL DEFAULT 'KNOCK'
+    CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS'));
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS locked boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS call_open boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS polled_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'ADMITTED'
+    CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED'));
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS page_seen_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS call_seen_at timestamptz;
+ALTER TABLE streams ADD COLUMN IF NOT EXISTS reconnects integer NOT NULL DEFAULT 0;
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS lost_s double precision;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS decided_at timestamptz;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS code_switching boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(spelling) = 'object');
+CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
+    WHERE call_open OR status IN ('CREATED', 'LIVE');

@@ -32,6 +32,17 @@ class Tables:
             await connection.close()
         return rows
 
+    def script(self, sql: str) -> None:
+        """Run many statements, all or none."""
+        asyncio.run(self._script(sql))
+
+    async def _script(self, sql: str) -> None:
+        connection = await asyncpg.connect(**self.where)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
     def one(self, sql: str, *values: object) -> Any:
         """Return the first value of the first row."""
         return self(sql, *values)[0][0]

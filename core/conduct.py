@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from core.access import EndedError, NotFoundError, removable
 from core.database import Database
 from core.livekit import CallError, Calls
+from core.model import Admission, EndReason, Session
 from core.room.commands import Change, ChangeRole, LowerHand, Mute, MuteAllBut, Remove
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
 from core.store import participants, sessions
-from core.store.sessions import Admission, EndReason, Session
 
 log = logging.getLogger(__name__)
 

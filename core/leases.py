@@ -72,12 +72,12 @@ class Leases:
         self._told[session_id] = now
         if len(self._told) > MAX_NEWS:
             del self._told[next(iter(self._told))]
-        owner = await rooms.owner(self._db, session_id)
-        if owner is not None:
+        lease = await rooms.find(self._db, session_id)
+        if lease is not None:
             log.warning(
                 "the room of session %s was asked for here (node %s), but is claimed by node %s:"
                 " epoch %d, renewed %.1f s ago; its pages are told to try again",
-                *(session_id, self._node, owner.node, owner.epoch, owner.age),
+                *(session_id, self._node, lease.node, lease.epoch, lease.age),
             )
 
     async def renew(self) -> set[str]:

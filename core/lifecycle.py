@@ -16,9 +16,9 @@ from livekit.protocol.webhook import WebhookEvent
 from core.conduct import Conduct
 from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls
+from core.model import Session
 from core.room.rooms import Rooms
 from core.store import events, participants, sessions
-from core.store.sessions import Session
 
 log = logging.getLogger(__name__)
 

@@ -21,9 +21,8 @@ from livekit.api.twirp_client import ServerError
 from livekit.protocol.models import ParticipantInfo, TrackSource
 from livekit.protocol.webhook import WebhookEvent
 
-from core.model import Participant, Role
+from core.model import Participant, Role, Session
 from core.settings import Settings
-from core.store.sessions import Session
 
 # LiveKit's own development secret is six letters; it can't be chosen here.
 warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning, module="jwt")

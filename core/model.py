@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, TypeGuard, get_args
 
 import msgspec
 
@@ -12,9 +13,19 @@ from core.text import initials
 
 Role = Literal["HOST", "MEMBER", "GUEST"]
 State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
+Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
+Membership = Literal["OWNER", "MEMBER"]
+Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
+EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
 Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
+
 MAX_LINES = 5_000  # of chat, per session
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
+
+
+def is_admission(text: object) -> TypeGuard[Admission]:
+    """Whether this is one of the three ways to let people in."""
+    return text in get_args(Admission)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,42 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A meeting. Times are aware; `started_at` is the zero of all utterance times.
+
+    What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
+    """
+
+    id: str
+    slug: str
+    title: str
+    space_id: str
+    created_by: str | None
+    status: Status
+    languages: tuple[str, ...]
+    code_switching: bool
+    vocabulary: tuple[str, ...]
+    spelling: Mapping[str, tuple[str, ...]]
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    admission: Admission
+    locked: bool
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody can join any more."""
+        return self.status in ("ENDED", "EXPIRED")
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long it took, None until it has ended (or when it never began)."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """One person in one session, under an identity that the server made."""
 
@@ -43,6 +90,57 @@ class Participant:
     role: Role
     state: State = "ADMITTED"
     user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How many people are in a session, how many ever were, and when the last one left."""
+
+    here: int
+    came: int
+    last_left: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session in the list of those a user may see, with the people who were in it.
+
+    `membership` and `own` say what the user is in its space and in the session itself.
+    """
+
+    session: Session
+    people: list[dict[str, Any]]
+    presence: Presence
+    membership: Membership | None
+    own: Participant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A participant, whether they were ever in the room, and whether they are at the moment."""
+
+    participant: Participant
+    came: bool
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Who asks, the session behind a link, and what the two are to each other.
+
+    `own` belongs to the signed-in person, `guest` to a name that was given in this browser.
+    `participants` counts all, also those who never came in. `denied` is whom hosts sent away,
+    who was denied or asked again last first. Without a session, all that is about it is empty.
+    """
+
+    person: Person | None = None
+    session: Session | None = None
+    membership: Membership | None = None
+    own: Known | None = None
+    guest: Known | None = None
+    participants: int = 0
+    presence: Presence = Presence(0, 0, None)
+    denied: list[Participant] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +196,48 @@ class Utterance(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """Its id on the wire, unique within the session."""
         return f"{self.stream}-{self.utterance}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAccount:
+    """The account of one engine stream and whose it was; see core.speech.engine.StreamUsage."""
+
+    session_id: str
+    identity: str
+    stream: str
+    engine: str
+    opened_at: datetime
+    closed_at: datetime
+    seconds_sent: float
+    frames: int
+    partials: int
+    finals: int
+    errors: int
+    reconnects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one participant's speech took in a session, over all streams."""
+
+    identity: str
+    name: str
+    streams: int
+    seconds_sent: float
+    frames: int
+    partials: int
+    finals: int
+    errors: int
+
+    def cost(self, per_minute: float) -> float:
+        """Return the price of the audio sent, at a price per minute."""
+        return self.seconds_sent / 60 * per_minute
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Which node has a room, under which epoch, and how many seconds ago it last said so."""
+
+    node: str
+    epoch: int
+    age: float

@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 
-from core.model import Participant
+from core.model import Participant, Session
 from core.problems import ProblemError
-from core.store.sessions import Session
 
 LIFETIME = timedelta(hours=1)
 ALGORITHM = "HS256"

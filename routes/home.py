@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core.access import Action, Standing, may, standing_in_list
-from core.model import Person
+from core.model import ListedSession, Person, is_admission
 from core.store import sessions, spaces
-from core.store.sessions import ListedSession, is_admission
 from core.text import initials, tidy
 from routes.login import sign_in_context
 from web.guard import limit

@@ -16,7 +16,7 @@ from core import access
 from core.access import Action, EndedError
 from core.conduct import Conduct
 from core.livekit import CallError, CallProblem
-from core.store.sessions import Session, is_admission
+from core.model import Session, is_admission
 from core.text import tidy
 from routes.home import TITLE_LENGTH
 from web.guard import limit

@@ -18,9 +18,8 @@ from core.access import (
     EndedError,
     Look,
 )
-from core.model import ChatLine, Participant, Utterance
+from core.model import ChatLine, Participant, Session, Utterance
 from core.store import participants, usage
-from core.store.sessions import Session
 from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in

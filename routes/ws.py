@@ -15,6 +15,7 @@ from core import access, tokens
 from core.access import Action, EndedError, Entry, NotFoundError, RefusedError, may
 from core.database import DatabaseAwayError
 from core.leases import RoomElsewhereError
+from core.model import Session
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
@@ -25,7 +26,6 @@ from core.room.wire import WireError
 from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
 from core.store import participants
-from core.store.sessions import Session
 from core.text import tidy_lines
 from web.guard import limit, origin_allowed
 from web.render import json_error

@@ -20,11 +20,20 @@ from core.access.table import (
     standing,
 )
 from core.database import Database
-from core.model import Participant, Person, Role, State
+from core.model import (
+    Known,
+    ListedSession,
+    Membership,
+    Participant,
+    Person,
+    Presence,
+    Role,
+    Session,
+    Sight,
+    State,
+)
 from core.problems import ProblemError
-from core.store import door, participants, sessions
-from core.store.door import NOTHING, Known, Sight
-from core.store.sessions import ListedSession, Membership, Presence, Session
+from core.store import access, participants, spaces
 
 MAX_PARTICIPANTS = 500  # per session, so that a leaked link can't fill the database
 
@@ -214,8 +223,8 @@ async def look(
     `denied`: how many of those whom hosts sent away are wanted.
     """
     if not strangers and visitor == Visitor():
-        return Look(visitor, NOTHING)
-    sight = await door.look(
+        return Look(visitor, Sight())
+    sight = await access.look(
         db,
         slug,
         login=visitor.login,
@@ -340,7 +349,7 @@ async def with_pass(db: Database, session_id: str, identity: str) -> Entry:
 
     Raises NotFoundError, EndedError, or ValueError for an id that can't be one.
     """
-    found = await door.with_pass(db, session_id, identity)
+    found = await access.with_pass(db, session_id, identity)
     entry = Entry(*found) if found else None
     if entry is None or not may(entry.standing, Action.LISTEN):
         raise NotFoundError
@@ -355,7 +364,7 @@ async def come_in(db: Database, entry: Entry, now: datetime) -> Entry:
     The statement that notes it decides whether they are still admitted, in one step with a host's
     decision. Raises EndedError or RefusedError.
     """
-    found = await door.come_in(db, entry.session.id, entry.participant.identity, now)
+    found = await access.come_in(db, entry.session.id, entry.participant.identity, now)
     if found is None or found[0].over:
         raise EndedError
     session, arrived = found
@@ -370,7 +379,7 @@ async def removable(db: Database, session: Session, identity: str) -> Participan
     if found is None:
         raise NotFoundError
     if found.user_id is not None:
-        membership = await sessions.membership(db, session, found.user_id)
+        membership = await spaces.membership(db, session.space_id, found.user_id)
         if _role(session, found.user_id, membership) == "HOST":
             raise ProtectedError
     return found

@@ -9,8 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from core.model import Role, State
-from core.store.sessions import Session
+from core.model import Role, Session, State
 
 Refusal = Literal["removed", "denied", "locked", "members_only"]
 

@@ -8,21 +8,12 @@ refused: see core.store.transcripts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from uuid import UUID
 
 from core.database import Database
+from core.model import Lease
 
 LEASE_S = 15  # seconds without a renewal, after which another node may claim a room
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who has a room, and how long ago it said so, in seconds."""
-
-    node: str
-    epoch: int
-    age: float
 
 
 async def claim(db: Database, session_id: str, node: str) -> tuple[int, bool] | None:
@@ -51,8 +42,8 @@ async def claim(db: Database, session_id: str, node: str) -> tuple[int, bool] | 
     return None if row is None else (row["epoch"], row["first"])
 
 
-async def owner(db: Database, session_id: str) -> Owner | None:
-    """Return who has a room."""
+async def find(db: Database, session_id: str) -> Lease | None:
+    """Return the lease of a room, also one that has run out."""
     row = await db.fetch_one(
         """
         SELECT node, epoch,
@@ -61,7 +52,7 @@ async def owner(db: Database, session_id: str) -> Owner | None:
         """,
         session=UUID(session_id),
     )
-    return None if row is None else Owner(row["node"], row["epoch"], row["age"])
+    return None if row is None else Lease(row["node"], row["epoch"], row["age"])
 
 
 async def renew(db: Database, node: str, epochs: Mapping[str, int]) -> set[str]:

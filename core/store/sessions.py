@@ -5,90 +5,18 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeGuard, get_args
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Participant
+from core.model import Admission, EndReason, ListedSession, Presence, Session
 from core.store.participants import participant_of
-
-Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
-Membership = Literal["OWNER", "MEMBER"]
-Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
-EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
 SLUG_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SLUG_LENGTH = 16
 SLUG = re.compile("[a-z0-9-]{1,64}")
 LISTED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A meeting. Times are aware; `started_at` is the zero of all utterance times.
-
-    What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
-    """
-
-    id: str
-    slug: str
-    title: str
-    space_id: str
-    created_by: str | None
-    status: Status
-    languages: tuple[str, ...]
-    code_switching: bool
-    vocabulary: tuple[str, ...]
-    spelling: Mapping[str, tuple[str, ...]]
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    admission: Admission
-    locked: bool
-
-    @property
-    def over(self) -> bool:
-        """Whether nobody can join any more."""
-        return self.status in ("ENDED", "EXPIRED")
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """How long it took, None until it has ended (or when it never began)."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """How many people are in a session, how many ever were, and when the last one left."""
-
-    here: int
-    came: int
-    last_left: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSession:
-    """A session in the list of those a user may see, with the people who were in it.
-
-    `membership` and `own` say what the user is in its space and in the session itself.
-    """
-
-    session: Session
-    people: list[dict[str, Any]]
-    presence: Presence
-    membership: Membership | None
-    own: Participant | None
-
-
-def is_admission(text: object) -> TypeGuard[Admission]:
-    """Whether this is one of the three ways to let people in."""
-    return text in get_args(Admission)
 
 
 def new_slug() -> str:
@@ -162,17 +90,6 @@ async def find_by_id(db: Database, session_id: str) -> Session | None:
     return session_of(row) if row else None
 
 
-async def membership(db: Database, session: Session, user_id: str) -> Membership | None:
-    """Return what the user is in the session's space, None when not a member."""
-    row = await db.fetch_one(
-        "SELECT role FROM members WHERE space_id = :space AND user_id = :user",
-        space=UUID(session.space_id),
-        user=UUID(user_id),
-    )
-    role: Membership | None = row["role"] if row else None
-    return role
-
-
 async def change(
     db: Database,
     session_id: str,
@@ -232,15 +149,20 @@ async def end_empty(db: Database, empty_since: datetime) -> list[Session]:
 
     They ended when the last one left. Of several processes, one gets each session.
     """
-    last_left = (
-        "coalesce((SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id),"
-        " s.started_at)"
-    )
     rows = await db.fetch_all(
-        "UPDATE sessions s SET status = 'ENDED', end_reason = 'AUTO_EMPTY_ROOM',"  # noqa: S608
-        f" ended_at = {last_left} WHERE s.status = 'LIVE' AND {last_left} <= :since"
-        " AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.session_id = s.id"
-        "   AND p.joined_at IS NOT NULL AND p.left_at IS NULL) RETURNING *",
+        """
+        UPDATE sessions s SET status = 'ENDED', end_reason = 'AUTO_EMPTY_ROOM', ended_at = coalesce(
+            (SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id), s.started_at
+        )
+        WHERE s.status = 'LIVE' AND :since >= coalesce(
+            (SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id), s.started_at
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM participants p
+            WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
+        )
+        RETURNING *
+        """,
         since=empty_since,
     )
     return [session_of(row) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from core.database import Database
+from core.model import Membership
 
 
 async def first_space(db: Database, user_id: str, name: str) -> str:
@@ -27,3 +28,14 @@ async def _create(db: Database, user_id: str, name: str) -> str:
         user=UUID(user_id),
     )
     return str(row["id"])
+
+
+async def membership(db: Database, space_id: str, user_id: str) -> Membership | None:
+    """Return what the user is in a space, None when not a member."""
+    row = await db.fetch_one(
+        "SELECT role FROM members WHERE space_id = :space AND user_id = :user",
+        space=UUID(space_id),
+        user=UUID(user_id),
+    )
+    role: Membership | None = row["role"] if row else None
+    return role

@@ -2,47 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from core.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class StreamAccount:
-    """The account of one engine stream and whose it was; see core.speech.engine.StreamUsage."""
-
-    session_id: str
-    identity: str
-    stream: str
-    engine: str
-    opened_at: datetime
-    closed_at: datetime
-    seconds_sent: float
-    frames: int
-    partials: int
-    finals: int
-    errors: int
-    reconnects: int
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one participant's speech took in a session, over all streams."""
-
-    identity: str
-    name: str
-    streams: int
-    seconds_sent: float
-    frames: int
-    partials: int
-    finals: int
-    errors: int
-
-    def cost(self, per_minute: float) -> float:
-        """Return the price of the audio sent, at a price per minute."""
-        return self.seconds_sent / 60 * per_minute
+from core.model import StreamAccount, Usage
 
 
 async def add(db: Database, account: StreamAccount) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from core.database import Database
-from core.model import MAX_UTTERANCES, ChatLine, Utterance
+from core.model import MAX_UTTERANCES, ChatLine, StreamAccount, Utterance
 from core.speech.resilient import StreamRecord
 from core.store import chat, transcripts, usage
 from core.transcript.numbers import Numbering, renumber_lines
@@ -45,10 +45,10 @@ class TranscriptWriter:
         self._lines: Outbox[ChatLine] = Outbox(
             "a chat line", _beside(spool, "chat"), _reader(ChatLine), self._store_lines
         )
-        self._accounts: Outbox[usage.StreamAccount] = Outbox(
+        self._accounts: Outbox[StreamAccount] = Outbox(
             "a stream's account",
             _beside(spool, "usage"),
-            _reader(usage.StreamAccount),
+            _reader(StreamAccount),
             self._store_accounts,
         )
         self._boxes = (self._finals, self._lines, self._accounts)
@@ -207,8 +207,8 @@ class TranscriptWriter:
         return [entry]
 
     async def _store_accounts(
-        self, batch: list[Entry[usage.StreamAccount]]
-    ) -> Iterable[Entry[usage.StreamAccount]]:
+        self, batch: list[Entry[StreamAccount]]
+    ) -> Iterable[Entry[StreamAccount]]:
         await usage.add(self._db, batch[0].value)
         return batch[:1]
 
@@ -221,8 +221,8 @@ def _beside(spool: Path, what: str) -> Path:
     return spool.with_name(f"{what}-{spool.name}")
 
 
-def _account(session_id: str, identity: str, record: StreamRecord) -> usage.StreamAccount:
-    return usage.StreamAccount(
+def _account(session_id: str, identity: str, record: StreamRecord) -> StreamAccount:
+    return StreamAccount(
         session_id=session_id,
         identity=identity,
         stream=record.stream,

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from core.database import Database
-from core.store import door, participants, sessions, spaces
+from core.store import access, participants, sessions, spaces
 from core.store import people as users
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
@@ -281,7 +281,7 @@ async def test_two_who_begin_a_session_at_once_have_one_beginning(
             session.slug,
         )
         coming = asyncio.create_task(
-            door.come_in(db, session.id, me.identity, first + timedelta(seconds=9))
+            access.come_in(db, session.id, me.identity, first + timedelta(seconds=9))
         )
         await until(lambda: asyncio.to_thread(tables.one, WAITS))
         await transaction.commit()

@@ -4,55 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from core.database import Database
-from core.model import Participant, Person
+from core.model import Known, Participant, Session, Sight
 from core.store.participants import participant_of
 from core.store.people import login_digest, person_of
-from core.store.sessions import (
-    SLUG,
-    Membership,
-    Presence,
-    Session,
-    find_by_id,
-    presence_of,
-    session_of,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A participant, whether they were ever in the room, and whether they are at the moment."""
-
-    participant: Participant
-    came: bool
-    here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """Who asks, the session behind a link, and what the two are to each other.
-
-    `own` belongs to the signed-in person, `guest` to a name that was given in this browser.
-    `participants` counts all, also those who never came in. `denied` is whom hosts sent away,
-    who was denied or asked again last first. Without a session, all that is about it is empty.
-    """
-
-    person: Person | None
-    session: Session | None
-    membership: Membership | None
-    own: Known | None
-    guest: Known | None
-    participants: int
-    presence: Presence
-    denied: list[Participant]
-
-
-NOTHING = Sight(None, None, None, None, None, 0, Presence(0, 0, None), [])
+from core.store.sessions import SLUG, find_by_id, presence_of, session_of
 
 
 async def look(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import re
+import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
+import pytest
 
 from tests.support.app_server import AppServer
 from tests.support.doors import outside
 from tests.support.visitors import Visitor
+from tests.support.waiting import PATIENCE_S
 from web.render import STATIC
 from web.static import lean
 
 LIMIT = 72_000  # bytes of a room, before LiveKit's library
+APP = bytes(STATIC.parent / "app.py")
 
 
 def test_scripts_travel_compressed_and_are_asked_for_again(server: AppServer) -> None:
@@ -41,9 +46,55 @@ def test_versioned_addresses_are_kept(server: AppServer) -> None:
     assert "immutable" in kept.headers["cache-control"]
 
 
-def test_nothing_outside_is_served(server: AppServer) -> None:
-    for path in ("../app.py", "%2e%2e/app.py", "js/../../app.py"):
-        assert outside("GET", f"{server.url}/static/{path}").status_code == 404
+def raw(server: AppServer, target: bytes) -> tuple[int, bytes]:
+    """Ask for a target as it stands, which clients would tidy up; return status and body."""
+    request = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target
+    with socket.create_connection(("localhost", server.port), PATIENCE_S) as connection:
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), body
+
+
+def test_a_target_as_it_stands_is_served(server: AppServer) -> None:
+    assert raw(server, b"/static/css/tokens.css") == (200, (STATIC / "css/tokens.css").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/static/../app.py",
+        b"/static/js/../../app.py",
+        b"/static/./../app.py",
+        b"/static//../app.py",
+        b"//static/../app.py",
+        b"http://localhost/static/../app.py",
+        b"/static/%2e%2e/app.py",
+        b"/static/.%2E/app.py",
+        b"/static/%2e%2e%2fapp.py",
+        b"/static/..%2Fapp.py",
+        b"/static%2f..%2fapp.py",
+        b"/static/..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd",
+        b"/static/%252e%252e/app.py",
+        b"/static/..\\app.py",
+        b"/static/..%5capp.py",
+        b"/static/../app.py%00",
+        b"/static/../app.py%00.css",
+        b"/static/../app.py\0",
+        b"/static//etc/passwd",
+        b"/static/%2fetc%2fpasswd",
+        pytest.param(b"/static/" + APP, id="absolute"),
+        pytest.param(b"/static/" + quote(APP, safe="").encode(), id="absolute, encoded"),
+        b"/static/..",
+        b"/static/",
+    ],
+)
+def test_nothing_outside_is_served(server: AppServer, target: bytes) -> None:
+    status, body = raw(server, target)
+    # What is no HTTP at all doesn't come as far as a page.
+    assert status == (400 if b"\0" in target else 404)
+    assert b"def create_app" not in body
+    assert b"root:" not in body
 
 
 def test_lean_scripts_lose_their_documentation_and_keep_their_lines() -> None:

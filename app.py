@@ -159,7 +159,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct)
-    gc_schedule, pacer = GcSchedule(), Pacer(db.answer_due)
+    gc_schedule, pacer = GcSchedule(), Pacer()
     try:
         await engine.start()
         writer.start()

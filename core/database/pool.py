@@ -130,12 +130,7 @@ class Database:
         # asyncpg reads the address: it knows sockets, several hosts and every odd password, and
         # what `databases` isn't told it can't log.
         self._pool = _Databases("postgresql://", database=None, **_pool_options(url))
-        self._lent = 0  # how often a connection is in somebody's hands
         self._away: str | None = None  # why, while the last statement failed for it
-
-    def answer_due(self) -> bool:
-        """Whether somebody waits for this database."""
-        return self._lent > 0
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date. Raises DatabaseStartError.
@@ -226,7 +221,6 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         """Lend asyncpg's connection of this task: its transaction's, else one from the pool."""
-        self._lent += 1
         try:
             async with self._pool.connection() as held:
                 yield held.raw_connection
@@ -234,8 +228,6 @@ class Database:
         except AWAY as problem:
             self._note(_refusal(problem) or f"PostgreSQL is away ({_reason(problem)})")
             raise DatabaseAwayError("the database is away") from problem
-        finally:
-            self._lent -= 1
 
     def _note(self, away: str | None) -> None:
         """Tell whoever runs this server when an outage begins, changes and ends."""

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.process import batching as pacing
+from core.process import batching
 from core.process.batching import Pacer
 from tests.support.waiting import PATIENCE_S
 
@@ -22,15 +22,13 @@ NEVER = 1e9
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "LOOK", 0.02)
+    monkeypatch.setattr(batching, "LOOK", 0.02)
 
 
 @asynccontextmanager
-async def paced(
-    busy: float, calm: float, *, tick: float = TICK, answer_due: bool = False
-) -> AsyncIterator[Pacer]:
+async def paced(busy: float, calm: float, *, tick: float = TICK) -> AsyncIterator[Pacer]:
     """Run a pacer in this loop, for which it has looked at least once."""
-    pacer = Pacer(lambda: answer_due, busy=busy, calm=calm, tick=tick)
+    pacer = Pacer(busy=busy, calm=calm, tick=tick)
     pacer.start()
     try:
         await asyncio.sleep(0.1)
@@ -110,40 +108,9 @@ async def test_the_loop_is_judged_by_what_it_computes_and_left_alone_when_calm()
 async def test_work_in_several_steps_does_not_wait_for_a_batch_at_each() -> None:
     async with paced(ALWAYS, ALWAYS):
         begin = time.monotonic()
-        for _ in range(20 * pacing.TURNS):
+        for _ in range(20 * batching.TURNS):
             await asyncio.sleep(0)
         assert time.monotonic() - begin < 60 * TICK
-
-
-async def _ask(questions: int) -> float:
-    """Return how many seconds it takes to get so many answers, one after the other."""
-    ours, theirs = socket.socketpair()
-
-    def answer() -> None:
-        while question := theirs.recv(1):
-            theirs.sendall(question)
-
-    with theirs:
-        reader, writer = await asyncio.open_connection(sock=ours)
-        answering = threading.Thread(target=answer)
-        answering.start()
-        begin = time.monotonic()
-        for _ in range(questions):
-            writer.write(b"?")
-            await reader.readexactly(1)
-        spent = time.monotonic() - begin
-        writer.close()
-        await asyncio.to_thread(answering.join)
-    return spent
-
-
-async def test_while_an_answer_is_due_each_further_one_comes_quickly() -> None:
-    async with paced(ALWAYS, ALWAYS):
-        usual = await _ask(10)
-    async with paced(ALWAYS, ALWAYS, answer_due=True):
-        hurried = await _ask(10)
-    assert usual > 5 * TICK
-    assert hurried < usual / 2
 
 
 async def test_pauses_are_over_when_the_pacer_is_closed() -> None:

@@ -278,17 +278,3 @@ async def test_nothing_stays_prepared_behind_a_pooler(url: str, option: str, kep
         )
     await one.disconnect()
     assert (row["n"] > 0) == kept
-
-
-async def test_an_answer_is_due_as_long_as_a_statement_or_a_transaction_runs(db: Database) -> None:
-    assert not db.answer_due()
-    slow = asyncio.create_task(db.execute("SELECT pg_sleep(0.2)"))
-    await asyncio.sleep(0.1)
-    assert db.answer_due()
-    await slow
-    async with db.transaction():
-        await count(db)
-        assert db.answer_due()
-    with pytest.raises(asyncpg.UndefinedTableError):
-        await db.execute("SELECT 1 FROM nowhere")
-    assert not db.answer_due()

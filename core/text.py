@@ -24,7 +24,7 @@ def hue_of(text: str) -> int:
     return hashlib.sha256(text.lower().encode()).digest()[0] % HUES
 
 
-def tidy(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
     """Return text as one line of at most `limit` characters without control characters.
 
     Names and titles are shown to others, so invisible characters that reorder or hide
@@ -34,9 +34,9 @@ def tidy(text: str, limit: int) -> str:
     return " ".join(visible.split())[:limit].strip()
 
 
-def tidy_lines(text: str, limit: int) -> str:
-    """Return text of several lines, each tidied as by `tidy`, without empty ones at the ends."""
-    lines = [tidy(line, limit) for line in text.splitlines()]
+def several_lines(text: str, limit: int) -> str:
+    """Return text of several lines, each as `one_line` has it, without empty ones at the ends."""
+    lines = [one_line(line, limit) for line in text.splitlines()]
     return "\n".join(lines).strip()[:limit].strip()
 
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from core.access import Action, Standing, may, standing_in_list
 from core.model import ListedSession, Person, is_admission
 from core.store import sessions, spaces
-from core.text import initials, tidy
+from core.text import initials, one_line
 from routes.login import sign_in_context
 from web.guard import limit
 from web.render import page
@@ -47,7 +47,7 @@ async def create_session(request: Request) -> Response:
     limit(services(request).limits.create, request, person.id)
     form = await request.form()
     db = services(request).db
-    title = tidy(str(form.get("title", "")), TITLE_LENGTH) or f"{person.name}’s session"
+    title = one_line(str(form.get("title", "")), TITLE_LENGTH) or f"{person.name}’s session"
     chosen = form.get("admission")
     admission = chosen if is_admission(chosen) else "KNOCK"
     space = await spaces.first_space(db, person.id, f"{person.name}’s space")

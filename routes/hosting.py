@@ -17,7 +17,7 @@ from core.access import Action, EndedError
 from core.conduct import Conduct
 from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
-from core.text import tidy
+from core.text import one_line
 from routes.home import TITLE_LENGTH
 from web.guard import limit
 from web.request import look, services
@@ -78,12 +78,12 @@ async def settings(request: Request) -> Response:
         raise HTTPException(422)
     if locked not in (None, "on", "off"):
         raise HTTPException(422)
-    tidied = tidy(str(title), TITLE_LENGTH) if title is not None else None
-    if tidied == "":
+    line = one_line(str(title), TITLE_LENGTH) if title is not None else None
+    if line == "":
         raise HTTPException(422)
     await services(request).conduct.change(
         session,
-        title=tidied,
+        title=line,
         admission=admission,
         locked=None if locked is None else locked == "on",
     )

@@ -18,7 +18,7 @@ from core.model import Person
 from core.settings import Settings
 from core.store import people as users
 from core.store import spaces
-from core.text import tidy
+from core.text import one_line
 from web.guard import limit, on_this_computer
 from web.render import page
 from web.request import (
@@ -173,8 +173,8 @@ async def dev_sign_in(request: Request) -> Response:
         raise NotFoundError
     limit(services(request).limits.sign_in, request)
     form = await request.form()
-    email = tidy(str(form.get("email", "")), EMAIL_LENGTH).lower()
-    name = tidy(str(form.get("name", "")), NAME_LENGTH)
+    email = one_line(str(form.get("email", "")), EMAIL_LENGTH).lower()
+    name = one_line(str(form.get("name", "")), NAME_LENGTH)
     if not name or "@" not in email:
         context = sign_in_context(request, safe_next(form.get("next")))
         return page("login/sign_in.html", None, status=422, **context)
@@ -195,12 +195,12 @@ async def _user(request: Request, provider: str, subject: str, claims: dict[str,
     Afterwards they are called what the provider calls them now; one that says no name takes none.
     """
     db = services(request).db
-    email = tidy(str(claims["email"]), EMAIL_LENGTH)
-    name = tidy(str(claims.get("name") or ""), NAME_LENGTH)
+    email = one_line(str(claims["email"]), EMAIL_LENGTH)
+    name = one_line(str(claims.get("name") or ""), NAME_LENGTH)
     known = await users.find_by_account(db, provider, subject)
     if known:
         return await users.refresh(db, known, name or known.name, email)
-    name = name or tidy(email.partition("@")[0], NAME_LENGTH) or "Somebody"
+    name = name or one_line(email.partition("@")[0], NAME_LENGTH) or "Somebody"
     person = await users.create(db, provider, subject, name, email)
     await spaces.first_space(db, person.id, f"{name}’s space")
     return person

@@ -24,7 +24,7 @@ from core.access import (
 from core.livekit import video_pass
 from core.room.knocks import MAX_DENIED
 from core.settings import Settings, is_loopback
-from core.text import tidy
+from core.text import one_line
 from routes import transcript
 from routes.login import can_sign_in
 from web.guard import limit, websocket_origin
@@ -118,7 +118,7 @@ async def become_guest(request: Request) -> Response:
     if at.person:
         return RedirectResponse(f"/s/{slug}", 303)
     form = await request.form()
-    name = tidy(str(form.get("name", "")), NAME_LENGTH)
+    name = one_line(str(form.get("name", "")), NAME_LENGTH)
     if not name:
         if at.session.over:
             raise EndedError

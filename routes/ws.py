@@ -26,7 +26,7 @@ from core.room.wire import WireError
 from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
 from core.store import participants
-from core.text import tidy_lines
+from core.text import several_lines
 from web.guard import limit, origin_allowed
 from web.render import json_error
 from web.request import services
@@ -67,8 +67,8 @@ async def transcription(websocket: WebSocket) -> None:
         await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
         await _Conversation(websocket, entry).run()
     finally:
-        places = services(websocket).rooms.places
-        places.give(entry.session.id, entry.participant.identity)
+        quota = services(websocket).rooms.quota
+        quota.release(entry.session.id, entry.participant.identity)
 
 
 async def _check(websocket: WebSocket) -> Entry:
@@ -85,7 +85,7 @@ async def _check(websocket: WebSocket) -> Entry:
         raise tokens.BadTokenError from None
     except TooManyRequestsError:
         raise _TooManyError from None
-    if not parts.rooms.places.take(entry.session.id, entry.participant.identity):
+    if not parts.rooms.quota.acquire(entry.session.id, entry.participant.identity):
         raise _TooManyError
     return entry
 
@@ -248,10 +248,10 @@ class _Conversation:
             case wire.Say(text):
                 self._ask(seat, Action.CHAT)
                 self._count(limits.chat)
-                tidied = tidy_lines(text, wire.MAX_CHAT)
-                if not tidied:
+                lines = several_lines(text, wire.MAX_CHAT)
+                if not lines:
                     raise WireError("bad_message", "a chat line needs some text")
-                seat.say(tidied)
+                seat.say(lines)
             case wire.Hand(up):
                 self._ask(seat, Action.HAND)
                 self._count(limits.gesture)

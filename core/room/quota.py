@@ -18,8 +18,8 @@ class SocketQuota:
         self._people: Counter[tuple[str, str]] = Counter()
         self._sessions: Counter[str] = Counter()
 
-    def take(self, session_id: str, identity: str) -> bool:
-        """Take a place; False when the participant or the session has no more."""
+    def acquire(self, session_id: str, identity: str) -> bool:
+        """Count one more socket; False, and nothing is counted, where that would be too many."""
         own, all_ = self._people[session_id, identity], self._sessions[session_id]
         if own >= PER_PERSON or all_ >= PER_SESSION:
             return False
@@ -27,7 +27,7 @@ class SocketQuota:
         self._sessions[session_id] = all_ + 1
         return True
 
-    def give(self, session_id: str, identity: str) -> None:
-        """Give a place back."""
+    def release(self, session_id: str, identity: str) -> None:
+        """Count one socket less: one that was counted has closed or was never opened."""
         self._people -= Counter([(session_id, identity)])
         self._sessions -= Counter([session_id])

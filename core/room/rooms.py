@@ -48,7 +48,7 @@ class Rooms:
         self, engine: Engine, writer: Writer, claims: Claims, options: MicrophoneOptions
     ) -> None:
         self.engine = engine  # which transcribes for all of them
-        self.places = SocketQuota()  # sockets that are open or being opened
+        self.quota = SocketQuota()  # sockets that are open or being opened
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
         self.knocks = Knocks()
         self._claims = claims  # says which rooms are ours

@@ -306,7 +306,7 @@ async def test_api_wants_the_right_grant(target: Target) -> None:
             assert (answer.status, (await answer.json())["code"]) == (404, "bad_route")
 
 
-async def test_doors_without_a_token(target: Target) -> None:
+async def test_endpoints_without_a_token(target: Target) -> None:
     url = target.url.replace("ws", "http", 1)
     expired = target.token("anna", ttl=-120)
     cases = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.app_server import AppServer
-from tests.support.doors import Browser
+from tests.support.http import Browser
 from tests.support.visitors import Visitor
 from tests.support.waiting import PATIENCE_S, wait_until
 

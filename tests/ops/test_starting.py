@@ -15,7 +15,7 @@ import pytest
 
 from core.database import Database
 from tests.support.app_server import AppServer
-from tests.support.doors import outside
+from tests.support.http import outside
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
 from tests.support.waiting import wait_until

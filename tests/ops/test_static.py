@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.support.app_server import AppServer
-from tests.support.doors import outside
+from tests.support.http import outside
 from tests.support.visitors import Visitor
 from tests.support.waiting import PATIENCE_S
 from web.render import STATIC

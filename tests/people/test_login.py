@@ -29,7 +29,7 @@ from tests.emulators.openid import (
     new_key,
 )
 from tests.support.app_server import AppServer
-from tests.support.doors import Browser, outside
+from tests.support.http import Browser, outside
 
 # The provider's own library warns of itself; in this process, that would be an error.
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")

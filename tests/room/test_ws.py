@@ -75,8 +75,8 @@ def claims_of(host: Visitor, slug: str) -> Claims:
 
 
 @dataclass
-class Door:
-    """Knocks at /ws with any token, however it is carried."""
+class SocketClient:
+    """Opens /ws with any token, however it is carried."""
 
     place: AppServer
     opened: list[ClientConnection] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Door:
         self.opened.append(socket)
         return socket
 
-    async def knock(
+    async def attempt(
         self, token: str | None, *, origin: str | None = None, query: str = ""
     ) -> tuple[int, str]:
         """Return the status of the answer (101: accepted) and the error's code."""
@@ -105,16 +105,16 @@ class Door:
             return refusal.response.status_code, body["error"]["code"]
         return 101, ""
 
-    async def enter(self, host: Visitor, slug: str) -> ClientConnection:
+    async def open_as(self, host: Visitor, slug: str) -> ClientConnection:
         """Return a socket that was accepted and has said nothing yet."""
         return await self.open(host.join(slug)["transcription"]["token"])
 
 
 @pytest.fixture
-async def door(place: AppServer) -> Any:
-    door = Door(place)
-    yield door
-    for socket in door.opened:
+async def client(place: AppServer) -> Any:
+    client = SocketClient(place)
+    yield client
+    for socket in client.opened:
         socket.transport.abort()
         await socket.wait_closed()
 
@@ -133,20 +133,20 @@ async def said_before_close(socket: ClientConnection) -> tuple[list[dict[str, An
 # Refused before it is accepted
 
 
-async def test_a_token_is_needed(door: Door) -> None:
-    assert await door.knock(None) == (401, "bad_token")
-    assert await door.knock("rubbish") == (401, "bad_token")
-    assert await door.knock(None, query="?token=") == (401, "bad_token")
+async def test_a_token_is_needed(client: SocketClient) -> None:
+    assert await client.attempt(None) == (401, "bad_token")
+    assert await client.attempt("rubbish") == (401, "bad_token")
+    assert await client.attempt(None, query="?token=") == (401, "bad_token")
 
 
-async def test_a_forged_token_is_refused(door: Door, host: Visitor, slug: str) -> None:
+async def test_a_forged_token_is_refused(client: SocketClient, host: Visitor, slug: str) -> None:
     claims = claims_of(host, slug)
     forged = jwt.encode(claims, "another secret, as long as the real one is", algorithm="HS256")
-    assert await door.knock(forged) == (401, "bad_token")
+    assert await client.attempt(forged) == (401, "bad_token")
     unsigned = jwt.encode(claims, "", algorithm="none")
-    assert await door.knock(unsigned) == (401, "bad_token")
-    other_hash = jwt.encode(claims, door.place.secret, algorithm="HS512")
-    assert await door.knock(other_hash) == (401, "bad_token")
+    assert await client.attempt(unsigned) == (401, "bad_token")
+    other_hash = jwt.encode(claims, client.place.secret, algorithm="HS512")
+    assert await client.attempt(other_hash) == (401, "bad_token")
 
 
 Change = Callable[[Claims], object]
@@ -168,67 +168,69 @@ Change = Callable[[Claims], object]
     ],
 )
 async def test_a_token_with_wrong_claims_is_refused(
-    door: Door, host: Visitor, slug: str, change: Change
+    client: SocketClient, host: Visitor, slug: str, change: Change
 ) -> None:
     claims = claims_of(host, slug)
     change(claims)
-    token = jwt.encode(claims, door.place.secret, algorithm="HS256")
-    assert await door.knock(token) == (401, "bad_token")
+    token = jwt.encode(claims, client.place.secret, algorithm="HS256")
+    assert await client.attempt(token) == (401, "bad_token")
 
 
 async def test_nobody_speaks_in_a_session_that_is_not_theirs(
-    door: Door, host: Visitor, slug: str
+    client: SocketClient, host: Visitor, slug: str
 ) -> None:
     other = claims_of(host, host.start_session("Other"))
     mixed = claims_of(host, slug) | {"identity": other["identity"]}
-    assert await door.knock(jwt.encode(mixed, door.place.secret)) == (404, "not_found")
+    assert await client.attempt(jwt.encode(mixed, client.place.secret)) == (404, "not_found")
     nowhere = other | {"sessionId": str(uuid.uuid4())}
-    assert await door.knock(jwt.encode(nowhere, door.place.secret)) == (404, "not_found")
+    assert await client.attempt(jwt.encode(nowhere, client.place.secret)) == (404, "not_found")
 
 
-async def test_an_ended_session_takes_nobody(door: Door, host: Visitor, slug: str) -> None:
+async def test_an_ended_session_takes_nobody(
+    client: SocketClient, host: Visitor, slug: str
+) -> None:
     token = host.join(slug)["transcription"]["token"]
     host.end(slug)
-    assert await door.knock(token) == (403, "ended")
+    assert await client.attempt(token) == (403, "ended")
 
 
-async def test_a_foreign_page_is_refused(door: Door, host: Visitor, slug: str) -> None:
+async def test_a_foreign_page_is_refused(client: SocketClient, host: Visitor, slug: str) -> None:
     token = host.join(slug)["transcription"]["token"]
     for origin in ("https://evil.example", "null", host.url.replace("http", "https")):
-        assert await door.knock(token, origin=origin) == (403, "foreign_origin")
-    assert await door.knock(token, origin=host.url) == (101, "")
-    assert await door.knock(token) == (101, ""), "a client that is no browser sends no Origin"
+        assert await client.attempt(token, origin=origin) == (403, "foreign_origin")
+    assert await client.attempt(token, origin=host.url) == (101, "")
+    assert await client.attempt(token) == (101, ""), "a client that is no browser sends no Origin"
 
 
-async def test_the_subprotocol_is_answered(door: Door, host: Visitor, slug: str) -> None:
-    assert (await door.enter(host, slug)).subprotocol == "sessions.v1"
+async def test_the_subprotocol_is_answered(client: SocketClient, host: Visitor, slug: str) -> None:
+    assert (await client.open_as(host, slug)).subprotocol == "sessions.v1"
 
 
 async def test_a_token_in_the_address_works_and_is_not_logged(
-    door: Door, host: Visitor, slug: str
+    client: SocketClient, host: Visitor, slug: str
 ) -> None:
     token = host.join(slug)["transcription"]["token"]
-    socket = await door.open(None, query=f"?token={token}")
+    socket = await client.open(None, query=f"?token={token}")
     assert socket.subprotocol is None
     await socket.send('{"type": "hello", "client": "abcdefgh"}')
     assert json.loads(await socket.recv())["type"] == "welcome"
-    log = door.place.log
+    log = client.place.log
     assert token.rsplit(".", 1)[1] not in log
-    assert "uvicorn" not in str(door.place.command) or "/ws?token=…" in log
+    assert "uvicorn" not in str(client.place.command) or "/ws?token=…" in log
 
 
 async def test_one_person_has_a_bounded_number_of_sockets(
-    door: Door, host: Visitor, slug: str
+    client: SocketClient, host: Visitor, slug: str
 ) -> None:
     token = host.join(slug)["transcription"]["token"]
-    knocks = [door.knock(token) for _ in range(PER_PERSON + 3)]
-    statuses = sorted(status for status, _ in await asyncio.gather(*knocks))
+    attempts = [client.attempt(token) for _ in range(PER_PERSON + 3)]
+    statuses = sorted(status for status, _ in await asyncio.gather(*attempts))
     assert statuses == [101] * PER_PERSON + [429] * 3
-    assert await door.knock(token) == (429, "too_many_connections")
+    assert await client.attempt(token) == (429, "too_many_connections")
     other = guest(host, slug, "Bob").join(slug)["transcription"]["token"]
-    assert (await door.knock(other))[0] == 101
-    await door.opened[0].close()
-    assert (await eventually(lambda: door.knock(token)))[0] == 101
+    assert (await client.attempt(other))[0] == 101
+    await client.opened[0].close()
+    assert (await eventually(lambda: client.attempt(token)))[0] == 101
 
 
 async def eventually(act: Callable[[], Awaitable[tuple[int, str]]]) -> tuple[int, str]:
@@ -240,17 +242,17 @@ async def eventually(act: Callable[[], Awaitable[tuple[int, str]]]) -> tuple[int
     return status
 
 
-def test_places_are_bounded_per_person_and_per_session() -> None:
-    places = SocketQuota()
+def test_sockets_are_bounded_per_person_and_per_session() -> None:
+    quota = SocketQuota()
     people = [f"p_{number}" for number in range(PER_SESSION)]
-    assert all(places.take("one", who) for who in people)
-    assert not places.take("one", "p_late")
-    assert places.take("other", "p_late")
-    places.give("one", people[0])
-    assert places.take("one", "p_late")
+    assert all(quota.acquire("one", who) for who in people)
+    assert not quota.acquire("one", "p_late")
+    assert quota.acquire("other", "p_late")
+    quota.release("one", people[0])
+    assert quota.acquire("one", "p_late")
     for _ in range(PER_PERSON - 1):
-        assert places.take("other", "p_late")
-    assert not places.take("other", "p_late")
+        assert quota.acquire("other", "p_late")
+    assert not quota.acquire("other", "p_late")
 
 
 # Mistakes after it was accepted
@@ -293,9 +295,9 @@ def silent(place: AppServer) -> Iterator[Silent]:
 
 
 async def test_before_hello_nothing_else_is_understood(
-    door: Door, host: Visitor, slug: str
+    client: SocketClient, host: Visitor, slug: str
 ) -> None:
-    socket = await door.enter(host, slug)
+    socket = await client.open_as(host, slug)
     for early in (QUIET_FRAME, '{"type": "mic", "on": true}', "rubbish"):
         await socket.send(early)
         answer = json.loads(await socket.recv())

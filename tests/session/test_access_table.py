@@ -1,4 +1,4 @@
-"""Every cell of docs/access.md, tried at the server's doors."""
+"""Every cell of docs/access.md, tried at the server's routes."""
 
 from __future__ import annotations
 

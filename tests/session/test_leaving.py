@@ -16,7 +16,7 @@ from tests.conftest import MakeServer
 from tests.session.test_pages import row_of
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers, browsers
-from tests.support.doors import Browser
+from tests.support.http import Browser
 from tests.support.tables import Tables
 from tests.support.waiting import until
 

@@ -22,7 +22,7 @@ from tests.emulators.livekit import LiveKitThread
 from tests.emulators.livekit.tokens import webhook_token
 from tests.support import call
 from tests.support.app_server import AppServer
-from tests.support.doors import outside
+from tests.support.http import outside
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
 from tests.support.waiting import wait_until

@@ -1,4 +1,4 @@
-"""Every page and door over HTTP: what it shows, to whom, and what it refuses."""
+"""Every page and route over HTTP: what it shows, to whom, and what it refuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.rate_limit import RateLimiter, TooManyRequestsError
 from tests.conftest import MakeServer
 from tests.support.app_server import ROOT, AppServer
 from tests.support.database_line import DatabaseLine
-from tests.support.doors import Browser, outside
+from tests.support.http import Browser, outside
 from tests.support.visitors import Visitor
 
 JSON = {"Accept": "application/json"}
@@ -407,39 +407,39 @@ UNKNOWN = {
 }
 
 
-def assert_doors(
-    meeting: Meeting, slug: str, doors: Mapping[tuple[str, str], tuple[int | None, ...]]
+def assert_answers(
+    meeting: Meeting, slug: str, routes: Mapping[tuple[str, str], tuple[int | None, ...]]
 ) -> None:
-    """Everybody gets what the table says at every door."""
+    """Everybody gets what the table says at every route."""
     found = {
-        (*door, who): meeting.people[who]
-        .http.request(door[0], door[1].format(slug=slug, identity="p_nobody"))
+        (*route, who): meeting.people[who]
+        .http.request(route[0], route[1].format(slug=slug, identity="p_nobody"))
         .status_code
-        for door, expected in doors.items()
+        for route, expected in routes.items()
         for who, status in zip(PEOPLE, expected, strict=True)
         if status is not None
     }
     assert found == {
-        (*door, who): status
-        for door, expected in doors.items()
+        (*route, who): status
+        for route, expected in routes.items()
         for who, status in zip(PEOPLE, expected, strict=True)
         if status is not None
     }
 
 
 def test_who_gets_where_while_a_session_goes_on(live: Meeting) -> None:
-    assert_doors(live, live.slug, LIVE)
+    assert_answers(live, live.slug, LIVE)
 
 
 def test_who_gets_where_when_it_is_over(ended: Meeting) -> None:
-    assert_doors(ended, ended.slug, ENDED)
+    assert_answers(ended, ended.slug, ENDED)
 
 
 def test_nobody_gets_where_nothing_is(live: Meeting) -> None:
-    assert_doors(live, NOWHERE, UNKNOWN)
+    assert_answers(live, NOWHERE, UNKNOWN)
 
 
-def test_no_door_is_forgotten() -> None:
+def test_no_route_is_forgotten() -> None:
     tested = {path for _, path in (*LIVE, *ENDED)}
     routes = re.findall(r' Route\("([^"]+)"', (ROOT / "app.py").read_text())
     assert len(routes) > 10

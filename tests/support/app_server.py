@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.support.doors import outside
+from tests.support.http import outside
 from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parent.parent.parent

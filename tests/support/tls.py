@@ -1,4 +1,4 @@
-"""A door with TLS before a service of a test, as the real services have one."""
+"""TLS before a service of a test, as the real services have one."""
 
 from __future__ import annotations
 

@@ -77,16 +77,16 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
     )
     await sign_in(page, host)
 
-    # A guest with a long name at the door.
+    # A guest with a long name at the gate.
     assert page.context.browser
-    door = await (await page.context.browser.new_context(viewport=PHONE)).new_page()
-    await door.goto(f"{server.url}/s/{slug}")
-    await assert_nothing_sticks_out(door)
-    await door.get_by_role("textbox", name="Your name").fill(WIDE_NAME)
-    await door.get_by_role("button", name="Continue as a guest").click()
-    await expect(door.locator(".said .name")).to_have_text(WIDE_NAME)
-    await assert_nothing_sticks_out(door)
-    await door.context.close()
+    gate = await (await page.context.browser.new_context(viewport=PHONE)).new_page()
+    await gate.goto(f"{server.url}/s/{slug}")
+    await assert_nothing_sticks_out(gate)
+    await gate.get_by_role("textbox", name="Your name").fill(WIDE_NAME)
+    await gate.get_by_role("button", name="Continue as a guest").click()
+    await expect(gate.locator(".said .name")).to_have_text(WIDE_NAME)
+    await assert_nothing_sticks_out(gate)
+    await gate.context.close()
 
     # Live: long talk has a time every minute, and long names fit.
     await page.goto(f"{server.url}/s/{slug}")

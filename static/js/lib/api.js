@@ -1,6 +1,6 @@
 /** Calls to our own server that answer JSON. */
 
-const PATIENCE = 15_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** A refusal, with the server's words for people. */
 export class ApiError extends Error {
@@ -29,7 +29,7 @@ export async function post(path, fields) {
     method: 'POST',
     headers: { accept: 'application/json' },
     body: fields && new URLSearchParams(fields),
-    signal: AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
   });
   const text = await response.text();
   if (response.ok) return text.startsWith('{') ? JSON.parse(text) : {};

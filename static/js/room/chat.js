@@ -5,7 +5,7 @@ import { pieces } from '../lib/text.js';
 
 const NEAR_BOTTOM = 64;
 // A line comes back within moments. One that doesn't was lost with the connection, or refused.
-const PATIENCE = 8_000;
+const ECHO_TIMEOUT_MS = 8_000;
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
 
 /** @typedef {import('../types').ChatLine} ChatLine */
@@ -93,7 +93,7 @@ export class Chat {
     find('.at', element).textContent = 'sending…';
     fill(find('.chat-text', element), text);
     /** @type {Pending} */
-    const pending = { text, element, timer: setTimeout(() => this.#fail(pending), PATIENCE) };
+    const pending = { text, element, timer: setTimeout(() => this.#fail(pending), ECHO_TIMEOUT_MS) };
     this.#pending.push(pending);
     this.#place(element);
     this.#scroll.scrollTop = this.#scroll.scrollHeight;

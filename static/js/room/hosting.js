@@ -19,22 +19,22 @@ const QUESTIONS = {
 };
 
 export class Hosting {
-  #door;
+  #api;
   #notices;
   #settings;
 
   /**
-   * @param {import('./door.js').RoomDoor} door
+   * @param {import('./api.js').RoomApi} api
    * @param {import('./notices.js').Notices} notices
    * @param {import('./settings.js').Settings} settings
    */
-  constructor(door, notices, settings) {
-    this.#door = door;
+  constructor(api, notices, settings) {
+    this.#api = api;
     this.#notices = notices;
     this.#settings = settings;
     wireEnding(
-      () => door.end(),
-      () => door.show(),
+      () => api.end(),
+      () => api.show(),
     );
   }
 
@@ -53,7 +53,7 @@ export class Hosting {
     const question = action === 'remove' || action === 'host' ? QUESTIONS[action] : null;
     if (question && !(await confirmed(question.title(name), question.text, question.verb))) return;
     try {
-      const { call: trouble } = await this.#door.act(identity, action);
+      const { call: trouble } = await this.#api.act(identity, action);
       if (trouble) this.#notices.toast(trouble.message);
     } catch (error) {
       this.#notices.toast(reasonOf(error));
@@ -63,7 +63,7 @@ export class Hosting {
   /** @param {'admit-all' | 'mute-all'} action */
   async actOnAll(action) {
     try {
-      const { call: trouble } = await this.#door.actOnAll(action);
+      const { call: trouble } = await this.#api.actOnAll(action);
       if (trouble) this.#notices.toast(trouble.message);
     } catch (error) {
       this.#notices.toast(reasonOf(error));
@@ -72,6 +72,6 @@ export class Hosting {
 
   /** @param {Record<string, string>} fields who may come in */
   async change(fields) {
-    await this.#door.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));
+    await this.#api.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));
   }
 }

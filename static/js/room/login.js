@@ -11,7 +11,7 @@ const WAY_BACK = '/sign-in?next=/signed-in';
 /** @typedef {import('../types').Ticket} Ticket */
 
 export class Login {
-  #door;
+  #api;
   #notices;
   // The last passes that were ours: good for an hour, also without a login.
   #last;
@@ -21,15 +21,15 @@ export class Login {
   #looking = false;
 
   /**
-   * @param {import('./door.js').RoomDoor} door
+   * @param {import('./api.js').RoomApi} api
    * @param {import('./notices.js').Notices} notices
    * @param {Ticket} ticket with which we came in
    */
-  constructor(door, notices, ticket) {
-    this.#door = door;
+  constructor(api, notices, ticket) {
+    this.#api = api;
     this.#notices = notices;
     this.#last = ticket;
-    door.onLogin = (signedIn) => this.#seen(signedIn);
+    api.onLogin = (signedIn) => this.#seen(signedIn);
     document.addEventListener('visibilitychange', () => document.hidden || void this.#lookAgain());
     window.addEventListener('focus', () => void this.#lookAgain());
   }
@@ -40,7 +40,7 @@ export class Login {
    */
   async join() {
     try {
-      const ticket = await this.#door.join();
+      const ticket = await this.#api.join();
       if ('waiting' in ticket) {
         // Who was let in once waits no more: it is somebody else who knocks.
         this.#sayWho('somebody else');

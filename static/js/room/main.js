@@ -2,7 +2,7 @@
 
 import { ApiError } from '../lib/api.js';
 import { find } from '../lib/dom.js';
-import { RoomDoor } from './door.js';
+import { RoomApi } from './api.js';
 import { Equipment } from './equipment.js';
 import { Lobby } from './lobby.js';
 import { Meeting } from './meeting.js';
@@ -17,9 +17,9 @@ const engine = {
   health: /** @type {import('../types').Engine['health']} */ (page.health),
   reason: page.reason || null,
 };
-const door = new RoomDoor(page.slug ?? '');
+const api = new RoomApi(page.slug ?? '');
 const notices = new Notices();
-const settings = new Settings((title) => door.settings({ title }));
+const settings = new Settings((title) => api.settings({ title }));
 /** @type {Meeting | null} */
 let meeting = null;
 const equipment = new Equipment(notices, settings, {
@@ -46,10 +46,10 @@ wireSharing(page.link ?? location.href, page.linkLocal !== undefined);
 async function join(wish) {
   // The browser's questions and our request run side by side; the room opens without waiting for the answers.
   const prepared = equipment.prepare(wish);
-  const ticket = await lobby.admitted(() => door.join()).catch(turnedAway);
+  const ticket = await lobby.admitted(() => api.join()).catch(turnedAway);
   if (!ticket) return;
   lobby.leave();
-  meeting = new Meeting(ticket, { door, equipment, notices, settings, engine, over });
+  meeting = new Meeting(ticket, { api, equipment, notices, settings, engine, over });
   await prepared;
 }
 
@@ -67,5 +67,5 @@ function turnedAway(error) {
 /** @param {string} why */
 function over(why) {
   if (isRefusal(why)) showRefusal(why);
-  else door.show();
+  else api.show();
 }

@@ -31,13 +31,13 @@ const NOT_NOW = 'Not connected right now: try again in a moment.';
 const REPLAYED_WITHIN = 1_000;
 const TOASTED = 120;
 
-/** @typedef {import('./door.js').RoomDoor} RoomDoor */
+/** @typedef {import('./api.js').RoomApi} RoomApi */
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {import('../types').SessionState} SessionState */
 
 /**
  * @typedef {object} Surroundings what was there before joining
- * @property {RoomDoor} door
+ * @property {RoomApi} api
  * @property {import('./equipment.js').Equipment} equipment
  * @property {import('./notices.js').Notices} notices
  * @property {import('./settings.js').Settings} settings
@@ -77,7 +77,7 @@ export class Meeting {
    * @param {Ticket} ticket
    * @param {Surroundings} surroundings
    */
-  constructor(ticket, { door, equipment, notices, settings, engine, over }) {
+  constructor(ticket, { api, equipment, notices, settings, engine, over }) {
     this.#equipment = equipment;
     this.#notices = notices;
     this.#settings = settings;
@@ -90,11 +90,11 @@ export class Meeting {
     });
     this.#outages = new Outages(notices);
     this.#news = new News(this.#header, notices);
-    this.#hosting = new Hosting(door, notices, settings);
-    this.#leaving = this.#newLeaving(door);
+    this.#hosting = new Hosting(api, notices, settings);
+    this.#leaving = this.#newLeaving(api);
     this.#people = this.#newPeople();
     this.#controls = this.#newControls();
-    this.#login = new Login(door, notices, ticket);
+    this.#login = new Login(api, notices, ticket);
     this.#video = this.#newVideo();
     this.#chat = this.#newChat();
     this.#panels = this.#newPanels();
@@ -156,9 +156,9 @@ export class Meeting {
     this.#socket.close();
   }
 
-  /** @param {RoomDoor} door */
-  #newLeaving(door) {
-    return new Leaving({ leave: () => this.#leave(), end: () => door.end(), ended: () => door.show() });
+  /** @param {RoomApi} api */
+  #newLeaving(api) {
+    return new Leaving({ leave: () => this.#leave(), end: () => api.end(), ended: () => api.show() });
   }
 
   #newPeople() {

@@ -117,15 +117,15 @@ class GladiaEmulator:
     @property
     def reachable(self) -> bool:
         """Whether TCP connections are served; set to False for an outage."""
-        return self._service.door.reachable
+        return self._service.listener.reachable
 
     @reachable.setter
     def reachable(self, value: bool) -> None:
-        self._service.door.reachable = value
+        self._service.listener.reachable = value
         if not value:
             loop = self._service.loop
             assert loop is not None
-            loop.call_soon_threadsafe(self._service.door.cut)
+            loop.call_soon_threadsafe(self._service.listener.cut)
 
     async def until(self, condition: Callable[[], bool], within: float = WAIT_TIMEOUT_S) -> None:
         """Wait until the condition holds; raises TimeoutError."""

@@ -19,7 +19,7 @@ from .records import HttpRequest, Session
 from .session import LiveSession
 from .settings import Switches, Timings
 from .validation import REGIONS, Invalid, validate_init
-from .wire import Door, Dropped, Request, Response, WebSocket
+from .wire import Dropped, Listener, Request, Response, WebSocket
 
 _MAX_METADATA_BYTES = 100_000
 
@@ -54,7 +54,7 @@ class Service:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._recognizer = recognizer
         self._waiting: list[asyncio.Event] = []
-        self.door = Door(
+        self.listener = Listener(
             on_http=self._http,
             on_handshake=self._handshake,
             on_socket=self._socket,
@@ -65,15 +65,15 @@ class Service:
     async def open(self, host: str, port: int) -> None:
         """Listen; `url` is set afterwards."""
         self.loop = asyncio.get_running_loop()
-        self.url = f"http://{host}:{await self.door.open(host, port)}"
+        self.url = f"http://{host}:{await self.listener.open(host, port)}"
 
     async def close(self) -> None:
         """End every connection and session; raises what went wrong in the emulator itself."""
         for session in self.sessions.values():
             await session.close()
-        await self.door.close()
-        if self.door.failures:
-            raise BaseExceptionGroup("the Gladia emulator failed", self.door.failures)
+        await self.listener.close()
+        if self.listener.failures:
+            raise BaseExceptionGroup("the Gladia emulator failed", self.listener.failures)
 
     def changed(self) -> None:
         """Tell those who wait that something happened."""

@@ -383,7 +383,7 @@ class LiveSession:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (failure := task.exception()) is not None:
-            self.service.door.failures.append(failure)
+            self.service.listener.failures.append(failure)
 
 
 async def _pause(seconds: float) -> None:

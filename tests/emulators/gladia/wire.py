@@ -204,7 +204,7 @@ HandshakeHandler = Callable[[Request], Awaitable[Response | None]]
 SocketHandler = Callable[[Request, WebSocket], Awaitable[None]]
 
 
-class Door:
+class Listener:
     """Serves one TCP port: plain HTTP requests and WebSocket handshakes.
 
     `on_handshake` returns a response to refuse with, or None to accept.

@@ -1,4 +1,4 @@
-"""The server: its doors (HTTP, WebSocket, UDP), its rooms, and the ways it can fail."""
+"""The server: its endpoints (HTTP, WebSocket, UDP), its rooms, and the ways it can fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .tokens import Grants, Refused, verify
 from .twirp import PREFIX, RoomService
 from .webhooks import Webhooks
 
-Door = Literal["rtc", "twirp", "http"]
+Endpoint = Literal["rtc", "twirp", "http"]
 _BEARER = "Bearer "
 _EMPTY_TIMEOUT, _DEPARTURE_TIMEOUT = 300, 20  # seconds
 
@@ -66,7 +66,7 @@ class LiveKitServer:
         self._service = RoomService(self)
         self._runner: web.AppRunner | None = None
         self._connections: set[asyncio.BaseTransport] = set()
-        self._hanging: set[Door] = set()
+        self._hanging: set[Endpoint] = set()
         self._released = asyncio.Event()
 
     async def __aenter__(self) -> LiveKitServer:
@@ -89,7 +89,7 @@ class LiveKitServer:
     # --- life -----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the doors; after a stop, on the same port and with no memory of before."""
+        """Listen; after a stop, on the same port and with no memory of before."""
         await self.mux.open()
         self.webhooks.start()
         app = web.Application(middlewares=[self._middleware])
@@ -105,7 +105,7 @@ class LiveKitServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self, *, goodbye: bool = False) -> None:
-        """Close the doors: like a killed process, or with goodbye like one told to end."""
+        """Stop listening: like a killed process, or with goodbye like one told to end."""
         self.unhang()
         for room in [*self.rooms.values()]:
             await room.close(models.DisconnectReason.SERVER_SHUTDOWN, goodbye=goodbye)
@@ -124,9 +124,9 @@ class LiveKitServer:
 
     # --- faults ---------------------------------------------------------------------------------
 
-    def hang(self, *doors: Door) -> None:
+    def hang(self, *endpoints: Endpoint) -> None:
         """Accept requests and never answer them: `rtc`, `twirp`, `http` (the rest), or all."""
-        self._hanging = {*doors} or {"rtc", "twirp", "http"}
+        self._hanging = {*endpoints} or {"rtc", "twirp", "http"}
 
     def unhang(self) -> None:
         """Answer again, also what was left waiting."""
@@ -184,7 +184,7 @@ class LiveKitServer:
         ghost.haunt([*tracks.values()])
         return ghost
 
-    # --- doors ----------------------------------------------------------------------------------
+    # --- endpoints ------------------------------------------------------------------------------
 
     @web.middleware
     async def _middleware(
@@ -196,7 +196,7 @@ class LiveKitServer:
         if connection:
             self._connections.add(connection)
         try:
-            while _door(request.path) in self._hanging:
+            while _endpoint(request.path) in self._hanging:
                 await self._released.wait()
             response = await handler(request)
         except Refused as refused:
@@ -294,7 +294,7 @@ class LiveKitServer:
         return verify(token, self.key, self.secret)
 
 
-def _door(path: str) -> Door:
+def _endpoint(path: str) -> Endpoint:
     if path.startswith("/rtc"):
         return "rtc"
     return "twirp" if path.startswith("/twirp") else "http"

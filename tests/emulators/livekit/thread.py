@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .server import LiveKitServer
 
 T = TypeVar("T")
-_PATIENCE = 120  # seconds
+_CALL_TIMEOUT_S = 120
 
 
 class LiveKitThread:
@@ -34,12 +34,12 @@ class LiveKitThread:
     def __exit__(self, *exc: object) -> None:
         self.call(self.server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE)
+        self._thread.join(_CALL_TIMEOUT_S)
         self._loop.close()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's loop and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_CALL_TIMEOUT_S)
 
     def do(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a plain function on the server's loop, e.g. `do(livekit.server.hang, "twirp")`."""

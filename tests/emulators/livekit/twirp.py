@@ -42,7 +42,7 @@ class TwirpError(Exception):
 
 
 class RoomService:
-    """The methods this emulator knows; `handle` is the door.
+    """The methods this emulator knows; `handle` takes a request.
 
     Attributes:
         node_timeout: seconds before a call to a room or participant nobody has is given up (3 on

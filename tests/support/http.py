@@ -1,4 +1,4 @@
-"""What tests of pages ask again and again."""
+"""Requests as a browser sends them, whose answers are checked, and as anybody does."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import { leaveOnPurpose } from './accidents.js';
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {import('../types').Waiting} Waiting */
 
-export class RoomDoor {
+export class RoomApi {
   #path;
   /** @type {(signedIn: boolean) => void} told after every request that shows it */
   onLogin = () => {};

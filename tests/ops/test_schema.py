@@ -69,7 +69,7 @@ def upgraded(
     url = make_database()
     for name in releases:
         Tables(url).script((Path(__file__).parent / name).read_text())
-    return make_server_in(DATABASE_URL=url, SPEECH_ENGINE="off")
+    return make_server_in(DATABASE_URL=url)
 
 
 @pytest.fixture(scope="module")

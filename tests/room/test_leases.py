@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +14,15 @@ from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
-from tests.support.visitors import RoomPage, Visitor
+from tests.support.dictation import emulator, say, speech_by, words_in
+from tests.support.visitors import Visitor
 from tests.support.waiting import until
+
+__all__ = ["emulator"]
 
 WORDS = vocabulary(200, seed=23)
 SECRET = "one secret for both, as behind one address"
 RESTARTS, TRY_LATER = 1012, 1013
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[GladiaEmulator]:
-    with GladiaEmulator() as running:
-        yield running
 
 
 @dataclass
@@ -48,8 +45,7 @@ class Scene:
 
     async def stored(self) -> list[str]:
         rows = await self.sql("SELECT text, seq FROM utterances ORDER BY seq")
-        assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-        return " ".join(row["text"] for row in rows).split()
+        return words_in(rows)
 
     async def until_stored(self, words: list[str]) -> None:
         async def all_there() -> bool:
@@ -70,20 +66,12 @@ async def scene(emulator: GladiaEmulator, make_server: MakeServer) -> AsyncItera
     environment = {
         "NEXTAUTH_SECRET": SECRET,
         "TRANSCRIPTION_JWT_SECRET": SECRET,
-        "GLADIA_API_KEY": emulator.api_key,
-        "GLADIA_API_URL": emulator.url,
-    }
+    } | speech_by(emulator)
     first = await asyncio.to_thread(make_server, **environment)
     environment["DATABASE_URL"] = first.database_url
     second = await asyncio.to_thread(make_server, **environment)
     ada = Visitor(first.url).sign_in("Ada Lovelace")
     yield Scene(first, second, ada, twin(ada, second), ada.start_session())
-
-
-async def say(page: RoomPage, words: list[str]) -> None:
-    """Say words and wait until they are final."""
-    await page.speak(speak(words) + silence(1))
-    await page.until(lambda: page.text.split()[-len(words) :] == words)
 
 
 async def test_a_room_is_one_servers_until_that_one_stops(scene: Scene) -> None:

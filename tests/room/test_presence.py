@@ -9,8 +9,8 @@ import pytest
 from core.model import Participant
 from core.room.presence import AWAY_AFTER, LOST_AFTER, LOST_KEPT, Lost, Pulse
 from tests.conftest import MakeServer
-from tests.room.test_ws import PLAIN
 from tests.support.app_server import AppServer
+from tests.support.socket_client import PLAIN
 from tests.support.visitors import RoomPage, Visitor
 
 
@@ -28,15 +28,21 @@ def seen(page: RoomPage, name: str) -> dict[str, Any] | None:
     return next((one for one in people if one["name"] == name), None)
 
 
+def meet(place: AppServer) -> tuple[Visitor, str, RoomPage]:
+    """Return Ada, the slug of her session, and a page of Bob's that promises to answer beats."""
+    ada = Visitor(place.url).sign_in("Ada Lovelace")
+    slug = ada.start_session()
+    bob = Visitor(place.url).be_guest(slug, "Bob").page(slug)
+    bob.beats = True
+    return ada, slug, bob
+
+
 async def is_away(page: RoomPage, name: str, away: bool) -> None:
     await page.until(lambda: (seen(page, name) or {}).get("away") is away)
 
 
 async def test_who_does_not_answer_is_away_until_heard_again(place: AppServer) -> None:
-    ada = Visitor(place.url).sign_in("Ada Lovelace")
-    slug = ada.start_session()
-    bob = Visitor(place.url).be_guest(slug, "Bob").page(slug)
-    bob.beats = True
+    ada, slug, bob = meet(place)
     async with ada.page(slug) as page:
         await bob.connect()
         await is_away(page, "Bob", False)
@@ -58,10 +64,7 @@ async def test_who_does_not_answer_is_away_until_heard_again(place: AppServer) -
 
 
 async def test_who_is_removed_is_not_expected_back(place: AppServer) -> None:
-    ada = Visitor(place.url).sign_in("Ada Lovelace")
-    slug = ada.start_session()
-    bob = Visitor(place.url).be_guest(slug, "Bob").page(slug)
-    bob.beats = True
+    ada, slug, bob = meet(place)
     async with ada.page(slug) as page:
         await bob.connect()
         await is_away(page, "Bob", False)

@@ -8,7 +8,8 @@ import pytest
 from livekit.protocol import models
 
 from tests.emulators.livekit import LiveKitThread
-from tests.emulators.livekit.participant import Participant, Track
+from tests.emulators.livekit.participant import Participant
+from tests.emulators.livekit.tracks import Track
 from tests.support.app_server import AppServer
 
 

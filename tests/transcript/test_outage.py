@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
 import asyncpg
 import httpx2
@@ -16,11 +15,12 @@ from websockets.typing import Subprotocol
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import silence, speak, vocabulary
-from tests.support.app_server import AppServer
+from tests.support.dictation import emulator, say, speech_by
+from tests.support.outage import Scene
 from tests.support.own_postgres import OwnPostgres
 from tests.support.visitors import RoomPage, Visitor
-from tests.support.waiting import PATIENCE_S, until
 
+__all__ = ["emulator"]
 WORDS = vocabulary(200, seed=11)
 
 
@@ -30,51 +30,6 @@ def own_postgres() -> Iterator[OwnPostgres]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[GladiaEmulator]:
-    with GladiaEmulator() as running:
-        yield running
-
-
-@dataclass
-class Scene:
-    """A server on a database that may go away, and Ada's session in it."""
-
-    postgres: OwnPostgres
-    server: AppServer
-    ada: Visitor
-    slug: str
-
-    def page(self) -> RoomPage:
-        return self.ada.page(self.slug)
-
-    async def health(self) -> tuple[int, dict[str, object]]:
-        async with httpx2.AsyncClient(verify=False) as http:
-            answer = await http.get(f"{self.server.url}/health", timeout=PATIENCE_S)
-        return answer.status_code, answer.json()
-
-    async def until_stored(self) -> None:
-        """Wait until the database is back and has everything."""
-
-        async def stored() -> bool:
-            status, health = await self.health()
-            return status == 200 and health["queue"] == 0
-
-        await until(stored, news=lambda: self.server.log)
-
-    async def stored(self) -> list[str]:
-        """Return the session's words as they are in the database, in order."""
-        connection = await asyncpg.connect(self.postgres.url)
-        rows = await connection.fetch(
-            "SELECT u.text, u.seq FROM utterances u JOIN sessions s ON s.id = u.session_id"
-            " WHERE s.slug = $1 ORDER BY u.seq",
-            self.slug,
-        )
-        await connection.close()
-        assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-        return " ".join(row["text"] for row in rows).split()
-
-
 @pytest.fixture
 async def scene(
     own_postgres: OwnPostgres, emulator: GladiaEmulator, make_server: MakeServer
@@ -82,18 +37,21 @@ async def scene(
     server = await asyncio.to_thread(
         make_server,
         DATABASE_URL=own_postgres.url,
-        GLADIA_API_KEY=emulator.api_key,
-        GLADIA_API_URL=emulator.url,
+        **speech_by(emulator),
     )
     ada = Visitor(server.url).sign_in("Ada Lovelace")
     yield Scene(own_postgres, server, ada, ada.start_session())
     own_postgres.start()
 
 
-async def say(page: RoomPage, words: list[str]) -> None:
-    """Say words and wait until they are final."""
-    await page.speak(speak(words) + silence(1))
-    await page.until(lambda: page.text.split()[-len(words) :] == words)
+async def page_with_words(scene: Scene, count: int) -> RoomPage:
+    """Return a page that has said the first words, which are stored."""
+    page = scene.page()
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:count])
+    await page.until(lambda: page.settled)
+    return page
 
 
 async def knock(passes: dict[str, dict[str, str]]) -> ClientConnection:
@@ -135,11 +93,7 @@ async def test_words_wait_for_a_database_that_is_away(scene: Scene, how: str) ->
 
 
 async def test_words_survive_a_stop_during_the_outage(scene: Scene) -> None:
-    page = scene.page()
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:5])
-    await page.until(lambda: page.settled)
+    page = await page_with_words(scene, 5)
     await asyncio.to_thread(scene.postgres.stop)
     await say(page, WORDS[5:10])
     await page.speak(speak(WORDS[10:14]))
@@ -196,11 +150,7 @@ async def test_a_restart_in_mid_sentence_loses_and_repeats_nothing(scene: Scene,
 
 
 async def test_a_kill_during_the_outage_is_made_good_by_the_page(scene: Scene) -> None:
-    page = scene.page()
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:6])
-    await page.until(lambda: page.settled)
+    page = await page_with_words(scene, 6)
     await asyncio.to_thread(scene.postgres.stop)
     await say(page, WORDS[6:12])
     await asyncio.to_thread(scene.server.kill)
@@ -393,11 +343,7 @@ async def test_words_that_the_database_refuses_are_told_to_be_lost(scene: Scene)
 
 async def test_what_speech_cost_survives_a_stop_during_the_outage(scene: Scene) -> None:
     connection = await asyncpg.connect(scene.postgres.url)
-    page = scene.page()
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:5])
-    await page.until(lambda: page.settled)
+    await page_with_words(scene, 5)
     [[session_id]] = await connection.fetch("SELECT id FROM sessions WHERE slug = $1", scene.slug)
     await connection.close()
     await asyncio.to_thread(scene.postgres.stop)

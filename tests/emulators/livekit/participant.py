@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from google.protobuf.message import DecodeError
 from livekit.protocol import models, rtc
 
+from . import requests
+from .forwarding import Downlink
 from .ids import new_id
-from .media import LOSSY, RELIABLE, Downlink, Peer, Uplink
+from .media import LOSSY, RELIABLE, Peer
+from .signalling import Signalling
 from .tokens import Grants, refreshed
+from .tracks import STREAMS, Track, track_info
 
 if TYPE_CHECKING:
     from .rooms import Room
 
-VERSION = "1.13.0"
-_PING_INTERVAL, _PING_TIMEOUT = 5, 15  # seconds, told to browsers
-_CODECS = ("audio/opus", "video/VP8")
-_STREAMS = {
-    models.CAMERA: "camera",
-    models.MICROPHONE: "camera",
-    models.SCREEN_SHARE: "screen_share",
-    models.SCREEN_SHARE_AUDIO: "screen_share",
-}
 
-
-@dataclass
-class Track:
-    """A track somebody publishes or is about to.
-
-    Attributes:
-        info: as told to everybody.
-        cid: the publishing browser's own id of it.
-        uplink: its media; None until the browser negotiated it.
-    """
-
-    info: models.TrackInfo
-    cid: str
-    publisher: Participant
-    uplink: Uplink | None = None
-    heard_of: bool = field(default=False)
-
-
-class Participant:
+class Participant(Signalling):
     """Somebody in a room.
 
     Attributes:
@@ -58,31 +34,16 @@ class Participant:
     """
 
     def __init__(self, room: Room, grants: Grants, single_peer: bool, auto_subscribe: bool) -> None:
+        super().__init__()
         self.room = room
         self.grants = grants
         self.tracks: dict[str, Track] = {}
         self.data: list[models.DataPacket] = []
         self.quality = models.EXCELLENT
-        now = time.time()
-        self.info = models.ParticipantInfo(
-            sid=new_id("PA_"),
-            identity=grants.identity,
-            name=grants.name,
-            metadata=grants.metadata,
-            attributes=grants.attributes,
-            state=models.ParticipantInfo.JOINING,
-            joined_at=int(now),
-            joined_at_ms=int(now * 1000),
-            permission=grants.permission(),
-            version=1,
-        )
-        self.signalling_lost_at: float | None = None
+        self.info = requests.participant_info(grants)
         self.closed = False
         self._single = single_peer
         self._auto_subscribe = auto_subscribe
-        self._ws: web.WebSocketResponse | None = None
-        self._request: web.Request | None = None
-        self._outbox: asyncio.Queue[rtc.SignalResponse] = asyncio.Queue()
         self._pending: dict[str, Track] = {}
         self._downlinks: dict[str, Downlink] = {}
         self._asked = [0, 0]  # audio and video sections asked for and not offered yet
@@ -119,7 +80,7 @@ class Participant:
     ) -> None:
         """Serve a new signalling connection until it ends."""
         self._attach(request, ws)
-        self.send(join=self._join_response())
+        self.send(join=requests.join_response(self, single_peer=self._single))
         self._set_state(models.ParticipantInfo.JOINED)
         self._refresh_token()
         if offer and offer.sdp:
@@ -131,9 +92,12 @@ class Participant:
     async def resume(self, request: web.Request, ws: web.WebSocketResponse) -> None:
         """Serve the connection of a browser that lost its signalling and kept its media."""
         self._attach(request, ws)
+        # What was on its way over the old connection is lost.
+        self._offering = self._offer_again = False
+        self._asked = [0, 0]
         self.send(
             reconnect=rtc.ReconnectResponse(
-                server_info=_server_info(), last_message_seq=self._last_sequence
+                server_info=requests.server_info(), last_message_seq=self._last_sequence
             )
         )
         self._refresh_token()
@@ -153,17 +117,6 @@ class Participant:
             info.CopyFrom(original.info)
             info.sid = new_id("TR_")
             self._publish(Track(info, info.sid, self, original.uplink))
-
-    def send(self, **message: Any) -> None:
-        """Queue one SignalResponse, e.g. `send(leave=…)`; nothing for who has no browser."""
-        if self._ws is None:
-            return
-        self._outbox.put_nowait(rtc.SignalResponse(**message))
-
-    def drop_signalling(self) -> None:
-        """Cut the WebSocket's TCP connection without a word."""
-        if self._request and self._request.transport:
-            self._request.transport.abort()
 
     async def close(self, reason: models.DisconnectReason, *, goodbye: bool = True) -> None:
         """Take them out of the room.
@@ -200,7 +153,7 @@ class Participant:
         ):
             return
         publisher = track.publisher.info.sid
-        stream = f"{publisher}|{_STREAMS.get(track.info.source, track.info.sid)}"
+        stream = f"{publisher}|{STREAMS.get(track.info.source, track.info.sid)}"
         downlink = Downlink(track.uplink, stream, track.info.sid)
         self._downlinks[track.info.sid] = downlink
         self._receiving.want(downlink)
@@ -279,44 +232,8 @@ class Participant:
 
     # --- signalling -----------------------------------------------------------------------------
 
-    def _attach(self, request: web.Request, ws: web.WebSocketResponse) -> None:
-        self.drop_signalling()
-        self._request, self._ws = request, ws
-        self._outbox = asyncio.Queue()
-        self.signalling_lost_at = None
-        # What was on its way over the old connection is lost.
-        self._offering = self._offer_again = False
-        self._asked = [0, 0]
-
-    async def _serve(self, ws: web.WebSocketResponse) -> None:
-        writer = asyncio.create_task(self._write(ws, self._outbox))
-        try:
-            async for message in ws:
-                if message.type is not WSMsgType.BINARY:
-                    continue
-                with contextlib.suppress(DecodeError, ValueError):
-                    await self._handle(rtc.SignalRequest.FromString(message.data))
-        finally:
-            writer.cancel()
-            if self._ws is ws:
-                self.signalling_lost_at = time.monotonic()
-
-    async def _write(
-        self, ws: web.WebSocketResponse, outbox: asyncio.Queue[rtc.SignalResponse]
-    ) -> None:
-        while True:
-            message = await outbox.get()
-            with contextlib.suppress(ConnectionError):
-                await ws.send_bytes(message.SerializeToString())
-            outbox.task_done()
-
-    async def _flush(self) -> None:
-        if self.signalling_lost_at is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._outbox.join()
-
-    async def _handle(self, request: rtc.SignalRequest) -> None:
+    async def handle(self, request: rtc.SignalRequest) -> None:
+        """Do what the browser asks for."""
         kind = request.WhichOneof("message") or ""
         if kind == "leave":
             await self.close(models.DisconnectReason.CLIENT_INITIATED)
@@ -325,12 +242,12 @@ class Participant:
             "offer": self._offer,
             "answer": self._answer,
             "add_track": self._add_track,
-            "mute": self._mute_requested,
-            "subscription": self._subscription,
+            "mute": partial(requests.mute_requested, self),
+            "subscription": partial(requests.subscription, self),
             "track_setting": self._track_setting,
-            "update_metadata": self._update_metadata,
-            "ping": self._ping,
-            "ping_req": self._ping_request,
+            "update_metadata": partial(requests.update_metadata, self),
+            "ping": partial(requests.ping, self),
+            "ping_req": partial(requests.ping_request, self),
         }
         if handler := handlers.get(kind):
             handler(getattr(request, kind))
@@ -366,75 +283,15 @@ class Participant:
                 )
             )
             return
-        audio = request.type == models.TrackType.AUDIO
-        info = models.TrackInfo(
-            sid=new_id("TR_AM" if audio else "TR_VC"),
-            type=request.type,
-            name=request.name,
-            source=request.source,
-            muted=request.muted,
-            width=request.width,
-            height=request.height,
-            stream=request.stream or _STREAMS.get(request.source, ""),
-            layers=request.layers,
-            disable_dtx=request.disable_dtx,
-            mime_type=_CODECS[0 if audio else 1],
-            audio_features=request.audio_features,
-        )
-        info.codecs.add(mime_type=info.mime_type, cid=request.cid, layers=request.layers)
+        info = track_info(request)
         self._pending[request.cid] = Track(info, request.cid, self)
         self.send(track_published=rtc.TrackPublishedResponse(cid=request.cid, track=info))
         self._match_tracks()
-
-    def _mute_requested(self, request: rtc.MuteTrackRequest) -> None:
-        if self.mute(request.sid, request.muted, by_server=False) is None:
-            self.send(
-                request_response=rtc.RequestResponse(
-                    reason=rtc.RequestResponse.NOT_FOUND, mute=request
-                )
-            )
-
-    def _subscription(self, request: rtc.UpdateSubscription) -> None:
-        sids = [*request.track_sids]
-        for one in request.participant_tracks:
-            sids += one.track_sids
-        for sid in sids:
-            if not request.subscribe:
-                self.unsubscribe(sid)
-            elif track := self.room.track(sid):
-                self.subscribe(track)
 
     def _track_setting(self, request: rtc.UpdateTrackSettings) -> None:
         for sid in request.track_sids:
             if downlink := self._downlinks.get(sid):
                 downlink.pause(request.disabled)
-
-    def _update_metadata(self, request: rtc.UpdateParticipantMetadata) -> None:
-        allowed = bool(self.grants.video.get("canUpdateOwnMetadata"))
-        if allowed:
-            self.update(
-                name=request.name,
-                metadata=request.metadata,
-                attributes=dict(request.attributes),
-            )
-        reason = rtc.RequestResponse.OK if allowed else rtc.RequestResponse.NOT_ALLOWED
-        self.send(
-            request_response=rtc.RequestResponse(
-                request_id=request.request_id,
-                reason=reason,
-                message="" if allowed else "does not have permission to update own metadata",
-            )
-        )
-
-    def _ping(self, timestamp: int) -> None:
-        self.send(pong=int(time.time() * 1000))
-
-    def _ping_request(self, request: rtc.Ping) -> None:
-        self.send(
-            pong_resp=rtc.Pong(
-                last_ping_timestamp=request.timestamp, timestamp=int(time.time() * 1000)
-            )
-        )
 
     # --- tracks and state -----------------------------------------------------------------------
 
@@ -540,23 +397,3 @@ class Participant:
     def _refresh_token(self) -> None:
         server = self.room.server
         self.send(refresh_token=refreshed(self.grants, server.key, server.secret))
-
-    def _join_response(self) -> rtc.JoinResponse:
-        return rtc.JoinResponse(
-            room=self.room.to_proto(),
-            participant=self.info,
-            other_participants=[one.info for one in self.room.others(self)],
-            server_version=VERSION,
-            server_info=_server_info(),
-            subscriber_primary=not self._single,
-            ping_interval=_PING_INTERVAL,
-            ping_timeout=_PING_TIMEOUT,
-            enabled_publish_codecs=[models.Codec(mime=mime) for mime in _CODECS],
-            fast_publish=self.grants.allows("canPublish"),
-        )
-
-
-def _server_info() -> models.ServerInfo:
-    return models.ServerInfo(
-        edition=models.ServerInfo.Edition.Standard, version=VERSION, protocol=16, node_id="ND_1"
-    )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from livekit.protocol import models, rtc
 
 from .ids import new_id
-from .participant import Participant, Track
+from .participant import Participant
+from .tracks import Track
 
 if TYPE_CHECKING:
     from .server import LiveKitServer

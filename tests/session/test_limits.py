@@ -1,0 +1,135 @@
+"""Limits of what somebody may ask for, and what is told while the database is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx2
+import pytest
+
+from core.rate_limit import RateLimiter, TooManyRequestsError
+from tests.conftest import MakeServer
+from tests.support.app_server import AppServer
+from tests.support.database_line import DatabaseLine
+from tests.support.http import Browser
+from tests.support.meetings import JSON, sql
+
+
+@pytest.fixture(scope="module")
+def slow(make_server_in: MakeServer) -> AppServer:
+    """Sessions that allows a tenth of what it usually allows."""
+    return make_server_in(RATE_LIMIT_FACTOR="0.1")
+
+
+# Rate limits
+
+
+def assert_busy(answer: httpx2.Response) -> None:
+    """The answer says when to try again."""
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+def test_a_person_can_not_start_session_after_session(slow: AppServer) -> None:
+    ada, grace = (Browser(slow.url).sign_in(name) for name in ("Ada", "Grace"))
+    slug, _ = (ada.start_session() for _ in range(2))
+    busy = ada.http.post("/sessions")
+    assert_busy(busy)
+    assert "That was a lot at once." in busy.text
+    grace.start_session()  # others go on
+
+    for _ in range(3):
+        ada.join(slug)
+    busy = ada.http.post(f"/s/{slug}/join", headers=JSON)
+    assert_busy(busy)
+    assert busy.json()["error"]["code"] == "too_many_requests"
+    grace.join(slug)
+
+    for _ in range(6):
+        Browser(slow.url).be_guest(slug, "Guest")
+    assert_busy(Browser(slow.url).http.post(f"/s/{slug}/guest", data={"name": "Guest"}))
+
+    form = {"name": "Ada", "email": "ada@example.com"}
+    statuses = [
+        Browser(slow.url).http.post("/sign-in/dev", data=form).status_code for _ in range(5)
+    ]
+    assert statuses == [303] * 4 + [429]  # two signed in above
+
+
+@pytest.mark.parametrize("per_minute", [0.1, 2, 7, 100])
+def test_who_waits_as_long_as_told_is_let_in(per_minute: float) -> None:
+    limiter, now = RateLimiter(per_minute), 1000.0
+    while True:
+        try:
+            limiter.check("client", now)
+        except TooManyRequestsError as refusal:
+            limiter.check("client", now + refusal.retry_after)
+            break
+        now += 0.07
+
+
+# Trouble
+
+
+@pytest.fixture(scope="module")
+def line(make_database: Callable[[], str]) -> Iterator[DatabaseLine]:
+    """The line to the database of `fragile`."""
+    with DatabaseLine(make_database()) as line:
+        yield line
+
+
+@pytest.fixture(scope="module")
+def fragile(make_server_in: MakeServer, line: DatabaseLine) -> AppServer:
+    """Sessions with a database that may break."""
+    return make_server_in(DATABASE_URL=line.url)
+
+
+def test_a_mistake_of_ours_shows_no_trace(fragile: AppServer, line: DatabaseLine) -> None:
+    ada = Browser(fragile.url).sign_in("Ada Lovelace")
+    sql(line.url, "ALTER TABLE sessions RENAME TO lost")
+    page = ada.http.get("/")
+    data = ada.http.get("/sessions", headers=JSON)
+    sql(line.url, "ALTER TABLE lost RENAME TO sessions")
+    assert page.status_code == 500
+    assert "<h1>That didn’t work.</h1>" in page.text
+    assert data.status_code == 500
+    assert data.json()["error"]["code"] == "failed"
+    for secret in ("Traceback", "asyncpg", "lost", "SELECT", "routes"):
+        assert secret not in page.text + data.text
+    assert "UndefinedTableError" in fragile.log
+
+
+def test_while_the_database_is_away_everybody_is_told(
+    fragile: AppServer, line: DatabaseLine
+) -> None:
+    told_before = fragile.log.count("Exception in ASGI")
+    ada = Browser(fragile.url).sign_in("Ada Lovelace")
+    healthy = ada.http.get("/health")
+    assert healthy.status_code == 200
+    assert healthy.json()["status"] == "ok"
+    assert healthy.json()["database"] == "ok"
+    assert healthy.json()["speech"]["engine"] == "off"
+    assert healthy.headers["cache-control"] == "no-store"
+
+    line.cut()
+    away = ada.http.get("/health")
+    assert away.status_code == 503
+    assert (away.json()["status"], away.json()["database"]) == ("error", "away")
+    assert set(away.json()) == set(healthy.json())
+    page = ada.http.get("/")
+    assert page.status_code == 503
+    assert int(page.headers["retry-after"]) > 0
+    assert "We can’t reach our memory." in page.text
+    data = ada.http.post("/sessions", headers=JSON)
+    assert (data.status_code, data.json()["error"]["code"]) == (503, "database_away")
+    assert Browser(fragile.url).http.get("/").status_code == 200  # needs no memory
+
+    line.mend()
+    assert ada.http.get("/health").status_code == 200
+    assert "Sign out" in ada.http.get("/").text  # still signed in
+
+    line.hold()
+    assert ada.http.get("/health").status_code == 503, "it never answers, which isn't waited for"
+    line.mend()
+    assert ada.http.get("/health").status_code == 200
+    assert fragile.log.count("Exception in ASGI") == told_before

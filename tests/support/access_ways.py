@@ -1,0 +1,254 @@
+"""A session with somebody of each standing, and a way to try each act of core.access.table."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
+
+from core.access import Action, Standing
+from tests.emulators.wordaudio import silence
+from tests.support.app_server import AppServer
+from tests.support.tables import Tables
+from tests.support.visitors import Visitor
+from tests.support.waiting import PATIENCE_S
+
+
+@dataclass(frozen=True)
+class Place:
+    server: AppServer
+    tables: Tables
+
+
+@dataclass
+class Stage:
+    """A session of Ada's with somebody of some standing, an admitted guest and one who knocks."""
+
+    place: Place
+    slug: str
+    ada: Visitor
+    who: Visitor
+    knocker: Visitor
+    target: str
+
+    def identity(self, name: str) -> str:
+        found = self.place.tables(
+            "SELECT identity FROM participants p JOIN sessions s ON s.id = session_id"
+            " WHERE slug = $1 AND p.name = $2",
+            self.slug,
+            name,
+        )
+        return str(found[0][0]) if found else "p_nobody"
+
+    def token(self) -> str:
+        """Return a token for /ws as no page could have it: whoever asks, well signed."""
+        now = datetime.now(UTC)
+        session = self.place.tables.one("SELECT id FROM sessions WHERE slug = $1", self.slug)
+        identity = self.identity("Who")
+        claims = {
+            "sub": identity,
+            "sessionId": str(session),
+            "sessionSlug": self.slug,
+            "identity": identity,
+            "iat": now,
+            "exp": now + timedelta(minutes=5),
+        }
+        return jwt.encode(claims, self.place.server.secret, algorithm="HS256")
+
+
+def make_stage(place: Place, standing: Standing) -> Stage:
+    url = place.server.url
+    ada = Visitor(url).sign_in("Ada Lovelace")
+    slug = ada.start_session("Table", admission="KNOCK")
+    ada.join(slug)
+    target, knocker, who = (Visitor(url) for _ in range(3))
+    stage = Stage(place, slug, ada, who, knocker, "")
+    target.be_guest(slug, "Target")
+    knocker.be_guest(slug, "Kay").knock(slug)
+    stage.target = stage.identity("Target")
+    assert ada.host(slug, f"people/{stage.target}/admit") == (204, "")
+    become(stage, standing)
+    return stage
+
+
+def become(stage: Stage, standing: Standing) -> None:
+    who, slug = stage.who, stage.slug
+    if standing is Standing.ANONYMOUS:
+        return
+    if standing in (Standing.OUTSIDER, Standing.MEMBER):
+        who.sign_in("Who")
+        if standing is Standing.MEMBER:
+            add_member(stage)
+            who.join(slug)
+        return
+    who.be_guest(slug, "Who")
+    assert who.knock(slug)[0] == 202
+    steps = {
+        Standing.WAITING: [],
+        Standing.GUEST: ["admit"],
+        Standing.HOST: ["admit", "host"],
+        Standing.DENIED: ["deny"],
+        Standing.REMOVED: ["admit", "remove"],
+    }
+    for step in steps[standing]:
+        if step == "remove":
+            assert asyncio.run(listens(stage)), "who is removed was there"
+        assert stage.ada.host(slug, f"people/{stage.identity('Who')}/{step}")[0] in (200, 204)
+
+
+def add_member(stage: Stage) -> None:
+    stage.place.tables(
+        "INSERT INTO members (space_id, user_id, role) SELECT s.space_id, u.id, 'MEMBER'"
+        " FROM sessions s, users u WHERE s.slug = $1 AND u.name = 'Who'"
+        " ON CONFLICT DO NOTHING",
+        stage.slug,
+    )
+
+
+# Each way returns whether it worked.
+
+
+def opens(stage: Stage) -> bool:
+    return stage.who.http.get(f"/s/{stage.slug}").status_code == 200
+
+
+def names(stage: Stage) -> bool:
+    stage.who.http.post(f"/s/{stage.slug}/guest", data={"name": "Nom de guerre"})
+    return stage.identity("Nom de guerre") != "p_nobody"
+
+
+def knocks(stage: Stage) -> bool:
+    return stage.who.knock(stage.slug)[0] == 202
+
+
+def joins(stage: Stage) -> bool:
+    status, answer = stage.who.knock(stage.slug)
+    return status == 200 and bool(answer["transcription"]["token"] and answer["video"]["token"])
+
+
+async def in_room(stage: Stage, say: list[Any], hear: Callable[[dict[str, Any]], Any]) -> bool:
+    """Connect to /ws with a token as good as can be, say something and wait to hear something."""
+    token = await asyncio.to_thread(stage.token)
+    offered = [Subprotocol("sessions.v1"), Subprotocol(token)]
+    url = stage.place.server.url.replace("http", "ws") + "/ws"
+    try:
+        socket = await connect(url, subprotocols=offered, compression=None)
+    except InvalidStatus as refusal:
+        assert refusal.response.status_code == 404
+        return False
+    async with socket, asyncio.timeout(PATIENCE_S):
+        await socket.send('{"type": "hello", "client": "abcdefgh"}')
+        for one in say:
+            await socket.send(one if isinstance(one, bytes) else json.dumps(one))
+        return await heard(socket, hear)
+
+
+async def heard(socket: ClientConnection, hear: Callable[[dict[str, Any]], Any]) -> bool:
+    async for text in socket:
+        message = json.loads(text)
+        if message.get("code") == "not_allowed":
+            return False
+        if hear(message):
+            return True
+    return False
+
+
+async def listens(stage: Stage) -> bool:
+    return await in_room(stage, [], lambda message: message["type"] == "welcome")
+
+
+async def speaks(stage: Stage) -> bool:
+    frames = [index.to_bytes(8, "little") + silence(0.04) for index in range(0, 6400, 640)]
+    said = [{"type": "mic", "on": True}, *frames]
+    return await in_room(stage, said, lambda message: message.get("state") == "ready")
+
+
+async def chats(stage: Stage) -> bool:
+    line = {"type": "chat", "text": "Hello."}
+    return await in_room(stage, [line], lambda message: message.get("text") == "Hello.")
+
+
+async def raises_hand(stage: Stage) -> bool:
+    def raised(message: dict[str, Any]) -> bool:
+        people = message.get("people", []) if message["type"] == "people" else []
+        return any(one["hand"] for one in people)
+
+    return await in_room(stage, [{"type": "hand", "up": True}], raised)
+
+
+async def reacts(stage: Stage) -> bool:
+    reaction = {"type": "reaction", "emoji": "👏"}
+    return await in_room(stage, [reaction], lambda message: message.get("emoji") == "👏")
+
+
+async def sees_waiting(stage: Stage) -> bool:
+    await asyncio.to_thread(stage.knocker.knock, stage.slug)
+    seen: list[Any] = []
+
+    def told(message: dict[str, Any]) -> bool:
+        if message["type"] == "people":
+            seen.extend(message["waiting"])
+        return bool(message["type"] == "people")
+
+    await in_room(stage, [], told)
+    return [one["name"] for one in seen] == ["Kay"]
+
+
+def hosts(what: str, **form: str) -> Callable[[Stage], bool]:
+    def way(stage: Stage) -> bool:
+        identity = stage.identity("Kay") if what in ("admit", "deny") else stage.target
+        path = "settings" if what == "settings" else f"people/{identity}/{what}"
+        status, code = stage.who.host(stage.slug, path, **form)
+        refused = [(404, "not_found"), (401, "signed_out")]
+        assert (status, code) in [(204, ""), (200, "unreachable"), *refused]
+        return status < 400
+
+    return way
+
+
+def ends(stage: Stage) -> bool:
+    status = stage.who.end(stage.slug).status_code
+    assert status in (303, 401, 404)
+    return bool(status == 303)
+
+
+async def reads(stage: Stage) -> bool:
+    await listens(stage)
+    meanwhile = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}/transcript")
+    assert meanwhile.status_code in (200, 404)
+    assert (await asyncio.to_thread(stage.ada.end, stage.slug)).status_code == 303
+    page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}")
+    assert page.status_code in (200, 403)
+    assert (page.status_code == 200) is (meanwhile.status_code == 200)
+    return page.status_code == 200 and "data-print" in page.text
+
+
+WAYS: dict[Action, Callable[[Stage], Any]] = {
+    Action.OPEN: opens,
+    Action.NAME: names,
+    Action.KNOCK: knocks,
+    Action.JOIN: joins,
+    Action.LISTEN: listens,
+    Action.SPEAK: speaks,
+    Action.CHAT: chats,
+    Action.HAND: raises_hand,
+    Action.REACT: reacts,
+    Action.SEE_WAITING: sees_waiting,
+    Action.ADMIT: hosts("admit"),
+    Action.DENY: hosts("deny"),
+    Action.MUTE: hosts("mute"),
+    Action.LOWER_HAND: hosts("lower-hand"),
+    Action.REMOVE: hosts("remove"),
+    Action.MAKE_HOST: hosts("host"),
+    Action.SETTINGS: hosts("settings", locked="on"),
+    Action.END: ends,
+    Action.READ: reads,
+}

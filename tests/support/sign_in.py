@@ -1,0 +1,113 @@
+"""Signing in with an OpenID provider, step by step, and what shows who is signed in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import asyncpg
+import httpx2
+
+from tests.emulators.openid import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+)
+from tests.support.http import Browser, outside
+
+CALLBACK = "/api/auth/callback/google"
+COOKIE = "sessions_login"
+LOGIN_SECRET = "only-for-tests-" * 3
+PUBLIC = "https://meet.example.com"
+COOKIE_LIMIT = 4096  # bytes of name and value, RFC 6265, section 6.1
+GOOGLE = {
+    "GOOGLE_CLIENT_ID": CLIENT_ID,
+    "GOOGLE_CLIENT_SECRET": CLIENT_SECRET,
+    "NEXTAUTH_SECRET": LOGIN_SECRET,
+    "SPEECH_ENGINE": "off",
+}
+
+
+def claims_of(sub: str, name: str) -> dict[str, object]:
+    """What the provider says of a person."""
+    email = f"{sub}@example.com"
+    return {"sub": sub, "name": name, "email": email, "email_verified": True}
+
+
+def know(accounts: str, sub: str, **claims: object) -> None:
+    """Make or change an account at the provider; None leaves a claim out."""
+    all_claims = claims_of(sub, sub.title()) | claims
+    told = {name: value for name, value in all_claims.items() if value is not None}
+    del told["sub"]
+    outside("PUT", f"{accounts}/users/{sub}", json=told).raise_for_status()
+
+
+def begin(visitor: Browser, target: str = "/") -> str:
+    """Press "Continue with Google" and return where that leads."""
+    answer = visitor.http.get("/sign-in/google", params={"next": target})
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def consent(address: str, sub: str) -> str:
+    """Choose an account at the provider and return where the browser is sent back to."""
+    answer = outside("POST", address, data={"sub": sub})
+    assert answer.status_code == 302, answer.text
+    return str(answer.headers["location"])
+
+
+def google_sign_in(visitor: Browser, sub: str, target: str = "/") -> httpx2.Response:
+    """Go the whole way with an account of the provider."""
+    return visitor.http.get(consent(begin(visitor, target), sub))
+
+
+def quick_sign_in(visitor: Browser) -> httpx2.Response:
+    """Go the whole way with the provider that consents at once."""
+    return visitor.http.get(outside("GET", begin(visitor)).headers["location"])
+
+
+def is_signed_in(visitor: Browser) -> bool:
+    """Whether the start page offers to sign out."""
+    return "Sign out" in visitor.http.get("/").text
+
+
+def assert_explained(visitor: Browser, answer: httpx2.Response, status: int, title: str) -> None:
+    """The visitor reads what happened and can try again; nothing is left of the attempt."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    assert f"<h1>{title}</h1>" in answer.text
+    assert 'href="/sign-in"' in answer.text
+    assert "Traceback" not in answer.text
+    assert COOKIE not in visitor.http.cookies
+    assert not is_signed_in(visitor)
+
+
+def carry(visitor: Browser, cookie: str) -> None:
+    """Give a browser another login cookie."""
+    visitor.http.cookies.clear()
+    visitor.http.cookies.set(COOKIE, cookie, domain="localhost.local")
+
+
+def cookie_of(answer: httpx2.Response) -> tuple[str, set[str]]:
+    """Return the login cookie's value and its attributes in small letters."""
+    first, *attributes = answer.headers["set-cookie"].split("; ")
+    name, _, value = first.partition("=")
+    assert name == COOKIE
+    return value, {attribute.lower() for attribute in attributes}
+
+
+def values_in(database: str, sql: str) -> list[object]:
+    """Return the first column of what a query finds."""
+
+    async def fetch() -> list[object]:
+        connection = await asyncpg.connect(database)
+        rows = await connection.fetch(sql)
+        await connection.close()
+        return [row[0] for row in rows]
+
+    return asyncio.run(fetch())
+
+
+def name_shown(visitor: Browser) -> str:
+    """Return who the start page says is signed in."""
+    found = re.search(r'class="who"[^>]*>([^<]*)<', visitor.http.get("/").text)
+    return found[1] if found else ""

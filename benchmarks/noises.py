@@ -7,7 +7,7 @@ that the engine's package carries, also quiet, far away, whispered and with nois
 the programs espeak-ng and flite where this machine has them.
 
 Names of noises and voices, or parts of them, choose some. Another checkout's engine is measured
-with `PYTHONPATH=FOLDER python benchmarks/noises.py`.
+with `PYTHONPATH=FOLDER python benchmarks/noises.py`: for that, all of it is in one file.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from tests.emulators.gladia import (
     GladiaEmulator,
 )
 from tests.emulators.wordaudio import silence, speak
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 Json = dict[str, Any]
 
@@ -127,7 +127,7 @@ async def open_session(emulator: GladiaEmulator, **changes: Any) -> tuple[str, s
 async def read_until(socket: ClientConnection, *types: str) -> list[Json]:
     """Return the messages up to the first of these types."""
     messages: list[Json] = []
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         while True:
             messages.append(json.loads(await socket.recv()))
             if messages[-1]["type"] in types:
@@ -136,7 +136,7 @@ async def read_until(socket: ClientConnection, *types: str) -> list[Json]:
 
 async def read_to_the_end(socket: ClientConnection) -> list[Json]:
     messages: list[Json] = []
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         try:
             while True:
                 messages.append(json.loads(await socket.recv()))

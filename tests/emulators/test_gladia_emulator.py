@@ -32,7 +32,7 @@ from tests.emulators.gladia_client import (
     start,
 )
 from tests.emulators.wordaudio import silence, speak, vocabulary
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 # Starting a session
 
@@ -321,7 +321,7 @@ async def test_clocks_run_out() -> None:
 
 
 async def closed_while_sending(socket: ClientConnection, chunk: bytes) -> int | None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         try:
             while True:
                 await socket.send(chunk)

@@ -13,7 +13,7 @@ import pytest
 
 from core.process import batching
 from core.process.batching import Pacer
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 TICK = 0.05
 ALWAYS = -1.0  # a threshold that is always passed
@@ -70,7 +70,7 @@ async def _receive_slowly(count: int, every: float) -> Times:
         await asyncio.get_running_loop().connect_accepted_socket(lambda: times, ours)
         sender = threading.Thread(target=_sending(theirs, range(count), every))
         sender.start()
-        await asyncio.wait_for(times.all.wait(), PATIENCE_S)
+        await asyncio.wait_for(times.all.wait(), WAIT_TIMEOUT_S)
         sender.join()
     return times
 
@@ -94,7 +94,7 @@ async def test_an_idle_loop_handles_what_arrives_when_it_arrives() -> None:
 async def test_the_loop_is_judged_by_what_it_computes_and_left_alone_when_calm() -> None:
     loop = asyncio.get_running_loop()
     async with paced(0.3, 0.2, tick=0.001) as pacer:
-        deadline = loop.time() + PATIENCE_S
+        deadline = loop.time() + WAIT_TIMEOUT_S
         while not pacer.pacing and loop.time() < deadline:
             sum(range(100_000))
             await asyncio.sleep(0)

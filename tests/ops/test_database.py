@@ -12,7 +12,7 @@ import pytest
 
 from core.database import Database, DatabaseAwayError
 from core.database import pool as pool_module
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 PLACES = 10  # connections that a pool may have
 
@@ -122,7 +122,7 @@ async def has_all_its_connections(db: Database) -> None:
         async with db.transaction():
             await together.wait()
 
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         await asyncio.gather(*(take_one() for _ in range(PLACES)))
 
 
@@ -212,7 +212,7 @@ async def test_two_tasks_in_transactions_see_only_what_is_theirs(db: Database) -
             if goes_back:
                 raise ZeroDivisionError
 
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         results = await asyncio.gather(add(True), add(False), return_exceptions=True)
     assert [type(result) for result in results] == [ZeroDivisionError, type(None)]
     assert await count(db) == before + 1
@@ -240,7 +240,7 @@ async def test_a_statement_waits_for_a_connection_and_not_for_ever(
             await enough.wait()
 
     holders = [asyncio.create_task(hold()) for _ in range(PLACES)]
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(WAIT_TIMEOUT_S):
         await taken.wait()
         waiting = asyncio.create_task(count(db))
         await asyncio.sleep(0)  # begun, with the usual bound

@@ -16,7 +16,7 @@ import pytest
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
 from tests.support.visitors import Visitor
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 # So that the signal of a Ctrl-C can go to everything the terminal would send it to.
 OWN_GROUP = "import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
@@ -34,7 +34,7 @@ class FreshMachine(AppServer):
         """Press it once and return the exit code."""
         assert self._process is not None
         os.killpg(self.pid, signal.SIGINT)
-        return self._process.wait(PATIENCE_S)
+        return self._process.wait(WAIT_TIMEOUT_S)
 
     @property
     def starts(self) -> int:

@@ -7,7 +7,7 @@ import gc
 import weakref
 
 from core.process.gc import GcSchedule
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 
 class Knot:
@@ -28,7 +28,7 @@ async def test_what_is_old_and_in_knots_is_freed_on_schedule() -> None:
         del knot
         gc.collect(1)
         assert trace() is not None
-        await asyncio.wait_for(freed.wait(), PATIENCE_S)
+        await asyncio.wait_for(freed.wait(), WAIT_TIMEOUT_S)
     finally:
         await schedule.close()
 

@@ -23,7 +23,7 @@ from core.settings import (
 )
 from tests.conftest import MakeServer
 from tests.support.app_server import ROOT, free_port
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 SECRET = "0123456789abcdef0123456789abcdef"
 READY = {
@@ -270,7 +270,7 @@ def run(*command: str, cwd: Path = ROOT, **environ: str) -> subprocess.Completed
         env=port | environ,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=WAIT_TIMEOUT_S,
         check=False,
     )
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support.app_server import AppServer
 from tests.support.http import outside
 from tests.support.visitors import Visitor
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 from web.render import STATIC
 from web.static import lean
 
@@ -49,7 +49,7 @@ def test_versioned_addresses_are_kept(server: AppServer) -> None:
 def raw(server: AppServer, target: bytes) -> tuple[int, bytes]:
     """Ask for a target as it stands, which clients would tidy up; return status and body."""
     request = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % target
-    with socket.create_connection(("localhost", server.port), PATIENCE_S) as connection:
+    with socket.create_connection(("localhost", server.port), WAIT_TIMEOUT_S) as connection:
         connection.sendall(request)
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

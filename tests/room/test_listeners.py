@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from core.room.wire import Batch, Error, Message, UtteranceMessage
 from tests.support.app_server import free_port
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 from web.socket.direct import EXTENSION
 from web.socket.listeners import DirectListener, QueueListener, SocketListener
 
@@ -97,7 +97,7 @@ class Hall:
         """End the server and its thread."""
         self.close(1001)
         self.server.should_exit = True
-        self._thread.join(PATIENCE_S)
+        self._thread.join(WAIT_TIMEOUT_S)
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -156,7 +156,7 @@ class Sleeper:
     def read_until(self, message: Message) -> bytes:
         """Read until this message has come whole."""
         received = bytearray()
-        self.socket.settimeout(PATIENCE_S)
+        self.socket.settimeout(WAIT_TIMEOUT_S)
         while not received.endswith(message.payload):
             received += self.socket.recv(65_536)
         return bytes(received)
@@ -165,7 +165,7 @@ class Sleeper:
         """Read all that still comes until the connection ends."""
         received = bytearray()
         with self.socket, suppress(ConnectionResetError):
-            self.socket.settimeout(PATIENCE_S)
+            self.socket.settimeout(WAIT_TIMEOUT_S)
             while piece := self.socket.recv(65_536):
                 received += piece
         return bytes(received)

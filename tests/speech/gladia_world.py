@@ -27,7 +27,7 @@ from core.speech.memory import AudioBudget
 from tests.emulators.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.tls import behind_tls
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 FRAME = BYTES_PER_SECOND // 20
 PACE = 0.002  # seconds between frames of 50 ms: 25 times as fast as people speak
@@ -48,7 +48,7 @@ HASTY = Timeouts(
 )
 
 
-async def until(condition: Callable[[], object], within: float = PATIENCE_S) -> None:
+async def until(condition: Callable[[], object], within: float = WAIT_TIMEOUT_S) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - many things may change it
             await asyncio.sleep(0.01)

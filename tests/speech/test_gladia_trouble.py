@@ -22,7 +22,7 @@ from tests.speech.gladia_world import (
     until,
     world,
 )
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 
 async def test_speech_without_a_place_in_memory_is_lost_only_if_it_is_needed_again() -> None:
@@ -150,8 +150,8 @@ async def test_a_long_backlog_is_given_the_time_it_takes() -> None:
     speech = say(3)
     pcm = silence(200) + speech.pcm
     speech = replace(speech, times=[(start + 200, end + 200) for start, end in speech.times])
-    timeouts = replace(HASTY, silent_s=PATIENCE_S, slow_s=0.2)
-    async with world(timeouts=timeouts, drain_seconds=PATIENCE_S) as w:
+    timeouts = replace(HASTY, silent_s=WAIT_TIMEOUT_S, slow_s=0.2)
+    async with world(timeouts=timeouts, drain_seconds=WAIT_TIMEOUT_S) as w:
         w.faults.stall_acknowledgments()
         # Fed in the same step of the loop, as the relay does: what it begins with is its backlog.
         stream = await w.listener.open()

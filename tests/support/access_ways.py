@@ -19,7 +19,7 @@ from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ async def in_room(stage: Stage, say: list[Any], hear: Callable[[dict[str, Any]],
     except InvalidStatus as refusal:
         assert refusal.response.status_code == 404
         return False
-    async with socket, asyncio.timeout(PATIENCE_S):
+    async with socket, asyncio.timeout(WAIT_TIMEOUT_S):
         await socket.send('{"type": "hello", "client": "abcdefgh"}')
         for one in say:
             await socket.send(one if isinstance(one, bytes) else json.dumps(one))

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 
 from tests.support.http import outside
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -96,7 +96,7 @@ class AppServer:
     def wait(self) -> int:
         """Wait until it stops by itself and return its exit code."""
         assert self._process is not None
-        return self._process.wait(PATIENCE_S)
+        return self._process.wait(WAIT_TIMEOUT_S)
 
     def interrupt(self) -> int:
         """Stop it as Ctrl-C does and return its exit code."""
@@ -115,7 +115,7 @@ class AppServer:
         if self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            return self._process.wait(PATIENCE_S)
+            return self._process.wait(WAIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

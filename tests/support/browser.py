@@ -23,9 +23,9 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.support.waiting import PATIENCE_MS
+from tests.support.waiting import WAIT_TIMEOUT_MS
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=WAIT_TIMEOUT_MS)
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _FLAGS = (
     "--no-sandbox",
@@ -102,11 +102,11 @@ class Browsers:
         if not permissions:
             more.append("--deny-permission-prompts")
         browser = await self._playwright.chromium.launch(
-            executable_path=self._executable, args=[*_FLAGS, *more], timeout=PATIENCE_MS
+            executable_path=self._executable, args=[*_FLAGS, *more], timeout=WAIT_TIMEOUT_MS
         )
         self._open.append(browser)
         context = await browser.new_context(permissions=[*permissions], **options)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(WAIT_TIMEOUT_MS)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
         context.on("console", self._note)
         return context

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 SOCKET = ".s.PGSQL.5432"  # the name that PostgreSQL's clients look for in a folder
 CHUNK = 64 * 1024
@@ -62,7 +62,7 @@ class DatabaseLine:
         self._run(self._hold())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(WAIT_TIMEOUT_S)
 
     async def _mend(self) -> None:
         self._open.set()

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 from web.socket.direct import DirectSocket, encode_text_frame
 
 MAX_SIZE = 120_000
@@ -83,7 +83,7 @@ class Server:
     def disconnect_code(self, client: Client) -> int:
         """The code with which the app saw this client go."""
         while True:
-            port, code = self.app.disconnects.get(timeout=PATIENCE_S)
+            port, code = self.app.disconnects.get(timeout=WAIT_TIMEOUT_S)
             if port == client.port:
                 return code
 
@@ -142,7 +142,7 @@ class Client:
     """A WebSocket client that decides what bytes go into which packet."""
 
     def __init__(self, server: Server, *, before_the_answer: bytes = b"") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(REQUEST % (b"/early" if before_the_answer else b"/"))
         if before_the_answer:

@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.support.waiting import PATIENCE_S, until
+from tests.support.waiting import WAIT_TIMEOUT_S, until
 
 _NAMES = ("firefox-esr", "firefox")
 _PREFERENCES: dict[str, bool | int] = {
@@ -124,7 +124,7 @@ async def firefox_page(executable: str, profile: Path) -> AsyncIterator[FirefoxP
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
             address = await _address(process)
         async with connect(f"{address}/session", compression=None, max_size=None) as socket:
             page = FirefoxPage(socket)

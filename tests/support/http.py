@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from tests.support.visitors import Visitor
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 
 def assert_guarded(answer: httpx2.Response) -> None:
@@ -33,7 +33,7 @@ class Browser(Visitor):
         self.url = url
         self.http = httpx2.Client(
             base_url=url,
-            timeout=PATIENCE_S,
+            timeout=WAIT_TIMEOUT_S,
             headers={"Origin": origin or url} | headers,
             event_hooks={"response": [assert_guarded]},
             limits=httpx2.Limits(max_keepalive_connections=0),
@@ -43,5 +43,5 @@ class Browser(Visitor):
 
 def outside(method: str, url: str, **options: Any) -> httpx2.Response:
     """Ask a page of anybody's, without cookies, without an origin."""
-    options.setdefault("timeout", PATIENCE_S)
+    options.setdefault("timeout", WAIT_TIMEOUT_S)
     return httpx2.request(method, url, verify=False, **options)

@@ -20,7 +20,7 @@ from playwright.async_api import Page
 
 from tests.emulators.livekit import LiveKitServer
 from tests.support.browser import Browsers, browsers
-from tests.support.waiting import PATIENCE_MS, PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_MS, WAIT_TIMEOUT_S
 
 __all__ = ["browsers"]
 HOOK_PORT = os.environ.get("LIVEKIT_TEST_HOOK_PORT", "0")
@@ -130,7 +130,7 @@ class Hooks:
 
     async def until(self, target: Target, *names: str) -> list[WebhookEvent]:
         """Wait until these events came, in any number and order."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
             while not {*names} <= {event.event for event in self.events(target)}:
                 self._came.clear()
                 await self._came.wait()
@@ -174,7 +174,7 @@ async def join(page: Page, target: Target, identity: str, **grants: Any) -> Any:
 
 async def until_true(page: Page, expression: str) -> Any:
     """Wait until the expression is truthy in the page; its value."""
-    handle = await page.wait_for_function(f"() => {expression}", timeout=PATIENCE_MS)
+    handle = await page.wait_for_function(f"() => {expression}", timeout=WAIT_TIMEOUT_MS)
     return await handle.json_value()
 
 

@@ -11,7 +11,7 @@ from tests.support.app_server import AppServer
 from tests.support.dictation import words_in
 from tests.support.own_postgres import OwnPostgres
 from tests.support.visitors import RoomPage, Visitor
-from tests.support.waiting import PATIENCE_S, until
+from tests.support.waiting import WAIT_TIMEOUT_S, until
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Scene:
 
     async def health(self) -> tuple[int, dict[str, object]]:
         async with httpx2.AsyncClient(verify=False) as http:
-            answer = await http.get(f"{self.server.url}/health", timeout=PATIENCE_S)
+            answer = await http.get(f"{self.server.url}/health", timeout=WAIT_TIMEOUT_S)
         return answer.status_code, answer.json()
 
     async def until_stored(self) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 # A kill of a process loses nothing with these; only a power cut would. Vacuuming is for databases
 # that live longer than a minute, and for a hundred at once it would keep a core busy.
@@ -68,14 +68,14 @@ class Cluster:
         options = " ".join(f"-c {name}='{value}'" for name, value in SETTINGS.items())
         self._run(
             "pg_ctl",
-            *("start", "-w", "-t", str(int(PATIENCE_S)), "-l", str(self._data / "log")),
+            *("start", "-w", "-t", str(int(WAIT_TIMEOUT_S)), "-l", str(self._data / "log")),
             *("-o", f"{options} -k {self._data}"),
         )
 
     def stop(self) -> None:
         """Stop it as an administrator does."""
         if self.pid is not None:
-            self._run("pg_ctl", "stop", "-w", "-t", str(int(PATIENCE_S)), "-m", "fast")
+            self._run("pg_ctl", "stop", "-w", "-t", str(int(WAIT_TIMEOUT_S)), "-m", "fast")
 
     def crash(self) -> None:
         """Let it stop at once, without finishing anything."""
@@ -100,7 +100,7 @@ class Cluster:
 
     async def _create(self, database: str) -> None:
         connection = await asyncpg.connect(
-            host=str(self._data), user="postgres", database="postgres", timeout=PATIENCE_S
+            host=str(self._data), user="postgres", database="postgres", timeout=WAIT_TIMEOUT_S
         )
         try:
             await connection.execute(f"CREATE DATABASE {database}")

@@ -15,7 +15,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.support.app_server import AppServer
 from tests.support.visitors import FRAME, Visitor
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 PLAIN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"']
 QUIET_FRAME = bytes(8 + 2 * FRAME)
@@ -72,7 +72,7 @@ async def said_before_close(socket: ClientConnection) -> tuple[list[dict[str, An
     """Return what the server says until it closes, and the close code."""
     said = []
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
             while True:
                 said.append(json.loads(await socket.recv()))
     except ConnectionClosed:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 from tests.support.database_line import DatabaseLine
-from tests.support.waiting import PATIENCE_S, wait_until
+from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 # The last statements of each of core/lifecycle.py's loops, when nobody is there.
 ROUTINE = ("DELETE FROM livekit_events", "'AUTO_EMPTY_ROOM'", "SKIP LOCKED")
@@ -51,7 +51,7 @@ class StatementLine(DatabaseLine):
         self._stuck.clear()
         self._kept_back = part
         try:
-            yield lambda: asyncio.to_thread(self._stuck.wait, PATIENCE_S)
+            yield lambda: asyncio.to_thread(self._stuck.wait, WAIT_TIMEOUT_S)
         finally:
             self._kept_back = ""
             self._loop.call_soon_threadsafe(self._let_go)

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
 KEPT = 300 * SAMPLE_RATE  # samples that a page keeps to send again
@@ -30,7 +30,7 @@ class Visitor:
         self.url = url
         self.http = httpx2.Client(
             base_url=url,
-            timeout=PATIENCE_S,
+            timeout=WAIT_TIMEOUT_S,
             headers={"Origin": url},
             # No connection is kept open, so that a test need not close its visitors.
             limits=httpx2.Limits(max_keepalive_connections=0),
@@ -231,7 +231,7 @@ class RoomPage:
         """Return all that was finally said."""
         return " ".join(message["text"] for message in self.finals)
 
-    async def until(self, true: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
+    async def until(self, true: Callable[[], Any], seconds: float = WAIT_TIMEOUT_S) -> None:
         """Wait until something is true of what was sent."""
         try:
             async with asyncio.timeout(seconds), self._news:
@@ -240,7 +240,7 @@ class RoomPage:
             last = self.messages[-5:]
             raise AssertionError(f"did not happen; closed: {self.closed}, last: {last}") from None
 
-    async def until_closed(self, seconds: float = PATIENCE_S) -> int | None:
+    async def until_closed(self, seconds: float = WAIT_TIMEOUT_S) -> int | None:
         """Wait until the server closes, and return the code."""
         await self.until(lambda: self.closed is not None, seconds)
         return self.closed[0] if self.closed else None

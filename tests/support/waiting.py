@@ -1,4 +1,4 @@
-"""Waiting for what a test expects: one patience for all of them.
+"""Waiting for what a test expects: one bound for all of them.
 
 A test waits for an event, and goes on the moment it comes. How long it would wait at most says
 nothing about what is right; it only ends a run in which something never comes. So there is one
@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S = 120.0  # for one thing to come true
-PATIENCE_MS = PATIENCE_S * 1000  # the same, as browsers count
+WAIT_TIMEOUT_S = 120.0  # for one thing to come true
+WAIT_TIMEOUT_MS = WAIT_TIMEOUT_S * 1000  # the same, as browsers count
 LOOK_EVERY_S = 0.02
 
 
 async def until(
     true: Callable[[], object],
     *,
-    seconds: float = PATIENCE_S,
+    seconds: float = WAIT_TIMEOUT_S,
     news: Callable[[], object] = lambda: "",
 ) -> Any:
     """Wait until `true()` is, and return it; `news` is what a failure shows.
@@ -51,7 +51,7 @@ async def until(
 def wait_until(
     true: Callable[[], T],
     *,
-    seconds: float = PATIENCE_S,
+    seconds: float = WAIT_TIMEOUT_S,
     news: Callable[[], object] = lambda: "",
 ) -> T:
     """Do what `until` does, in a thread."""

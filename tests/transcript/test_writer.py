@@ -16,7 +16,7 @@ from core.store import participants, sessions, spaces
 from core.store import people as users
 from core.transcript.outbox import Entry
 from core.transcript.writer import TranscriptWriter
-from tests.support.waiting import PATIENCE_S
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 
 @pytest.fixture
@@ -150,10 +150,10 @@ async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
             stored.append(asyncio.Event())
             writer.keep(Entry(_final(session_id, identity, seq), stored[-1].set))
             if seq == 1:
-                await asyncio.wait_for(stored[0].wait(), PATIENCE_S)
+                await asyncio.wait_for(stored[0].wait(), WAIT_TIMEOUT_S)
             await asyncio.sleep(0.001)
         for one in stored:
-            await asyncio.wait_for(one.wait(), PATIENCE_S)
+            await asyncio.wait_for(one.wait(), WAIT_TIMEOUT_S)
     finally:
         await writer.close()
     # Rows of one statement carry the same transaction.

@@ -33,6 +33,26 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     return loop_factories(item)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files with browsers over the run, and have none of them at its end.
+
+    They are what takes longest: all at once they would slow each other down, and those that came
+    last would keep one worker busy when the others are done.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    browsing = {path for path in files if any(map(_browses, files[path]))}
+    place: dict[Path, float] = {}
+    for some, end in ((browsing, 0.8), (files.keys() - browsing, 1.0)):
+        place |= {path: end * at / len(some) for at, path in enumerate(sorted(some))}
+    items[:] = [item for path in sorted(files, key=lambda one: place[one]) for item in files[path]]
+
+
+def _browses(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Have a folder for the PostgreSQL of this run, which all workers share."""
     if hasattr(config, "workerinput"):

@@ -289,6 +289,7 @@ async def test_big_frames_are_closed_with_1009_and_then_refused(emulator: Gladia
     async with connect(url, proxy=None) as socket:
         await socket.send(bytes(2**20))
         await read_until(socket, "audio_chunk")
+        await socket.close(4000)  # 1000 would end the session
     for _ in range(3):
         async with connect(url, proxy=None) as socket:
             await socket.send(bytes(2**20 + 2))

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import unescape
 
 import pytest
@@ -31,7 +27,6 @@ from tests.support.waiting import until
 
 __all__ = ["browsers"]
 
-HOGS = 4
 STILL = "Some words are still being written down…"
 FIRST, SECOND = two_cities()[: 16 * BYTES_PER_SECOND], two_cities()[16 * BYTES_PER_SECOND :]
 SAID = {
@@ -39,18 +34,6 @@ SAID = {
     "Bob": (beckett(), BECKETT),
     "Cleo": (SECOND, " ".join(words(TWO_CITIES)[42:])),
 }
-
-
-@contextmanager
-def busy_machine() -> Iterator[None]:
-    """Let a few processes compute meanwhile."""
-    hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(HOGS)]
-    try:
-        yield
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
 
 
 async def offline(pcm: bytes) -> str:
@@ -93,7 +76,7 @@ async def test_three_at_once_on_a_busy_machine_lose_nothing_also_after_the_end(
         await page.speak(pcm)
         await page.mic(False)
 
-    with busy_machine():
+    with server.slowed():
         await asyncio.gather(*(talk(pages[name], pcm) for name, (pcm, _) in SAID.items()))
         await pages["Ada"].until(lambda: pages["Ada"].of_type("utterance"))
         await asyncio.to_thread(ada.end, slug)
@@ -245,7 +228,7 @@ async def test_the_page_shows_gaps_and_says_what_it_let_go_and_late_words_come_i
         line = page.locator("[data-lines] .words.gap")
         await expect(line).to_have_text("10 s could not be transcribed")
         await speaker.close()
-        with busy_machine():
+        with server.slowed():
             await reader.mic(True)
             await reader.speak(two_cities())
             await reader.mic(False)

@@ -7,7 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -109,6 +112,26 @@ class AppServer:
     def kill(self) -> None:
         """End it without a chance to tidy up."""
         self._end(signal.SIGKILL)
+
+    @contextmanager
+    def slowed(self) -> Iterator[None]:
+        """Give it a third of its time, as on a busy machine, which costs other tests nothing."""
+        done = threading.Event()
+
+        def hold() -> None:
+            # Often enough that no connection takes it for dead.
+            while not done.wait(0.03):
+                os.kill(self.pid, signal.SIGSTOP)
+                done.wait(0.06)
+                os.kill(self.pid, signal.SIGCONT)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            holder.join()
 
     def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

@@ -41,7 +41,8 @@ _FLAGS = (
     "--auto-accept-this-tab-capture",
     # Media stays on the loopback interface, also where there is no other.
     "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    # And nothing of Chromium's own window is drawn, which nobody would see.
+    "--disable-features=WebRtcHideLocalIpsWithMdns,PreloadTopChromeWebUI,InitialWebUI,MediaRouter",
 )
 _PERMISSIONS = ("camera", "microphone")
 

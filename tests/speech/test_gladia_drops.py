@@ -16,6 +16,8 @@ from tests.speech.gladia_world import (
     FRAME,
     HASTY,
     MISSED,
+    Speech,
+    World,
     say,
     world,
 )
@@ -113,15 +115,19 @@ async def test_words_counted_twice_are_said_again_on_a_new_stream() -> None:
         assert w.listener.losses == ["the speech service got words twice"]
 
 
+async def miss_the_first_final(w: World, speech: Speech) -> None:
+    """Speak, and lose the connection when the first sentence has just been closed."""
+    at = int((speech.times[0][1] + 0.45) * BYTES_PER_SECOND)
+    w.faults.drop(code=1011, after_bytes=at)
+    await w.open()
+    w.faults.slow_handshake(0.3)  # its final is said to nobody meanwhile
+    await w.listener.feed(speech.pcm)
+
+
 async def test_a_final_that_was_missed_while_away_is_recovered() -> None:
     speech = say(3)
     async with world(timings=Timings(final=0.15)) as w:
-        # The first sentence has just been closed: its final is said to nobody.
-        at = int((speech.times[0][1] + 0.45) * BYTES_PER_SECOND)
-        w.faults.drop(code=1011, after_bytes=at)
-        await w.open()
-        w.faults.slow_handshake(0.3)
-        await w.listener.feed(speech.pcm)
+        await miss_the_first_final(w, speech)
         await w.listener.finish()
         w.listener.assert_all_of(speech)
         assert w.emulator.sessions[0].missed
@@ -131,11 +137,7 @@ async def test_a_final_that_was_missed_while_away_is_recovered() -> None:
 async def test_a_missed_final_is_noticed_without_further_speech() -> None:
     speech = say(1)
     async with world(timings=Timings(final=0.15)) as w:
-        at = int((speech.times[0][1] + 0.45) * BYTES_PER_SECOND)
-        w.faults.drop(code=1011, after_bytes=at)
-        await w.open()
-        w.faults.slow_handshake(0.3)
-        await w.listener.feed(speech.pcm)
+        await miss_the_first_final(w, speech)
         for _ in range(100):
             if w.listener.losses:
                 break

@@ -15,6 +15,7 @@ import msgspec
 
 from core.leases import RoomElsewhereError
 from core.model import Page, Utterance
+from core.room.microphones import MICROPHONE_KEPT_S
 from core.room.ports import Claims, Writer
 from core.room.room import Room
 from core.speech.engine import SAMPLE_RATE
@@ -22,7 +23,6 @@ from core.transcript.outbox import Entry
 
 log = logging.getLogger(__name__)
 
-RETURN_S = 120.0  # seconds after the start in which pages are expected back, as in a running room
 PAGE_KEEPS_S = 300.0  # seconds of audio that a page keeps to send again
 
 
@@ -41,7 +41,8 @@ class Handover:
     def start(self) -> None:
         """Take over from the last process."""
         self._held = self._writer.held()
-        self._until = time.monotonic() + RETURN_S
+        # As long as a page may be gone in a running room and still go on where it stopped.
+        self._until = time.monotonic() + MICROPHONE_KEPT_S
 
     def sessions(self) -> set[str]:
         """Return the sessions for which something is held."""

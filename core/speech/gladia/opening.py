@@ -42,12 +42,12 @@ def accepted(options: StreamOptions) -> tuple[StreamOptions, int]:
     # What comes twice after tidying counts once: nobody misses the second.
     asked = list(dict.fromkeys(_language(code) for code in options.languages))
     languages = [code for code in asked if code in LANGUAGES]
-    words = [word for word in dict.fromkeys(map(_one_line, options.vocabulary)) if word]
+    words = [word for word in dict.fromkeys(map(_single_spaced, options.vocabulary)) if word]
     vocabulary = _fitting([(word, len(word)) for word in words if len(word.split()) <= MAX_WORDS])
     # Rules for one word, written with different spaces, are one: a JSON object can't have both.
     rules: dict[str, tuple[str, ...]] = {}
     for written, heard in options.spelling.items():
-        name = _one_line(written)
+        name = _single_spaced(written)
         if replaced := _heard((*rules.get(name, ()), *heard)):
             rules[name] = replaced
     rules.pop("", None)
@@ -70,12 +70,12 @@ def _language(code: str) -> str:
     return re.split("[-_]", code.strip(), maxsplit=1)[0].lower()
 
 
-def _one_line(text: str) -> str:
+def _single_spaced(text: str) -> str:
     return " ".join(text.split())
 
 
 def _heard(spellings: Iterable[str]) -> tuple[str, ...]:
-    return tuple(one for one in dict.fromkeys(map(_one_line, spellings)) if one)
+    return tuple(one for one in dict.fromkeys(map(_single_spaced, spellings)) if one)
 
 
 def _fitting(entries: Iterable[tuple[_T, int]]) -> list[_T]:

@@ -8,7 +8,8 @@ Nothing waits longer than TICK for that, and a loop with time to spare is left a
 
 A request that needs several answers from the database waits for a batch with each: a join, which
 asks eight times, for 64 ms at most. To rest for 1 ms only while an answer is due was tried: the
-database then had to tell, and neither joins a second nor CPU per frame showed a difference.
+database then had to tell, and neither joins a second nor CPU per frame showed a difference. The
+slowest of 200 joins at once did: their p99 was 435 ms with it and 617 without, on a busy machine.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from typing import Protocol
 from core.leases import Claim
 from core.model import ChatLine, Utterance
 from core.speech.resilient import StreamRecord
+from core.transcript.log import FinalsWriter
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
 
 
-class Writer(Protocol):
+class Writer(FinalsWriter, Protocol):
     """Stores what rooms hand over, their only way out of memory: TranscriptWriter."""
 
     async def said(self, session_id: str) -> list[Utterance]:
@@ -23,9 +24,6 @@ class Writer(Protocol):
 
     def keep_line(self, line: Entry[ChatLine]) -> None:
         """Take a chat line. Never blocks."""
-
-    def keep(self, said: Entry[Utterance]) -> None:
-        """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
 
     def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
         """Learn where a session's room is, if it is in memory: it gives what comes its number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.settings import VARIABLES
-from tests.support.app_server import ROOT
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("name", [name for variable in VARIABLES for name in variable.names])

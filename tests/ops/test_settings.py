@@ -22,7 +22,8 @@ from core.settings import (
     would_start,
 )
 from tests.conftest import MakeServer
-from tests.support.app_server import ROOT, free_port
+from tests.support import ROOT
+from tests.support.app_server import free_port
 from tests.support.waiting import WAIT_TIMEOUT_S
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.app_server import ROOT, AppServer
+from tests.support import ROOT
+from tests.support.app_server import AppServer
 from tests.support.browser import Browsers, browsers
 from web.links import MAX_ADDRESS, linked, pieces
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tests.support.app_server import ROOT, AppServer
+from tests.support import ROOT
+from tests.support.app_server import AppServer
 from tests.support.http import Browser
 from tests.support.meetings import JSON, NOWHERE, PEOPLE, Meeting, come_and_go, role_shown
 

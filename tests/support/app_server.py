@@ -9,16 +9,18 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 
+from tests.support import ROOT
+from tests.support.forked import ForkedServer
 from tests.support.http import outside
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
-ROOT = Path(__file__).parent.parent.parent
+SERVE = (sys.executable, "app.py", "serve")
 
 
 def free_port() -> int:
@@ -30,16 +32,22 @@ def free_port() -> int:
 
 
 class AppServer:
-    """One Sessions process: `start`, `stop` as Ctrl-C does, `kill` as a crash does."""
+    """One Sessions process: `start`, `interrupt` as Ctrl-C does, `kill` as a crash does.
+
+    Args:
+        data_dir: its DATA_DIR, which holds its log, too.
+        environment: its settings.
+        command: what starts it; None for a fork of a process that has imported all of it.
+    """
 
     def __init__(
-        self, data_dir: Path, environment: dict[str, str], command: list[str] | None = None
+        self, data_dir: Path, environment: dict[str, str], command: Sequence[str] | None = SERVE
     ) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.data_dir = data_dir
         self.secret = uuid.uuid4().hex * 2
-        self.command = command or [sys.executable, "app.py", "serve"]
+        self.command = command
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
@@ -50,7 +58,7 @@ class AppServer:
             "NO_PROXY": "localhost,127.0.0.1",
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedServer | None = None
 
     @property
     def database_url(self) -> str:
@@ -91,7 +99,11 @@ class AppServer:
     def launch(self) -> None:
         """Start, and wait for nothing."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.data_dir / "server.log").open("ab") as log:
+        path = self.data_dir / "server.log"
+        if self.command is None:
+            self._process = ForkedServer(self._environment, path)
+            return
+        with path.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )

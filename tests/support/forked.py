@@ -1,0 +1,72 @@
+"""Starts `app.py serve` as a fork of a process that has imported everything already.
+
+A start is a second of imports otherwise, a hundred times in the suite. What runs is the same: the
+same file as the main program, in its own process with its own environment. That a new interpreter
+starts, too, is tested in tests/ops.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support import ROOT
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.support.imports_of_app"])
+
+
+def _serve(environment: dict[str, str], log: Path) -> None:
+    """Become Sessions; runs in the fork."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.argv = ["app.py", "serve"]
+    sys.path.insert(0, str(ROOT))
+    runpy.run_path("app.py", run_name="__main__")
+
+
+class ForkedServer:
+    """One running Sessions, with the part of `subprocess.Popen` that tests use."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._process = _CONTEXT.Process(target=_serve, args=(environment, log), daemon=True)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs after so many seconds.
+        """
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired("app.py serve", timeout)
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()

@@ -1,0 +1,24 @@
+"""Imports all that app.py imports, for forked.py, but not the app, which reads settings."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+from pathlib import Path
+
+_SOURCE = Path(__file__).parent.parent.parent / "app.py"
+
+for _node in ast.parse(_SOURCE.read_text()).body:
+    if isinstance(_node, ast.ImportFrom) and _node.module:
+        importlib.import_module(_node.module)
+        for _name in _node.names:  # of a package, such as `from routes import home`
+            with contextlib.suppress(ModuleNotFoundError):  # something in the module
+                importlib.import_module(f"{_node.module}.{_name.name}")
+    elif isinstance(_node, ast.Import):
+        for _name in _node.names:
+            importlib.import_module(_name.name)
+
+# What is imported by name when uvicorn starts.
+for _late in ("uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "web.socket.direct"):
+    importlib.import_module(_late)

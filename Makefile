@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Most tests wait more than they compute.
-WORKERS ?= 4
+WORKERS ?= 6
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
 .PHONY: run test lint format bench picture clean

@@ -98,7 +98,8 @@ def answers(server: AppServer) -> bool:
 def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Launch) -> None:
     url = at(away, f"postgres:{PASSWORD}")
     servers = [launch(how, url) for how in (SERVE, UVICORN)]
-    time.sleep(14)
+    for server in servers:
+        until_logged(server, "waiting for PostgreSQL")
     away.start()
     wait_until(lambda: all(answers(server) for server in servers), news=lambda: servers[0].log)
     for server in servers:

@@ -86,7 +86,7 @@ async def test_an_audio_system_that_stops_is_noticed(
     heard = re.compile(r"--level: (0\.0[1-9]|0\.[1-9]|1)")
     await expect(page.locator("[data-level]")).to_have_attribute("style", heard)
     # As a phone does when somebody calls.
-    await page.evaluate("Promise.all(contexts.map((context) => context.suspend()))")
+    await page.evaluate("Promise.allSettled(contexts.map((context) => context.suspend()))")
     notice = page.locator('.notice[data-topic="silent"]')
     await expect(notice).to_contain_text("Your microphone is silent.")
     await expect(page.locator("[data-level]")).to_have_attribute("style", "--level: 0.00;")

@@ -84,6 +84,7 @@ async def share_of_height(page: Page, selector: str) -> float:
 
 async def test_late_captions_are_told_once_they_last(server: AppServer, browsers: Browsers) -> None:
     page = await browsers.page(viewport={"width": 1280, "height": 720})
+    await page.clock.install()
     line = Line()
     await page.route_web_socket("**/ws", line.lay)
     await page.add_init_script(TONES)
@@ -95,10 +96,10 @@ async def test_late_captions_are_told_once_they_last(server: AppServer, browsers
 
     # Trouble that passes isn't told; what lasts is, once and in one line, and nothing moves.
     line.speech("delayed")
-    await page.wait_for_timeout(3000)
+    await page.clock.run_for(3000)
     line.speech("ready")
     line.speech("delayed")
-    await page.wait_for_timeout(3000)
+    await page.clock.run_for(3000)
     assert await notice.count() == 0
     await expect(notice).to_have_text(f"Captions of Ada Lovelace are delayed: {BUSY}.")
     await expect(said).to_have_text(f"Captions of Ada Lovelace are delayed: {BUSY}.")
@@ -107,9 +108,9 @@ async def test_late_captions_are_told_once_they_last(server: AppServer, browsers
     # It stays through a moment without, and isn't said again when it comes back.
     await page.evaluate("document.querySelector('[data-notice-announcer]').textContent = ''")
     line.speech("ready")
-    await page.wait_for_timeout(2000)
+    await page.clock.run_for(2000)
     line.speech("delayed")
-    await page.wait_for_timeout(4000)
+    await page.clock.run_for(4000)
     await expect(notice).to_have_count(1)
     line.speech("ready")
     await expect(notice).to_have_count(0)

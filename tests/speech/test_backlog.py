@@ -16,8 +16,10 @@ from tests.speech.local_listener import Listener
 from tests.support.browser import Browsers, browsers
 from tests.support.speech_samples import (
     BECKETT,
+    OPENING,
     TWO_CITIES,
     beckett,
+    opening,
     two_cities,
     words,
     words_in_order,
@@ -28,11 +30,10 @@ from tests.support.waiting import until
 __all__ = ["browsers"]
 
 STILL = "Some words are still being written down…"
-FIRST, SECOND = two_cities()[: 16 * BYTES_PER_SECOND], two_cities()[16 * BYTES_PER_SECOND :]
 SAID = {
-    "Ada": (FIRST, " ".join(words(TWO_CITIES)[:42])),
-    "Bob": (beckett(), BECKETT),
-    "Cleo": (SECOND, " ".join(words(TWO_CITIES)[42:])),
+    "Ada": (opening()[: 6 * BYTES_PER_SECOND], " ".join(words(OPENING)[:18])),
+    "Bob": (beckett()[: 6 * BYTES_PER_SECOND], BECKETT[: BECKETT.index("Fail again")]),
+    "Cleo": (opening()[6 * BYTES_PER_SECOND :], " ".join(words(OPENING)[18:])),
 }
 
 
@@ -76,7 +77,7 @@ async def test_three_at_once_on_a_busy_machine_lose_nothing_also_after_the_end(
         await page.speak(pcm)
         await page.mic(False)
 
-    with server.slowed():
+    with server.slowed(to=0.15):
         await asyncio.gather(*(talk(pages[name], pcm) for name, (pcm, _) in SAID.items()))
         await pages["Ada"].until(lambda: pages["Ada"].of_type("utterance"))
         await asyncio.to_thread(ada.end, slug)
@@ -99,7 +100,7 @@ async def test_a_restart_in_mid_sentence_leaves_no_fragment_of_it(make_server: M
     server = await asyncio.to_thread(make_server, SPEECH_ENGINE="local")
     ada = Visitor(server.url).sign_in("Ada")
     slug = ada.start_session()
-    pcm = FIRST[: 12 * BYTES_PER_SECOND]
+    pcm = opening()[: 12 * BYTES_PER_SECOND]
     middle = 7 * BYTES_PER_SECOND  # "it was the age of | foolishness"
     page = ada.page(slug)
     await page.connect()
@@ -130,7 +131,7 @@ async def test_of_who_never_comes_back_the_fragment_stays(make_server: MakeServe
     page = ada.page(slug)
     await page.connect()
     await page.mic(True)
-    await page.speak(FIRST[: 7 * BYTES_PER_SECOND])
+    await page.speak(opening()[: 7 * BYTES_PER_SECOND])
     await page.until(lambda: page.of_type("settled"))
     await asyncio.to_thread(server.stop)
     await asyncio.to_thread(server.start)

@@ -126,15 +126,15 @@ class AppServer:
         self._end(signal.SIGKILL)
 
     @contextmanager
-    def slowed(self) -> Iterator[None]:
-        """Give it a third of its time, as on a busy machine, which costs other tests nothing."""
+    def slowed(self, to: float = 0.33) -> Iterator[None]:
+        """Give it a share of its time, as on a busy machine, which costs other tests nothing."""
         done = threading.Event()
 
         def hold() -> None:
             # Often enough that no connection takes it for dead.
             while not done.wait(0.03):
                 os.kill(self.pid, signal.SIGSTOP)
-                done.wait(0.06)
+                done.wait(0.03 / to - 0.03)
                 os.kill(self.pid, signal.SIGCONT)
 
         holder = threading.Thread(target=hold)

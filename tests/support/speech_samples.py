@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
+from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, SAMPLE_RATE
 
 TWO_CITIES = """
 It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of
@@ -23,6 +23,7 @@ all going direct the other way: in short, the period was so far like the present
 of its noisiest authorities insisted on its being received, for good or for evil, in the
 superlative degree of comparison only.
 """
+OPENING = TWO_CITIES[: TWO_CITIES.index("it was the season of Darkness")]
 BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
 _CUTOFF = 0.46 * SAMPLE_RATE
 _HALF_TAPS = 240
@@ -32,6 +33,11 @@ _HALF_TAPS = 240
 def two_cities() -> bytes:
     """Return 44 s of one man reading `TWO_CITIES`, as 16 kHz mono PCM16."""
     return _speech("two_cities.wav")
+
+
+def opening() -> bytes:
+    """Return its first 15 s, up to a pause: `OPENING`, which is enough for most tests."""
+    return two_cities()[: 15 * BYTES_PER_SECOND]
 
 
 @cache

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from core.model import MAX_LINES, ChatLine, Participant
-from core.room.wire import Chat, Message
+from core.room.wire import Chat, Message, WireError
 from core.transcript.numbers import renumber_lines
 from core.transcript.outbox import Entry
 
@@ -15,15 +15,14 @@ from core.transcript.outbox import Entry
 class ChatLog:
     """All lines of a session, encoded once."""
 
-    def __init__(self, lines: list[ChatLine]) -> None:
+    def __init__(
+        self, session_id: str, lines: list[ChatLine], keep: Callable[[Entry[ChatLine]], None]
+    ) -> None:
+        self._session_id = session_id
+        self._keep = keep  # has them stored
         # In step, by id. Encoded for good: whoever comes gets all of them, again and again.
         self._ids = [line.id for line in lines]
         self._messages = [Message(_view(line)) for line in lines]
-
-    @property
-    def full(self) -> bool:
-        """Whether the session has as many lines as it may have."""
-        return len(self._ids) >= MAX_LINES
 
     def after(self, line_id: int) -> list[Message]:
         """Return the lines above this id; all when it is none of ours."""
@@ -31,24 +30,25 @@ class ChatLog:
         last = self._ids[-1] if self._ids else 0
         return self._messages[bisect_right(self._ids, line_id if line_id <= last else 0) :]
 
-    def add(
-        self, session_id: str, author: Participant, text: str, now: datetime
-    ) -> tuple[ChatLine, Message]:
-        """Give a text its id and place."""
+    def say(self, author: Participant, text: str) -> Message:
+        """Give a text its id and place, keep it, and return it for everybody. Raises WireError."""
+        if len(self._ids) >= MAX_LINES:
+            raise WireError("too_much", "this session's chat is full")
         line = ChatLine(
-            session_id=session_id,
+            session_id=self._session_id,
             id=self._ids[-1] + 1 if self._ids else 1,
             identity=author.identity,
             name=author.name,
             hue=author.hue,
             role=author.role,
             text=text,
-            sent_at=now,
+            sent_at=datetime.now(UTC),
         )
+        self._keep(Entry(line))
         message = Message(_view(line))
         self._ids.append(line.id)
         self._messages.append(message)
-        return line, message
+        return message
 
     def renumber(self, stored: Iterable[ChatLine], waiting: Iterable[Entry[ChatLine]]) -> None:
         """Give lines that wait an id that no stored line has.

@@ -11,7 +11,7 @@ import logging
 
 from core.model import Page, Participant
 from core.room.captions import Captions
-from core.room.wire import Hello
+from core.room.wire import EngineView, Hello
 from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices
 
@@ -42,6 +42,13 @@ class Microphones:
     def writing(self) -> bool:
         """Whether words that were said are still on their way."""
         return any(microphone.busy for microphone in self._of.values())
+
+    @property
+    def engine(self) -> EngineView:
+        """The engine that writes down what they hear, and how it is."""
+        engine = self._services.engine
+        health = engine.health()
+        return EngineView(engine.name, health.health.value, health.reason)
 
     def of(self, participant: Participant, hello: Hello, how: MicrophoneOptions) -> Microphone:
         """Return the page's microphone: where it stopped, or a new one."""

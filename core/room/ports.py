@@ -8,9 +8,9 @@ from typing import Protocol
 from core.leases import Claim
 from core.model import ChatLine, Utterance
 from core.speech.resilient import StreamRecord
-from core.transcript.log import FinalsWriter
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
+from core.transcript.ports import FinalsWriter
 
 
 class Writer(FinalsWriter, Protocol):

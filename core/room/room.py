@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from core.leases import Claim
 from core.model import ChatLine, Page, Participant, Utterance
@@ -28,12 +27,10 @@ from core.room.wire import (
     CLOSE_REPLACED,
     CLOSE_RESTART,
     Batch,
-    EngineView,
     Hello,
     Message,
     SessionChanged,
     Welcome,
-    WireError,
 )
 from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices
@@ -70,11 +67,9 @@ class Room:
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session.id, self.fanout, knocks)
-        self._chat = ChatLog(lines)
-        self._writer = writer  # takes chat lines; what is said goes there by the log
-        self._engine = services.engine  # asked for its health when somebody comes
+        self._chat = ChatLog(session.id, lines, writer.keep_line)
         self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
-        self._ended: Message | None = None  # what everybody is told of the end, once it has come
+        self._ended: Message | None = None  # what everybody is told of the end, and who is late
         self._ended_at = 0.0  # when that was, a monotonic time
 
     @property
@@ -116,18 +111,17 @@ class Room:
     def _replay(self, seat: Seat, hello: Hello) -> None:
         """Send what a page lacks, with what it may not count on of what it has."""
         newest, said = self.captions.log.catch_up(seat.page, hello.seq)
-        health = self._engine.health()
         welcome = Welcome(
             session=self.session.view(),
             you=self.roster.view(seat.participant),
             received=seat.microphone.received,
             seq=newest,
-            engine=EngineView(self._engine.name, health.health.value, health.reason),
+            engine=self.microphones.engine,
             people=self.roster.people(),
             active=seat.active,
         )
-        lines = self._chat.after(hello.chat)
-        seat.listener.replay([Message(welcome), *lines, *said, *self.captions.states])
+        lines, states = self._chat.after(hello.chat), self.captions.states
+        seat.listener.replay([Message(welcome), *lines, *said, *states])
 
     def take(self, seat: Seat) -> None:
         """Give a page its participant's microphone and call; their other pages lose them."""
@@ -159,11 +153,7 @@ class Room:
 
     def say(self, author: Participant, text: str) -> None:
         """Give a chat line its place, keep it and send it to everybody. Raises WireError."""
-        if self._chat.full:
-            raise WireError("too_much", "this session's chat is full")
-        line, message = self._chat.add(self.session.id, author, text, datetime.now(UTC))
-        self._writer.keep_line(Entry(line))
-        self.fanout.send(message)
+        self.fanout.send(self._chat.say(author, text))
 
     def renumber(self, stored: Iterable[Utterance], waiting: Iterable[Entry[Utterance]]) -> None:
         """Numbering: see TranscriptLog.renumber."""
@@ -182,10 +172,9 @@ class Room:
         self.active.tick()
         if self.fanout.seats:
             self._alive_at = now
-        alive_at = max(self._alive_at, self.captions.alive_at)
         if self.over and now - self._ended_at > AFTER_END_S:
             self.microphones.give_up("the session ended long ago")
-        elif now - alive_at > ABANDONED_AFTER_S:
+        elif now - max(self._alive_at, self.captions.alive_at) > ABANDONED_AFTER_S:
             self.microphones.give_up("everybody left long ago and no word has come since")
         for identity in self.microphones.tick(now):
             if not self.fanout.of(identity):
@@ -206,7 +195,6 @@ class Room:
 
     def end(self, reason: str) -> None:
         """Tell every page that the session is over, and close it. Words may still come."""
-        # Kept: a page that was let in before and comes in now is told the same.
         self._ended_at = time.monotonic()
         self._ended = self.fanout.publish(SessionChanged("ENDED", reason=reason))
         self.fanout.close(CLOSE_ENDED)

@@ -7,43 +7,20 @@ room's affair. The log keeps what the room made of each, encoded once, and knows
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import msgspec
 
 from core.model import MAX_UTTERANCES, Page, Utterance
-from core.transcript.numbers import Trust
+from core.transcript.numbers import renumber_finals
+from core.transcript.order import Order
 from core.transcript.outbox import Entry
+from core.transcript.ports import FinalsWriter, LogSink, Shown
+from core.transcript.turns import Turns
 
 MAX_SPOKEN = MAX_UTTERANCES - 500  # finals with words; the rest is for gaps, which say what's lost
-
-Shown = TypeVar("Shown")
-
-
-class FinalsWriter(Protocol):
-    """Stores finals: TranscriptWriter."""
-
-    def keep(self, said: Entry[Utterance]) -> None:
-        """Take a final, and tell it once it can't be lost any more or is lost. Never blocks."""
-
-
-class LogSink(Protocol[Shown]):
-    """Who shows what the log has, and is told what became of it: the room."""
-
-    def encode(self, said: Utterance) -> Shown:
-        """Return what pages are shown of an utterance, which is a partial while `seq` is 0."""
-
-    def show(self, shown: Shown) -> None:
-        """Show it to everybody: it is new, or has another number, or became a gap."""
-
-    def stored(self, said: Utterance) -> None:
-        """Tell the page that it was said at: it is stored for good."""
-
-    def refused(self, said: Utterance, seconds: float) -> None:
-        """Tell the page that it was said at: so much of it will never be stored."""
 
 
 class TranscriptLog(Generic[Shown]):
@@ -61,10 +38,7 @@ class TranscriptLog(Generic[Shown]):
         self._writer = writer
         self._sink = sink  # the room
         self._epoch = epoch  # of this owner of the room, which its finals carry
-        # By seq, in step: numbers, and what is shown of each. Numbers have no holes, except where
-        # a row was lost to a damaged database, or an owner died before it stored one.
-        self._seqs = [one.seq for one in said]
-        self._finals = [sink.encode(one) for one in said]
+        self._order = Order({one.seq: sink.encode(one) for one in said}, ours=first and not said)
         # Of all finals: engines may repeat one after a reconnect, and partials may come late.
         self._places = {one.place for one in said}
         # What is shown of utterances that aren't final yet, by key.
@@ -72,32 +46,23 @@ class TranscriptLog(Generic[Shown]):
         # Finals that have their number and aren't stored yet, by place. The entry is the one that
         # the outbox has or will have: a new number must reach it there.
         self._unstored: dict[tuple[str, str], Entry[Utterance]] = {}
-        # Finals that may not be stored yet, in the order they came, each with the sample at which
-        # its stretch of speech began: see `turn`.
-        self._early: dict[Page, list[tuple[int, Entry[Utterance]]]] = {}
-        # How far a page's audio has become finals: the sample, and when that was said. A page may
-        # know less, when the connection went before it was told.
-        self._transcribed: dict[Page, tuple[int, float]] = {}
+        self._turns = Turns()  # finals that may not be stored yet, and how far a page has come
         # Pages that will say anew to the next owner of the room what isn't stored: see
         # `leave_to_next`. And what was made of that here, in case one doesn't come back.
         self._returning: set[Page] = set()
         self.held: list[Utterance] = []
-        # Whose numbers are ours. Somebody who had the room before, also this process before it
-        # crashed, may have shown more than it could store: the same numbers are given again here.
-        untouched = first and not said
-        self._trust = Trust(MAX_UTTERANCES if untouched else self.last_seq)
         for one in said:
-            self._note_transcribed(one)
+            self._turns.note(one)
 
     @property
     def last_seq(self) -> int:
         """The number of the newest final."""
-        return self._seqs[-1] if self._seqs else 0
+        return self._order.last
 
     @property
     def full(self) -> bool:
         """Whether there is no place for more words; there may be for gaps."""
-        return len(self._finals) >= MAX_SPOKEN
+        return len(self._order) >= MAX_SPOKEN
 
     @property
     def unstored(self) -> list[Utterance]:
@@ -110,7 +75,7 @@ class TranscriptLog(Generic[Shown]):
 
     def transcribed(self, page: Page) -> tuple[int, float]:
         """Return the page's sample up to which its audio is final, and when that was said."""
-        return self._transcribed.get(page, (0, 0.0))
+        return self._turns.reached(page)
 
     def catch_up(self, page: Page, seq: int) -> tuple[int, list[Shown]]:
         """Return what a page lacks that has seen finals up to `seq`, and all open partials.
@@ -118,17 +83,15 @@ class TranscriptLog(Generic[Shown]):
         First comes the highest number that it may count on: what it has above that, it is to
         forget, as it is shown again.
         """
-        limit = self._trust.limit(page, seq)
-        seen = min(seq if seq <= self.last_seq else 0, limit)
-        missing = self._finals[bisect_right(self._seqs, seen) :]
-        return min(self.last_seq, limit), [*missing, *self._partials.values()]
+        newest, missing = self._order.after(page, seq)
+        return newest, [*missing, *self._partials.values()]
 
     def trust(self, page: Page) -> None:
         """Note that a page has got what `catch_up` returned for it, or at least forgot the rest.
 
         Until then it is told again each time it comes: a line may break before the answer is there.
         """
-        self._trust.trust(page)
+        self._order.trust(page)
 
     def open(self, said: Utterance) -> None:
         """Show a partial, in the place of an earlier one of the same utterance."""
@@ -144,33 +107,17 @@ class TranscriptLog(Generic[Shown]):
         `since` is where its stretch of speech began, for `open_since` see `turn`. Gaps come this
         way too; without a place for them they are dropped.
         """
-        if len(self._finals) >= MAX_UTTERANCES:
+        if len(self._order) >= MAX_UTTERANCES:
             return
         if said.page in self._returning:  # its page says it anew: a number would be given twice
             self.held.append(said)
             return
-        entry = self._place(said, to_page=True)
-        self._early.setdefault(said.page, []).append((since, entry))
+        self._turns.wait(self._place(said, to_page=True), since)
         self.turn(said.page, open_since)
 
     def turn(self, page: Page, open_since: float) -> None:
-        """Hand over the finals of a page that may be stored by now.
-
-        That is once no older stretch of the page may still have some; the oldest that isn't over
-        begins at its sample `open_since`, infinity without any. A page that comes back after a
-        crash sends everything anew from one sample on: what is stored of it must have no hole
-        before that sample, or older words would be lost, and nothing behind it, or later ones
-        would be there twice. Two stretches of a page may answer in any order.
-        """
-        early = self._early.pop(page, None)
-        if early is None:
-            return
-        late = [one for one in early if one[0] > open_since]
-        if late:
-            self._early[page] = late
-        for since, entry in early:
-            if since > open_since:
-                continue
+        """Hand over the finals of a page that may be stored by now: see Turns.due."""
+        for entry in self._turns.due(page, open_since):
             if page in self._returning:  # it overtook what isn't stored, and is said anew with it
                 self.held.append(entry.value)
                 self._unstored.pop(entry.value.place, None)
@@ -196,30 +143,16 @@ class TranscriptLog(Generic[Shown]):
         session: of an owner before us too, which the log doesn't know as its own.
         """
         taken = {one.seq: one for one in stored}
-        known = {one.place for one in taken.values()}
-        unstored = {one.value.place: one for one in waiting} | self._unstored
-        # What is stored under its own number was only not told yet: it doesn't clash with itself.
-        clashing = [
-            one
-            for one in unstored.values()
-            if one.value.seq in taken and one.value.place not in known
-        ]
-        finals = dict(zip(self._seqs, self._finals, strict=True))
-        first = last = max([self.last_seq, *taken])
-        for entry in clashing:
-            first = min(first, entry.value.seq)
-            finals.pop(entry.value.seq, None)
-            last += 1
-            entry.value = msgspec.structs.replace(entry.value, seq=last)
         unknown = [one for one in taken.values() if one.place not in self._places]
-        for said in [*unknown, *(one.value for one in clashing)]:
-            first = min(first, said.seq)
+        unstored = {one.value.place: one for one in waiting} | self._unstored
+        last = max([self.last_seq, *taken])
+        clashing = renumber_finals(taken, unstored.values(), last)
+        gone, anew = [seq for seq, _ in clashing], {}
+        for said in [*unknown, *(one.value for _, one in clashing)]:
             self._places.add(said.place)
-            self._note_transcribed(said)
-            finals[said.seq] = self._show(said)
-        self._seqs = sorted(finals)
-        self._finals = [finals[seq] for seq in self._seqs]
-        self._trust.doubt(first)
+            self._turns.note(said)
+            anew[said.seq] = self._show(said)
+        self._order.rearrange(gone, anew, min([last, *gone, *anew]))
 
     def _place(self, said: Utterance, *, to_page: bool) -> Entry[Utterance]:
         """Give a final the next number and show it; `to_page`: its page is told what becomes of it.
@@ -231,10 +164,9 @@ class TranscriptLog(Generic[Shown]):
         entry.stored = partial(self._stored, entry, to_page)
         entry.lost = partial(self._lost, entry, to_page)
         self._places.add(said.place)
-        self._seqs.append(said.seq)
-        self._note_transcribed(said)
+        self._turns.note(said)
         self._partials.pop(said.key, None)
-        self._finals.append(self._show(said))
+        self._order.append(said.seq, self._show(said))
         return entry
 
     def _show(self, said: Utterance) -> Shown:
@@ -264,10 +196,5 @@ class TranscriptLog(Generic[Shown]):
             gap = msgspec.structs.replace(said, text="", language=None, lost=seconds)
             entry.value = gap
             self._unstored[said.place] = entry
-            self._finals[bisect_left(self._seqs, gap.seq)] = self._show(gap)
+            self._order.replace(gap.seq, self._show(gap))
             self._writer.keep(entry)
-
-    def _note_transcribed(self, said: Utterance) -> None:
-        # The larger of both: finals of two stretches may come in any order.
-        reached = (said.until, said.start)
-        self._transcribed[said.page] = max(reached, self.transcribed(said.page))

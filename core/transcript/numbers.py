@@ -7,9 +7,11 @@ one number, and a page that says "I have all up to 17" may mean another 17.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
+
+import msgspec
 
 from core.model import MAX_UTTERANCES, ChatLine, Page, Utterance
 from core.transcript.outbox import Entry
@@ -71,6 +73,25 @@ class Trust:
         """
         self._sure = min(self._sure, seq - 1)
         self._trusted.clear()
+
+
+def renumber_finals(
+    taken: Mapping[int, Utterance], waiting: Iterable[Entry[Utterance]], last: int
+) -> list[tuple[int, Entry[Utterance]]]:
+    """Give waiting finals whose number is taken the next ones above `last`.
+
+    Returns those that got another, each with the number that it had.
+    """
+    # What is stored under its own number was only not told yet: it doesn't clash with itself.
+    stored = {one.place for one in taken.values()}
+    clashing = [
+        (one.value.seq, one)
+        for one in waiting
+        if one.value.seq in taken and one.value.place not in stored
+    ]
+    for seq, (_, entry) in enumerate(clashing, start=last + 1):
+        entry.value = msgspec.structs.replace(entry.value, seq=seq)
+    return clashing
 
 
 def renumber_lines(

@@ -13,7 +13,9 @@ import pytest
 
 from core.model import MAX_LINES, ChatLine, Participant
 from core.room.chat import ChatLog
+from core.room.wire import WireError
 from core.speech.engine import BYTES_PER_SECOND
+from core.transcript.outbox import Entry
 from tests.conftest import MakeServer
 from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
@@ -165,10 +167,12 @@ async def test_who_is_too_eager_is_told_and_not_thrown_out(make_server: MakeServ
 def test_a_session_has_a_bounded_number_of_lines() -> None:
     now, ada = datetime.now(UTC), Participant("p_1", "s", "Ada", 4, "HOST")
     old = [ChatLine("s", n, "p_1", "Ada", 4, "HOST", "x", now) for n in range(1, MAX_LINES)]
-    log = ChatLog(old)
-    before = log.full
-    assert log.add("s", ada, "the last one", now)[0].id == MAX_LINES
-    assert (before, log.full) == (False, True)
+    kept: list[Entry[ChatLine]] = []
+    log = ChatLog("s", old, kept.append)
+    log.say(ada, "the last one")
+    with pytest.raises(WireError, match="full"):
+        log.say(ada, "one too many")
+    assert [one.value.id for one in kept] == [MAX_LINES]
     assert len(log.after(MAX_LINES - 3)) == 3
     assert len(log.after(MAX_LINES + 1)) == MAX_LINES, "the page knows another server's lines"
 

@@ -149,3 +149,12 @@ def test_only_so_many_pages_are_remembered_the_oldest_is_told_again(
         log.catch_up(("p_ada", client), 1)
     log.add(said("two"), 0, math.inf)
     assert [log.catch_up(("p_ada", client), 2)[0] for client in "abc"] == [1, 2, 2]
+
+
+def test_what_waits_of_an_owner_before_gets_numbers_here_too_each_its_own() -> None:
+    room = Room()
+    log = log_of(room, said("one", seq=1), first=False)
+    before = [Entry(said(word, BOB, seq=3)) for word in ("old", "older")]
+    log.renumber([said("one", seq=1), said("foreign", seq=3)], before)
+    assert [one.value.seq for one in before] == [4, 5]
+    assert log.catch_up(ADA, 0) == (5, ["1 one", "3 foreign", "4 old", "5 older"])

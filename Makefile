@@ -17,8 +17,7 @@ test: $(VENV)/.development
 ifdef T
 	$(BIN)/python -m pytest $(T)
 else
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not realtime"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m realtime
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 endif
 
 lint: $(VENV)/.development

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import tempfile
@@ -14,9 +15,12 @@ import pytest
 from hypothesis import settings
 
 from tests.support.app_server import AppServer
+from tests.support.browser import browsers, chromium
 from tests.support.postgres import Cluster, shared_cluster
 from tests.support.virtual_time import LoopFactory, loop_factories
 from tests.support.visitors import Visitor
+
+__all__ = ["browsers", "chromium"]
 
 _numbers = itertools.count()
 _CLUSTER = pytest.StashKey[Path]()
@@ -31,6 +35,13 @@ settings.load_profile("sessions")
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
     """Give a test the loop that it is marked for."""
     return loop_factories(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Run the tests that use Chromium in one loop, as they share it."""
+    if inspect.iscoroutinefunction(obj) and "browsers" in inspect.signature(obj).parameters:
+        pytest.mark.asyncio(loop_scope="session")(obj)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.call_page import (
     LIVE,
     WIDE,
@@ -24,7 +24,7 @@ from tests.support.call_page import (
     tone,
 )
 
-__all__ = ["browsers", "place", "quiet", "tone"]
+__all__ = ["place", "quiet", "tone"]
 
 pytestmark = pytest.mark.browser
 

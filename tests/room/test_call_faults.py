@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from core.speech.engine import BYTES_PER_SECOND
 from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.call import environment
 from tests.support.call_page import (
     LIVE,
@@ -25,8 +25,9 @@ from tests.support.call_page import (
     tone,
 )
 from tests.support.speech_samples import beckett, wav_bytes
+from tests.support.waiting import until
 
-__all__ = ["browsers", "quiet", "tone"]
+__all__ = ["quiet", "tone"]
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +37,7 @@ FINALS = "[data-lines] .words:not(.in-the-making)"
 @pytest.fixture
 def breakable(make_server: MakeServer) -> Iterator[Place]:
     """An emulated LiveKit that a test may break; there is no speech engine."""
-    with LiveKitThread() as livekit:
+    with LiveKitThread(quality_every=0.8) as livekit:
         yield Place(make_server(**environment(livekit)), livekit)
 
 
@@ -105,8 +106,14 @@ async def test_a_call_that_refuses_or_never_answers(
     )
     livekit.do(setattr, livekit.server, "reject_credentials", False)
     livekit.do(livekit.server.hang)
+    await page.clock.install()
     await video.get_by_role("button", name="Try again").click()
-    await expect(video).to_contain_text("doesn’t answer")
+
+    async def is_told() -> bool:
+        await page.clock.run_for(1_000)
+        return "doesn’t answer" in await video.inner_text()
+
+    await until(is_told)
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     livekit.do(livekit.server.unhang)
     await video.get_by_role("button", name="Try again").click()
@@ -114,7 +121,6 @@ async def test_a_call_that_refuses_or_never_answers(
     assert not browsers.errors
 
 
-@pytest.mark.realtime
 async def test_captions_without_a_call(callless: Place, browsers: Browsers, tmp_path: Path) -> None:
     assert callless.livekit
     livekit = callless.livekit

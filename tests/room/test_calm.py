@@ -11,10 +11,8 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.room.test_keys import listening
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.visitors import Visitor
-
-__all__ = ["browsers"]
 
 pytestmark = pytest.mark.browser
 

@@ -9,10 +9,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.firefox import FirefoxPage, find_firefox, firefox_page
-
-__all__ = ["browsers"]
 
 pytestmark = pytest.mark.browser
 

@@ -12,10 +12,8 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from web.links import MAX_ADDRESS, linked, pieces
-
-__all__ = ["browsers"]
 
 VECTORS: list[tuple[str, list[str]]] = json.loads((ROOT / "tests/room/links.json").read_text())
 LONG = "https://example.com/" + "a" * (MAX_ADDRESS - 20)

@@ -12,12 +12,10 @@ from playwright.async_api import Page, expect
 
 from core.speech.engine import BYTES_PER_SECOND
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.speech_samples import OPENING, opening, wav_bytes, words, words_in_order
 
-__all__ = ["browsers"]
-
-pytestmark = [pytest.mark.browser, pytest.mark.realtime]
+pytestmark = pytest.mark.browser
 
 FINALS = "[data-lines] .words:not(.in-the-making)"
 PARTIALS = "[data-lines] .words.in-the-making"

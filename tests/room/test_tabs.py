@@ -12,11 +12,9 @@ from playwright.async_api import Dialog, Page, expect
 
 from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.call import environment
 from tests.support.call_page import LIVE, WIDE, Place, in_call, start
-
-__all__ = ["browsers"]
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +24,7 @@ VIDEO = '.notice[data-topic="video"]'
 
 @pytest.fixture(scope="module")
 def place(make_server_in: MakeServer) -> Iterator[Place]:
-    with LiveKitThread() as livekit:
+    with LiveKitThread(quality_every=0.8) as livekit:
         yield Place(make_server_in(**environment(livekit)), livekit)
 
 

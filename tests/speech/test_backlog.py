@@ -13,7 +13,7 @@ from core.speech.engine import BYTES_PER_SECOND, StreamOptions
 from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
 from tests.speech.local_listener import Listener
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.speech_samples import (
     BECKETT,
     OPENING,
@@ -26,8 +26,6 @@ from tests.support.speech_samples import (
 )
 from tests.support.visitors import RoomPage, Visitor
 from tests.support.waiting import until
-
-__all__ = ["browsers"]
 
 STILL = "Some words are still being written down…"
 SAID = {

@@ -1,7 +1,8 @@
 """Chromium for tests: the `browsers` fixture opens pages that have a fake camera and microphone.
 
-Every page gets a browser process of its own, because what the microphone plays is an option of the
-process. Without Chromium these tests are skipped with the reason; in CI (`CI=true`) they fail.
+Each has an empty profile of its own. What the microphone plays is an option of the process, which
+goes on for the tests after it: a start costs as much as a short test. So they all run in one loop,
+see conftest.py. Without Chromium they are skipped with the reason; in CI (`CI=true`) they fail.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -51,6 +53,7 @@ _FLAGS = (
     # And nothing of Chromium's own window is drawn, which nobody would see.
     "--disable-features=WebRtcHideLocalIpsWithMdns,PreloadTopChromeWebUI,InitialWebUI,MediaRouter",
 )
+KEPT = 2  # processes between two tests; each takes 100 MB
 _PERMISSIONS = ("camera", "microphone")
 
 
@@ -71,6 +74,30 @@ def require_chromium() -> str:
     return path
 
 
+class Processes:
+    """Running Chromiums, by their flags."""
+
+    def __init__(self, playwright: Playwright, executable: str) -> None:
+        self._playwright = playwright
+        self._executable = executable
+        self._running: dict[tuple[str, ...], Browser] = {}  # the one used last is last
+
+    async def with_flags(self, *flags: str) -> Browser:
+        """Return one that runs, or start it."""
+        browser = self._running.pop(flags, None)
+        if browser is None or not browser.is_connected():
+            browser = await self._playwright.chromium.launch(
+                executable_path=self._executable, args=[*_FLAGS, *flags], timeout=WAIT_TIMEOUT_MS
+            )
+        self._running[flags] = browser
+        return browser
+
+    async def end_all_but(self, count: int) -> None:
+        """Let only those go on that were used last."""
+        for flags in [*self._running][: len(self._running) - count]:
+            await self._running.pop(flags).close()
+
+
 class Browsers:
     """Opens pages; the fixture closes them.
 
@@ -79,11 +106,10 @@ class Browsers:
             understand.
     """
 
-    def __init__(self, playwright: Playwright, executable: str) -> None:
+    def __init__(self, processes: Processes) -> None:
         self.errors: list[str] = []
-        self._playwright = playwright
-        self._executable = executable
-        self._open: list[Browser] = []
+        self._processes = processes
+        self._open: list[BrowserContext] = []
 
     async def context(
         self,
@@ -94,7 +120,7 @@ class Browsers:
         flags: Sequence[str] = (),
         **options: Any,
     ) -> BrowserContext:
-        """A new browser process with one empty profile.
+        """A new empty profile.
 
         Args:
             microphone: WAV file the fake microphone plays (default: a beep every second).
@@ -109,11 +135,9 @@ class Browsers:
             more.append(f"--use-file-for-fake-audio-capture={microphone}{ending}")
         if not permissions:
             more.append("--deny-permission-prompts")
-        browser = await self._playwright.chromium.launch(
-            executable_path=self._executable, args=[*_FLAGS, *more], timeout=WAIT_TIMEOUT_MS
-        )
-        self._open.append(browser)
+        browser = await self._processes.with_flags(*more)
         context = await browser.new_context(permissions=[*permissions], **options)
+        self._open.append(context)
         context.set_default_timeout(WAIT_TIMEOUT_MS)
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
         context.on("console", self._note)
@@ -129,18 +153,27 @@ class Browsers:
         return await (await self.context(**options)).new_page()
 
     async def close(self) -> None:
-        """Close every browser."""
+        """Close every page."""
         while self._open:
             await self._open.pop().close()
 
 
-@pytest.fixture
-async def browsers() -> AsyncIterator[Browsers]:
-    """Chromium with fake devices: `page = await browsers.page()`."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Processes]:
+    """The Chromiums of a run."""
     executable = require_chromium()
     async with async_playwright() as playwright:
-        opened = Browsers(playwright, executable)
-        try:
-            yield opened
-        finally:
-            await opened.close()
+        processes = Processes(playwright, executable)
+        yield processes
+        await processes.end_all_but(0)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browsers(chromium: Processes) -> AsyncIterator[Browsers]:
+    """Chromium with fake devices: `page = await browsers.page()`."""
+    opened = Browsers(chromium)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+        await chromium.end_all_but(KEPT)

@@ -60,18 +60,18 @@ def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> Iterato
     if request.param == "real":
         yield Place(make_server_in(**real_environment()), None)
         return
-    with LiveKitThread() as livekit:
+    with LiveKitThread(quality_every=0.8) as livekit:
         yield Place(make_server_in(SPEECH_ENGINE="auto", **environment(livekit)), livekit)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A microphone in a silent room: a little noise, nothing to transcribe."""
     noise = random.Random(1)
     return _wav(tmp_path_factory, "quiet", (round(noise.gauss(0, 12)) for _ in range(48_000)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A microphone that hears a loud tone in bursts, as voices come and go."""
     return _wav(

@@ -12,10 +12,8 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from tests.room.test_chat import say
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.visitors import Visitor
-
-__all__ = ["browsers"]
 
 pytestmark = pytest.mark.browser
 

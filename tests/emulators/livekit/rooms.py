@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .server import LiveKitServer
 
 _SPEAKERS_EVERY = 0.4  # seconds
-_QUALITY_EVERY = 5.0  # seconds
 
 
 class Room:
@@ -134,7 +133,7 @@ class Room:
             await asyncio.sleep(_SPEAKERS_EVERY)
             self._ticks += 1
             self._tell_speakers()
-            if self._ticks % round(_QUALITY_EVERY / _SPEAKERS_EVERY) == 0:
+            if self._ticks % round(self.server.quality_every / _SPEAKERS_EVERY) == 0:
                 self.tell_quality()
             await self._drop_lost()
             if self._expired():

@@ -39,6 +39,7 @@ class LiveKitServer:
         reject_credentials: answer every token with 401, as after a changed key.
         auto_create: False refuses to join rooms the API has not created (404).
         remote_unmute: True lets the API unmute people.
+        quality_every: seconds between two reports of everybody's connection quality.
         resume_grace: seconds a participant without signalling and without media is kept.
     """
 
@@ -52,6 +53,7 @@ class LiveKitServer:
         webhook_urls: list[str] | None = None,
         auto_create: bool = True,
         remote_unmute: bool = False,
+        quality_every: float = 5.0,
         resume_grace: float = 10.0,
     ) -> None:
         self.host, self.port = host, port
@@ -62,6 +64,7 @@ class LiveKitServer:
         self.reject_credentials = False
         self.auto_create = auto_create
         self.remote_unmute = remote_unmute
+        self.quality_every = quality_every
         self.resume_grace = resume_grace
         self._service = RoomService(self)
         self._runner: web.AppRunner | None = None

@@ -8,16 +8,25 @@ to send them to `http://127.0.0.1:<port>/hook`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from tests.emulators.livekit import LiveKitServer
 from tests.support.call import real_environment
 from tests.support.livekit_page import HOOK_PORT, Hooks, Target
 
 
-@pytest.fixture
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Run all of these in one loop: the emulator is in that of the browsers."""
+    if inspect.iscoroutinefunction(obj):
+        pytest.mark.asyncio(loop_scope="session")(obj)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def hooks() -> AsyncIterator[Hooks]:
     served = Hooks()
     await served.start()
@@ -25,7 +34,9 @@ async def hooks() -> AsyncIterator[Hooks]:
     await served.stop()
 
 
-@pytest.fixture(params=["emulator", pytest.param("real", marks=pytest.mark.livekit)])
+@pytest_asyncio.fixture(
+    loop_scope="session", params=["emulator", pytest.param("real", marks=pytest.mark.livekit)]
+)
 async def target(request: pytest.FixtureRequest, hooks: Hooks) -> AsyncIterator[Target]:
     if request.param == "real":
         url, key, secret = real_environment().values()
@@ -35,7 +46,7 @@ async def target(request: pytest.FixtureRequest, hooks: Hooks) -> AsyncIterator[
         yield Target(server.ws_url, server.key, server.secret, hooks.url, server)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def emulator() -> AsyncIterator[LiveKitServer]:
     async with LiveKitServer() as server:
         yield server

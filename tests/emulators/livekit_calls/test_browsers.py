@@ -12,10 +12,9 @@ from livekit.protocol.models import DisconnectReason
 from playwright.async_api import Page
 
 from tests.emulators.livekit import LiveKitServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.livekit_page import Hooks, Target, emulated, join, open_page, tone, until_true
 
-__all__ = ["browsers"]
 pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 
 

@@ -11,10 +11,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers, browsers
+from tests.support.browser import Browsers
 from tests.support.http import Browser
 
-__all__ = ["browsers"]
+LOOKS_EVERY_MS = 10_000  # who has left, for who is there
 SHOTS = os.environ.get("SHOTS")
 
 
@@ -37,6 +37,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     key = host.http.cookies["sessions_login"]
     await context.add_cookies([{"name": "sessions_login", "value": key, "url": site.url}])
     ada, bob = await context.new_page(), await browsers.page()
+    await bob.clock.install()
     await ada.goto(address)
     await shoot(ada, "lobby-host")
     await ada.locator("[data-lobby]").get_by_role("button", name="Copy link").click()
@@ -77,6 +78,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await dialog.get_by_role("button", name="Leave").click()
     await ada.wait_for_url(f"{address}/left")
     await expect(ada.locator("#left")).to_contain_text("Nobody is there now.")
+    await bob.clock.run_for(LOOKS_EVERY_MS)
     await expect(bob.locator("#left")).to_contain_text("Nobody is there now.")
     await shoot(ada, "left-host")
     await ada.get_by_role("link", name="Read what was said so far").click()
@@ -109,6 +111,7 @@ async def test_leaving_in_browsers(site: AppServer, host: Browser, browsers: Bro
     await dialog.get_by_role("button", name="End for everyone").click()
     await ada.wait_for_url(address)
     await expect(ada.get_by_role("article")).to_contain_text("Nothing was said in this session.")
+    await bob.clock.run_for(LOOKS_EVERY_MS)
     await bob.wait_for_url(address)
     await expect(bob.get_by_role("article")).to_contain_text("Nothing was said in this session.")
     assert not browsers.errors

@@ -97,6 +97,7 @@ async def test_words_survive_a_stop_during_the_outage(scene: Scene) -> None:
     await asyncio.to_thread(scene.postgres.stop)
     await say(page, WORDS[5:10])
     await page.speak(speak(WORDS[10:14]))
+    await page.until(lambda: WORDS[13] in page.of_type("utterance")[-1]["text"])
     assert await asyncio.to_thread(scene.server.stop) in (0, -15)
     assert await page.until_closed() == 1012
     spool = scene.server.data_dir / "unsaved.jsonl"

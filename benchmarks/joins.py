@@ -17,8 +17,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,8 +77,11 @@ def _filled(url: str) -> list[tuple[str, Visitor]]:
     return guests
 
 
-async def _join(http: httpx2.AsyncClient, slug: str, guest: Visitor, number: int) -> float:
-    """Come in as a page does, and return the milliseconds until what was said is there."""
+@asynccontextmanager
+async def _joined(
+    http: httpx2.AsyncClient, slug: str, guest: Visitor, number: int
+) -> AsyncIterator[float]:
+    """Come in as a page does; yields the milliseconds until what was said is there."""
     cookies = "; ".join(f"{one.name}={one.value}" for one in guest.http.cookies.jar)
     headers = {"Cookie": cookies, "Origin": guest.url, "Accept": "application/json"}
     began = time.perf_counter()
@@ -88,7 +91,7 @@ async def _join(http: httpx2.AsyncClient, slug: str, guest: Visitor, number: int
     async with connect(transcription["url"], subprotocols=offered, compression=None) as socket:
         await socket.send(HELLO % f"client-{number:04}")
         assert b'"welcome"' in await socket.recv(decode=False)
-        return (time.perf_counter() - began) * 1000
+        yield (time.perf_counter() - began) * 1000
 
 
 async def _join_all(guests: list[tuple[str, Visitor]]) -> tuple[float, list[float]]:
@@ -98,7 +101,8 @@ async def _join_all(guests: list[tuple[str, Visitor]]) -> tuple[float, list[floa
     async def some(http: httpx2.AsyncClient) -> None:
         while waiting:
             number, (slug, guest) = waiting.pop()
-            taken.append(await _join(http, slug, guest, number))
+            async with _joined(http, slug, guest, number) as milliseconds:
+                taken.append(milliseconds)
 
     async with httpx2.AsyncClient(timeout=30) as http:
         began = time.perf_counter()
@@ -161,10 +165,10 @@ async def _asked(
     slug = await asyncio.to_thread(host.start_session)
     who = await asyncio.to_thread(person, host, slug)
     await asyncio.to_thread(who.http.get, f"/s/{slug}")
-    async with httpx2.AsyncClient(timeout=30) as http:
-        with line.noted() as statements:
-            await _join(http, slug, who, 0)
-        return len(statements)
+    async with httpx2.AsyncClient(timeout=30) as http, AsyncExitStack() as stack:
+        with line.noted() as statements:  # not those of leaving
+            await stack.enter_async_context(_joined(http, slug, who, 0))
+    return len(statements)
 
 
 def _show(found: Found, name: str) -> None:

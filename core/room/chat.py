@@ -18,7 +18,7 @@ class ChatLog:
     def __init__(
         self, session_id: str, lines: list[ChatLine], keep: Callable[[Entry[ChatLine]], None]
     ) -> None:
-        self._session_id = session_id
+        self._session_id = session_id  # which its lines are of
         self._keep = keep  # has them stored
         # In step, by id. Encoded for good: whoever comes gets all of them, again and again.
         self._ids = [line.id for line in lines]

@@ -100,6 +100,7 @@ def test_a_database_that_comes_late_is_waited_for(away: OwnPostgres, launch: Lau
     servers = [launch(how, url) for how in (SERVE, UVICORN)]
     for server in servers:
         until_logged(server, "waiting for PostgreSQL")
+    time.sleep(8)  # several more attempts, none of which is told
     away.start()
     wait_until(lambda: all(answers(server) for server in servers), news=lambda: servers[0].log)
     for server in servers:

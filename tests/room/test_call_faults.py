@@ -111,7 +111,7 @@ async def test_a_call_that_refuses_or_never_answers(
 
     async def is_told() -> bool:
         await page.clock.run_for(1_000)
-        return "doesn’t answer" in await video.inner_text()
+        return "doesn’t answer" in "".join(await video.all_inner_texts())
 
     await until(is_told)
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)

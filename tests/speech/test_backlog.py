@@ -27,11 +27,12 @@ from tests.support.speech_samples import (
 from tests.support.visitors import RoomPage, Visitor
 from tests.support.waiting import until
 
+FIRST = int(6.4 * BYTES_PER_SECOND)  # bytes of the opening, up to a pause
 STILL = "Some words are still being written down…"
 SAID = {
-    "Ada": (opening()[: 6 * BYTES_PER_SECOND], " ".join(words(OPENING)[:18])),
+    "Ada": (opening()[:FIRST], " ".join(words(OPENING)[:18])),
     "Bob": (beckett()[: 6 * BYTES_PER_SECOND], BECKETT[: BECKETT.index("Fail again")]),
-    "Cleo": (opening()[6 * BYTES_PER_SECOND :], " ".join(words(OPENING)[18:])),
+    "Cleo": (opening()[FIRST:], " ".join(words(OPENING)[18:])),
 }
 
 

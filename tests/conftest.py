@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.app_server import AppServer
-from tests.support.browser import browsers, chromium
+from tests.support.browser import IN_ITS_LOOP, browsers, chromium
 from tests.support.postgres import Cluster, shared_cluster
 from tests.support.virtual_time import LoopFactory, loop_factories
 from tests.support.visitors import Visitor
@@ -41,7 +41,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
 def pytest_pycollect_makeitem(obj: object) -> None:
     """Run the tests that use Chromium in one loop, as they share it."""
     if inspect.iscoroutinefunction(obj) and "browsers" in inspect.signature(obj).parameters:
-        pytest.mark.asyncio(loop_scope="session")(obj)
+        IN_ITS_LOOP(obj)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support import ROOT
+
 LINES = (ROOT / "requirements.txt").read_text().splitlines()
 REQUIREMENTS = [Requirement(line.partition("  #")[0]) for line in LINES if line[:1].isalpha()]
 

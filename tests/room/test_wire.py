@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from string import ascii_letters, digits
 from typing import Any
 
@@ -15,8 +14,9 @@ from hypothesis import strategies as some
 
 from core.room import wire
 from core.room.wire import Hello, Message, Mic, WireError, parse_audio, parse_message
+from tests.support import ROOT
 
-PROTOCOL = (Path(__file__).parent.parent.parent / "docs" / "protocol.md").read_text()
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 CLIENTS = some.text(ascii_letters + digits + "_-", min_size=8, max_size=64)
 INDEXES = some.integers(0, wire.MAX_INDEX)
 # Even sizes from 20 to 100 ms.

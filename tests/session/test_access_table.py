@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from core.access import MAY, Action, Standing
 from tests.conftest import MakeServer
+from tests.support import ROOT
 from tests.support.access_ways import WAYS, Place, hosts, make_stage
 from tests.support.tables import Tables
 
-DOCUMENT = (Path(__file__).parent.parent.parent / "docs/access.md").read_text()
+DOCUMENT = (ROOT / "docs/access.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,8 @@ _FLAGS = (
     # And nothing of Chromium's own window is drawn, which nobody would see.
     "--disable-features=WebRtcHideLocalIpsWithMdns,PreloadTopChromeWebUI,InitialWebUI,MediaRouter",
 )
+# A test that meets a Chromium, or a server beside it, runs in the loop that they are in.
+IN_ITS_LOOP = pytest.mark.asyncio(loop_scope="session")
 KEPT = 2  # processes between two tests; each takes 100 MB
 _PERMISSIONS = ("camera", "microphone")
 

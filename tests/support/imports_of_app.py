@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
-from pathlib import Path
 
-_SOURCE = Path(__file__).parent.parent.parent / "app.py"
+from tests.support import ROOT
 
-for _node in ast.parse(_SOURCE.read_text()).body:
+for _node in ast.parse((ROOT / "app.py").read_text()).body:
     if isinstance(_node, ast.ImportFrom) and _node.module:
         importlib.import_module(_node.module)
         for _name in _node.names:  # of a package, such as `from routes import home`

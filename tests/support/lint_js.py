@@ -6,10 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+
+from tests.support import ROOT
 
 TYPESCRIPT = "typescript@5.9.3"
-ROOT = Path(__file__).parent.parent.parent
 
 
 def main() -> int:

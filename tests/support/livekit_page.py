@@ -19,11 +19,12 @@ from livekit.protocol.webhook import WebhookEvent
 from playwright.async_api import Page
 
 from tests.emulators.livekit import LiveKitServer
+from tests.support import ROOT
 from tests.support.browser import Browsers
 from tests.support.waiting import WAIT_TIMEOUT_MS, WAIT_TIMEOUT_S
 
 HOOK_PORT = os.environ.get("LIVEKIT_TEST_HOOK_PORT", "0")
-CLIENT = Path(__file__).parent.parent.parent / "static/vendor/livekit-client-2.23.0.umd.js"
+CLIENT = ROOT / "static/vendor/livekit-client-2.23.0.umd.js"
 PAGE = """<!doctype html><title>LiveKit</title><link rel="icon" href="data:,">
 <script src="/client.js"></script><video autoplay muted playsinline></video>
 <script>

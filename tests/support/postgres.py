@@ -24,6 +24,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+from tests.support import ROOT
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 # A kill of a process loses nothing with these; only a power cut would. Vacuuming is for databases
@@ -40,7 +41,7 @@ SETTINGS = {
 }
 
 # A folder for each version of PostgreSQL: clusters nobody has worked in.
-_KEPT = Path(__file__).parent.parent.parent / ".pytest_cache" / "postgres"
+_KEPT = ROOT / ".pytest_cache" / "postgres"
 
 
 class Cluster:

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.emulators.livekit import LiveKitServer
+from tests.support.browser import IN_ITS_LOOP
 from tests.support.call import real_environment
 from tests.support.livekit_page import HOOK_PORT, Hooks, Target
 
@@ -23,7 +24,7 @@ from tests.support.livekit_page import HOOK_PORT, Hooks, Target
 def pytest_pycollect_makeitem(obj: object) -> None:
     """Run all of these in one loop: the emulator is in that of the browsers."""
     if inspect.iscoroutinefunction(obj):
-        pytest.mark.asyncio(loop_scope="session")(obj)
+        IN_ITS_LOOP(obj)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

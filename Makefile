@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 6
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: run test lint format bench picture clean
+.PHONY: run test torture lint format bench picture clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -19,6 +19,10 @@ ifdef T
 else
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 endif
+
+# Long attacks and faults: floods, restarts, outages. On loopback, at most ten minutes.
+torture: $(VENV)/.development
+	$(BIN)/python -m pytest -m torture $(or $(T),tests/torture)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

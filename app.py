@@ -1,7 +1,7 @@
 """Sessions: routes, middleware, error pages and lifespan.
 
-`uvicorn app:app` serves it, `python app.py serve` does so with the relay's fast path,
-`python app.py check` prints what the environment says.
+`python app.py serve` serves it, at the settings' address; `uvicorn app:app --reload` does so just
+as safely while one works on it. `python app.py check` prints what the environment says.
 """
 
 from __future__ import annotations
@@ -47,10 +47,9 @@ from routes import home, hooks, hosting, login, ops, session, transcript, ws
 from web import errors
 from web.guard import Guard
 from web.logs import redact_tokens
+from web.serving import Serving
 from web.starting import Starting, stopped_by_signals
 from web.static import VersionedStatic
-
-GRACE = 20  # seconds that a stopping server gives its connections
 
 
 class State(TypedDict):
@@ -102,6 +101,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=ROUTES,
         middleware=[
             Middleware(Starting),
+            Middleware(Serving),
             Middleware(Guard, settings=settings),
             Middleware(
                 SessionMiddleware,
@@ -205,16 +205,12 @@ def load_settings() -> Settings:
 
 
 def serve() -> None:
-    """Serve with the relay's fast path and clean logs."""
+    """Serve where the settings say, with clean logs; web.serving has the bounds."""
     settings = load_settings()
     uvicorn.run(
         "app:app",
         host=settings.host,
         port=settings.port,
-        ws="web.socket.direct:DirectWebSocketProtocol",
-        ws_per_message_deflate=False,
-        ws_max_size=64 * 1024,
-        timeout_graceful_shutdown=GRACE,
         log_level="info" if settings.production else "warning",
     )
 

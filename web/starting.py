@@ -12,6 +12,7 @@ from types import FrameType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.database import DatabaseStartError
+from web.serving import WrongServerError
 
 FAILED = "lifespan.startup.failed"
 
@@ -28,28 +29,32 @@ class Starting:
             await self._app(scope, receive, send)
             return
         failed: Message | None = None
+        begun = False
 
         async def hold(message: Message) -> None:
-            nonlocal failed
+            nonlocal failed, begun
             if message["type"] == FAILED:
                 failed = message  # a trace; what it is about is raised next
             else:
+                begun = True
                 await send(message)
 
         try:
             await self._app(scope, receive, hold)
         except BaseException as problem:
-            if failed is None:
-                raise
             sentence = _sentence(problem)
-            await send({"type": FAILED, "message": sentence} if sentence else failed)
+            told = {"type": FAILED, "message": sentence} if sentence else failed
+            if begun or told is None:
+                raise
+            # An app that raises untold is served all the same, as one without a lifespan.
+            await send(told)
             if not sentence:
                 raise
 
 
 def _sentence(problem: BaseException) -> str | None:
     """Say what a person must know of an expected problem; None for any other."""
-    if isinstance(problem, DatabaseStartError):
+    if isinstance(problem, DatabaseStartError | WrongServerError):
         return f"Sessions can't start: {problem}."
     if isinstance(problem, asyncio.CancelledError):
         return "Sessions was stopped before it had started."

@@ -1,0 +1,80 @@
+"""One way to serve: whatever command starts uvicorn, its protocol classes and bounds are ours.
+
+uvicorn's own classes have no bound for headers, slow bodies and unread answers, and its own
+defaults take messages of 16 MB and wait for ever at a stop. `uvicorn app:app` would get those. But
+uvicorn begins the lifespan before it listens, and looks into its `Config` at each connection and
+at the stop. So what counts is put there when the lifespan begins: its `receive` is a method of
+uvicorn's `LifespanOn`, which has the `Config`. Nothing of uvicorn's is replaced, and a server that
+isn't uvicorn, or has changed, is told from one that is as safe as it should be.
+
+Where it listens, TLS, logs and trusted proxies stay the command line's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web.socket.direct import DirectWebSocketProtocol
+
+UVICORN = "0.54"  # whose classes ours are made of; requirements.txt has a release of it
+
+MAX_MESSAGE = 64 * 1024  # bytes of a WebSocket message; the longest of ours has 32 KiB
+PING_S = 20.0  # between two pings to a WebSocket, and as long for the answer
+# That requests in progress have when the process stops. A container is killed 10 s after it was
+# told to stop, and what must be written and the embedded database need the rest.
+GRACE_S = 3
+
+BOUNDS: dict[str, object] = {
+    "ws_protocol_class": DirectWebSocketProtocol,
+    "ws_max_size": MAX_MESSAGE,
+    "ws_per_message_deflate": False,  # audio doesn't shrink, and 15 kB can become 16 MB
+    "ws_ping_interval": PING_S,
+    "ws_ping_timeout": PING_S,
+    "timeout_graceful_shutdown": GRACE_S,
+}
+
+
+class WrongServerError(Exception):
+    """The server isn't the uvicorn that our protocol classes are made for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"it is served by uvicorn {UVICORN}, and not at its log level trace: "
+            "python app.py serve"
+        )
+
+
+class Serving:
+    """Middleware, outermost: sets the server's bounds when the lifespan begins.
+
+    Raises WrongServerError there when it can't.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            set_bounds(_config_behind(receive))
+        await self._app(scope, receive, send)
+
+
+def set_bounds(config: uvicorn.Config) -> None:
+    """Have a loaded configuration serve with our protocol classes and within BOUNDS."""
+    for name, value in BOUNDS.items():
+        if not hasattr(config, name):
+            raise WrongServerError
+        setattr(config, name, value)
+
+
+def _config_behind(receive: Receive) -> uvicorn.Config:
+    """Return the configuration of the server that calls. Raises WrongServerError."""
+    config: Any = getattr(getattr(receive, "__self__", None), "config", None)
+    release = uvicorn.__version__.split(".")
+    if not isinstance(config, uvicorn.Config) or ".".join(release[:2]) != UVICORN:
+        raise WrongServerError
+    return config

@@ -45,8 +45,9 @@ from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, login, ops, session, transcript, ws
 from web import errors
+from web.access_log import AccessLog
 from web.guard import Guard
-from web.logs import redact_tokens
+from web.logs import set_up as set_up_logs
 from web.serving import Serving
 from web.starting import Starting, stopped_by_signals
 from web.static import VersionedStatic
@@ -94,12 +95,13 @@ ROUTES = [
 
 def create_app(settings: Settings) -> Starlette:
     """Return the application for these settings."""
-    redact_tokens()
+    set_up_logs()
     for warning in settings.warnings:
-        logging.getLogger("uvicorn.error").warning(warning)
+        logging.getLogger("web").warning(warning)
     app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(AccessLog, routes=ROUTES),
             Middleware(Starting),
             Middleware(Serving),
             Middleware(Guard, settings=settings),

@@ -1,12 +1,42 @@
-"""The audit log: one line for each sign-in, refusal, bound that was hit and act of a host."""
+"""The audit log: a line for each sign-in, refusal, bound that was hit and act of a host.
+
+People are told by the ids that the database has for them, which say nothing to who lacks it. No
+slug (it opens a session), token, name, e-mail address or text goes in. web/logs.py bounds lines.
+"""
 
 from __future__ import annotations
 
 import logging
+from typing import Literal, get_args
 
-log = logging.getLogger("sessions.audit")
+log = logging.getLogger("audit")
+
+MAX_WORD = 80  # characters of a value; ids have 36 at most
+
+# The inventory; docs/limits.md says of each when it is written.
+Event = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "refused",
+    "limited",
+    "session_started",
+    "host_act",
+]
+EVENTS: tuple[Event, ...] = get_args(Event)
+# What somebody should look at while it happens: these are warnings, the others for the record.
+ALARMING: frozenset[Event] = frozenset({"limited"})
 
 
-def note(event: str, **details: str | int | float) -> None:
-    """Write one event. `event` is a word such as `flood_closed`; no slug, token or name goes in."""
-    log.info("%s %s", event, " ".join(f"{key}={value}" for key, value in details.items()))
+def note(event: Event, **details: str | int | float | None) -> None:
+    """Write one event with its details, as `event key=value …`; None is left out."""
+    level = logging.WARNING if event in ALARMING else logging.INFO
+    if not log.isEnabledFor(level):
+        return
+    told = " ".join(f"{key}={_word(value)}" for key, value in details.items() if value is not None)
+    log.log(level, "%s %s", event, told, extra={"kind": event})
+
+
+def _word(value: str | int | float) -> str:
+    """Return a value as one word, whatever somebody put into it."""
+    return "_".join(str(value).split())[:MAX_WORD]

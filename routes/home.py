@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from core import audit
 from core.access import Action, Standing, may, standing_in_list
 from core.model import ListedSession, Person, is_admission
 from core.store import sessions, spaces
@@ -52,6 +53,7 @@ async def create_session(request: Request) -> Response:
     admission = chosen if is_admission(chosen) else "KNOCK"
     space = await spaces.first_space(db, person.id, f"{person.name}’s space")
     session = await sessions.create(db, space, person.id, title, admission)
+    audit.note("session_started", session=session.id, by=person.id)
     return RedirectResponse(f"/s/{session.slug}", 303)
 
 

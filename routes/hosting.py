@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import access
+from core import access, audit
 from core.access import Action, EndedError
 from core.conduct import Conduct
 from core.livekit import CallError, CallProblem
@@ -96,6 +96,8 @@ async def _hosted(request: Request, action: Action) -> Session:
     if session.over:
         raise EndedError
     limit(services(request).limits.default, request, at.who)
+    of = request.path_params.get("identity")
+    audit.note("host_act", act=action.name.lower(), by=at.who, of=of, session=session.id)
     return session
 
 

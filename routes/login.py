@@ -13,12 +13,14 @@ from joserfc.errors import JoseError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
+from core import audit
 from core.access import NotFoundError
 from core.model import Person
 from core.settings import Settings
 from core.store import people as users
 from core.store import spaces
 from core.text import one_line
+from web.addresses import address_of
 from web.guard import limit, on_this_computer
 from web.render import page
 from web.request import (
@@ -239,6 +241,15 @@ REFUSED: Explanation = (
     "Google refused the sign-in.",
     "Try again; if it stays, who runs this server should look at its Google settings.",
 )
+# What the audit log calls them.
+NAMES: dict[Explanation, str] = {
+    DENIED: "cancelled",
+    STALE: "run_out",
+    UNTRUSTED: "not_valid",
+    UNVERIFIED: "address_not_verified",
+    PROVIDER_AWAY: "provider_away",
+    REFUSED: "provider_refused",
+}
 EXPLAINED: dict[str, Explanation] = {
     "access_denied": DENIED,
     "mismatching_state": STALE,
@@ -255,6 +266,7 @@ def _provider_failed(request: Request, problem: Exception) -> Response:
 
 
 def _failed(request: Request, explanation: Explanation) -> Response:
+    audit.note("sign_in_failed", why=NAMES[explanation], address=address_of(request))
     forget_begun_sign_ins(request)
     status, title, message = explanation
     action = {"href": "/sign-in", "label": "Sign in again"}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from core import access, tokens
+from core import access, audit, tokens
 from core.access import (
     Action,
     EndedError,
@@ -185,5 +185,6 @@ async def end(request: Request) -> Response:
     at = await look(request, strangers=False)
     session = access.hosted(at, Action.END)
     by = at.person.id if at.person else None  # a guest may have been made a host
+    audit.note("host_act", act="end", by=at.who, session=session.id)
     await services(request).conduct.end(session, by=by, reason="ADMIN_ENDED")
     return RedirectResponse(f"/s/{session.slug}", 303)

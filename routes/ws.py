@@ -27,6 +27,7 @@ from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
 from core.store import participants
 from core.text import several_lines
+from web.errors import note_refusal
 from web.guard import limit, origin_allowed
 from web.render import json_error
 from web.request import services
@@ -59,6 +60,7 @@ async def transcription(websocket: WebSocket) -> None:
     try:
         entry = await _check(websocket)
     except ProblemError as refusal:
+        note_refusal(websocket, refusal)
         answer = json_error(refusal.status, refusal.code, "This connection is refused.", {})
         await websocket.send_denial_response(answer)
         return

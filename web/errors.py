@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
+from core import audit
 from core.problems import ProblemError
+from web.addresses import address_of
 from web.render import json_error, page, wants_json
 
 log = logging.getLogger(__name__)
@@ -97,9 +99,17 @@ def show(request: Request, problem: Problem, headers: dict[str, str] | None = No
     return response
 
 
+def note_refusal(connection: HTTPConnection, problem: ProblemError) -> None:
+    """Have the audit log tell what was refused to which address. Outages tell of themselves."""
+    if problem.status < 500:
+        event: audit.Event = "limited" if problem.status == 429 else "refused"
+        audit.note(event, why=problem.code, address=address_of(connection))
+
+
 async def _problem(request: Request, problem: Exception) -> Response:
     """Answer with what a ProblemError carries."""
     assert isinstance(problem, ProblemError)  # noqa: S101 - for the type checker
+    note_refusal(request, problem)
     wait = problem.retry_after
     headers = {} if wait is None else {"Retry-After": str(wait)}
     return show(request, Problem(problem.status, problem.code, *WORDS[problem.code]), headers)

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core import audit
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
 from web.addresses import address_of
@@ -101,6 +102,7 @@ class Guard:
         )
         foreign_ok = scope["method"] in SAFE_METHODS or scope["path"] in SIGNED
         if not foreign_ok and not same_origin(self._settings, headers):
+            audit.note("refused", why=FOREIGN.code, address=address_of(Request(scope)))
             await show(Request(scope), FOREIGN)(scope, receive, answer)
             return
         try:

@@ -1,27 +1,168 @@
-"""Keeps secrets out of uvicorn's access log."""
+"""The log: one line per thing that happened, with its time, bounded, and without secrets.
+
+Whoever can reach the port can cause lines. So each kind of line has a bound a minute, what is
+beyond it is counted and told with the next one, and a line break in what an outsider sent can't
+begin a line of its own. What a line says of an address that was asked for is its route
+(`/s/{slug}`), never the address: the slug is the key to a session, and a query may hold a token.
+What libraries write, and traces, are rewritten as the last thing before they are printed.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+import time
+from dataclasses import dataclass
+from urllib.parse import unquote
 
-_TOKEN = re.compile(r"((?:token|code|state)=)[^&\s\"']+")
+PER_MINUTE = 60  # lines of one kind: 8 MB a day at most
+ACCESS_PER_MINUTE = 600  # requests of one class of answers: a busy team's, 80 MB a day at most
+TRACES_PER_MINUTE = 10  # a trace has 30 lines
+MAX_KINDS = 500  # ours are about 150; what were to make more shares one bound
+MAX_LINE = 2000  # characters; a trace may have eight times as many
+OURS = ("audit", "access", "core", "routes", "web", "uvicorn")
+
+# uvicorn's words for what is told by lines of ours already: a socket's way, a refused handshake.
+_TOLD_ELSEWHERE = (
+    '%s - "WebSocket %s"',
+    "connection open",
+    "connection rejected",
+    "connection closed",
+    "ASGI callable returned without completing handshake.",
+)
+# A trace says nothing about these: an outsider sent rubbish.
+_WITHOUT_TRACE = ("Invalid UTF-8 sequence received from client.",)
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+_SECRETS = [
+    (re.compile(pattern, flags), replacement)
+    for pattern, replacement, flags in (
+        (r"\b[a-z2-9]{4}(?:-[a-z2-9]{4}){3}\b", "…", re.IGNORECASE),  # a slug
+        (r"/s/(?!\{slug\})[^/\s?\"'<>]+", "/s/…", 0),
+        (r"\beyJ[\w-]+\.[\w-]*\.?[\w-]*", "…", 0),  # a JSON Web Token
+        (r"\?[^\s\"'<>]*=[^\s\"'<>]*", "?…", 0),  # a query
+        (r"\b([\w-]*(?:token|code|state|secret|password|key))=[^\s&\"']+", r"\1=…", re.I),
+        (r"(://)[^/\s@:]+:[^/\s@]+@", r"\1…@", 0),  # a password in an address
+        # PostgreSQL and asyncpg quote the values that they couldn't take.
+        (r"(invalid input for query argument \$\d+: ).*", r"\1…", 0),
+        (r"(?m)^(DETAIL|CONTEXT): .*$", r"\1: …", 0),
+    )
+]
+_ENCODED = re.compile(r"[^\s\"'<>]*%[0-9A-Fa-f]{2}[^\s\"'<>]*")
 
 
-class _Redact(logging.Filter):
-    """Replaces secrets in the query strings that uvicorn logs."""
+def without_secrets(text: str) -> str:
+    """Return `text` without slugs, tokens and the like, however often they are percent-encoded."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return _ENCODED.sub(_decoded_if_harmless, text)
+
+
+def _decoded_if_harmless(found: re.Match[str]) -> str:
+    before = found[0]
+    for _ in range(4):  # encoded once more each time; who goes further is taken out as a whole
+        after = unquote(before)
+        if after == before:
+            return found[0]
+        if any(pattern.search(after) for pattern, _ in _SECRETS):
+            return "…"
+        before = after
+    return "…"
+
+
+class Lines(logging.Formatter):
+    """Formats a record as `2026-01-01T10:00:00.000Z WARNING core.leases text`."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Format what is one line, whatever was in it."""
+        record.message = record.message.strip().translate(_CONTROLS)[:MAX_LINE]
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format all of it, a trace included, and take out what must not be there."""
+        return without_secrets(super().format(record)[: MAX_LINE * 8])
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The lines of one kind in the minute that goes on."""
+
+    began: float  # time.monotonic() of the first of them
+    written: int = 0
+    left_out: int = 0  # since the last one that was written
+
+
+class Bounded(logging.Filter):
+    """Lets so many lines of each kind pass in a minute, and has the next one tell of the others.
+
+    A kind is an event of the audit log, else a text before its values are put in: of these there
+    are as many as places in the code.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[str, _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                _TOKEN.sub(r"\1…", arg) if isinstance(arg, str) else arg for arg in record.args
-            )
+        """Whether to write it."""
+        template = str(record.msg)
+        if template.startswith(_TOLD_ELSEWHERE):
+            return False
+        if template in _WITHOUT_TRACE:
+            record.exc_info = None
+        kind = f"{record.name} {getattr(record, 'kind', template)}"
+        if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
+            kind = ""
+        now = time.monotonic()
+        lines = self._kinds.setdefault(kind, _Kind(now))
+        if now - lines.began >= 60:
+            lines.began, lines.written = now, 0
+        if lines.written >= _bound(record):
+            lines.left_out += 1
+            return False
+        lines.written += 1
+        if lines.left_out:
+            record.msg = f"{record.getMessage()} ({lines.left_out} more of these were left out)"
+            record.args, lines.left_out = (), 0
         return True
 
 
-def redact_tokens() -> None:
-    """Let no token, code or state of a query string into the log."""
-    for name in ("uvicorn.access", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(one, _Redact) for one in logger.filters):
-            logger.addFilter(_Redact())
+def _bound(record: logging.LogRecord) -> int:
+    if record.exc_info:
+        return TRACES_PER_MINUTE
+    return ACCESS_PER_MINUTE if record.name == "access" else PER_MINUTE
+
+
+def set_up() -> None:
+    """Have everything that is logged in this process printed like that, on stderr.
+
+    How much is printed is uvicorn's level (`--log-level`); of libraries, warnings only.
+    """
+    root = logging.getLogger()
+    if any(isinstance(one.formatter, Lines) for one in root.handlers):
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines())
+    handler.addFilter(Bounded())
+    root.addHandler(handler)
+    level = logging.getLogger("uvicorn.error").level or logging.INFO
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+    uvicorn = logging.getLogger("uvicorn")
+    uvicorn.handlers.clear()
+    uvicorn.propagate = True
+    # uvicorn asks at each connection whether its log of requests has handlers: web.access_log has
+    # taken its place.
+    requests = logging.getLogger("uvicorn.access")
+    requests.handlers.clear()
+    requests.propagate = False

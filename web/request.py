@@ -12,11 +12,12 @@ from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
-from core import access
+from core import access, audit
 from core.access import Look, Visitor
 from core.model import Person
 from core.services import Services
 from core.store import people as users
+from web.addresses import address_of
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
 BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
@@ -89,6 +90,7 @@ async def sign_in(request: Request, person: Person) -> None:
     await sign_out(request)
     key = await users.open_login(services(request).db, person.id, datetime.now(UTC))
     request.session["login"] = key
+    audit.note("signed_in", user=person.id, address=address_of(request))
 
 
 async def sign_out(request: Request) -> None:
@@ -97,3 +99,4 @@ async def sign_out(request: Request) -> None:
     request.session.clear()
     if isinstance(key, str):
         await users.close_login(services(request).db, key)
+        audit.note("signed_out", address=address_of(request))

@@ -1,0 +1,206 @@
+"""The log: timed, bounded, and without anything that opens a door."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from core import audit
+from tests.support import ROOT
+from tests.support.app_server import AppServer
+from tests.support.http import outside
+from tests.support.visitors import Visitor
+from tests.support.waiting import wait_until
+from web.logs import ACCESS_PER_MINUTE, PER_MINUTE, TRACES_PER_MINUTE, Bounded, Lines
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) [a-z_.]+ \S")
+SLUG = "abcd-efgh-jkmn-pqrs"
+
+
+@pytest.fixture(scope="module")
+def place(
+    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AppServer]:
+    """A server that says all that production does."""
+    environment = {"DATABASE_URL": make_database(), "SPEECH_ENGINE": "off"}
+    server = AppServer(tmp_path_factory.mktemp("logs"), environment)
+    server.command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(server.port)]
+    yield server.start()
+    server.stop()
+
+
+def lines(place: AppServer, *words: str) -> list[str]:
+    """Return the lines with all these words; those of a request come after its answer."""
+    return [line for line in place.log.splitlines() if all(word in line for word in words)]
+
+
+def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None:
+    ada = Visitor(place.url).sign_in("Ada Lovelace")
+    slug = ada.start_session("Budget", admission="KNOCK")
+    guest = Visitor(place.url).be_guest(slug, "Mallory")
+    assert guest.knock(slug)[0] == 202
+    token = ada.join(slug)["transcription"]["token"]
+    assert ada.host(slug, "mute-all")[0] in {200, 204}
+    assert ada.host(slug, "people/p_nobody/mute") == (404, "not_found")
+    encoded = "".join(f"%{ord(letter):02x}" for letter in slug)
+    for address in (
+        f"/s/{encoded}",
+        f"/s/{slug}?%74oken={token}",
+        f"/?c%6fde={token}",
+        f"/sign-in?next=/s/{slug}",
+        f"/nowhere/{slug}/{quote(token)}",
+        f"/ws?token={token}",
+        f"/s/{slug}/people/%0a2026-01-01T00:00:00.000Z%20ERROR%20core%20forged/mute",
+    ):
+        outside("GET", place.url + address)
+    outside("BREW", f"{place.url}/{slug}")
+    asyncio.run(_refused_socket(place, token))
+    outside("POST", f"{place.url}/s/{slug}/end", headers={"Origin": "https://elsewhere.example"})
+    ada.http.post("/sign-out")
+
+    for words in (
+        ["INFO audit signed_in user=", "address=127.0.0.1"],
+        ["INFO audit session_started session="],
+        ["INFO audit host_act act=mute by=", "session="],
+        ["INFO audit refused why=not_found address=127.0.0.1"],
+        ["INFO audit refused why=foreign_origin address=127.0.0.1"],
+        ["INFO audit refused why=bad_token address=127.0.0.1"],
+        ["INFO audit signed_out"],
+        ["INFO access POST /s/{slug}/join 202", " ms"],
+        ["INFO access GET /s/{slug} 200"],
+        ["INFO access GET (no such address) 404"],
+        ["INFO access WS /ws 401"],
+    ):
+        wait_until(lambda words=words: lines(place, *words), news=lambda: place.log)  # type: ignore[misc]
+    told = place.log[place.log.index("INFO") - 25 :].splitlines()
+    for line in [one for one in told if one.strip() and not one.startswith(" ")]:
+        assert LINE.match(line), line
+    read = unquote(unquote(place.log)).lower()
+    for secret in (slug, token, token.split(".")[2], "ada", "mallory", "budget", "forged"):
+        assert secret.lower() not in read, secret
+    assert "completing handshake" not in read, "a refusal is no error of ours"
+
+
+async def _refused_socket(place: AppServer, token: str) -> None:
+    with pytest.raises(InvalidStatus):
+        await connect(f"ws://localhost:{place.port}/ws?token={token}&%74oken={token[:-3]}")
+
+
+def test_an_outsider_cannot_fill_the_log(place: AppServer) -> None:
+    before = len(place.log)
+    for _ in range(PER_MINUTE * 3):
+        outside("POST", f"{place.url}/sessions", headers={"Origin": "https://elsewhere.example"})
+    refusals = lines(place, "audit refused why=foreign_origin")
+    assert len(refusals) <= PER_MINUTE + 1  # of the test before, one more
+    assert len(place.log) - before < PER_MINUTE * 3 * 120
+
+
+def record(text: str, *values: object, name: str = "core.test", **extra: str) -> logging.LogRecord:
+    """Return what a logger would make of a call."""
+    line = logging.LogRecord(name, logging.WARNING, "file.py", 1, text, values, None)
+    line.__dict__.update(extra)
+    return line
+
+
+def test_what_is_left_out_is_counted_and_others_are_still_told() -> None:
+    bounded = Bounded()
+    passed = [bounded.filter(record("away: %d", number)) for number in range(100)]
+    assert sum(passed) == PER_MINUTE
+    assert bounded.filter(record("something else"))
+    for kind in bounded._kinds.values():
+        kind.began -= 61
+    next_one = record("away: %d", 100)
+    assert bounded.filter(next_one)
+    assert next_one.getMessage() == f"away: 100 ({100 - PER_MINUTE} more of these were left out)"
+
+
+def test_kinds_are_bounded_each_in_its_own_way() -> None:
+    bounded = Bounded()
+
+    def passed(many: int, *values: object, **kind: str) -> int:
+        return sum(bounded.filter(record("%s", *values, **kind)) for _ in range(many))
+
+    assert passed(2000, "GET", name="access", kind="4") == ACCESS_PER_MINUTE
+    assert passed(1, "GET", name="access", kind="2") == 1, "refusals don't crowd out the others"
+    assert passed(100, "a", name="audit", kind="refused") == PER_MINUTE
+    assert passed(1, "a", name="audit", kind="signed_in") == 1
+    others = [bounded.filter(record(f"text {number}")) for number in range(2000)]
+    assert sum(others) < 600, "texts with a value in them share a bound"
+    traces = [record("broken") for _ in range(50)]
+    for one in traces:
+        one.exc_info = (ValueError, ValueError("x"), None)
+    bounded = Bounded()
+    assert sum(bounded.filter(one) for one in traces) == TRACES_PER_MINUTE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"GET /s/{SLUG}/join",
+        f"GET /s/{SLUG.upper()}",
+        f"see https://meet.example.org/s/{SLUG}?x=1",
+        f"next=/s/{SLUG}",
+        f"room {SLUG} is gone",
+        "/s/%61bcd-efgh-jkmn-pqrs",
+        "/s/%2561bcd-efgh-jkmn-pqrs",
+        "/s%2fabcd-efgh-jkmn-pqrs",
+        "/%73/abcd%2defgh%2djkmn%2dpqrs",
+        quote(quote(quote(quote(quote("/s/abcd-efgh-jkmn-pqrs", "")), ""))),
+    ],
+)
+def test_no_slug_however_it_is_encoded(text: str) -> None:
+    printed = Lines().format(record("%s", text))
+    for _ in range(9):
+        printed = unquote(printed)
+    assert "abcd" not in printed.lower(), printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/ws?token=hunter2",
+        "/ws?%74oken=hunter2",
+        "/api/auth/callback/google?c%6fde=hunter2&state=1",
+        "postgresql://sessions:hunter2@db/sessions",
+        "invalid input for query argument $2: 'hunter2' (expected bytes)",
+        "duplicate key\nDETAIL: Key (name)=(hunter2) already exists.",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0hunter2.c2ln",
+        "client_secret=hunter2",
+    ],
+)
+def test_no_token_code_or_value(text: str) -> None:
+    line = record("%s", "as text")
+    line.exc_info = (ValueError, ValueError(text), None)
+    assert "hunter2" not in Lines().format(line)
+    assert "hunter2" not in Lines().format(record("%s", text)).replace("\\x0a", "\n") or (
+        "DETAIL" in text  # of a trace only: a line has no lines
+    )
+
+
+def test_a_line_break_begins_no_line() -> None:
+    for separator in ("\n", "\r", "\x1b[31m", "\x85", "\u2028"):
+        printed = Lines().format(record("no such name: %s", f"a{separator}2026 ERROR forged"))
+        assert separator not in printed
+        assert len(printed.splitlines()) == 1
+
+
+def test_a_value_is_one_word(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "audit")
+    audit.note("host_act", act="mute", of="p_1 by=u_2\nx", session=None)
+    assert caplog.messages == ["host_act act=mute of=p_1_by=u_2_x"]
+
+
+def test_the_inventory_is_documented() -> None:
+    table = (Path(ROOT) / "docs/limits.md").read_text()
+    missing = [event for event in audit.EVENTS if f"| `{event}` |" not in table]
+    assert missing == []
+    assert set(audit.EVENTS) > audit.ALARMING

@@ -1,0 +1,81 @@
+"""Middleware: one line for each request and each socket, by its route.
+
+`GET /s/{slug} 200 12 ms` and, when it is over, `WS /ws 1001 312 s`. Files under /static and a
+/health that is well aren't told: they say nothing, many times a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("access")
+
+NOWHERE = "(no such address)"
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class AccessLog:
+    """ASGI middleware: see the module. `routes` are those whose paths are told."""
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._routes = [route for route in routes if isinstance(route, Route | WebSocketRoute)]
+        self._paths = {route.endpoint: route.path for route in self._routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan" or not log.isEnabledFor(logging.INFO):
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            kind = message["type"]
+            if kind in {"http.response.start", "websocket.http.response.start"}:
+                status = message["status"]
+            elif kind == "websocket.close":
+                status = message.get("code", 1000)
+            await send(message)
+
+        async def heard() -> Message:
+            nonlocal status
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                status = status or message.get("code") or 1006
+            return message
+
+        try:
+            # A request's body says nothing here: only a socket is listened to.
+            await self._app(scope, heard if scope["type"] == "websocket" else receive, told)
+        finally:
+            self._tell(scope, status or 500, time.monotonic() - began)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        socket = scope["type"] == "websocket"
+        path = self._path(scope)
+        if scope["path"].startswith("/static/") or (path == "/health" and status == 200):
+            return
+        method = "WS" if socket else scope["method"]
+        took = f"{seconds:.0f} s" if socket else f"{seconds * 1000:.0f} ms"
+        log.log(
+            logging.WARNING if 500 <= status < 600 else logging.INFO,
+            "%s %s %d %s",
+            method if socket or method in METHODS else "?",
+            path,
+            status,
+            took,
+            extra={"kind": f"{status // 100}"},  # so that refusals can't crowd out the others
+        )
+
+    def _path(self, scope: Scope) -> str:
+        """Return the path of the route, also of what was refused before it came so far."""
+        if "endpoint" in scope:
+            return self._paths.get(scope["endpoint"], NOWHERE)
+        matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return next((route.path for route in matching), NOWHERE)

@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock" $(LOCK)
 AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture lint format bench picture lock audit clean
+.PHONY: run test torture fuzz lint format bench picture lock audit clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -28,6 +28,10 @@ endif
 # Long attacks and faults: floods, restarts, outages. On loopback, at most ten minutes.
 torture: $(VENV)/.development
 	$(BIN)/python -m pytest -m torture $(or $(T),tests/torture)
+
+# New inputs for every parser that outsiders reach, for a minute; T=tokens SECONDS=600 for one.
+fuzz: $(VENV)/.development
+	$(BIN)/python -m tests.fuzz $(T) --seconds $(or $(SECONDS),60)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

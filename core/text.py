@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 
 HUES = 12
 BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # Hangul fillers and the empty braille cell
@@ -38,6 +39,17 @@ def several_lines(text: str, limit: int) -> str:
     """Return text of several lines, each as `one_line` has it, without empty ones at the ends."""
     lines = [one_line(line, limit) for line in text.splitlines()]
     return "\n".join(lines).strip()[:limit].strip()
+
+
+def without_controls(text: str, limit: int) -> str:
+    """Return text of at most `limit` characters, with spaces for control characters.
+
+    PostgreSQL keeps no NUL. Unlike in `one_line`, marks that join letters stay: words need them.
+    """
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 
 def how_long(seconds: float) -> str:

@@ -128,7 +128,7 @@ def parse_message(text: str) -> ClientMessage:
         raise WireError("bad_message", f"a message has at most {MAX_TEXT} bytes")
     try:
         return _messages.decode(text)
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, RecursionError) as problem:  # a thousand brackets nest too deep
         raise WireError("bad_message", str(problem)) from None
 
 

@@ -27,9 +27,16 @@ from core.speech.gladia.protocol import (
 from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.timeline import Timeline
 from core.speech.gladia.utterances import Utterances
+from core.text import without_controls
 
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
 ROUNDING = BYTES_PER_SECOND // 50  # durations are told to a hundredth of a second
+ROUNDING_UP_S = 1.0  # by which a word may end behind what was sent
+# Of what the service says; all of it is kept and shown, and it may say anything.
+MAX_DURATION_S = 1e6  # seconds, eleven days
+MAX_ID = 100  # characters; it is part of a key of the database
+MAX_TEXT = 20_000  # characters; a minute of speech has a thousand
+MAX_LANGUAGE = 35  # characters, as in the longest names of BCP 47
 
 
 class Results:
@@ -114,7 +121,7 @@ class Results:
         """Compare totals: the last acknowledgments may have been lost in a drop."""
         if message.data is not None and message.data.recording_duration is not None:
             self._timeline.uncertain = 0
-            counted = to_position(message.data.recording_duration)
+            counted = to_position(min(message.data.recording_duration, MAX_DURATION_S))
             extra = counted - self._timeline.sent - self._timeline.shift
             if extra > ROUNDING:
                 self._check_doubled(extra)
@@ -147,8 +154,9 @@ class Results:
         if message.data is None or message.data.utterance is None:
             self.errors += 1  # processing failed at the service's: there is nothing to report
             return True
-        said, final, id_ = message.data.utterance, message.data.is_final, str(message.data.id)
-        start, end = said.start, said.end
+        said, final = message.data.utterance, message.data.is_final
+        id_ = without_controls(str(message.data.id), MAX_ID)
+        start, end = self._counted(said.start), self._counted(said.end)
         if self._timeline.shift:
             start, end = self._timeline.seconds(start), self._timeline.seconds(end)
         # The first result after a drop: whatever was said before it should have had its final.
@@ -158,14 +166,19 @@ class Results:
         # utterance that is still open.
         if final and self._utterances.open_before(id_, start):
             return False
-        recognition = self._utterances.take(
-            id_, said.text or "", start, end, final=final, language=said.language
-        )
+        text = without_controls(said.text or "", MAX_TEXT)
+        language = said.language and without_controls(said.language, MAX_LANGUAGE)
+        recognition = self._utterances.take(id_, text, start, end, final=final, language=language)
         if final:
             self._ring.mark_final(min(to_position(end), self._timeline.sent))
         if recognition is not None:
             self._report(recognition)
         return True
+
+    def _counted(self, time: float) -> float:
+        """Return a time of the service's within what it can have counted: its start, its end."""
+        sent = self._timeline.sent + self._timeline.shift
+        return min(max(0.0, time), sent / BYTES_PER_SECOND + ROUNDING_UP_S)
 
     def _report(self, recognition: Recognition) -> None:
         if recognition.final:

@@ -1,0 +1,21 @@
+"""Every target for a moment, always with the same inputs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.fuzz.targets import TARGETS
+
+EXAMPLES = 150
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_must_hold_for_any_input(name: str) -> None:
+    settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )(TARGETS[name])()

@@ -103,7 +103,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(AccessLog, routes=ROUTES),
             Middleware(Starting),
-            Middleware(Serving),
+            Middleware(Serving, settings=settings),
             Middleware(Guard, settings=settings),
             Middleware(
                 SessionMiddleware,

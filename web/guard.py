@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import audit
@@ -14,8 +14,9 @@ from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
 from web.addresses import address_of
 from web.errors import BROKEN, FOREIGN, show
+from web.headers import security_headers
+from web.http.bounds import MAX_BODY
 
-MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title
 SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -107,6 +108,8 @@ class Guard:
             return
         try:
             await self._app(scope, _limited(receive), answer)
+        except ClientDisconnect:
+            pass  # there is nobody left to answer
         except Exception:
             # Starlette would answer from outside of this middleware, without the headers.
             if not answer.begun:
@@ -143,14 +146,6 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun = True
             out = MutableHeaders(scope=message)
-            out["Content-Security-Policy"] = self._policy
-            out["X-Content-Type-Options"] = "nosniff"
-            # A link is a key to its session: it is told to no other site.
-            out["Referrer-Policy"] = "same-origin"
-            out["Cross-Origin-Opener-Policy"] = "same-origin"
-            out["Permissions-Policy"] = (
-                "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
-            )
-            if self._https:
-                out["Strict-Transport-Security"] = "max-age=31536000"
+            for name, value in security_headers(self._policy, https=self._https):
+                out[name] = value
         await self._send(message)

@@ -12,11 +12,17 @@ Where it listens, TLS, logs and trusted proxies stay the command line's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from core.settings import Settings
+from web.http.bounds import KEEP_ALIVE_S
+from web.http.connections import KEY, Connections, most_connections
+from web.http.protocol import BoundedHttpProtocol
 from web.socket.direct import DirectWebSocketProtocol
 
 UVICORN = "0.54"  # whose classes ours are made of; requirements.txt has a release of it
@@ -27,8 +33,22 @@ PING_S = 20.0  # between two pings to a WebSocket, and as long for the answer
 # told to stop, and what must be written and the embedded database need the rest.
 GRACE_S = 3
 
+
+class CountedWebSocket(DirectWebSocketProtocol):
+    """A WebSocket that was counted in when it was an HTTP connection."""
+
+    __slots__ = ()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it out."""
+        self.app_state[KEY].leave(self.transport)
+        super().connection_lost(exc)
+
+
 BOUNDS: dict[str, object] = {
-    "ws_protocol_class": DirectWebSocketProtocol,
+    "http_protocol_class": BoundedHttpProtocol,
+    "timeout_keep_alive": KEEP_ALIVE_S,
+    "ws_protocol_class": CountedWebSocket,
     "ws_max_size": MAX_MESSAGE,
     "ws_per_message_deflate": False,  # audio doesn't shrink, and 15 kB can become 16 MB
     "ws_ping_interval": PING_S,
@@ -53,13 +73,18 @@ class Serving:
     Raises WrongServerError there when it can't.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._factor = settings.rate_limit_factor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
-            set_bounds(_config_behind(receive))
+            config = _config_behind(receive)
+            set_bounds(config)
+            scope["state"][KEY] = Connections(
+                most_connections(), self._factor, _knows_proxies(config)
+            )
         await self._app(scope, receive, send)
 
 
@@ -69,6 +94,14 @@ def set_bounds(config: uvicorn.Config) -> None:
         if not hasattr(config, name):
             raise WrongServerError
         setattr(config, name, value)
+
+
+def _knows_proxies(config: uvicorn.Config) -> Callable[[str], bool]:
+    """Return what tells whether the server takes an address's word for who is asking."""
+    outermost = config.loaded_app
+    if isinstance(outermost, ProxyHeadersMiddleware):
+        return outermost.trusted_hosts.__contains__
+    return lambda _: False
 
 
 def _config_behind(receive: Receive) -> uvicorn.Config:

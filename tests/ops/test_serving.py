@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from core.settings import Settings
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.socket_client import PLAIN
@@ -80,7 +81,7 @@ async def test_any_other_server_is_told_in_a_sentence() -> None:
     async def send(message: Message) -> None:
         told.append(message)
 
-    await Starting(Serving(app))({"type": "lifespan"}, receive, send)
+    await Starting(Serving(app, Settings()))({"type": "lifespan"}, receive, send)
     assert [one["type"] for one in told] == ["lifespan.startup.failed"]
     assert "python app.py serve" in told[0]["message"]
 

@@ -1,0 +1,30 @@
+"""What one HTTP connection may send, hold and take, and how many there may be. docs/limits.md."""
+
+from __future__ import annotations
+
+MAX_HEAD = 32 * 1024  # bytes of a request line and its headers; browsers send 1 to 4 kB
+MAX_TARGET = 8 * 1024  # bytes of a request's address; the longest of ours carries a token
+MAX_HEADERS = 100  # a browser behind two proxies sends 30
+HEAD_TIMEOUT_S = 10.0  # from the connection, or a request's first byte, to the end of its headers
+MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title, a webhook has some kB
+# What is read of a body at all: chunks have heads of their own, and what is too large gets a page.
+MAX_RAW_BODY = 2 * MAX_BODY
+BODY_TIMEOUT_S = 15.0  # from the end of the headers to that of the body
+KEEP_ALIVE_S = 5  # between an answer and the next request; a page's requests come together
+MAX_PIPELINED = 8  # requests that wait for the answer to the one before; no browser has any
+STALL_S = 20.0  # in which nothing of an answer was taken: nobody reads it
+LOOK_EVERY_S = 5.0  # between two looks at what is unsent of one connection
+ANSWER_S = 120.0  # to take all of an answer; the longest has 3 MB, less than one compressed
+# Bytes that the kernel keeps unsent of a connection; beyond that they are ours to see and count.
+# A line of 13 kbit/s takes half of it within STALL_S, which is when the kernel asks for more.
+MAX_KERNEL = 32 * 1024
+# After a refusal, what still comes is dropped for a moment: closing at once would throw away the
+# answer, too (RFC 9112, 9.6).
+LINGER_S = 1.0
+MAX_LINGER = 16 * 1024 * 1024  # bytes
+# Open connections of one address. Each person has a WebSocket, and a browser opens up to six more
+# while a page loads: that is a school or an office behind one address.
+PER_ADDRESS = 300
+MIN_PER_ADDRESS = 12  # however small the factor of the limits is: a page must load
+MAX_FILES = 65_536  # file descriptors that the process asks for; a connection takes one
+FEW_FILES = 1024  # where the platform tells no limit

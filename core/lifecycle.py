@@ -160,7 +160,7 @@ async def _again_and_again(job: Callable[[], Awaitable[None]]) -> None:
         try:
             await job()
         except DatabaseAwayError:
-            log.warning("the database is away: what happens by itself waits")
+            log.debug("the database is away: what happens by itself waits")
         except Exception:
             log.exception("a job failed and is tried again")
         await asyncio.sleep(TICK)

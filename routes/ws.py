@@ -348,7 +348,7 @@ class _Conversation:
             db, identity = services(self._websocket).db, self._entry.participant.identity
             await participants.went(db, identity, now, hung_up=self._closed_by_page)
         except DatabaseAwayError:
-            log.warning("a leave could not be noted: the database is away")
+            log.debug("a leave could not be noted: the database is away")
 
 
 def _room_session(session: Session, now: datetime) -> RoomSession:

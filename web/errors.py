@@ -79,6 +79,10 @@ WORDS = {  # title and message for the code of a ProblemError
         "We can’t reach our memory.",
         "The database doesn’t answer. Nothing was lost; try again in a moment.",
     ),
+    "database_refuses": (
+        "We can’t write anything down.",
+        "The database takes nothing at the moment. Nothing was lost; try again in a moment.",
+    ),
 }
 
 

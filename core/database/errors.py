@@ -11,5 +11,11 @@ class DatabaseAwayError(ProblemError):
     status, code, retry_after = 503, "database_away", 5
 
 
+class DatabaseRefusesError(DatabaseAwayError):
+    """PostgreSQL answers, and takes nothing: it is read-only or full. Nothing was changed."""
+
+    code = "database_refuses"
+
+
 class DatabaseStartError(Exception):
     """PostgreSQL can't be used; the message says why, for people and without a secret."""

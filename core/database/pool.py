@@ -33,7 +33,8 @@ import databases
 from databases.backends.postgres import PostgresBackend, PostgresConnection
 
 from core.backoff import Backoff
-from core.database.errors import DatabaseAwayError, DatabaseStartError
+from core.database.errors import DatabaseStartError
+from core.database.outages import AWAY, PASSING_ERRORS, Outages, Reason, named, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +49,6 @@ START_NEWS_S = 15.0  # between two notices that it is still waited for
 Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
-
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    # Once we run, somebody has changed a password or a name, and may change it back.
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
 
 # Waiting changes nothing about these when we start.
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (
@@ -130,7 +117,12 @@ class Database:
         # asyncpg reads the address: it knows sockets, several hosts and every odd password, and
         # what `databases` isn't told it can't log.
         self._pool = _Databases("postgresql://", database=None, **_pool_options(url))
-        self._away: str | None = None  # why, while the last statement failed for it
+        self._outages = Outages()
+
+    @property
+    def trouble(self) -> Reason | None:
+        """What keeps PostgreSQL from being used, as far as statements of late have shown."""
+        return self._outages.current
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date. Raises DatabaseStartError.
@@ -144,24 +136,31 @@ class Database:
             try:
                 await self._connect()
                 return
-            except (*AWAY, DatabaseAwayError) as problem:
-                why, now = _reason(problem), time.monotonic()
+            except PASSING_ERRORS as problem:
+                reason, why, now = reason_of(problem), named(problem), time.monotonic()
             left = START_TIMEOUT_S - (now - began)
             if left <= 0:
-                raise DatabaseStartError(
-                    f"PostgreSQL could not be reached within {START_TIMEOUT_S:.0f} s ({why})"
-                )
+                raise DatabaseStartError(_never_came(reason, why))
             if now - told_at >= START_NEWS_S:
-                log.warning("waiting for PostgreSQL: it can't be reached yet (%s)", why)
+                what = "it can't be reached yet" if reason is AWAY else reason.sentence
+                log.warning("waiting for PostgreSQL: %s (%s)", what, why)
                 told_at = now
             await asyncio.sleep(min(backoff.next(), left))
 
     async def _connect(self) -> None:
+        """Connect and apply the schema, once. Raises DatabaseStartError where waiting is no use."""
         try:
             await self._pool.connect()  # once: when only the schema failed, the pool stays
             await self._apply_schema()
-        except tuple(kind for kind, _ in REFUSALS) as problem:
-            raise DatabaseStartError(_refusal(problem)) from problem
+        except PASSING_ERRORS as problem:
+            if (refusal := _refusal(problem)) is not None:
+                raise DatabaseStartError(refusal) from problem
+            raise
+        except asyncpg.PostgresError as problem:
+            raise DatabaseStartError(
+                "PostgreSQL doesn't take our tables: DATABASE_URL may name another program's"
+                f" database ({problem.args[0]})"
+            ) from problem
 
     async def disconnect(self) -> None:
         """Close the pool; a server that is gone doesn't hold this up.
@@ -171,17 +170,19 @@ class Database:
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT):
                 await self._pool.disconnect()
-        except AWAY as problem:
-            log.debug("the pool could not be closed in peace (%s)", _reason(problem))
+        except PASSING_ERRORS as problem:
+            log.debug("the pool could not be closed in peace (%s)", named(problem))
 
     async def _apply_schema(self) -> None:
-        async with self._connection() as connection, connection.transaction():
-            await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
-            await connection.execute(SCHEMA.read_text())
+        async with self._pool.connection() as held:
+            connection = held.raw_connection
+            async with connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+                await connection.execute(SCHEMA.read_text())
 
     async def fetch_one(self, sql: str, **values: object) -> Row | None:
         """Return the first row or None."""
-        async with self._connection() as connection:
+        async with self._connection(sql) as connection:
             row: Row | None = await connection.fetchrow(*_bound(sql, values))
             return row
 
@@ -194,19 +195,19 @@ class Database:
 
     async def fetch_all(self, sql: str, **values: object) -> list[Row]:
         """Return all rows."""
-        async with self._connection() as connection:
+        async with self._connection(sql) as connection:
             rows: list[Row] = await connection.fetch(*_bound(sql, values))
             return rows
 
     async def execute(self, sql: str, **values: object) -> None:
         """Run a statement without a result."""
-        async with self._connection() as connection:
+        async with self._connection(sql) as connection:
             await connection.execute(*_bound(sql, values))
 
     async def execute_many(self, sql: str, rows: list[dict[str, Any]]) -> None:
         """Run a statement for every row, all or nothing."""
         text, names = _positional(sql)
-        async with self._connection() as connection:
+        async with self._connection(sql) as connection:
             await connection.executemany(text, [[row[name] for name in names] for row in rows])
 
     @asynccontextmanager
@@ -215,25 +216,23 @@ class Database:
 
         Within another one it is a savepoint. A task that is started inside is outside of it.
         """
-        async with self._connection() as connection, connection.transaction():
+        async with self._connection("transaction") as connection, connection.transaction():
             yield
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        """Lend asyncpg's connection of this task: its transaction's, else one from the pool."""
+    async def _connection(self, statement: str) -> AsyncIterator[Any]:
+        """Lend asyncpg's connection of this task: its transaction's, else one from the pool.
+
+        `statement` is what it is for, to tell when an outage is over.
+        """
+        connected = False
         try:
             async with self._pool.connection() as held:
+                connected = True
                 yield held.raw_connection
-            self._note(None)
-        except AWAY as problem:
-            self._note(_refusal(problem) or f"PostgreSQL is away ({_reason(problem)})")
-            raise DatabaseAwayError("the database is away") from problem
-
-    def _note(self, away: str | None) -> None:
-        """Tell whoever runs this server when an outage begins, changes and ends."""
-        if away != self._away:
-            self._away = away
-            log.warning("%s", away or "PostgreSQL is back")
+            self._outages.worked(statement)
+        except PASSING_ERRORS as problem:
+            raise self._outages.failed(statement, problem, connected=connected) from problem
 
 
 def _refusal(problem: BaseException) -> str | None:
@@ -241,9 +240,11 @@ def _refusal(problem: BaseException) -> str | None:
     return next((why for kind, why in REFUSALS if isinstance(problem, kind)), None)
 
 
-def _reason(problem: BaseException) -> str:
-    """Name what went wrong on the way to the server; messages may hold addresses."""
-    return type(problem.__cause__ or problem).__name__
+def _never_came(reason: Reason, why: str) -> str:
+    """Say what was waited for in vain when we started."""
+    if reason is AWAY:
+        return f"PostgreSQL could not be reached within {START_TIMEOUT_S:.0f} s ({why})"
+    return f"{reason.sentence}, and was so for {START_TIMEOUT_S:.0f} s ({why})"
 
 
 def _bound(sql: str, values: Mapping[str, object]) -> list[object]:
@@ -270,7 +271,7 @@ def _pool_options(url: str) -> dict[str, Any]:
     kept = urlencode({"host": query["host"]}, safe="/") if "host" in query else ""
     options: dict[str, Any] = {
         "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),
-        "min_size": 1,
+        "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
         "max_size": 10,
         "timeout": COMMAND_TIMEOUT,  # of opening a connection
         "command_timeout": COMMAND_TIMEOUT,

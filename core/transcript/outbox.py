@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -49,6 +50,7 @@ class Entry(Generic[V]):
     value: V
     stored: Callable[[], None] = _nobody
     lost: Callable[[bool], None] = _nobody
+    since: float = field(default_factory=time.monotonic)  # when it was made, in seconds
 
 
 class Outbox(Generic[V]):
@@ -83,6 +85,12 @@ class Outbox(Generic[V]):
     def entries(self) -> list[Entry[V]]:
         """What isn't stored yet, the oldest first."""
         return list(self._waiting)
+
+    @property
+    def waited_s(self) -> float:
+        """How long the oldest has waited, in seconds."""
+        oldest = next(iter(self._waiting), None)
+        return 0.0 if oldest is None else time.monotonic() - oldest.since
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""

@@ -60,6 +60,11 @@ class TranscriptWriter:
         """How many finals are not stored yet."""
         return len(self._finals)
 
+    @property
+    def waited_s(self) -> float:
+        """How long the oldest of what isn't stored yet has waited, in seconds."""
+        return max(box.waited_s for box in self._boxes)
+
     def stores(self, session_id: str) -> bool:
         """Whether words of this session wait to be stored."""
         return any(one.value.session_id == session_id for one in self._finals.entries)

@@ -13,6 +13,7 @@ from core.model import ListedSession, Person, is_admission
 from core.store import sessions, spaces
 from core.text import initials, one_line
 from routes.login import sign_in_context
+from web.forms import form_of
 from web.guard import limit
 from web.render import page
 from web.request import person_of, services
@@ -46,9 +47,9 @@ async def create_session(request: Request) -> Response:
     if person is None:
         return RedirectResponse("/sign-in", 303)
     limit(services(request).limits.create, request, person.id)
-    form = await request.form()
+    form = await form_of(request)
     db = services(request).db
-    title = one_line(str(form.get("title", "")), TITLE_LENGTH) or f"{person.name}’s session"
+    title = one_line(form.get("title", ""), TITLE_LENGTH) or f"{person.name}’s session"
     chosen = form.get("admission")
     admission = chosen if is_admission(chosen) else "KNOCK"
     space = await spaces.first_space(db, person.id, f"{person.name}’s space")

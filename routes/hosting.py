@@ -19,6 +19,7 @@ from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
 from core.text import one_line
 from routes.home import TITLE_LENGTH
+from web.forms import form_of
 from web.guard import limit
 from web.request import look, services
 
@@ -72,13 +73,13 @@ async def mute_all(request: Request) -> Response:
 async def settings(request: Request) -> Response:
     """POST /s/{slug}/settings: hosts change title, admission or lock, whichever are given."""
     session = await _hosted(request, Action.SETTINGS)
-    form = await request.form()
+    form = await form_of(request)
     title, admission, locked = form.get("title"), form.get("admission"), form.get("locked")
     if admission is not None and not is_admission(admission):
         raise HTTPException(422)
     if locked not in (None, "on", "off"):
         raise HTTPException(422)
-    line = one_line(str(title), TITLE_LENGTH) if title is not None else None
+    line = one_line(title, TITLE_LENGTH) if title is not None else None
     if line == "":
         raise HTTPException(422)
     await services(request).conduct.change(

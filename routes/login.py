@@ -21,6 +21,7 @@ from core.store import people as users
 from core.store import spaces
 from core.text import one_line
 from web.addresses import address_of
+from web.forms import form_of
 from web.guard import limit, on_this_computer
 from web.render import page
 from web.request import (
@@ -174,9 +175,9 @@ async def dev_sign_in(request: Request) -> Response:
     if not dev_sign_in_offered(request):
         raise NotFoundError
     limit(services(request).limits.sign_in, request)
-    form = await request.form()
-    email = one_line(str(form.get("email", "")), EMAIL_LENGTH).lower()
-    name = one_line(str(form.get("name", "")), NAME_LENGTH)
+    form = await form_of(request)
+    email = one_line(form.get("email", ""), EMAIL_LENGTH).lower()
+    name = one_line(form.get("name", ""), NAME_LENGTH)
     if not name or "@" not in email:
         context = sign_in_context(request, safe_next(form.get("next")))
         return page("login/sign_in.html", None, status=422, **context)

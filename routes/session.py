@@ -27,6 +27,7 @@ from core.settings import Settings, is_loopback
 from core.text import one_line
 from routes import transcript
 from routes.login import can_sign_in
+from web.forms import form_of
 from web.guard import limit, websocket_origin
 from web.render import page
 from web.request import look, remember_guest, services
@@ -117,8 +118,8 @@ async def become_guest(request: Request) -> Response:
     at = await look(request)
     if at.person:
         return RedirectResponse(f"/s/{slug}", 303)
-    form = await request.form()
-    name = one_line(str(form.get("name", "")), NAME_LENGTH)
+    form = await form_of(request)
+    name = one_line(form.get("name", ""), NAME_LENGTH)
     if not name:
         if at.session.over:
             raise EndedError

@@ -49,6 +49,7 @@ FOR_STATUS = {  # what Starlette and the routes refuse without a word of their o
     404: Problem(404, "not_found", *NOT_FOUND),
     405: Problem(405, "wrong_method", "That can’t be done here.", "Go back and try once more."),
     413: Problem(413, "too_large", "That was too much.", "What you sent is too large."),
+    415: Problem(415, "not_a_form", "We couldn’t read that.", "Go back and try once more."),
     422: Problem(422, "invalid", "That isn’t possible.", "Something in it can’t be as it is."),
 }
 WORDS = {  # title and message for the code of a ProblemError

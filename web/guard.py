@@ -13,7 +13,8 @@ from core import audit
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
 from web.addresses import address_of
-from web.errors import BROKEN, FOREIGN, show
+from web.errors import BROKEN, FOR_STATUS, FOREIGN, show
+from web.forms import may_be_form
 from web.headers import security_headers
 from web.http.bounds import MAX_BODY
 
@@ -106,6 +107,9 @@ class Guard:
             audit.note("refused", why=FOREIGN.code, address=address_of(Request(scope)))
             await show(Request(scope), FOREIGN)(scope, receive, answer)
             return
+        if (status := _unread(scope, headers)) is not None:
+            await show(Request(scope), FOR_STATUS[status])(scope, receive, answer)
+            return
         try:
             await self._app(scope, _limited(receive), answer)
         except ClientDisconnect:
@@ -115,6 +119,15 @@ class Guard:
             if not answer.begun:
                 await show(Request(scope), BROKEN)(scope, receive, answer)
             raise
+
+
+def _unread(scope: Scope, headers: Headers) -> int | None:
+    """Return the status that refuses a body before it is read: it is too large, or no form."""
+    size = headers.get("content-length", "")
+    if size.isdecimal() and int(size) > MAX_BODY:
+        return 413
+    changes = scope["method"] not in SAFE_METHODS and scope["path"] not in SIGNED
+    return 415 if changes and not may_be_form(headers) else None
 
 
 def _limited(receive: Receive) -> Receive:

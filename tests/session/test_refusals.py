@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.app_server import AppServer
 from tests.support.http import Browser, outside
 from tests.support.meetings import JSON
+from web.forms import MAX_FIELDS, parse
 
 
 @pytest.mark.parametrize("slug", ["a", "%00", "%FF", "é", "a%2Fb", "x" * 3000, "' OR 1=1"])
@@ -101,21 +106,68 @@ def test_too_large_a_form_is_refused(site: AppServer, chunked: bool) -> None:
     assert "<h1>That was too much.</h1>" in answer.text
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 @pytest.mark.parametrize(
-    ("kind", "content"),
+    "kind",
     [
-        ("multipart/form-data", b"x"),
-        ("multipart/form-data; boundary=a", b"--a\r\nnonsense"),
-        ("multipart/form-data; boundary=a", b"--a\r\n" + b"x" * 3000),
-        ("application/x-www-form-urlencoded", b"%FF=%00&&=&title"),
-        ("application/json", b'{"title": "a"}'),
-        ("text/plain", b"\xff\xfe"),
+        None,
+        "multipart/form-data",
+        "multipart/form-data; boundary=a",
+        "multipart/form-data; boundary=a; charset=punycode",
+        "application/json",
+        "text/plain",
+        f"{FORM}; charset=idna",
+        f"{FORM}; charset=utf-8; charset=undefined",
+        f"{FORM}, text/plain",
     ],
 )
-def test_a_strange_form_breaks_nothing(site: AppServer, kind: str, content: bytes) -> None:
+@pytest.mark.parametrize("path", ["/sessions", "/sign-in/dev", "/s/{slug}/guest"])
+def test_what_is_no_form_of_ours_is_not_read(
+    site: AppServer, open_session: str, path: str, kind: str | None
+) -> None:
+    content = b'--a\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n--a--\r\n'
+    headers = {"Content-Type": kind} if kind else {}
+    browser = Browser(site.url)
+    answer = browser.http.post(path.format(slug=open_session), content=content, headers=headers)
+    assert answer.status_code == 415
+    assert "<h1>We couldn’t read that.</h1>" in answer.text
+
+
+@pytest.mark.parametrize("kind", [FORM, FORM.upper(), f"{FORM};charset=UTF-8"])
+def test_a_form_may_say_that_it_is_in_utf_8(site: AppServer, kind: str) -> None:
     ada = Browser(site.url).sign_in("Ada Lovelace")
-    answer = ada.http.post("/sessions", content=content, headers={"Content-Type": kind})
-    assert answer.status_code in {303, 400}
+    answer = ada.http.post("/sessions", content=b"title=%C3%A9", headers={"Content-Type": kind})
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"title=%FF", b"title=%zz", b"title=%", "title=é".encode(), b"title=a&b" * (MAX_FIELDS + 1)],
+)
+def test_a_form_that_cannot_be_read_is_refused(site: AppServer, content: bytes) -> None:
+    ada = Browser(site.url).sign_in("Ada Lovelace")
+    answer = ada.http.post("/sessions", content=content, headers={"Content-Type": FORM})
+    assert answer.status_code == 400
+
+
+def test_a_strange_form_breaks_nothing(site: AppServer) -> None:
+    ada = Browser(site.url).sign_in("Ada Lovelace")
+    for content in (b"", b"title=%00", b"&&=&title", b"title=a&title=b"):
+        answer = ada.http.post("/sessions", content=content, headers={"Content-Type": FORM})
+        assert answer.status_code == 303
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=MAX_FIELDS))
+def test_what_a_browser_encodes_is_what_was_typed(form: dict[str, str]) -> None:
+    assert parse(urlencode(form).encode()) == form
+
+
+@given(st.binary() | st.text(alphabet="a=&%+;0F\0é").map(str.encode))
+def test_no_body_can_do_more_than_be_refused(body: bytes) -> None:
+    with suppress(ValueError):
+        assert len(parse(body)) <= MAX_FIELDS
 
 
 @pytest.mark.parametrize("host", ["[", "a b", "", "localhost:port", "x; script-src *", "é"])

@@ -50,6 +50,7 @@ class Attempt:
         "_origin",
         "_stream",
         "_stretch",
+        "gave_way",
         "id",
         "is_lost",
         "opened_at",
@@ -60,7 +61,8 @@ class Attempt:
         self.id = stream_id  # unique among all streams of all microphones
         self.opened_at = datetime.now(UTC)  # when it was asked for, for the account
         self.over = OneShotEvent()  # no more audio comes, or the stream was lost
-        self.is_lost = False  # it ended by itself, and what it kept was taken back
+        self.is_lost = False  # it ended early, and what it kept was taken back
+        self.gave_way = False  # ... by `give_way`, so that somebody else may speak
         self._stretch = stretch
         self._stream: Stream | None = None  # None until the engine has opened it
         self._origin = 0  # the stretch's position of the stream's first byte
@@ -110,13 +112,31 @@ class Attempt:
         self.over.set()
         if self._stream is None:  # while it was being opened: nothing was fed yet
             return
+        self._withdraw_partials()
+        end, audio = self._stream.end, self._stream.tail(replay_from)
+        self._stream.abort()  # so that the memory of its audio is free for what waits
+        self._take_back(replay_from, end, audio)
+
+    def give_way(self) -> None:
+        """End the stream where its finals end; what was said since is taken back."""
+        if self._stream is None or self.is_lost:
+            return
+        log.info("stream %s gives way to others", self.id)
+        self.is_lost = self.gave_way = True
+        self.over.set()
+        self._withdraw_partials()
+        end = self._stream.end
+        replay_from, audio = self._stream.surrender()
+        self._take_back(replay_from, end, audio)
+
+    def _take_back(self, replay_from: int, end: int, audio: bytes) -> None:
+        # What the stream no longer kept moves the beginning of the tail, not its end.
+        begin = end - len(audio)
+        if begin > replay_from:  # it no longer had all of it
+            self._stretch.words_lost(self._origin + replay_from, self._origin + begin)
+        self._stretch.taken_back(self, self._origin + begin, audio)
+
+    def _withdraw_partials(self) -> None:
         # Their audio is said anew, in a stream whose utterances have other ids.
         for utterance in self._open_partials:
             self._stretch.withdrawn(self, utterance)
-        audio = self._stream.tail(replay_from)
-        # What the stream no longer kept moves the beginning of the tail, not its end.
-        begin = self._stream.end - len(audio)
-        if begin > replay_from:  # it no longer had all of it
-            self._stretch.words_lost(self._origin + replay_from, self._origin + begin)
-        self._stream.abort()  # so that the memory of its audio is free for what waits
-        self._stretch.taken_back(self, self._origin + begin, audio)

@@ -133,6 +133,16 @@ class Stream(Protocol):
         Returns the byte position in what was fed from which on nothing was transcribed.
         """
 
+    def surrender(self) -> tuple[int, bytes]:
+        """Report nothing more and end, as another stream will go on with the audio later.
+
+        Returns the byte position from which that one must be fed, as in `StreamSink.lost`, and
+        what is kept from there on, which this one keeps no longer.
+        """
+
+    async def wait_over(self) -> None:
+        """After `surrender`: return once the service counts the stream no more, or should not."""
+
 
 class Health(StrEnum):
     """How an engine is doing."""

@@ -315,12 +315,18 @@ class Microphone:
             return False
         # A slot that others wait for is given up in any pause, else only after a long one: silence
         # is billed too while a stream is open, but captions wait while another one is opened.
-        wanted = stretch.holds_slot and self._services.slots.contended
-        return wanted or silent >= self._options.idle_seconds
+        return stretch.in_the_way or silent >= self._options.idle_seconds
 
     def _begin_stretch(self, audio: Collection[bytes]) -> None:
         options = replace(self._sink.options, speaker=self._speaker)
-        stretch = ResilientStream(self._services, self._sink.slug, options, self, self._budget)
+        stretch = ResilientStream(
+            self._services,
+            options,
+            self,
+            self._budget,
+            room=self._sink.slug,
+            person=self.participant.identity,
+        )
         self._stretch = stretch
         self._stretches[stretch] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
         for pcm in audio:

@@ -30,6 +30,7 @@ from core.speech.engine import (
 )
 from core.speech.gate import has_speech
 from core.speech.memory import AudioBudget
+from core.speech.shares import Ticket
 from core.speech.slots import SlotPool
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ DELAYED_AFTER_S = 1.0  # seconds without a stream before people are told that ca
 RETRY_FIRST_S = 1.0  # the longest first pause after a stream that couldn't be opened
 RETRY_MAX_S = 15.0
 RETRY_HOPELESS_S = 30.0  # somebody must act (bad key, no credit): look again now and then
+# Who is asked to give way does so with the next final, so that no word is cut. Gladia gives one
+# after 15 s at the latest (see `init_body`), also to who never pauses. Without one, as of noise,
+# the stream ends all the same.
+GIVE_WAY_WITHIN_S = 20.0
+BUSY = "all transcription streams are busy; catching up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,15 @@ class ResilientStream:
         "_attempts",
         "_budget",
         "_delay_notice",
-        "_has_slot",
+        "_giving_way",
         "_loop",
         "_options",
         "_position",
-        "_room",
         "_services",
         "_since",
         "_sink",
         "_task",
+        "_ticket",
         "_waiting",
         "_waiting_size",
         "feed",
@@ -114,16 +120,22 @@ class ResilientStream:
     def __init__(
         self,
         services: SpeechServices,
-        room: str,
         options: StreamOptions,
         sink: ResilientSink,
         budget: AudioBudget,
+        *,
+        room: str,
+        person: str,
     ) -> None:
         self.id = secrets.token_hex(6)  # the first half of the ids of its engine streams
         self.state: SpeechState = "listening"  # what becomes of the speech: see `_set_state`
         self.reason: str | None = None  # why, for people; None while all is well
         self._services = services  # the engine and its slots
-        self._room = room  # whose slots it takes: they are shared fairly between rooms
+        # By which slots are shared fairly between rooms, and between the people of a room.
+        self._ticket = Ticket(room, person, self)
+        # Runs since it was asked to give way, until the stream must end even without a final; None
+        # while nobody asks.
+        self._giving_way: asyncio.TimerHandle | None = None
         self._options = options  # of each engine stream, but for `since` and `memory`
         self._sink = sink  # the microphone
         self._budget = budget  # of the page's speech in memory, of which `_waiting` holds a part
@@ -134,7 +146,6 @@ class ResilientStream:
         self._loop = asyncio.get_running_loop()  # whose clock all times here are on
         self._since = self._loop.time()  # when its first byte came, on the loop's clock
         self._attempt: Attempt | None = None  # the engine stream that is open now
-        self._has_slot = False  # until it is released, also by a stream that drains without one
         # Takes the next audio: straight to the open stream, else it waits, bounded. Not a method,
         # because every frame comes by here.
         self.feed: Callable[[bytes], None] = self._wait
@@ -147,15 +158,35 @@ class ResilientStream:
         self._task.add_done_callback(self._close)
 
     @property
-    def holds_slot(self) -> bool:
-        """Whether a stream is open, so that finishing would let somebody else speak."""
-        return self._attempt is not None and self._has_slot
+    def in_the_way(self) -> bool:
+        """Whether a stream is open that somebody waits for: finishing would let them speak."""
+        return self._attempt is not None and self._services.slots.wanted(self._ticket)
 
     def finish(self) -> None:
         """Say that no more audio comes; the stretch closes once its last final was handed over."""
         self.finishing = True
+        self._services.slots.ending(self._ticket)
         if self._attempt is not None:
             self._attempt.over.set()
+
+    def give_way(self) -> None:
+        """SlotHolder: end the stream with its next final, and wait for another turn."""
+        self._giving_way = self._loop.call_later(GIVE_WAY_WITHIN_S, self._let_others)
+
+    def _let_others(self) -> None:
+        attempt = self._attempt
+        if self._giving_way is None or attempt is None or self.finishing:
+            return
+        self._asked_no_more()
+        if self._services.slots.wanted(self._ticket):
+            attempt.give_way()
+        else:  # they were served meanwhile
+            self._ticket.recalled = False
+
+    def _asked_no_more(self) -> None:
+        if self._giving_way is not None:
+            self._giving_way.cancel()
+            self._giving_way = None
 
     def abort(self) -> None:
         """Stop at once; what has no final yet is lost."""
@@ -209,15 +240,13 @@ class ResilientStream:
         """See one stream through. Returns None when done, else seconds before the next try."""
         slots = self._services.slots
         pause = backoff.next()  # counts whatever comes of the try
-        await slots.acquire(self._room)
-        self._has_slot = True
+        await slots.acquire(self._ticket)
         try:
             if self.finishing and not self._waiting:  # everything was dropped meanwhile
                 return None
-            done = await self._serve()
+            attempt = await self._serve()
         except NoSlotError:
-            self._has_slot = False
-            slots.refused(self._room)  # which also decides when the next one is granted
+            slots.refused(self._ticket)  # which also decides when the next one is granted
             self._set_state("delayed", "the speech service takes no further stream now")
             return 0.0
         except EngineError as problem:
@@ -225,15 +254,17 @@ class ResilientStream:
             return pause if problem.retry else backoff.shortened(RETRY_HOPELESS_S)
         finally:
             self._release_slot()
-        return None if done else pause / 4  # a stream that opened: the service is there
+        if attempt.gave_way:
+            return 0.0
+        # A stream that opened: the service is there.
+        return pause / 4 if attempt.is_lost else None
 
     def _release_slot(self) -> None:
-        if self._has_slot:
-            self._has_slot = False
-            self._services.slots.release(self._room)
+        if self._ticket.held:
+            self._services.slots.release(self._ticket)
 
-    async def _serve(self) -> bool:
-        """Open a stream and see it through. Returns False when it was lost and must be replaced."""
+    async def _serve(self) -> Attempt:
+        """Open a stream and see it through. Returns it; lost, it must be replaced."""
         self._attempts += 1
         stream_id = f"{self.id}.{self._attempts}"
         attempt = Attempt(self, stream_id)
@@ -242,10 +273,10 @@ class ResilientStream:
         since = self._since + self._position / BYTES_PER_SECOND
         options = replace(self._options, since=since, memory=self._budget)
         stream = await self._services.engine.open(options, attempt)
-        self._services.slots.honoured()
+        self._services.slots.honoured(self._ticket)
         if attempt.is_lost:  # within `open`; it was fed nothing, so all of it still waits here
             stream.abort()
-            return False
+            return attempt
         attempt.opened(stream, origin=self._position)
         self._attempt, self.feed = attempt, stream.feed
         self._delay_notice.cancel()
@@ -254,16 +285,19 @@ class ResilientStream:
         try:
             if not self.finishing:
                 await attempt.over.wait()
-            if not attempt.is_lost:
+            if attempt.gave_way:
+                await stream.wait_over()  # before the slot is somebody else's
+            elif not attempt.is_lost:
                 if not self._services.engine.drains_in_slot:
                     self._release_slot()  # others may speak while this backlog is worked off
                 await stream.finish()
-            return not attempt.is_lost
+            return attempt
         except asyncio.CancelledError:
             # Aborted, as when a room closes: what people read last is better kept than nothing.
             attempt.give_up()
             raise
         finally:
+            self._asked_no_more()
             self._attempt, self.feed = None, self._wait
             stream.abort()
             self._sink.stream_closed(self._record(attempt, stream))
@@ -293,6 +327,9 @@ class ResilientStream:
     def heard(self, attempt: Attempt, recognition: Recognition) -> None:
         """Stretch."""
         self._sink.heard(self, attempt.id, recognition)
+        if recognition.final and self._giving_way is not None:
+            # Not here: the stream is still at work on what brought this final.
+            self._loop.call_soon(self._let_others)
 
     def withdrawn(self, attempt: Attempt, utterance: str) -> None:
         """Stretch."""
@@ -315,11 +352,12 @@ class ResilientStream:
         # In pieces of a second: what is dropped for want of memory is dropped by whole pieces.
         for start in range(0, len(audio), BYTES_PER_SECOND):
             self._wait(audio[start : start + BYTES_PER_SECOND])
-        self._set_state("delayed", "the speech service dropped the connection; catching up")
+        dropped = "the speech service dropped the connection; catching up"
+        self._set_state("delayed", BUSY if attempt.gave_way else dropped)
 
     def _tell_delay(self) -> None:
         if self._attempt is None and self.state == "listening":
-            self._set_state("delayed", "all transcription streams are busy; catching up")
+            self._set_state("delayed", BUSY)
 
     def _set_state(self, state: SpeechState, reason: str | None) -> None:
         if (state, reason) != (self.state, self.reason):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -49,6 +49,7 @@ class Ear:
         self._memory = memory
         self._counted = 0
         self._decoder = WordDecoder()
+        self._deaf = len(engine.streams) < engine.deaf_streams
         self._heard = 0
         self._settled = 0
         self.lost = False
@@ -63,7 +64,7 @@ class Ear:
         self.taken += pcm
         if self._memory.reserve(len(pcm)):
             self._counted += len(pcm)
-        for word in self._decoder.feed(pcm):
+        for word in [] if self._deaf else self._decoder.feed(pcm):
             self._report(word.text, word.start, word.end)
         losses = self._engine.lose_after
         if losses and len(self.taken) >= losses[0]:
@@ -98,6 +99,13 @@ class Ear:
         self.over = True
         return self._settled
 
+    def surrender(self) -> tuple[int, bytes]:
+        self.over = True
+        return self._settled, bytes(self.taken[self._settled :])
+
+    async def wait_over(self) -> None:
+        pass
+
     def _report(self, text: str, start: int, end: int) -> None:
         self._heard += 1
         self._settled = end * BYTES_PER_SAMPLE
@@ -118,6 +126,7 @@ class ScriptedEngine:
     name: str = "scripted"
     max_streams: int = 3
     drains_in_slot: bool = True
+    deaf_streams: int = 0  # so many streams, the first ones, hear no word
 
     async def start(self) -> None:
         pass
@@ -191,11 +200,19 @@ class Page:
     """A page that speaks into a microphone, at once, on a clock of its own."""
 
     def __init__(
-        self, engine: ScriptedEngine, services: SpeechServices | None = None, *, gated: bool = True
+        self,
+        engine: ScriptedEngine,
+        services: SpeechServices | None = None,
+        *,
+        gated: bool = True,
+        room: str = "room",
+        person: str = "",
     ) -> None:
-        self.room = Room()
+        self.room = Room(room)
         self.services = services or services_of(engine)
-        self.microphone = Microphone(self.room, ADA, self.services, MicrophoneOptions(gated=gated))
+        # Somebody else than all others, unless it is said who.
+        who = replace(ADA, identity=person or f"p_{id(self)}")
+        self.microphone = Microphone(self.room, who, self.services, MicrophoneOptions(gated=gated))
         self.microphone.mic(True)
         self.index = 0
         self.spoken: list[tuple[str, float]] = []

@@ -69,7 +69,8 @@ async def test_refused_streams_are_tried_again() -> None:
     page.say(*WORDS[10:12])
     await page.done()
     page.assert_heard_as_spoken()
-    assert waits_of(engine) == pytest.approx([1, 2])
+    for wait, most in zip(waits_of(engine), [1, 2], strict=True):
+        assert most / 2 <= wait <= most
 
 
 async def test_trouble_that_somebody_must_end_is_told_and_ends_by_itself() -> None:

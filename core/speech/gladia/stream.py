@@ -53,7 +53,7 @@ class Streams(Protocol):
     """The engine as its streams see it."""
 
     timeouts: Timeouts
-    drain_seconds: float  # how long `finish` may take
+    drain_seconds: float  # how long `finish` and `wait_over` may take
 
     @property
     def disturbed(self) -> bool:
@@ -187,6 +187,8 @@ class GladiaStream:
     def abort(self) -> None:
         """Stream."""
         self._leave()
+        if self._connection is not None:  # it was surrendered, and the service takes its time
+            self._connection.hang_up()
         self._ring.clear()
 
     def give_up(self) -> int:
@@ -196,6 +198,22 @@ class GladiaStream:
         final_until = self._ring.final_until
         self.abort()
         return final_until
+
+    def surrender(self) -> tuple[int, bytes]:
+        """Stream: the service is asked to stop, which tells when the slot is free again."""
+        position = self._ring.final_until
+        audio = self._ring.tail(position)
+        self._ring.clear()
+        if self._connection is None:
+            self._leave()
+        elif not self._over:
+            self._report_no_more()
+            self._upload.stop_early()
+        return position, audio
+
+    async def wait_over(self) -> None:
+        """Stream: until then a new session would be refused; waits at most `drain_seconds`."""
+        await asyncio.wait([self._task], timeout=self._engine.drain_seconds)
 
     async def wait_closed(self, within: float) -> None:
         """Return when the last connection has ended; it is cut after `within` seconds."""
@@ -334,15 +352,18 @@ class GladiaStream:
         """Report nothing more and end the session at the service, which frees its slot."""
         if self._over:
             return
-        self._over = self._results.is_over = True
-        self._upload.close()
-        self._ended.set()
+        self._report_no_more()
         if self._connection is not None:
             self._connection.hang_up()  # its end lets the task go on, and find the stream over
         elif self._waiting:
             self._task.cancel()
         # Else a handshake is underway and seen through: only over a connection can the service be
         # told that the session is over. `connected` hangs up.
+
+    def _report_no_more(self) -> None:
+        self._over = self._results.is_over = True
+        self._upload.close()
+        self._ended.set()
 
     # Now and then
 

@@ -77,6 +77,13 @@ class Upload:
         self._stopping = True
         self._flush()
 
+    def stop_early(self) -> None:
+        """Send the stop at once; what is still here is not for this stream."""
+        self.close()
+        if self._connection is not None and self._transport is not None:
+            self._connection.stop()
+            self._transport.send(TEXT, STOP)
+
     def close(self) -> None:
         """Take no more audio."""
         self._is_open, self._live = False, None

@@ -128,6 +128,15 @@ class LocalStream:
         self._end()
         return final_until
 
+    def surrender(self) -> tuple[int, bytes]:
+        """Stream: what a turn computes of it right now is computed again."""
+        kept = bytes(self._audio)
+        self._end()
+        return self._audio_start, kept
+
+    async def wait_over(self) -> None:
+        """Stream."""
+
     def abort(self) -> None:
         """Drop everything. What a worker computes for this stream right now is ignored."""
         self._end()

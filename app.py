@@ -14,11 +14,11 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypedDict
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.config import Config
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -186,19 +186,18 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
 
 def read_environment() -> Mapping[str, str]:
     """Return the environment; a file .env in the working directory fills in what it lacks."""
-    file = Config(".env") if os.path.exists(".env") else None  # noqa: PTH110 - one question
-    return (file.file_values if file else {}) | dict(os.environ)
+    return settings_module.read_env_file(Path(".env")) | dict(os.environ)
 
 
 def load_settings() -> Settings:
     """Return the settings, or stop the process with the list of what is wrong."""
     try:
         settings = settings_module.load(read_environment())
+        if settings.login_secret:
+            return settings
+        secret = settings_module.local_secret(settings.data_dir)
     except SettingsError as problem:
         sys.exit(str(problem))
-    if settings.login_secret:
-        return settings
-    secret = settings_module.local_secret(settings.data_dir)
     return dataclasses.replace(
         settings,
         login_secret=secret,
@@ -219,7 +218,11 @@ def serve() -> None:
 
 def check() -> int:
     """Print the checklist for production. Returns 1 when production would not start."""
-    findings = settings_module.checklist(read_environment(), strict=True)
+    try:
+        environ = read_environment()
+    except SettingsError as problem:
+        sys.exit(str(problem))
+    findings = settings_module.checklist(environ, strict=True)
     print(settings_module.render_checklist(findings))
     ready = settings_module.would_start(findings)
     print("\nProduction would start." if ready else "\nProduction would not start.")

@@ -1,5 +1,6 @@
 """Settings: each variable is declared once; everything shown about it comes from there."""
 
+from core.settings.env_file import read_env_file
 from core.settings.environment import (
     Finding,
     SettingsError,
@@ -22,6 +23,7 @@ __all__ = [
     "is_loopback",
     "load",
     "local_secret",
+    "read_env_file",
     "render_checklist",
     "would_start",
 ]

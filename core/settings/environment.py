@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.settings.parsing import InvalidError
+from core.settings.production import objections
 from core.settings.values import DEFAULT_PORT, Settings
 from core.settings.variables import VARIABLES, Variable
 
@@ -58,10 +59,23 @@ def is_production(environ: Mapping[str, str]) -> bool:
     return environ.get("NODE_ENV", "").strip().lower() == "production"
 
 
+def _survey(environ: Mapping[str, str], *, strict: bool) -> list[tuple[Finding, Any]]:
+    """Examine every variable, and what they mean together."""
+    found = [_examine(variable, environ, strict=strict) for variable in VARIABLES]
+    values = {one.variable.field: value for one, value in found if one.state == "set"}
+    refused = dict(objections(values)) if strict else {}
+    return [
+        (Finding(one.variable, "invalid", why), None)
+        if (why := refused.get(one.variable.field)) is not None
+        else (one, value)
+        for one, value in found
+    ]
+
+
 def checklist(environ: Mapping[str, str], *, strict: bool | None = None) -> list[Finding]:
-    """Examine every variable. `strict` (default: in production) makes required ones missing."""
+    """Examine every variable. `strict` (default: in production) asks for what production needs."""
     wanted = is_production(environ) if strict is None else strict
-    return [_examine(variable, environ, strict=wanted)[0] for variable in VARIABLES]
+    return [finding for finding, _ in _survey(environ, strict=wanted)]
 
 
 def would_start(findings: list[Finding]) -> bool:
@@ -96,8 +110,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {}
     problems: list[Finding] = []
     warnings: list[str] = []
-    for variable in VARIABLES:
-        finding, value = _examine(variable, environ, strict=strict)
+    for finding, value in _survey(environ, strict=strict):
+        variable = finding.variable
         if finding.state in {"missing", "invalid"}:
             problems.append(finding)
         elif finding.state == "set":
@@ -122,13 +136,24 @@ def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
 
 
 def local_secret(data_dir: Path) -> str:
-    """Return the secret kept in `data_dir`, made at the first call, readable by its owner only."""
+    """Return the secret kept in `data_dir`, made at the first call, readable by its owner only.
+
+    Raises SettingsError where it can neither be read nor made.
+    """
     path = data_dir / "secret"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or not path.read_text().strip():
-        # Written beside and moved: a crash half way must not leave an empty secret behind.
-        fresh = data_dir / f"secret.{os.getpid()}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(48))
-        fresh.replace(path)
-    return path.read_text().strip()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not path.read_text("utf-8").strip():
+            # Written beside and moved: a crash half way must not leave an empty secret behind.
+            fresh = data_dir / f"secret.{os.getpid()}"
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(48))
+            fresh.replace(path)
+        return path.read_text("utf-8").strip()
+    except OSError as problem:
+        why = f"{problem.strerror}: {problem.filename or path}"
+    except UnicodeDecodeError:
+        why = f"{path} isn't text: remove it to have a new one, which signs everybody out"
+    raise SettingsError(
+        f"Sessions can't start: without NEXTAUTH_SECRET it keeps one in DATA_DIR and can't ({why})."
+    )

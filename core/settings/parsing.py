@@ -75,7 +75,10 @@ def production(value: str) -> Parsed:
 
 def path(value: str) -> Parsed:
     """Accept a path; ~ is the home folder."""
-    return Path(value).expanduser(), None
+    try:
+        return Path(value).expanduser(), None
+    except RuntimeError:
+        raise InvalidError("begins with ~ and a user who isn't known here") from None
 
 
 def _split(value: str) -> SplitResult:

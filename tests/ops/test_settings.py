@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import secrets
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from starlette.config import Config
 
 from core.settings import (
     VARIABLES,
@@ -18,15 +18,17 @@ from core.settings import (
     checklist,
     load,
     local_secret,
+    read_env_file,
     render_checklist,
     would_start,
 )
+from core.settings.production import weakness
 from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import free_port
 from tests.support.waiting import WAIT_TIMEOUT_S
 
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "b85f1d2c6e0a47939d3e5c7a1f60824b"  # as of `openssl rand -hex 16`
 READY = {
     "NODE_ENV": "production",
     "DATABASE_URL": "postgresql://app:hunter2@db.example.com/sessions",
@@ -231,7 +233,7 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    environ = READY | {"TRANSCRIPTION_JWT_SECRET": "jwt-hunter2"}
+    environ = READY | {"TRANSCRIPTION_JWT_SECRET": f"jwt-hunter2-{SECRET}"}
     shown = repr(load(environ)) + render_checklist(checklist(environ))
     assert "hunter2" not in shown
     assert SECRET not in shown
@@ -337,6 +339,143 @@ def test_what_was_mended_is_told_once(make_server: MakeServer) -> None:
     assert server.log.count("LIVEKIT_URL: its scheme was changed") == 1, server.log
 
 
+# What production refuses
+
+SAFE_SECRETS = [
+    "5cKQy0sbP4rQ3xWc2m3k8T6G3vJqkzv3l0m2n5p7r9s=",  # openssl rand -base64 32
+    SECRET,
+    SECRET * 2,  # openssl rand -hex 32 looks alike
+    "Zq8LrT2vXw5NbY7cKd3MhG6fJp9sUa4e",  # generate-secret.vercel.app/32
+    "a secret for the good ship Nautilus, 20,000 leagues",
+]
+WEAK_SECRETS = [
+    "a",
+    "hunter2",
+    SECRET[:31],
+    "a" * 32,
+    "0" * 64,
+    "changeme" * 8,
+    "secret" * 8,
+    "your-super-secret-nextauth-key-at-least-32-characters-long",
+    "please_change_me_please_change_me_please",
+    "REPLACE-THIS-WITH-A-LONG-RANDOM-STRING-HERE",
+    "0123456789abcdef0123456789abcdef",
+    "abcdefghijklmnopqrstuvwxyz0123456789",
+]
+
+
+@pytest.mark.parametrize("name", ["NEXTAUTH_SECRET", "TRANSCRIPTION_JWT_SECRET"])
+@pytest.mark.parametrize("secret", WEAK_SECRETS)
+def test_production_refuses_a_secret_that_can_be_guessed(name: str, secret: str) -> None:
+    environ = READY | {name: secret}
+    with pytest.raises(SettingsError) as problem:
+        load(environ)
+    (line,) = [line for line in str(problem.value).splitlines() if line.startswith("invalid")]
+    assert name in line
+    assert "openssl rand -base64 32" in line
+    assert secret not in line.split() or secret == "a"
+    assert finding(environ, name)[0] == "invalid"
+    load(environ | {"NODE_ENV": "development"})
+
+
+@pytest.mark.parametrize("secret", SAFE_SECRETS)
+def test_production_takes_a_secret_that_the_usual_commands_make(secret: str) -> None:
+    environ = READY | {"NEXTAUTH_SECRET": secret, "TRANSCRIPTION_JWT_SECRET": secret}
+    assert load(environ).warnings == ()
+
+
+def test_production_takes_any_secret_made_at_random() -> None:
+    for _ in range(2_000):
+        assert weakness(secrets.token_hex(16)) is None
+        assert weakness(secrets.token_urlsafe(24)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "why"),
+    [
+        ({"NEXTAUTH_URL": "http://meet.example.com"}, "NEXTAUTH_URL", "https://"),
+        ({"NEXTAUTH_URL": "http://192.168.1.20:8000"}, "NEXTAUTH_URL", "https://"),
+        ({"LIVEKIT_URL": "ws://video.example.com"}, "LIVEKIT_URL", "wss://"),
+        ({"LIVEKIT_URL": "http://video.example.com"}, "LIVEKIT_URL", "wss://"),
+        ({"LIVEKIT_API_KEY": "devkey"}, "LIVEKIT_API_KEY", "livekit-server generate-keys"),
+        ({"LIVEKIT_API_SECRET": "secret"}, "LIVEKIT_API_SECRET", "livekit-server generate-keys"),
+    ],
+)
+def test_production_refuses_what_is_not_safe_in_public(
+    tmp_path: Path, change: dict[str, str], name: str, why: str
+) -> None:
+    environ = READY | change
+    with pytest.raises(SettingsError) as problem:
+        load(environ)
+    (line,) = [line for line in str(problem.value).splitlines() if line.startswith("invalid")]
+    assert f"{name} " in line.replace(":", " ")
+    assert why in line
+    load(environ | {"NODE_ENV": "development"})
+    checked = run(APP, "check", cwd=tmp_path, **environ | {"NODE_ENV": ""})
+    assert checked.returncode == 1
+    assert line in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"NEXTAUTH_URL": "http://localhost:8000"},
+        {"NEXTAUTH_URL": "http://127.0.0.1"},
+        {"LIVEKIT_URL": "ws://localhost:7880"},
+        {
+            "LIVEKIT_URL": "ws://localhost:7880",
+            "LIVEKIT_API_KEY": "devkey",
+            "LIVEKIT_API_SECRET": "secret",
+        },
+    ],
+)
+def test_production_on_this_computer_alone_may_do_without(change: dict[str, str]) -> None:
+    assert load(READY | change).production
+
+
+# .env
+
+LINES = [f"{name}={value}" for name, value in READY.items()]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n".join(f"export {line}" for line in LINES),
+        "\ufeff" + "\n".join(LINES),
+        "\ufeff" + "\r\n".join(f"export {line.replace('=', '= ')}" for line in LINES) + "\r\n",
+        "\n".join(f'{name} = "{value}"  # said so' for name, value in READY.items()),
+        "\n".join(f"export\t{name}='{value}'" for name, value in READY.items()),
+    ],
+    ids=["export", "BOM", "BOM, export and Windows lines", "quotes and comments", "apostrophes"],
+)
+def test_a_file_is_read_as_it_is_meant(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".env").write_text(content, encoding="utf-8", newline="")
+    assert read_env_file(tmp_path / ".env") == READY
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"# ours\n\nexport NODE_ENV production\n", "line 3 isn't NAME=value"),
+        (b'PORT=8000\nNEXTAUTH_SECRET="hunter2\n', "line 2 isn't NAME=value"),
+        (b"NODE_ENV\n", "line 1 isn't NAME=value"),
+        (b"PORT=8000\n\nNODE_ENV=pro\0duction\n", "line 3 isn't NAME=value"),
+        ("NAME=Grüße\nNODE_ENV=production".encode("latin-1"), "isn't text in UTF-8 (line 1)"),
+        ("NODE_ENV=production".encode("utf-16"), "isn't text in UTF-8 (line 1)"),
+    ],
+    ids=["no =", "open quote", "a name alone", "NUL", "Latin-1", "UTF-16"],
+)
+def test_a_line_that_cannot_be_read_is_never_silently_development(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(SettingsError) as problem:
+        read_env_file(tmp_path / ".env")
+    assert why in str(problem.value)
+    assert "hunter2" not in str(problem.value)
+
+
 # .env.example
 
 EXAMPLE = ROOT / ".env.example"
@@ -353,7 +492,7 @@ def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
     lines = EXAMPLE.read_text().splitlines()
     used = [re.sub("^# ?", "", line) for line in lines if re.match(r"# ?[A-Z_]+=.", line)]
     (tmp_path / ".env").write_text("\n".join(used))
-    values = Config(tmp_path / ".env").file_values
+    values = read_env_file(tmp_path / ".env")
     assert len(values) == len(used)
     defaults, set_by_example = load({}), load(values)
     for variable in VARIABLES:

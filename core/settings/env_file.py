@@ -1,0 +1,53 @@
+"""The file `.env`: read as other programs read it, with `export`, quotes and comments.
+
+A line that can't be read is an error and not left out: `NODE_ENV=production` is among them, and a
+server that is in development without anybody's knowing lets people in by any name.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+from core.settings.environment import SettingsError
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return what the file sets, nothing where there is none. Raises SettingsError.
+
+    A byte order mark, as editors on Windows write it, belongs to no name.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as problem:
+        raise SettingsError(_sentence(path, f"can't be read: {problem.strerror}")) from problem
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise SettingsError(
+            _sentence(path, f"isn't text in UTF-8 (line {line}): save it as UTF-8")
+        ) from problem
+    return dict(_pair(path, one) for one in parse_stream(io.StringIO(text)) if not _blank(one))
+
+
+def _blank(binding: Binding) -> bool:
+    return binding.key is None and not binding.error
+
+
+def _pair(path: Path, binding: Binding) -> tuple[str, str]:
+    """Return a name and its value. What is wrong isn't shown: it may be a secret."""
+    if binding.error or binding.key is None or binding.value is None or "\0" in binding.value:
+        # Empty lines before it are part of what it was read from.
+        begun = binding.original.string
+        line = binding.original.line + begun[: len(begun) - len(begun.lstrip())].count("\n")
+        raise SettingsError(_sentence(path, f"can't be understood: line {line} isn't NAME=value"))
+    return binding.key, binding.value
+
+
+def _sentence(path: Path, what: str) -> str:
+    return f"Sessions can't start: {path} {what}."

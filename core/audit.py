@@ -20,12 +20,14 @@ Event = Literal[
     "signed_out",
     "refused",
     "limited",
+    "flood_closed",
+    "mistakes_closed",
     "session_started",
     "host_act",
 ]
 EVENTS: tuple[Event, ...] = get_args(Event)
 # What somebody should look at while it happens: these are warnings, the others for the record.
-ALARMING: frozenset[Event] = frozenset({"limited"})
+ALARMING: frozenset[Event] = frozenset({"limited", "flood_closed"})
 
 
 def note(event: Event, **details: str | int | float | None) -> None:

@@ -29,6 +29,30 @@ class _Bucket:
     filled_at: float
 
 
+class Allowance:
+    """How often one connection does one thing: `in_hand` at once, then `per_second`.
+
+    By the generic cell rate algorithm, which needs one number to know all that was.
+    """
+
+    __slots__ = ("_done_at", "_in_hand", "_seconds_each")
+
+    def __init__(self, in_hand: float, per_second: float) -> None:
+        self._seconds_each = 1 / per_second
+        self._in_hand = in_hand / per_second  # seconds
+        # When all so far was done at the earliest if it had come at this rate, a monotonic time.
+        self._done_at = 0.0
+
+    def spend(self, now: float | None = None) -> bool:
+        """Count one; False, and it isn't counted, when that is more than allowed."""
+        now = time.monotonic() if now is None else now
+        done_at = max(self._done_at, now - self._in_hand) + self._seconds_each
+        if done_at > now:
+            return False
+        self._done_at = done_at
+        return True
+
+
 class RateLimiter:
     """Allows `per_minute` actions a minute and client, in bursts up to as many."""
 

@@ -11,6 +11,7 @@ from core.livekit import Calls
 from core.rate_limit import RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
+from core.slow_down import SlowDown
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 
@@ -28,6 +29,10 @@ class RateLimits:
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
         self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
+        # Messages of any kind in /ws. A page sends a beat every 2 s, and what the bounds above let
+        # through comes to 460; `off`, which is always honoured, may come as often as `on`.
+        self.message = RateLimiter(1000 * factor)
+        self.floods = SlowDown(factor)  # who sent too much in /ws, and may not come back yet
 
 
 @dataclass(frozen=True, slots=True)

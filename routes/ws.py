@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -11,13 +12,13 @@ from functools import partial
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from core import access, tokens
+from core import access, audit, tokens
 from core.access import Action, EndedError, Entry, NotFoundError, RefusedError, may
 from core.database import DatabaseAwayError
 from core.leases import RoomElsewhereError
 from core.model import Session
 from core.problems import ProblemError
-from core.rate_limit import RateLimiter, TooManyRequestsError
+from core.rate_limit import Allowance, RateLimiter, TooManyRequestsError
 from core.room import wire
 from core.room.commands import Change, ChangeRole, obey
 from core.room.seat import Seat
@@ -27,12 +28,13 @@ from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
 from core.store import participants
 from core.text import several_lines
+from web.addresses import address_of
 from web.errors import note_refusal
 from web.guard import limit, origin_allowed
 from web.render import json_error
 from web.request import services
 from web.socket.direct import EXTENSION, DirectSocket
-from web.socket.listeners import DirectListener, QueueListener, SocketListener
+from web.socket.listeners import DirectListener
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,10 @@ HELLO_TIMEOUT_S = 10.0  # seconds
 MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
 Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
-EAGER = {"too_much", "mic_too_often"}  # who does a thing too often isn't mistaken
+# Who does a thing too often isn't mistaken, but nobody clicks on after so many refusals, of which
+# two a second are forgotten.
+EAGER = {"too_much", "mic_too_often"}
+EAGER_IN_HAND, EAGER_PER_S = 100, 2
 
 
 class _ForeignError(ProblemError):
@@ -55,13 +60,25 @@ class _TooManyError(ProblemError):
     status, code = 429, "too_many_connections"
 
 
+class _FloodedError(ProblemError):
+    """A connection of this participant or address was closed for a flood a moment ago."""
+
+    status, code = 429, "flooded"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 async def transcription(websocket: WebSocket) -> None:
     """GET /ws: participants with a transcription token of a session that goes on."""
     try:
         entry = await _check(websocket)
     except ProblemError as refusal:
         note_refusal(websocket, refusal)
-        answer = json_error(refusal.status, refusal.code, "This connection is refused.", {})
+        wait = refusal.retry_after
+        headers = {} if wait is None else {"Retry-After": str(wait)}
+        answer = json_error(refusal.status, refusal.code, "This connection is refused.", headers)
         await websocket.send_denial_response(answer)
         return
     try:
@@ -80,6 +97,8 @@ async def _check(websocket: WebSocket) -> Entry:
     if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
         raise _ForeignError
     claims = tokens.read(parts.settings.transcription_secret, _token(websocket))
+    if wait := parts.limits.floods.refused_for(address_of(websocket), claims.identity):
+        raise _FloodedError(math.ceil(wait))
     try:
         limit(parts.limits.default, websocket, claims.identity)
         entry = await access.with_pass(parts.db, claims.session_id, claims.identity)
@@ -105,6 +124,7 @@ class _Conversation:
         "_closed_by_page",
         "_closing",
         "_direct",
+        "_eager",
         "_entry",
         "_listener",
         "_mistakes",
@@ -116,13 +136,13 @@ class _Conversation:
     def __init__(self, websocket: WebSocket, entry: Entry) -> None:
         self._websocket = websocket
         self._entry = entry
-        self._direct: DirectSocket | None = websocket.scope["extensions"].get(EXTENSION)
-        self._listener: SocketListener = (
-            DirectListener(websocket, self._direct) if self._direct else QueueListener(websocket)
-        )
+        # Ours, whatever started the server: see web.serving.
+        self._direct: DirectSocket = websocket.scope["extensions"][EXTENSION]
+        self._listener = DirectListener(self._direct)
         self._seat: Seat | None = None
         self._take_audio: Callable[[int, bytes], None] | None = None  # the seat's, once there
         self._mistakes = 0
+        self._eager = Allowance(EAGER_IN_HAND, EAGER_PER_S)  # refusals of what comes too often
         self._closing = False
         self._closed_by_page = False
 
@@ -152,6 +172,8 @@ class _Conversation:
         except WebSocketDisconnect as end:
             # Else the line broke, or the page gave it up to come back on another.
             self._closed_by_page = end.code in LEFT
+            if self._direct.flooded is not None:
+                self._note_flood(self._direct.flooded)
             return
         except TimeoutError:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
@@ -165,6 +187,8 @@ class _Conversation:
             event = await self._websocket.receive()
             if event["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(event["code"])
+            if self._closing:
+                continue
             try:
                 message = wire.parse_message(event.get("text") or "")
             except WireError as mistake:
@@ -188,8 +212,7 @@ class _Conversation:
             room = _room_session(entry.session, now)
             self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
             self._take_audio = self._seat.microphone.audio
-            if self._direct is not None:
-                self._direct.on_binary(self._audio)
+            self._direct.on_binary(self._audio)
             if parts.rooms.decided != decided:
                 await self._look_again(entry)
         except EndedError:
@@ -218,14 +241,17 @@ class _Conversation:
         frame, text = event.get("bytes"), event.get("text") or ""
         if self._closing:
             return
-        if len(frame or text) > wire.MAX_MESSAGE:  # a server without `ws_max_size` takes more
-            self._close(wire.CLOSE_TOO_BIG)
-        elif frame is not None:
+        if frame is not None:
             self._audio(frame)
         else:
             self._message(text)
 
     def _message(self, text: str) -> None:
+        try:
+            services(self._websocket).limits.message.check(self._entry.participant.identity)
+        except TooManyRequestsError:
+            self._flood("messages")
+            return
         try:
             message = wire.parse_message(text)
             if isinstance(message, wire.Hello):
@@ -302,6 +328,7 @@ class _Conversation:
             try:
                 self._turn_mic(seat, True)
             except WireError:  # which the page was told already
+                seat.microphone.pass_by(pcm)
                 return
         self._take_audio(index, pcm)
 
@@ -324,23 +351,50 @@ class _Conversation:
         """Tell the page what was wrong; close when it goes on like that."""
         error = wire.Message(wire.Error(mistake.code, str(mistake)))
         self._listener.send(wire.Batch([error]))
-        self._mistakes += mistake.code not in EAGER
+        if mistake.code in EAGER:
+            if not self._eager.spend():
+                self._flood(mistake.code)
+            return
+        self._mistakes += 1
         if mistake.code == "too_fast":
+            self._note_mistakes(mistake.code)
             self._close(wire.CLOSE_TOO_FAST)
         elif self._mistakes >= MAX_MISTAKES:
+            self._note_mistakes(mistake.code)
             audio = mistake.code in {"bad_audio", "mic_off"}
             self._close(wire.CLOSE_UNSUPPORTED if audio else wire.CLOSE_POLICY)
+
+    def _flood(self, bound: str) -> None:
+        """Close with 1008 who passes this bound again and again; nothing more of it is read."""
+        self._note_flood(bound)
+        self._closing = True
+        self._direct.flood(bound)
+        self._listener.close(wire.CLOSE_POLICY)
+
+    def _note_flood(self, bound: str) -> None:
+        """Slow down who flooded, once for a connection."""
+        if not self._closing:
+            who = self._entry.participant.identity
+            address = address_of(self._websocket)
+            services(self._websocket).limits.floods.flooded(address, who)
+            audit.note("flood_closed", participant=who, bound=bound, address=address)
+
+    def _note_mistakes(self, code: str) -> None:
+        """Slow down whose connections are closed for mistakes over and over."""
+        if not self._closing:
+            who = self._entry.participant.identity
+            address = address_of(self._websocket)
+            services(self._websocket).limits.floods.mistaken(address, who)
+            audit.note("mistakes_closed", participant=who, why=code, address=address)
 
     def _close(self, code: int) -> None:
         """Close, and take nothing more: audio after a refused frame would leave a hole."""
         self._closing = True
-        if self._direct is not None:
-            self._direct.on_binary(None)
+        self._direct.on_binary(None)
         self._listener.close(code)
 
     async def _leave(self) -> None:
-        if self._direct is not None:
-            self._direct.on_binary(None)
+        self._direct.on_binary(None)
         if self._seat is None or not self._seat.leave(closed=self._closed_by_page):
             return
         try:

@@ -19,13 +19,11 @@ MAX_FRAME = INDEX_BYTES + SAMPLE_RATE // 10 * BYTES_PER_SAMPLE  # 100 ms
 MAX_INDEX = 2**53  # what JavaScript counts exactly; 17,000 years of audio
 MAX_TEXT = 32 * 1024  # bytes; a chat line of 2,000 characters, even if each is escaped
 MAX_CHAT = 2000  # characters
-MAX_MESSAGE = 64 * 1024  # bytes of anything; more isn't even parsed, the socket closes
 
 # How a page is told to go: what each of these asks of it is in docs/protocol.md.
 
 CLOSE_UNSUPPORTED = 1003
 CLOSE_POLICY = 1008
-CLOSE_TOO_BIG = 1009
 CLOSE_RESTART = 1012
 CLOSE_TRY_LATER = 1013
 CLOSE_TOO_SLOW = 4400

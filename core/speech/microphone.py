@@ -192,19 +192,13 @@ class Microphone:
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises AudioError (mic_off, too_fast)."""
-        if not self.mic_on:
-            if self._closed or self._muted:  # not the page's mistake: it doesn't know yet
-                return
+        if not self.mic_on and not (self._closed or self._muted):
             raise AudioError("mic_off", "audio came while the microphone was said to be off")
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
-        spoken_at = self._spoken_at + samples / SAMPLE_RATE
-        # Nobody speaks faster than time passes. What is faster is a broken or hostile client, which
-        # would cost as much as it can send.
-        if spoken_at > now:
-            raise AudioError("too_fast", "audio comes faster than it can have been spoken")
-        earliest = now - PACE_ALLOWANCE
-        self._spoken_at = spoken_at if spoken_at > earliest else earliest
+        self._keep_pace(samples, now)
+        if not self.mic_on:  # not the page's mistake: it doesn't know yet that a host has muted it
+            return
         end = index + samples
         if self._until is not None and self._clock.latest(end) > self._until:
             self._pass_over(end)
@@ -223,6 +217,21 @@ class Microphone:
             self._stretch.feed(pcm)
         elif self._engine_on:
             self._begin_stretch([pcm])
+
+    def pass_by(self, pcm: bytes) -> None:
+        """Count a frame that isn't taken as if it were. Raises AudioError (too_fast)."""
+        self._keep_pace(len(pcm) // BYTES_PER_SAMPLE, time.monotonic())
+
+    def _keep_pace(self, samples: int, now: float) -> None:
+        """Nobody speaks faster than time passes. Raises AudioError (too_fast).
+
+        What is faster is a broken or hostile client, which would cost as much as it can send.
+        """
+        spoken_at = self._spoken_at + samples / SAMPLE_RATE
+        if spoken_at > now:
+            raise AudioError("too_fast", "audio comes faster than it can have been spoken")
+        earliest = now - PACE_ALLOWANCE
+        self._spoken_at = spoken_at if spoken_at > earliest else earliest
 
     def _pass_over(self, end: int) -> None:
         """Drop a frame: its page doesn't know yet that another one is active."""

@@ -18,6 +18,7 @@ from tests.support.echo_server import (
     FIN,
     MAX_SIZE,
     PING,
+    PONG,
     TEXT,
     Seen,
     Server,
@@ -28,7 +29,9 @@ from tests.support.echo_server import (
     frame,
     serve,
 )
-from web.socket.direct import DirectWebSocketProtocol, encode_text_frame
+from web.socket.bounds import MAX_FRAGMENTS, ODD_FRAMES_IN_HAND
+from web.socket.direct import DirectWebSocketProtocol
+from web.socket.frames import encode_text_frame
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +264,36 @@ def test_frames_before_the_answer_are_left_to_the_parent(server: Server) -> None
     client.send(frame(TEXT, b"later") + data)
     early = describe("binary", b"early" * 50)
     assert client.read(3).close().replies == [early, describe("text", b"later"), early]
+
+
+def test_who_cuts_every_frame_into_bytes_is_closed(
+    fast: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.socket.bounds.SMALL_READS_IN_HAND", 100)
+    client = connect(fast)
+    data = frame(TEXT, b"t" * 300)
+    client.send(*cut(data, *range(len(data)))).read(closes=1)
+    assert (client.seen.replies, client.seen.close) == ([], 1008)
+    assert fast.disconnect_code(client) == 1008
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [frame(PING), frame(PONG, b"p" * 125), frame(BINARY, b"", fin=False) + frame(CONT)],
+    ids=["pings", "pongs", "fragments"],
+)
+def test_who_sends_too_many_frames_that_are_no_messages_is_closed(fast: Server, odd: bytes) -> None:
+    client = connect(fast).send(odd * 2 * ODD_FRAMES_IN_HAND).read(closes=1)
+    assert client.seen.close == 1008
+    assert len(client.seen.replies) + len(client.seen.pongs) <= ODD_FRAMES_IN_HAND + 100
+
+
+def test_a_message_has_a_bounded_number_of_fragments(fast: Server) -> None:
+    middle = frame(CONT, b"m", fin=False)
+    most = frame(BINARY, fin=False) + middle * (MAX_FRAGMENTS - 2) + frame(CONT)
+    client = connect(fast).send(most).read(1)
+    client.send(frame(BINARY, fin=False) + middle * MAX_FRAGMENTS).read(closes=1)
+    assert (len(client.seen.replies), client.seen.close) == (1, 1008)
 
 
 message = st.one_of(

@@ -1,4 +1,4 @@
-"""Who doesn't read holds nobody up: on real sockets, with either way of sending."""
+"""Who doesn't read holds nobody up: on real sockets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -21,10 +22,10 @@ from core.room.wire import Batch, Error, Message, UtteranceMessage
 from tests.support.app_server import free_port
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 from web.socket.direct import EXTENSION
-from web.socket.listeners import DirectListener, QueueListener, SocketListener
+from web.socket.listeners import DirectListener
+from web.socket.replay import PIECE
 
 TOGETHER = 7  # messages of one batch
-PROTOCOLS = {"direct": "web.socket.direct:DirectWebSocketProtocol", "queue": "auto"}
 
 
 def text(number: int, *, final: bool, size: int = 1500) -> Message:
@@ -38,16 +39,16 @@ def text(number: int, *, final: bool, size: int = 1500) -> Message:
 class Hall:
     """A server whose sockets hear what the test says, in a thread of its own."""
 
-    def __init__(self, protocol: str) -> None:
-        self.listeners: list[SocketListener] = []
-        self.gone: list[SocketListener] = []
+    def __init__(self) -> None:
+        self.listeners: list[DirectListener] = []
+        self.gone: list[DirectListener] = []
         self.past: list[Message] = []
         self.port = free_port()
         app = Starlette(routes=[WebSocketRoute("/", self._listen)])
         config = uvicorn.Config(
             app,
             port=self.port,
-            ws=protocol,
+            ws="web.socket.direct:DirectWebSocketProtocol",
             log_level="warning",
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
@@ -61,8 +62,7 @@ class Hall:
     async def _listen(self, websocket: WebSocket) -> None:
         await websocket.accept()
         self._loop = asyncio.get_running_loop()
-        direct = websocket.scope["extensions"].get(EXTENSION)
-        listener = DirectListener(websocket, direct) if direct else QueueListener(websocket)
+        listener = DirectListener(websocket.scope["extensions"][EXTENSION])
         listener.replay(self.past)
         self.listeners.append(listener)
         try:
@@ -100,9 +100,10 @@ class Hall:
         self._thread.join(WAIT_TIMEOUT_S)
 
 
-@pytest.fixture(params=PROTOCOLS)
-def hall(request: pytest.FixtureRequest) -> Iterator[Hall]:
-    hall = Hall(PROTOCOLS[request.param])
+@pytest.fixture
+def hall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+    monkeypatch.setattr("web.socket.ending.GOODBYE_S", 0.5)
+    hall = Hall()
     yield hall
     hall.stop()
 
@@ -153,6 +154,11 @@ class Sleeper:
         )
         wait_until(lambda: len(hall.listeners) > before)
 
+    def wakes_up(self) -> None:
+        """Have the kernel take more at once from now on."""
+        self.socket.settimeout(WAIT_TIMEOUT_S)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+
     def read_until(self, message: Message) -> bytes:
         """Read until this message has come whole."""
         received = bytearray()
@@ -197,8 +203,7 @@ def test_who_does_not_read_is_dropped_and_the_others_miss_nothing(hall: Hall) ->
     reader.wait_for(number + 1)
     assert reader.seqs == list(range(1, number + 2))
     assert hall.gone == [hall.listeners[0]]
-    if isinstance(hall.listeners[0], DirectListener):
-        wait_until(lambda: len(hall.server.server_state.connections) == 1)
+    wait_until(lambda: len(hall.server.server_state.connections) == 1)
 
     got = list(frames(sleeper.wake_up()))
     messages = [json.loads(payload) for opcode, payload in got if opcode == 1]
@@ -236,6 +241,87 @@ def test_a_long_past_is_told_in_full_before_what_comes_next(hall: Hall) -> None:
     hall.publish(*(text(n, final=True) for n in range(4001, 4101)))
     reader.wait_for(4100)
     assert reader.seqs == list(range(1, 4101))
+
+
+def test_a_past_is_written_no_faster_than_it_is_read(hall: Hall) -> None:
+    hall.past = [text(n, final=True) for n in range(1, 2001)]  # 3 MB
+    sleeper = Sleeper(hall)
+    wait_until(hall.unsent)
+    most = hall.unsent()
+    live = [text(n, final=True) for n in range(2001, 2101)]
+    hall.publish(*live)
+    sleeper.wakes_up()
+    received = bytearray()
+    while not received.endswith(live[-1].payload):
+        received += sleeper.socket.recv(65_536)
+        most = max(most, hall.unsent())
+    sleeper.socket.close()
+    assert most < 2 * PIECE + 200_000, "what was said meanwhile waits behind it"
+    messages = [json.loads(payload) for _, payload in frames(bytes(received))]
+    assert [message["seq"] for message in messages] == list(range(1, 2101))
+
+
+def test_who_reads_nothing_of_the_past_is_given_up(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.socket.replay.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("web.socket.replay.STALLED_AFTER_S", 0.3)
+    hall.past = [text(n, final=True) for n in range(1, 2001)]
+    sleeper = Sleeper(hall)
+    wait_until(lambda: hall.gone)
+    wait_until(lambda: not hall.server.server_state.connections)
+    sleeper.socket.close()
+
+
+def test_who_is_slow_to_read_the_past_gets_all_of_it(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.socket.replay.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("web.socket.replay.STALLED_AFTER_S", 1.0)
+    hall.past = [text(n, final=True) for n in range(1, 2001)]
+    sleeper = Sleeper(hall)
+    sleeper.wakes_up()
+    received = bytearray()
+    while not received.endswith(hall.past[-1].payload):
+        received += sleeper.socket.recv(65_536)
+        time.sleep(0.02)
+    sleeper.socket.close()
+    assert hall.gone == []
+
+
+def test_a_page_that_never_reads_is_gone_after_its_close(hall: Hall) -> None:
+    sleeper = Sleeper(hall)
+    number = 0
+    while not hall.unsent():
+        number += 1
+        hall.publish(text(number, final=True))
+    hall.close(4401)
+    wait_until(lambda: not hall.server.server_state.connections)
+    sleeper.socket.close()
+
+
+def test_a_page_that_answers_no_ping_is_gone_though_it_reads_nothing(hall: Hall) -> None:
+    hall.server.config.ws_ping_interval = hall.server.config.ws_ping_timeout = 0.3
+    sleeper = Sleeper(hall)
+    number = 0
+    while not hall.unsent():
+        number += 1
+        hall.publish(text(number, final=True))
+    wait_until(lambda: not hall.server.server_state.connections)
+    sleeper.socket.close()
+
+
+def test_who_reads_no_answers_to_pings_gets_no_more_of_them(hall: Hall) -> None:
+    sleeper = Sleeper(hall)
+    number = 0
+    while not hall.unsent():
+        number += 1
+        hall.publish(text(number, final=True))
+    sleeper.socket.sendall((b"\x89\xfd" + bytes(4) + b"p" * 125) * 900)  # 114 kB of answers
+    for _ in range(20):
+        hall.publish(text(0, final=False, size=1))
+    assert hall.unsent() < 80_000
+    sleeper.socket.close()
 
 
 def test_a_goodbye_comes_after_everything_else(hall: Hall) -> None:

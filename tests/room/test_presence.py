@@ -8,18 +8,13 @@ import pytest
 
 from core.model import Participant
 from core.room.presence import AWAY_AFTER, LOST_AFTER, LOST_KEPT, Lost, Pulse
-from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
-from tests.support.socket_client import PLAIN
 from tests.support.visitors import RoomPage, Visitor
 
 
-@pytest.fixture(scope="module", params=["fast", "plain"])
-def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> AppServer:
-    if request.param == "fast":
-        shared: AppServer = request.getfixturevalue("server")
-        return shared
-    return make_server_in(command=PLAIN)
+@pytest.fixture(scope="module")
+def place(server: AppServer) -> AppServer:
+    return server
 
 
 def seen(page: RoomPage, name: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""`/ws` on the fast path and under plain uvicorn, and a session to open it for."""
+"""A session to open `/ws` for."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
-from tests.support.socket_client import PLAIN, SocketClient
+from tests.support.socket_client import SocketClient
 from tests.support.visitors import Visitor
 
 
-@pytest.fixture(scope="session", params=["fast", "plain"])
-def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> AppServer:
-    """Sessions with the relay's fast path, and as `uvicorn app:app` with its default class."""
-    if request.param == "fast":
-        shared: AppServer = request.getfixturevalue("server")
-        return shared
-    return make_server_in(command=PLAIN, SPEECH_ENGINE="local")
+@pytest.fixture(scope="session")
+def place(server: AppServer) -> AppServer:
+    """Sessions as it is started; tests/ops/test_serving.py starts it by uvicorn's command, too."""
+    return server
 
 
 @pytest.fixture

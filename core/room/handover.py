@@ -23,7 +23,7 @@ from core.transcript.outbox import Entry
 
 log = logging.getLogger(__name__)
 
-PAGE_KEEPS_S = 300.0  # seconds of audio that a page keeps to send again
+PAGE_KEEPS_S = 600.0  # seconds of audio that a page keeps to send again
 
 
 class Handover:

@@ -67,6 +67,8 @@ class Microphones:
                 resume_at=max(hello.settled, transcribed),
                 resume_time=at,
             )
+        if hello.clock is not None:
+            microphone.told_clock(hello.clock)
         return microphone
 
     def tick(self, now: float) -> list[str]:
@@ -74,6 +76,7 @@ class Microphones:
 
         Returns the participants of those pages.
         """
+        self._captions.settle_silence()
         forgotten = []
         for page, microphone in list(self._of.items()):
             microphone.tick(now)

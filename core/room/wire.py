@@ -61,7 +61,8 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     `settled` is what the page was last told by Settled: a server that doesn't know the page
     (it was restarted) takes its audio from there. `chat` is the last chat line that it shows.
     `active` is what the page was last told by Active; a fresh page has been told nothing.
-    `beats` promises an answer to every Beat.
+    `beats` promises an answer to every Beat. `clock` is the sample that the page is recording now,
+    if it knows: what it sends next may have been said long before.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
@@ -70,6 +71,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     chat: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     active: bool | None = None
     beats: bool = False
+    clock: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] | None = None
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -269,7 +271,7 @@ class SessionChanged(
 
 
 class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):
-    """To the page that spoke: text of its audio before this sample is stored for good."""
+    """To the page that spoke: what text there is of its audio before this sample is stored."""
 
     index: int
 

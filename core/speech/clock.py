@@ -7,9 +7,11 @@ from bisect import bisect_left
 
 from core.speech.engine import SAMPLE_RATE
 
-# Seconds. Lateness is no jump: pages keep five minutes, and sockets on a starved machine hold some
-# more. Only a page whose clock stood still for longer, as in sleep, is set anew.
-CLOCK_JUMP = 600.0
+# Seconds. Lateness is no jump: pages keep ten minutes of speech, and sockets on a starved machine
+# hold some more. Only a page whose clock stood still for longer, as in sleep, is set anew. Of a
+# page that tells its clock, no lateness is taken for that: with its pauses, what it keeps may have
+# been said within an hour.
+CLOCK_JUMP = 900.0
 # Seconds of ours per sample of the slowest page: audio clocks are off by up to 200 millionths.
 SLOWEST_SAMPLE = 1.0003 / SAMPLE_RATE
 STEP = 0.01  # seconds between two things a page said, at least; times are kept to that
@@ -30,7 +32,7 @@ class PageClock:
     got better later must not put younger words before older ones.
     """
 
-    __slots__ = ("_eras", "_first", "_samples", "_times", "_zero")
+    __slots__ = ("_eras", "_first", "_samples", "_times", "_told", "_zero")
 
     def __init__(self, sample: int = 0, time: float = 0.0) -> None:
         """Begin behind words that another process has placed: their last sample and their time."""
@@ -38,7 +40,8 @@ class PageClock:
         # era, None until the first frame came; and of all, with the sample at which each began.
         self._zero: float | None = None
         self._eras: list[tuple[int, float]] = []
-        self._first = sample  # the page's first sample that is known of
+        self._first: int | None = sample or None  # the page's first sample that is known of
+        self._told = False  # whether the page has told its clock
         # The samples at which finals began, in order, and the session times that were told for
         # them; the last REMEMBERED. What was placed before ended at `sample`: the next words may
         # begin right there, and are behind it all the same.
@@ -52,16 +55,28 @@ class PageClock:
 
     def arrived(self, first: int, end: int, now: float) -> None:
         """Note that the samples from `first` up to `end` were here at session time `now`."""
-        zero = now - end * SLOWEST_SAMPLE
+        if self._first is None:
+            self._first = first
+        self._estimate(first, now - end * SLOWEST_SAMPLE, jumps=not self._told)
+
+    def told(self, sample: int, now: float) -> None:
+        """Note that the page said at session time `now` which sample it was recording.
+
+        What comes after that may be late by all that the page keeps. Its first words would have
+        their final, and a time for good, long before the first frame that isn't late.
+        """
+        self._told = True
+        self._estimate(sample, now - sample * SLOWEST_SAMPLE, jumps=True)
+
+    def _estimate(self, sample: int, zero: float, *, jumps: bool) -> None:
         if self._zero is None:
             self._zero = zero
             self._eras.append((0, zero))
-            self._first = self._first or first
         elif zero < self._zero:
-            self._improve(zero)  # this frame was less late than any before
-        elif zero > self._zero + CLOCK_JUMP:  # later than any delay: the page's clock stood still
+            self._improve(zero)  # this was less late than anything before
+        elif jumps and zero > self._zero + CLOCK_JUMP:  # later than any delay: it stood still
             self._zero = zero
-            self._eras.append((first, zero))
+            self._eras.append((sample, zero))
 
     def _improve(self, zero: float) -> None:
         # An estimate before that of the era before: the page hadn't slept, it had been late.
@@ -73,7 +88,7 @@ class PageClock:
     def time_of(self, sample: float) -> float:
         """Return when a sample was spoken, never before the session started: see EARLY_PACE."""
         zero = next((zero for first, zero in reversed(self._eras) if first <= sample), 0.0)
-        earliest = max(0.0, (sample - self._first) / SAMPLE_RATE * EARLY_PACE)
+        earliest = max(0.0, (sample - (self._first or 0)) / SAMPLE_RATE * EARLY_PACE)
         return max(earliest, zero + sample * SLOWEST_SAMPLE)
 
     def latest(self, sample: int) -> float:

@@ -65,23 +65,23 @@ class VoiceGate:
 class Preroll:
     """The last half second that came, of which the next stretch of speech begins: see PREROLL."""
 
-    __slots__ = ("_size", "frames")
+    __slots__ = ("frames", "size")
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []  # the oldest first
-        self._size = 0  # their bytes
+        self.size = 0  # their bytes
 
     def add(self, pcm: bytes) -> None:
         """Take a frame."""
-        while self._size > PREROLL:
-            self._size -= len(self.frames.pop(0))
+        while self.size > PREROLL:
+            self.size -= len(self.frames.pop(0))
         self.frames.append(pcm)
-        self._size += len(pcm)
+        self.size += len(pcm)
 
     def clear(self) -> None:
         """Forget all: what comes next doesn't continue it."""
         self.frames.clear()
-        self._size = 0
+        self.size = 0
 
 
 def has_speech(pcm: bytes, steps: int = VOICED_STEPS) -> bool:

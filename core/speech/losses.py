@@ -37,6 +37,11 @@ class Losses:
         self._seconds = 0.0  # of speech that the page wasn't told of yet
         self._told_at = -NEWS_EVERY_S  # when it was told last, a monotonic time
 
+    @property
+    def growing(self) -> bool:
+        """Whether there is a gap that isn't complete yet."""
+        return self._gap is not None
+
     def add(self, first: int, until: int, since: int, now: float) -> Gap | None:
         """Note that these samples are lost. Returns an earlier gap that is complete now."""
         gap, complete = self._gap, None

@@ -30,7 +30,9 @@ from core.speech.resilient import (
 )
 
 SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
-PACE_ALLOWANCE = 330.0  # seconds of audio that may come faster than real time: a resent backlog
+# Seconds of audio that may come faster than real time: a resent backlog. A page keeps 600, and what
+# a stalled line holds comes at once, too.
+PACE_ALLOWANCE = 660.0
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
 
@@ -78,6 +80,7 @@ class Microphone:
         "left",
         "mic_on",
         "participant",
+        "settled",
     )
 
     def __init__(
@@ -95,6 +98,8 @@ class Microphone:
         self.client = client  # the page's own name for itself, the same over its reconnects
         # When the page's socket went, a monotonic time in seconds; None while it is connected.
         self.detached_at: float | None = None
+        # The sample before which its page knows that nothing waits to be text.
+        self.settled = resume_at
         self.left = False  # the page said goodbye: it will never come back
         self.mic_on = False  # what the page said last, unless it was muted or closed since
         self._sink = sink  # the room
@@ -138,6 +143,13 @@ class Microphone:
     def open_since(self) -> float:
         """Sample at which the oldest stretch began that may still have words; else infinity."""
         return min(self._stretches.values(), default=math.inf)
+
+    @property
+    def silent_until(self) -> int:
+        """The sample before which no speech waits for its text here; 0 while some does."""
+        if self._stretches or self._losses.growing:
+            return 0
+        return max(0, self.received - self._preroll.size // BYTES_PER_SAMPLE)
 
     @property
     def muted(self) -> bool:
@@ -189,6 +201,10 @@ class Microphone:
     def go_on(self) -> None:
         """Take audio again: this is the active page."""
         self._until = None
+
+    def told_clock(self, sample: int) -> None:
+        """Note which sample the page is recording now: what comes may have been said long ago."""
+        self._clock.told(sample, self._sink.session_time())
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises AudioError (mic_off, too_fast)."""

@@ -184,8 +184,8 @@ async def test_what_is_lost_is_a_gap_for_all_live_later_and_in_files(
     assert re.search(r"\nNOTE [\d:.]+ Ada: \(21 s could not be transcribed\)\n", vtt)
 
 
-# Five minutes and ten seconds of silence with the connection lost, as the page's own script
-# keeps and sends them.
+# Ten minutes and ten seconds of something that isn't quite silent with the connection lost, as the
+# page's own script keeps and sends them.
 OFFLINE = """async () => {
   const { TranscriptionSocket } = await import('/static/js/room/socket.js');
   const join = async () => (await fetch(location.href + '/join', { method: 'POST' })).json();
@@ -194,10 +194,10 @@ OFFLINE = """async () => {
   const lost = () => told.push('lost');
   const socket = new TranscriptionSocket(join, { state: no, message: no, over: no, lost });
   socket.setMicrophone(true);
-  for (let index = 0; index < 310 * 16000; index += 640) {
-    const frame = new DataView(new ArrayBuffer(8 + 2 * 640));
-    frame.setBigUint64(0, BigInt(index), true);
-    socket.push(index, frame.buffer);
+  for (let index = 0; index < 610 * 16000; index += 640) {
+    const frame = new Int16Array(4 + 640).fill(100).buffer;
+    new DataView(frame).setBigUint64(0, BigInt(index), true);
+    socket.push({ index, frame, peak: 0.003 });
   }
   const ticket = await join();
   socket.open(ticket);

@@ -52,3 +52,26 @@ def test_what_follows_words_of_an_earlier_process_at_once_stands_behind_them(
     clock.arrived(14 * SAMPLE_RATE, 15 * SAMPLE_RATE, came_in)
     start, _ = clock.place(14 * SAMPLE_RATE, 15 * SAMPLE_RATE, for_good=True)
     assert start > before
+
+
+MINUTE = 60 * SAMPLE_RATE
+
+
+def test_what_comes_minutes_late_has_its_own_time_from_the_first_word_on() -> None:
+    """A page that tells its clock says all it kept, after a restart that knows nothing of it."""
+    clock = PageClock(10 * MINUTE, 599.0)
+    clock.told(40 * MINUTE, 2400.0)  # with its pauses, ten minutes of speech took half an hour
+    for at in range(10, 40, 5):
+        clock.arrived(at * MINUTE, at * MINUTE + 1600, 2400.1)
+        start, _ = clock.place(at * MINUTE, at * MINUTE + 1600, for_good=True)
+        assert start == pytest.approx(at * 60, abs=1)
+
+
+def test_a_clock_that_stood_still_is_told_to_have() -> None:
+    clock = PageClock()
+    clock.told(0, 10.0)
+    clock.arrived(0, MINUTE, 70.0)
+    clock.told(MINUTE, 3670.0)
+    clock.arrived(MINUTE, 2 * MINUTE, 3730.0)
+    starts = [clock.place(at, at + 1600, for_good=True)[0] for at in (MINUTE // 2, MINUTE * 3 // 2)]
+    assert starts == pytest.approx([40, 3700], abs=1)

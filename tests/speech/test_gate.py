@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from core.speech.engine import BYTES_PER_SECOND
+from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE
 from core.speech.gate import VoiceGate
 from tests.emulators.wordaudio import silence, speak
-from tests.support.speech_samples import beckett
+from tests.support import ROOT
+from tests.support.speech_samples import beckett, two_cities
 
 SPEECH = silence(0.5) + speak("good morning everybody") + silence(1.0)
 
@@ -73,3 +76,17 @@ def test_how_audio_is_cut_into_frames_makes_no_difference(samples: int) -> None:
     parts = [cut.hear(piece) for piece in pieces(SPEECH, 2 * samples)]
     assert any(parts) == heard
     assert cut.silent_for == whole.silent_for
+
+
+def test_what_a_page_lets_go_as_silence_is_none_of_its_speech() -> None:
+    """Else a whisper in an outage would be lost. A voice twice as loud isn't heard either."""
+    script = (ROOT / "static/js/room/speech.js").read_text()
+    [quiet] = re.findall(r"^const QUIET = (\d+) / 32_767;$", script, re.MULTILINE)
+    loudest = int(quiet)
+    for voice in (beckett(), two_cities(), SPEECH):
+        faint = np.frombuffer(voice, dtype="<i2").astype(float)
+        faint *= 2 * loudest / np.abs(faint).max()
+        assert not VoiceGate().hear(faint.astype("<i2").tobytes())
+    for seed in range(20):
+        noise = np.random.default_rng(seed).uniform(-loudest, loudest, 3 * SAMPLE_RATE)
+        assert not VoiceGate().hear(noise.astype("<i2").tobytes())

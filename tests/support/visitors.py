@@ -20,7 +20,7 @@ from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
 from tests.support.waiting import WAIT_TIMEOUT_S
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
-KEPT = 300 * SAMPLE_RATE  # samples that a page keeps to send again
+KEPT = 600 * SAMPLE_RATE  # samples that a page keeps to send again
 
 
 class Visitor:

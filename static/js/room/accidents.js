@@ -11,20 +11,25 @@ export function leaveOnPurpose() {
   meant = true;
 }
 
-/** @param {() => boolean} inCall whether closing, reloading or going back would leave a call */
-export function askBeforeLeaving(inCall) {
+/** @param {() => boolean} matters whether closing, reloading or going back would leave a call, or lose what was said */
+export function askBeforeLeaving(matters) {
   window.addEventListener('beforeunload', (event) => {
     // The browser asks in its own words, and only people who have touched the page.
-    if (!meant && inCall()) event.preventDefault();
+    if (!meant && matters()) event.preventDefault();
   });
 }
 
-/** @param {() => void} woke the computer was asleep */
+/**
+ * @param {() => void} woke the computer was asleep
+ * @returns {() => void} to call on whatever happens while it isn't: of a tab that is hidden, timers stand still for a minute
+ */
 export function onWaking(woke) {
   let last = Date.now();
-  setInterval(() => {
+  const look = () => {
     const now = Date.now();
     if (now - last > SLEPT && !document.hidden) woke();
     last = now;
-  }, LOOK_EVERY);
+  };
+  setInterval(look, LOOK_EVERY);
+  return look;
 }

@@ -2,6 +2,8 @@
 
 import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
+import { howLong } from '../lib/text.js';
+import { confirmed } from './confirm.js';
 
 const STAY = {
   alone: 'Nobody else is here. The session stays open: you can come back, and after half an hour without anybody it ends.',
@@ -14,6 +16,7 @@ const END = {
 
 /**
  * @typedef {object} LeavingActions
+ * @property {() => number} unsent seconds of our speech that would be lost
  * @property {() => void} leave gives microphone, call and connection up
  * @property {() => Promise<void>} end for everyone
  * @property {() => void} ended
@@ -40,10 +43,18 @@ export class Leaving {
   }
 
   /** @param {Event} event the click on Leave, a link to the page for those who left */
-  click(event) {
+  async click(event) {
     const hosts = this.#faces.filter(({ role }) => role === 'HOST');
-    if (hosts.length !== 1 || !hosts[0].me) return this.#actions.leave();
+    const lastHost = hosts.length === 1 && hosts[0].me;
+    const unsent = this.#actions.unsent();
+    if (!lastHost && !unsent) return this.#actions.leave();
     event.preventDefault();
+    if (unsent && !(await confirmed('Leave, and lose what you said?', unsentWords(unsent), 'Leave'))) return;
+    if (lastHost) this.#ask();
+    else this.#go();
+  }
+
+  #ask() {
     const company = this.#faces.length > 1 ? 'others' : 'alone';
     find('[data-leave-stay-words]').textContent = STAY[company];
     find('[data-leave-end-words]').textContent = END[company];
@@ -67,4 +78,9 @@ export class Leaving {
       this.#end.disabled = false;
     }
   }
+}
+
+/** @param {number} seconds */
+function unsentWords(seconds) {
+  return `${howLong(seconds)} of what you said could not be sent yet. If you stay, it is sent by itself once the connection is back.`;
 }

@@ -69,6 +69,7 @@ export class Meeting {
   #place;
   #socket;
   #left = false;
+  #awake = () => {};
   #welcomedAt = 0;
   // Whose pages don't answer.
   #away = '';
@@ -88,7 +89,7 @@ export class Meeting {
       show: (text, aloud) => notices.set('captions', text, undefined, aloud),
       mark: (identity, speech) => this.#roster.trouble(identity, speech),
     });
-    this.#outages = new Outages(notices);
+    this.#outages = new Outages(notices, () => this.#socket.unsent);
     this.#news = new News(this.#header, notices);
     this.#hosting = new Hosting(api, notices, settings);
     this.#leaving = this.#newLeaving(api);
@@ -106,8 +107,9 @@ export class Meeting {
   }
 
   /** @param {import('../types').Frame} frame of our own voice */
-  frame({ index, frame }) {
-    this.#socket.push(index, frame);
+  frame(frame) {
+    this.#awake();
+    this.#socket.push(frame);
   }
 
   /** @param {number} level of our own voice, 0 to 1 */
@@ -140,8 +142,13 @@ export class Meeting {
     void this.#video.connect(ticket.video);
     wireDialogs();
     keepAwake();
-    askBeforeLeaving(() => this.#isInCall);
-    onWaking(() => this.#equipment.microphone.isOn && this.#notices.toast(STILL_ON));
+    askBeforeLeaving(() => this.#isInCall || this.#unsent > 0);
+    this.#awake = onWaking(() => this.#equipment.microphone.isOn && this.#notices.toast(STILL_ON));
+  }
+
+  /** Whole seconds of our speech that would be lost if we left. */
+  get #unsent() {
+    return this.#left ? 0 : Math.floor(this.#socket.unsent);
   }
 
   get #isInCall() {
@@ -158,7 +165,7 @@ export class Meeting {
 
   /** @param {RoomApi} api */
   #newLeaving(api) {
-    return new Leaving({ leave: () => this.#leave(), end: () => api.end(), ended: () => api.show() });
+    return new Leaving({ unsent: () => this.#unsent, leave: () => this.#leave(), end: () => api.end(), ended: () => api.show() });
   }
 
   #newPeople() {

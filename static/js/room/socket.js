@@ -1,13 +1,11 @@
 /** The page's side of docs/protocol.md: connects, says hello, sends audio, reconnects, resends. */
 
 import { ApiError } from '../lib/api.js';
-import { AudioRing } from './ring.js';
+import { Speech } from './speech.js';
 
 const PROTOCOL = 'sessions.v1';
-const SAMPLES = 640;
-// Five minutes, 10 MB: as long as most lost connections last.
-const KEEP = 5 * 60 * 16_000;
-const MAX_BUFFERED = 1 << 20;
+// Bytes: on a slow line a chat line waits behind them.
+const MAX_BUFFERED = 1 << 18;
 const DRAIN_CHECK = 250;
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8_000;
@@ -41,7 +39,7 @@ const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
 export class TranscriptionSocket {
   #join;
   #events;
-  #ring = new AudioRing(KEEP);
+  #speech = new Speech();
   #client = randomName();
   /** @type {WebSocket | null} */
   #socket = null;
@@ -60,9 +58,6 @@ export class TranscriptionSocket {
   #seq = 0;
   // The last line of the chat that was shown.
   #chat = 0;
-  // Text of our audio up to here is stored: a server that was restarted need not hear it again.
-  #settled = 0;
-  #cursor = 0;
   #mic = false;
   /** @type {boolean | null} whether this page has our microphone and call, as the server last said */
   #active = null;
@@ -95,6 +90,11 @@ export class TranscriptionSocket {
     this.#dial(ticket);
   }
 
+  /** Seconds of our speech that the server may not have: all that isn't text while the connection is lost. */
+  get unsent() {
+    return this.#state === 'live' ? this.#speech.unsent : this.#speech.kept;
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -117,18 +117,17 @@ export class TranscriptionSocket {
     return true;
   }
 
-  /**
-   * Keeps and sends one audio message.
-   * @param {number} index of its first sample
-   * @param {ArrayBuffer} frame
-   */
-  push(index, frame) {
-    this.#ring.keep(index, SAMPLES, frame, this.#cursor);
-    if (!this.#lossSaid && this.#ring.lostFrom(this.#cursor)) {
-      this.#lossSaid = true;
-      this.#events.lost();
-    }
+  /** @param {import('../types').Frame} frame kept and sent */
+  push(frame) {
+    this.#speech.keep(frame, this.#state === 'live');
+    this.#tellLoss();
     this.#pump();
+  }
+
+  #tellLoss() {
+    if (this.#lossSaid || !this.#speech.lost) return;
+    this.#lossSaid = true;
+    this.#events.lost();
   }
 
   async #connect() {
@@ -152,8 +151,9 @@ export class TranscriptionSocket {
   }
 
   #hello() {
-    const shown = { seq: this.#seq, chat: this.#chat, settled: this.#settled };
-    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, active: this.#active, beats: true }));
+    const shown = { seq: this.#seq, chat: this.#chat };
+    const { settled, clock } = this.#speech;
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true }));
   }
 
   /** @param {Ticket} ticket */
@@ -182,7 +182,7 @@ export class TranscriptionSocket {
     if (message.type === 'active') this.#active = message.on;
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
     if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
-    if (message.type === 'settled') this.#settled = Math.max(this.#settled, message.index);
+    if (message.type === 'settled') this.#speech.settle(message.index);
     else this.#events.message(message);
   }
 
@@ -190,10 +190,10 @@ export class TranscriptionSocket {
   #welcomed({ received, seq, active }) {
     clearTimeout(this.#timer);
     this.#active = active;
-    this.#cursor = received;
+    this.#speech.goOn(received);
+    this.#tellLoss();
     // A crash can take the newest text with it; it is told again under the same numbers.
     this.#seq = Math.min(this.#seq, seq);
-    this.#lossSaid = false;
     this.#liveSince = Date.now();
     this.#set('live');
     this.#pump();
@@ -202,23 +202,15 @@ export class TranscriptionSocket {
   /** Sends what is kept, oldest first, and the microphone's state in its place between frames. */
   #pump() {
     if (this.#state !== 'live' || this.#socket?.readyState !== WebSocket.OPEN) return;
-    for (let next = this.#ring.from(this.#cursor); next; next = this.#ring.from(this.#cursor)) {
-      if (this.#socket.bufferedAmount > MAX_BUFFERED) return this.#pumpLater();
-      this.#confess();
-      this.#tell(true);
-      this.#send(next.frame);
-      this.#cursor = next.end;
+    for (;;) {
+      if (this.#socket.bufferedAmount > MAX_BUFFERED || !this.#speech.mayGo) return this.#pumpLater();
+      const next = this.#speech.next();
+      if (!next) break;
+      if (typeof next !== 'string') this.#tell(true);
+      this.#send(next);
     }
-    this.#confess();
+    this.#lossSaid = false;
     this.#tell(this.#mic);
-  }
-
-  /** Tells what the server lacks and will never get, in its place before what comes after it. */
-  #confess() {
-    for (let lost = this.#ring.lostFrom(this.#cursor); lost; lost = this.#ring.lostFrom(this.#cursor)) {
-      this.#send(JSON.stringify({ type: 'lost', ...lost }));
-      this.#cursor = lost.until;
-    }
   }
 
   #pumpLater() {
@@ -237,7 +229,7 @@ export class TranscriptionSocket {
     if (Date.now() - this.#lastSent > ANSWERED) this.#send(JSON.stringify({ type: 'beat' }));
   }
 
-  /** @param {string | ArrayBuffer} data */
+  /** @param {import('./speech.js').Data} data */
   #send(data) {
     this.#lastSent = Date.now();
     this.#socket?.send(data);

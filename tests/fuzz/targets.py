@@ -27,7 +27,9 @@ from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.results import Results
 from core.speech.gladia.timeline import Timeline
 from core.speech.memory import AudioBudget
+from tests.fuzz.connections import frames, requests
 from tests.fuzz.mutation import JSON, mutated
+from web import forms
 
 SECRET = "a secret of the tests, and of no server, as long as HS512 wants it to be"
 
@@ -255,6 +257,28 @@ def claims(odd: dict[str, Any], algorithm: str) -> None:
         assert isinstance(value, str)
 
 
+# --- Forms --------------------------------------------------------------------------------
+
+FORMS = [
+    b"name=Ada+Lovelace",
+    b"title=%C3%BCber&admission=ANYONE&locked=on",
+    b"email=ada%40example.com&name=Ada&next=%2Fs%2Fx",
+    b"a=b;c=d&=&&e",
+]
+
+
+@given(mutated(FORMS))
+def forms_(body: bytes) -> None:
+    """A body is at most 20 fields of text, or a ValueError, which is answered with 400."""
+    try:
+        fields = forms.parse(body)
+    except ValueError:
+        return
+    assert len(fields) <= forms.MAX_FIELDS
+    for name, value in fields.items():
+        (name + value).encode()  # no half of a character
+
+
 TARGETS: dict[str, Callable[[], None]] = {
     "messages": messages,
     "audio": audio,
@@ -262,4 +286,7 @@ TARGETS: dict[str, Callable[[], None]] = {
     "gladia": gladia,
     "tokens": tokens_,
     "claims": claims,
+    "forms": forms_,
+    "requests": requests,
+    "frames": frames,
 }

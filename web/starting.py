@@ -56,6 +56,8 @@ def _sentence(problem: BaseException) -> str | None:
     """Say what a person must know of an expected problem; None for any other."""
     if isinstance(problem, DatabaseStartError | WrongServerError):
         return f"Sessions can't start: {problem}."
+    if isinstance(problem, OSError) and problem.filename is not None:
+        return f"Sessions can't start: {problem.strerror}: {problem.filename}."
     if isinstance(problem, asyncio.CancelledError):
         return "Sessions was stopped before it had started."
     return None

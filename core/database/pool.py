@@ -50,6 +50,7 @@ Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
+MISUNDERSTOOD = "the host, port or sslmode in DATABASE_URL can't be understood"
 # Waiting changes nothing about these when we start.
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (
@@ -64,10 +65,7 @@ REFUSALS: tuple[tuple[type[Exception], str], ...] = (
         asyncpg.InsufficientPrivilegeError,
         "PostgreSQL doesn't let the user in DATABASE_URL make tables in its database",
     ),
-    (
-        asyncpg.ClientConfigurationError,
-        "the host, port or sslmode in DATABASE_URL can't be understood",
-    ),
+    (asyncpg.ClientConfigurationError, MISUNDERSTOOD),
 )
 
 
@@ -156,6 +154,8 @@ class Database:
             if (refusal := _refusal(problem)) is not None:
                 raise DatabaseStartError(refusal) from problem
             raise
+        except ValueError as problem:  # a host that no encoding of names takes
+            raise DatabaseStartError(MISUNDERSTOOD) from problem
         except asyncpg.PostgresError as problem:
             raise DatabaseStartError(
                 "PostgreSQL doesn't take our tables: DATABASE_URL may name another program's"

@@ -1,4 +1,4 @@
-"""Starts `app.py serve` as a fork of a process that has imported everything already.
+"""Starts `app.py serve`, or `check`, as a fork of a process that has imported everything already.
 
 A start is a second of imports otherwise, a hundred times in the suite. What runs is the same: the
 same file as the main program, in its own process with its own environment. That a new interpreter
@@ -20,24 +20,28 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.support.imports_of_app"])
 
 
-def _serve(environment: dict[str, str], log: Path) -> None:
-    """Become Sessions; runs in the fork."""
+def _become(environment: dict[str, str], log: Path, command: str, folder: Path) -> None:
+    """Become Sessions in a working directory; runs in the fork."""
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(ROOT)
+    os.chdir(folder)
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.argv = ["app.py", "serve"]
+    app = str(ROOT / "app.py")
+    sys.argv = [app, command]
     sys.path.insert(0, str(ROOT))
-    runpy.run_path("app.py", run_name="__main__")
+    runpy.run_path(app, run_name="__main__")
 
 
 class ForkedServer:
     """One running Sessions, with the part of `subprocess.Popen` that tests use."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self._process = _CONTEXT.Process(target=_serve, args=(environment, log), daemon=True)
+    def __init__(
+        self, environment: dict[str, str], log: Path, command: str = "serve", folder: Path = ROOT
+    ) -> None:
+        told = (environment, log, command, folder)
+        self._process = _CONTEXT.Process(target=_become, args=told, daemon=True)
         self._process.start()
 
     @property

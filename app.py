@@ -30,6 +30,7 @@ from core.database import Database, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
+from core.minutes import SpaceMinutes
 from core.process.banner import banner
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
@@ -157,7 +158,8 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         gladia_max_streams=settings.gladia_max_streams,
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
-    rooms = Rooms(engine, writer, Leases(db, node.name), microphone)
+    minutes = SpaceMinutes(db, settings.space_minutes_per_day)
+    rooms = Rooms(engine, writer, Leases(db, node.name), microphone, minutes)
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct)
@@ -166,6 +168,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         await engine.start()
         writer.start()
         rooms.start()
+        minutes.start()
         lifecycle.start()
         gc_schedule.start()
         pacer.start()
@@ -177,6 +180,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         await gc_schedule.close()
         await lifecycle.close()
         await rooms.close()
+        await minutes.close()
         await engine.close()
         await writer.close()
         await calls.close()

@@ -134,6 +134,8 @@ CREATE TABLE IF NOT EXISTS streams (
     reconnects  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (session_id, stream)
 );
+-- What a space has used today is asked all day long.
+CREATE INDEX IF NOT EXISTS streams_closed ON streams (closed_at);
 
 -- LiveKit's webhooks that were acted on: it sends some twice.
 CREATE TABLE IF NOT EXISTS livekit_events (

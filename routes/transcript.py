@@ -18,6 +18,7 @@ from core.access import (
     EndedError,
     Look,
 )
+from core.minutes import midnight
 from core.model import ChatLine, Participant, Session, Utterance
 from core.store import participants, usage
 from core.text import initials
@@ -53,6 +54,7 @@ async def page_of(request: Request, at: Look) -> Response:
     said = await reader.said(session.id)
     written = await reader.chat(session.id)
     spent = await _usage(request, at)
+    minutes = await _minutes(request, at) if spent else None
 
     def lay_out() -> Response:
         html = page(
@@ -62,6 +64,7 @@ async def page_of(request: Request, at: Look) -> Response:
             people=[_face(one) for one in people],
             turns=turns(said, written, session.started_at or session.created_at),
             usage=spent,
+            minutes=minutes,
             coming=coming,
             here=(0 if session.over else at.presence.here),
         )
@@ -140,6 +143,16 @@ async def _usage(request: Request, at: Look) -> list[dict[str, Any]]:
         }
         for one in await usage.of_session(services(request).db, at.session.id)
     ]
+
+
+async def _minutes(request: Request, at: Look) -> tuple[float, float] | None:
+    """Return the minutes that the space has used today, and those it may; None without a bound."""
+    limit = services(request).settings.space_minutes_per_day
+    if limit is None:
+        return None
+    space = at.session.space_id
+    sent = await usage.of_day(services(request).db, [space], midnight())
+    return sent.get(space, 0.0) / 60, limit
 
 
 def _face(one: Participant) -> dict[str, Any]:

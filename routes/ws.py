@@ -412,6 +412,7 @@ def _room_session(session: Session, now: datetime) -> RoomSession:
         title=session.title,
         status=session.status,
         started_at=session.started_at or now,
+        space=session.space_id,
         options=StreamOptions(
             languages=session.languages,
             code_switching=session.code_switching,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from core.leases import Claim
 from core.model import ChatLine, Utterance
+from core.speech.allowance import Allowance
 from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
@@ -45,6 +46,13 @@ class Writer(FinalsWriter, Protocol):
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Take the account of an engine stream."""
+
+
+class Minutes(Protocol):
+    """Says how much of a space's speech may be transcribed: core.minutes."""
+
+    async def of(self, space: str) -> Allowance:
+        """Return the space's allowance, the same for all its rooms."""
 
 
 class Claims(Protocol):

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 
 from core.bounded import within
 from core.database import DatabaseAwayError
@@ -22,7 +23,7 @@ from core.model import Participant, Utterance
 from core.room.commands import Command, obey
 from core.room.handover import Handover
 from core.room.knocks import Knocks
-from core.room.ports import Claims, Writer
+from core.room.ports import Claims, Minutes, Writer
 from core.room.quota import SocketQuota
 from core.room.room import Room
 from core.room.seat import Listener, Seat
@@ -48,13 +49,19 @@ class Rooms:
     """All rooms of the process."""
 
     def __init__(
-        self, engine: Engine, writer: Writer, claims: Claims, options: MicrophoneOptions
+        self,
+        engine: Engine,
+        writer: Writer,
+        claims: Claims,
+        options: MicrophoneOptions,
+        minutes: Minutes | None = None,
     ) -> None:
         self.engine = engine  # which transcribes for all of them
         self.quota = SocketQuota()  # sockets that are open or being opened
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
         self.knocks = Knocks()
         self._claims = claims  # says which rooms are ours
+        self._minutes = minutes  # what a space may have transcribed; None: nobody counts
         self._writer = writer  # takes what is said out of memory
         self._options = options  # of all microphones
         # One pool of slots and one of memory, whatever the number of rooms: the plan and the
@@ -155,12 +162,13 @@ class Rooms:
     async def _load(self, session: RoomSession) -> Room:
         # First: what the last owner writes until then is in what is read below.
         claim = await self._claims.claim(session.id)
+        services = self._services
+        if self._minutes is not None:
+            services = replace(services, allowance=await self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._writer.said(session.id)
-        return Room(
-            session, said, lines, self._writer, self._services, knocks=self.knocks, claim=claim
-        )
+        return Room(session, said, lines, self._writer, services, knocks=self.knocks, claim=claim)
 
     def unstored(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session that its pages have seen and that aren't stored yet."""

@@ -44,6 +44,7 @@ class Settings:
     voice_gate: bool = True
     stream_idle_seconds: float = 8.0
     cost_per_minute: float = 0.01
+    space_minutes_per_day: float | None = None
     rate_limit_factor: float = 1.0
     warnings: tuple[str, ...] = ()
 

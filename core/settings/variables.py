@@ -180,6 +180,14 @@ VARIABLES: tuple[Variable, ...] = (
         accept.number(0, 1000),
     ),
     Variable(
+        "SPACE_MINUTES_PER_DAY",
+        "space_minutes_per_day",
+        "Minutes of audio that all sessions of one space together may have transcribed in a day"
+        " (UTC): with it nobody who may sign in can spend all that you have prepaid.",
+        "no bound",
+        accept.number(1, 1_000_000),
+    ),
+    Variable(
         "RATE_LIMIT_FACTOR",
         "rate_limit_factor",
         "Multiplies all rate limits: raise it when many people share one address.",

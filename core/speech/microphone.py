@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.model import Page, Participant
+from core.speech.allowance import USED_UP
 from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -68,6 +69,8 @@ class Microphone:
         "_options",
         "_preroll",
         "_received",
+        "_refused",
+        "_refused_until",
         "_services",
         "_sink",
         "_speaker",
@@ -125,6 +128,8 @@ class Microphone:
         self._losses = Losses()  # what wasn't told to everybody or to the page yet
         self._gaps = 0  # told so far, which numbers them
         self._closed = False  # for good: removed, or the session is over
+        self._refused = False  # the space has no minutes left, as of the last tick
+        self._refused_until = -SHORT_GAP  # the sample up to which speech was let go for that
         self._muted = False  # by a host, and the page has said nothing since
         # Session time after which nothing is taken: another page is the active one. None: it's us.
         self._until: float | None = None
@@ -169,6 +174,8 @@ class Microphone:
     @property
     def state(self) -> tuple[SpeechState, str | None]:
         """What becomes of the speech, and why: the worst of all stretches, else of the switch."""
+        if self._refused and self.mic_on:
+            return "failed", USED_UP
         for state in ("failed", "delayed", "listening"):
             for stretch in self._stretches:
                 if stretch.state == state and (
@@ -232,7 +239,7 @@ class Microphone:
         elif self._stretch is not None:
             self._stretch.feed(pcm)
         elif self._engine_on:
-            self._begin_stretch([pcm])
+            self._begin_stretch([pcm], samples)
 
     def pass_by(self, pcm: bytes) -> None:
         """Count a frame that isn't taken as if it were. Raises AudioError (too_fast)."""
@@ -280,6 +287,10 @@ class Microphone:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._stretch is not None and now - self._last_audio > ABSENCE:
             self._stop()
+        if self._refused is not self._services.allowance.used_up:
+            self._refused = self._services.allowance.used_up
+            self._end_stretch()
+            self._sink.state_changed(self)
         self._tell_loss(now)
         self._tell_gap(self._losses.due(now))
 
@@ -328,7 +339,7 @@ class Microphone:
             if self._may_let_go(stretch):
                 self._end_stretch()
         elif heard and self._engine_on:
-            self._begin_stretch(self._preroll.frames)
+            self._begin_stretch(self._preroll.frames, len(pcm) // BYTES_PER_SAMPLE)
 
     @property
     def _engine_on(self) -> bool:
@@ -342,7 +353,11 @@ class Microphone:
         # is billed too while a stream is open, but captions wait while another one is opened.
         return stretch.in_the_way or silent >= self._options.idle_seconds
 
-    def _begin_stretch(self, audio: Collection[bytes]) -> None:
+    def _begin_stretch(self, audio: Collection[bytes], new: int) -> None:
+        """Begin with these frames, of which the last `new` samples came now."""
+        if self._services.allowance.used_up:
+            self._refuse(self.received - new)
+            return
         options = replace(self._sink.options, speaker=self._speaker)
         stretch = ResilientStream(
             self._services,
@@ -357,6 +372,14 @@ class Microphone:
         for pcm in audio:
             stretch.feed(pcm)
         self._sink.state_changed(self)
+
+    def _refuse(self, first: int) -> None:
+        """Let speech from this sample on go: everybody reads of the gap, and why in the state."""
+        self._preroll.clear()
+        if first - self._refused_until < SHORT_GAP:  # a breath, or what is between two words
+            first = min(first, self._refused_until)
+        self._refused_until = self.received
+        self._lose(first, self.received, since=first)
 
     def _end_stretch(self) -> None:
         if self._stretch is not None:
@@ -420,6 +443,9 @@ class Microphone:
     def closed(self, stretch: ResilientStream) -> None:
         """ResilientSink."""
         del self._stretches[stretch]
+        if stretch is self._stretch:  # it closed by itself: the space's minutes are used up
+            self._stretch = None
+            self._preroll.clear()  # which is told to be lost
         if not self._stretches:
             self._tell_gap(self._losses.take())
         self._sink.stretch_over(self)

@@ -11,11 +11,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from core.backoff import Backoff
+from core.speech.allowance import Allowance
 from core.speech.attempt import Attempt
 from core.speech.engine import (
     BYTES_PER_SECOND,
@@ -84,11 +85,12 @@ class ResilientSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechServices:
-    """What all stretches of a process share."""
+    """What all stretches of a process share, and with `allowance` those of a space."""
 
     engine: Engine
     slots: SlotPool
     budget: AudioBudget
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 class ResilientStream:
@@ -244,6 +246,8 @@ class ResilientStream:
         try:
             if self.finishing and not self._waiting:  # everything was dropped meanwhile
                 return None
+            if not self._services.allowance.covers(self._waiting_size / BYTES_PER_SECOND):
+                return None  # so that what waits is told to be lost
             attempt = await self._serve()
         except NoSlotError:
             slots.refused(self._ticket)  # which also decides when the next one is granted
@@ -278,6 +282,7 @@ class ResilientStream:
             stream.abort()
             return attempt
         attempt.opened(stream, origin=self._position)
+        self._services.allowance.opened(stream)
         self._attempt, self.feed = attempt, stream.feed
         self._delay_notice.cancel()
         self._set_state("listening", None)
@@ -300,6 +305,7 @@ class ResilientStream:
             self._asked_no_more()
             self._attempt, self.feed = None, self._wait
             stream.abort()
+            self._services.allowance.closed(stream)
             self._sink.stream_closed(self._record(attempt, stream))
 
     def _record(self, attempt: Attempt, stream: Stream) -> StreamRecord:

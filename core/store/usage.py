@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from core.database import Database
@@ -58,3 +60,22 @@ async def of_session(db: Database, session_id: str) -> list[Usage]:
         )
         for row in rows
     ]
+
+
+async def of_day(db: Database, spaces: Collection[str], midnight: datetime) -> dict[str, float]:
+    """Return the seconds of audio that each of these spaces has sent since midnight.
+
+    Of a stream that went over midnight its part of the day counts.
+    """
+    rows = await db.fetch_all(
+        """
+        SELECT s.space_id, sum(t.sent_s * CASE WHEN t.opened_at >= :midnight THEN 1 ELSE
+            extract(epoch FROM t.closed_at - :midnight)
+            / extract(epoch FROM t.closed_at - t.opened_at) END) AS sent
+        FROM streams t JOIN sessions s ON s.id = t.session_id
+        WHERE t.closed_at > :midnight AND s.space_id = ANY(:spaces) GROUP BY s.space_id
+        """,
+        midnight=midnight,
+        spaces=[UUID(space) for space in spaces],
+    )
+    return {str(row["space_id"]): float(row["sent"]) for row in rows}

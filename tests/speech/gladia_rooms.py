@@ -67,9 +67,9 @@ class Speaker:
 class Room:
     """A session with a reader in it, who compares what is written with what was said."""
 
-    def __init__(self, place: AppServer) -> None:
+    def __init__(self, place: AppServer, host: str = "Host") -> None:
         self.place = place
-        self.host = Visitor(place.url).sign_in("Host")
+        self.host = Visitor(place.url).sign_in(host)
         self.slug = self.host.start_session()
         self.reader = self.host.page(self.slug)
         self.speakers: list[Speaker] = []

@@ -143,6 +143,28 @@ async def test_people_who_talk_at_once_are_kept_apart_and_a_silent_microphone_sa
     assert silent.heard_all == []
 
 
+async def test_a_stream_that_gives_way_hands_back_what_has_no_final(engine: LocalEngine) -> None:
+    pcm = beckett()
+    stream, listener = await open_stream(engine)
+    fed = 0
+    while not listener.finals:
+        stream.feed(pcm[fed : fed + 16_000])
+        fed += 16_000
+        await until(lambda: stream.pending_seconds < 0.5)
+    stream.feed(pcm[fed : fed + 16_000])  # which is being heard
+    fed += 16_000
+    position, audio = stream.surrender()
+    assert audio == pcm[position:fed]
+    await stream.wait_over()
+    said = len(listener.heard_all)
+    again, rest = await open_stream(engine)
+    again.feed(audio + pcm[fed:])
+    await again.finish()
+    assert len(listener.heard_all) == said, "it says nothing more"
+    assert words_in_order(BECKETT, f"{listener.text} {rest.text}") > 0.7
+    assert len(words(f"{listener.text} {rest.text}")) < 1.2 * len(words(BECKETT))
+
+
 async def test_a_failing_library_loses_the_stream_but_no_word(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ class Captions:
         *,
         claim: Claim,
     ) -> None:
-        self.slug = session.slug  # whose slots the streams take
+        self.space, self.slug = session.space, session.slug  # whose slots the streams take
         self.options = session.options  # what the engine is asked for
         self.alive_at = time.monotonic()  # when some words came last, or the room was made
         self.log: TranscriptLog[Message] = TranscriptLog(

@@ -18,7 +18,7 @@ class RoomSession:
     title: str
     status: str
     started_at: datetime  # the zero of all times of what is said
-    space: str = ""  # the id of the space, whose minutes its speech takes
+    space: str = ""  # the id of the space, whose slots and minutes its speech takes
     options: StreamOptions = field(default_factory=StreamOptions)
     admission: str = "KNOCK"
     locked: bool = False

@@ -28,6 +28,7 @@ class Span(msgspec.Struct, frozen=True):
 class MicrophoneSink(Protocol):
     """The room of a microphone."""
 
+    space: str
     slug: str
     options: StreamOptions
 

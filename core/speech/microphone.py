@@ -364,6 +364,7 @@ class Microphone:
             options,
             self,
             self._budget,
+            space=self._sink.space,
             room=self._sink.slug,
             person=self.participant.identity,
         )

@@ -126,6 +126,7 @@ class ResilientStream:
         sink: ResilientSink,
         budget: AudioBudget,
         *,
+        space: str,
         room: str,
         person: str,
     ) -> None:
@@ -133,8 +134,8 @@ class ResilientStream:
         self.state: SpeechState = "listening"  # what becomes of the speech: see `_set_state`
         self.reason: str | None = None  # why, for people; None while all is well
         self._services = services  # the engine and its slots
-        # By which slots are shared fairly between rooms, and between the people of a room.
-        self._ticket = Ticket(room, person, self)
+        # By which slots are shared fairly between spaces, rooms and people.
+        self._ticket = Ticket(space, room, person, self)
         # Runs since it was asked to give way, until the stream must end even without a final; None
         # while nobody asks.
         self._giving_way: asyncio.TimerHandle | None = None
@@ -207,6 +208,8 @@ class ResilientStream:
         self._position += size
         self._budget.release(size)
         self._sink.words_lost(self, self._position - size, self._position)
+        if self.finishing and not self._waiting and not self._ticket.held:
+            self.abort()  # nothing is left to wait for, and there may be any number of these
         return size
 
     def _wait(self, pcm: bytes) -> None:

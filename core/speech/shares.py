@@ -1,8 +1,9 @@
 """What is fair with a plan that is too small: who is served next, and who gives way. No I/O.
 
-Fair is first between rooms, then between the people of a room. Whoever holds fewest slots goes
-first, then whoever was served longest ago, so that with a single slot those who never pause take
-turns. Four rules, each for one way to take the whole plan:
+Fair is first between spaces, then between the rooms of a space, then between the people of a room:
+whoever may sign in may start any number of sessions, but has one space. Whoever holds fewest slots
+goes first, then whoever was served longest ago, so that with a single slot those who never pause
+take turns. Four rules, each for one way to take the whole plan:
 
 - One participant has one stream, however many pages and stretches of speech are theirs. A second
   one may only be finishing what it has, a few seconds, and only while nobody else waits: else who
@@ -11,21 +12,25 @@ turns. Four rules, each for one way to take the whole plan:
   or more a newcomer from another one finds a slot at once. On a smaller plan a reserve would be
   idle most of the time, and taking turns bounds the wait.
 - Who holds a slot while others wait gives way once their turn is over: see core.speech.slots.
-- A slot changes hands within a room, or to a room that has fewer. Otherwise a room with many who
-  speak would take the only slot of another one.
+- A slot changes hands within a room, or to a room or space that has fewer. Otherwise a room with
+  many who speak would take the only slot of another one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import chain
 from typing import Protocol
 
 # Slots that one session leaves to others: one of so many, rounded down.
 RESERVED_PART = 4
-# Rooms and people of whom it is known when they were served last. Only while somebody waits, and
-# more than ever wait at once: who is forgotten goes before those who are not.
-REMEMBERED = 2_000
+# Spaces, rooms and people of whom it is known when they were served last. Only while somebody
+# waits, and more than ever wait at once: who is forgotten goes before those who are not.
+REMEMBERED = 3_000
+
+
+Group = tuple[str, ...]  # a space, a room with its space, or a participant with both
 
 
 class SlotHolder(Protocol):
@@ -41,6 +46,7 @@ class Ticket:
     __slots__ = (
         "ending",
         "granted",
+        "groups",
         "held",
         "holder",
         "keeps_place",
@@ -51,9 +57,11 @@ class Ticket:
         "whose",
     )
 
-    def __init__(self, room: str, person: str, holder: SlotHolder) -> None:
-        self.room = room
-        self.whose = room, person  # a participant
+    def __init__(self, space: str, room: str, person: str, holder: SlotHolder) -> None:
+        self.room = space, room
+        self.whose = space, room, person  # a participant
+        # What slots are shared between, the widest first.
+        self.groups: tuple[Group, ...] = ((space,), self.room, self.whose)
         self.holder = holder
         self.order = 0  # its number among all who ever waited: who came first
         self.keeps_place = False  # its last slot was refused by the engine: it was no turn
@@ -72,18 +80,18 @@ class Shares:
         self.capacity = capacity  # slots in all
         self.most_of_room = capacity - capacity // RESERVED_PART
         self.held: dict[Ticket, None] = {}  # all that have a slot, in the order they got it
-        self._of_room: Counter[str] = Counter()  # slots in use; no room has 0
-        self._of_person: dict[tuple[str, str], list[Ticket]] = {}  # the same; no list is empty
-        # When a room or a person was served last, as a number that grows; the newest last. Of the
-        # present shortage only: before it everybody had what they wanted.
-        self._served: dict[str | tuple[str, str], int] = {}
+        self._of: Counter[Group] = Counter()  # slots in use; no group has 0
+        self._of_person: dict[Group, list[Ticket]] = {}  # whose they are; no list is empty
+        # When a group was served last, as a number that grows; the newest last. Of the present
+        # shortage only: before it everybody had what they wanted.
+        self._served: dict[Group, int] = {}
         self._serial = 0  # the newest of these numbers
 
     def take(self, ticket: Ticket) -> None:
         """Note that it has a slot."""
         ticket.held, ticket.keeps_place = True, False
         self.held[ticket] = None
-        self._of_room[ticket.room] += 1
+        self._of.update(ticket.groups)
         self._of_person.setdefault(ticket.whose, []).append(ticket)
 
     def give_back(self, ticket: Ticket) -> None:
@@ -91,9 +99,10 @@ class Shares:
         ticket.held = ticket.recalled = False
         ticket.since = None
         del self.held[ticket]
-        self._of_room[ticket.room] -= 1
-        if not self._of_room[ticket.room]:
-            del self._of_room[ticket.room]
+        for group in ticket.groups:
+            self._of[group] -= 1
+            if not self._of[group]:
+                del self._of[group]
         mine = self._of_person[ticket.whose]
         mine.remove(ticket)
         if not mine:
@@ -102,9 +111,9 @@ class Shares:
     def served(self, ticket: Ticket) -> None:
         """Note that the engine takes its stream: this is its turn."""
         self._serial += 1
-        for key in (ticket.room, ticket.whose):
-            self._served.pop(key, None)
-            self._served[key] = self._serial
+        for group in ticket.groups:
+            self._served.pop(group, None)
+            self._served[group] = self._serial
         while len(self._served) > REMEMBERED:
             del self._served[next(iter(self._served))]
 
@@ -112,24 +121,19 @@ class Shares:
         """Forget who was served when: the shortage is over."""
         self._served.clear()
 
-    def rank(self, ticket: Ticket) -> tuple[int, int, int, int, int]:
+    def rank(self, ticket: Ticket) -> tuple[int, ...]:
         """Return what sorts those who wait: the least is served first."""
-        return (
-            self._of_room[ticket.room],
-            self._served.get(ticket.room, 0),
-            len(self._of_person.get(ticket.whose, ())),
-            self._served.get(ticket.whose, 0),
-            ticket.order,
-        )
+        shares = ((self._of[group], self._served.get(group, 0)) for group in ticket.groups)
+        return (*chain.from_iterable(shares), ticket.order)
 
-    def burden(self, ticket: Ticket) -> tuple[int, int, float]:
+    def burden(self, ticket: Ticket) -> tuple[float, ...]:
         """Return what sorts those who have a slot: the greatest gives way first."""
         since = 0.0 if ticket.since is None else ticket.since
-        return self._of_room[ticket.room], len(self._of_person[ticket.whose]), -since
+        return (*(self._of[group] for group in ticket.groups), -since)
 
     def may_have_one(self, ticket: Ticket, *, alone: bool) -> bool:
         """Whether it may take a free slot; `alone`: nobody but this person waits."""
-        if self._of_room[ticket.room] >= self.most_of_room:
+        if self._of[ticket.room] >= self.most_of_room:
             return False
         mine = self._of_person.get(ticket.whose)
         if mine is None:
@@ -142,9 +146,16 @@ class Shares:
             return True
         if waiting.whose in self._of_person:  # waits for a slot of its own
             return False
-        return waiting.room == slot_of.room or self._of_room[waiting.room] < self.most_of_room
+        return waiting.room == slot_of.room or self._of[waiting.room] < self.most_of_room
 
     def has_claim_to(self, waiting: Ticket, slot_of: Ticket) -> bool:
         """Whether it is fair that the holder gives way to who waits, once their turn is over."""
-        fewer = self._of_room[waiting.room] < self._of_room[slot_of.room]
-        return self.could_use(waiting, slot_of) and (waiting.room == slot_of.room or fewer)
+        if not self.could_use(waiting, slot_of):
+            return False
+        if waiting.room == slot_of.room:
+            return True
+        # Compared where the two part: two spaces, or two rooms of one.
+        mine, theirs = next(
+            pair for pair in zip(waiting.groups, slot_of.groups, strict=True) if pair[0] != pair[1]
+        )
+        return self._of[mine] < self._of[theirs]

@@ -14,7 +14,7 @@ from collections import deque
 from contextlib import suppress
 
 from core.backoff import Backoff
-from core.speech.shares import Shares, Ticket
+from core.speech.shares import Group, Shares, Ticket
 
 # Before another stream is tried after the engine refused one. It says nothing of when it will take
 # one again, and people wait for captions: at most 5 s, each shortened by up to a half at random.
@@ -39,7 +39,7 @@ class SlotPool:
         self._shares = Shares(capacity)
         # Who waits, by participant: of each, only who came first competes with others, so that no
         # number of pages or stretches makes anybody else wait longer. No queue is empty.
-        self._waiting: dict[tuple[str, str], deque[Ticket]] = {}
+        self._waiting: dict[Group, deque[Ticket]] = {}
         self._order = itertools.count()  # numbers those who wait
         # Of grants, after refusals.
         self._backoff = Backoff(REFUSED_PAUSE_S, REFUSED_PAUSE_MAX_S, least=0.5)

@@ -151,8 +151,8 @@ class ScriptedEngine:
 class Room:
     """MicrophoneSink: keeps what it was told. Its clock goes as the page's."""
 
-    def __init__(self, slug: str = "room") -> None:
-        self.slug = slug
+    def __init__(self, slug: str = "room", space: str = "space") -> None:
+        self.space, self.slug = space, slug
         self.options = StreamOptions()
         self.now = 0.0
         self.heard_words: list[tuple[str, Span]] = []

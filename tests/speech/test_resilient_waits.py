@@ -166,6 +166,22 @@ async def test_the_bound_is_counted_per_page_over_all_its_streams() -> None:
     assert page.room.lost == pytest.approx(total - 60, abs=0.5)
 
 
+async def test_stretches_of_which_nothing_is_left_wait_no_longer() -> None:
+    """A page that turns its microphone on and off makes one each time."""
+    engine = ScriptedEngine(closed=True)
+    page = Page(engine)
+    for turn in range(400):
+        page.say(WORDS[turn % len(WORDS)])
+        page.microphone.mic(False)
+        page.microphone.mic(True)
+        await settle()
+    kept = len(page.microphone._stretches)
+    assert kept <= 60 / 0.24 + 1, "as many as a minute has words, which is all that may wait"
+    engine.closed = False
+    await page.done(1000)
+    assert len(page.room.words) <= kept
+
+
 async def test_all_pages_together_wait_within_one_bound() -> None:
     engine = ScriptedEngine(closed=True)
     budget = 30 * BYTES_PER_SECOND

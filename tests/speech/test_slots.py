@@ -41,11 +41,13 @@ class Waiting:
         self.asked: list[str] = []
         self.tickets: dict[str, Ticket] = {}
 
-    def ask(self, name: str, room: str = "", person: str = "") -> asyncio.Task[None]:
+    def ask(
+        self, name: str, room: str = "", person: str = "", space: str = "space"
+    ) -> asyncio.Task[None]:
         """Ask for a slot; each name is somebody else in a room of their own, unless given."""
 
         holder = Holder(name, self.asked)
-        ticket = self.tickets[name] = Ticket(room or name, person or name, holder)
+        ticket = self.tickets[name] = Ticket(space, room or name, person or name, holder)
         return self.ask_again(name, ticket)
 
     def ask_again(self, name: str, ticket: Ticket) -> asyncio.Task[None]:
@@ -246,6 +248,18 @@ async def test_with_one_slot_those_who_never_pause_take_turns_by_room() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_who_starts_many_sessions_takes_no_more_turns_than_a_space_with_one() -> None:
+    queue = Waiting(SlotPool(2))
+    for number in range(6):
+        queue.ask(f"big {number}", space="big")
+    queue.ask("small", space="small")
+    began = await turns(queue, 300)
+    assert [name for name, _ in began].count("small") == 1
+    assert queue.tickets["small"].held, "it has its half, and keeps it"
+    assert len({name for name, _ in began}) == 7
+
+
+@pytest.mark.virtual_time
 async def test_a_newcomer_gets_the_slot_of_the_room_with_most_once_its_turn_is_over() -> None:
     queue = Waiting(SlotPool(3))
     queue.ask("single")
@@ -339,7 +353,7 @@ async def test_after_a_refusal_nobody_is_sent_to_the_engine_for_a_while(
     monkeypatch.setattr(slots, "REFUSED_PAUSE_S", 0.05)
     pool = SlotPool(5)
     queue = Waiting(pool)
-    ticket = Ticket("a", "a", Holder("a", queue.asked))
+    ticket = Ticket("space", "a", "a", Holder("a", queue.asked))
     await pool.acquire(ticket)
     pool.refused(ticket)
     queue.ask("b")
@@ -354,7 +368,7 @@ async def test_when_a_stream_of_ours_ends_the_next_is_tried_at_once() -> None:
     queue = Waiting(pool)
     queue.ask("a")
     await settle()
-    refused = Ticket("b", "b", Holder("b", queue.asked))
+    refused = Ticket("space", "b", "b", Holder("b", queue.asked))
     await pool.acquire(refused)
     pool.refused(refused)
     queue.ask("c")
@@ -368,7 +382,7 @@ async def test_when_a_stream_of_ours_ends_the_next_is_tried_at_once() -> None:
 async def test_who_was_refused_keeps_their_place() -> None:
     pool = SlotPool(1)
     queue = Waiting(pool)
-    refused = Ticket("a", "a", Holder("a", queue.asked))
+    refused = Ticket("space", "a", "a", Holder("a", queue.asked))
     await pool.acquire(refused)
     queue.ask("b")
     await settle()
@@ -412,7 +426,7 @@ async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
 ) -> None:
     pool = SlotPool(1)
     queue = Waiting(pool)
-    ticket = Ticket("a", "a", Holder("a", queue.asked))
+    ticket = Ticket("space", "a", "a", Holder("a", queue.asked))
     for most, length in zip(
         [1, 2, 4, 5, 5, 5], await pauses(pool, 6, monkeypatch, ticket), strict=True
     ):
@@ -427,7 +441,7 @@ async def test_refusals_in_a_row_make_longer_pauses_up_to_a_bound(
 async def test_many_refused_at_once_count_as_one_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots, "REFUSED_PAUSE_S", 0.05)
     pool = SlotPool(10)
-    tickets = [Ticket(f"{n}", f"{n}", Holder(f"{n}", [])) for n in range(10)]
+    tickets = [Ticket("space", f"{n}", f"{n}", Holder(f"{n}", [])) for n in range(10)]
     for ticket in tickets:
         await pool.acquire(ticket)
     for ticket in tickets:
@@ -453,8 +467,8 @@ def test_whatever_happens_no_slot_is_lost_or_handed_out_twice(
         for step, (what, number) in enumerate(steps):
             held = [name for name, ticket in queue.tickets.items() if ticket.held]
             if what == "ask":
-                room, person = f"room {number % 3}", f"person {number % 5}"
-                asked[f"{step}"] = queue.ask(f"{step}", room, person)
+                space, room = f"space {number % 2}", f"room {number % 3}"
+                asked[f"{step}"] = queue.ask(f"{step}", room, f"person {number % 5}", space)
             elif what == "cancel" and asked:
                 list(asked.values())[number % len(asked)].cancel()
             elif what == "release" and held:
@@ -490,7 +504,7 @@ def test_whatever_happens_no_slot_is_lost_or_handed_out_twice(
                 pool.release(ticket)
         assert pool.held == 0
         assert not pool._waiting
-        assert not pool._shares._of_room
+        assert not pool._shares._of
         assert not pool._shares._of_person
 
     def bounds_hold(pool: SlotPool) -> None:

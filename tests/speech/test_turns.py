@@ -58,7 +58,7 @@ class Talkers:
         return page
 
     def slots_of(self, room: str) -> int:
-        return sum(ticket.room == room for ticket in self._services.slots._shares.held)
+        return sum(ticket.room == ("space", room) for ticket in self._services.slots._shares.held)
 
     def assert_all_heard(self) -> None:
         """See that every word was written down, once, and each sentence when it was said."""

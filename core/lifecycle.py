@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 TICK = 2.0  # seconds
 SEEN_EVERY = timedelta(seconds=15)
 PAGE_GONE_AFTER = timedelta(seconds=45)  # after that, the process that had the page has died
+# Since we, or the database, are back: before anybody is taken to have left when they were last
+# seen, as their session ends at once if that was long ago. Pages come back within 8 s, or within
+# a minute where a browser holds back the timers of a hidden tab.
+PAGES_RETURN_WITHIN = timedelta(seconds=120)
 CALL_GONE_AFTER = timedelta(seconds=120)  # after that without news of it, LiveKit has died
 POLL_EVERY = timedelta(seconds=30)
 POLL_BATCH = 50  # sessions
@@ -50,6 +54,8 @@ class Lifecycle:
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_at = _now() - SEEN_EVERY
         self._forgot_at = _now() - EVENT_MEMORY
+        self._looked_at = datetime.min.replace(tzinfo=UTC)  # when people were looked after last
+        self._back_at = self._looked_at  # since when they are, without a break
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
@@ -111,9 +117,13 @@ class Lifecycle:
         if now - self._seen_at >= SEEN_EVERY:
             await participants.still_connected(self._db, self._rooms.connected(), now)
             self._seen_at = now
-        await participants.close_stale(
-            self._db, page=now - PAGE_GONE_AFTER, call=now - CALL_GONE_AFTER
-        )
+        if now - self._looked_at > PAGE_GONE_AFTER:
+            self._back_at = now
+        self._looked_at = now
+        if now - self._back_at >= PAGES_RETURN_WITHIN:
+            await participants.close_stale(
+                self._db, page=now - PAGE_GONE_AFTER, call=now - CALL_GONE_AFTER
+            )
         if now - self._forgot_at >= EVENT_MEMORY:
             await events.forget(self._db, now - EVENT_MEMORY)
             self._forgot_at = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -134,6 +135,9 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
     await speech.say(speak(WORDS[4:10]))
     server.kill()
     await reader.until_closed()
+    # As a proxy answers that knows of no server any more: that isn't the session's refusal.
+    nowhere = re.compile("/join$")
+    await page.route(nowhere, lambda route: route.fulfill(status=404, body="no such service"))
 
     line = page.locator('.notice[data-topic="connection"]')
     for minute in range(3):
@@ -152,6 +156,7 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
 
     await session_began_earlier(server.database_url, 3 * 61 + 10)
     await asyncio.to_thread(server.start)
+    await page.unroute(nowhere)
     await page.clock.run_for(8_000)
     await expect(connection).to_have_text(LIVE)
     # A new page: what is shown and not stored yet at a crash is told once more.
@@ -168,4 +173,28 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
     ]
     assert times == pytest.approx([times[0], times[0] + 61, times[0] + 122], abs=2)
     assert times[0] == pytest.approx(0, abs=15)
+    assert not browsers.errors
+
+
+async def test_a_computer_that_slept_is_told_from_a_tab_that_was_hidden(
+    server: AppServer, browsers: Browsers
+) -> None:
+    """Timers of a hidden tab stand still for a minute, and its microphone goes on."""
+    ada = Visitor(server.url).sign_in("Ada")
+    slug = ada.start_session()
+    speech = await KeptSpeech.of(ada, browsers)
+    await speech.page.goto(f"{server.url}/s/{slug}")
+    await speech.page.get_by_role("button", name="Join with microphone").click()
+    await expect(speech.page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    said = speech.page.locator(".toast", has_text="Your microphone is on.")
+    now = await speech.page.evaluate("Date.now() / 1000")
+    await speech.page.clock.pause_at(now + 5)
+    for later in range(10, 70, 10):
+        await speech.page.clock.set_system_time(now + later)
+        await speech.page.evaluate("window.hum(0.04, 100)")
+    await speech.page.clock.resume()
+    await asyncio.sleep(1.2)  # as long as its timers take to notice
+    assert await said.count() == 0, "now: a toast goes by itself"
+    await speech.page.clock.set_system_time(now + 120)
+    await expect(said).to_be_visible()
     assert not browsers.errors

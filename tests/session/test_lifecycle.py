@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,13 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 
 MINUTE = timedelta(minutes=1)
+HASTE = """
+from datetime import timedelta
+from core import lifecycle
+lifecycle.PAGES_RETURN_WITHIN = timedelta(seconds=1)
+import app
+app.serve()
+"""
 
 
 @dataclass(frozen=True)
@@ -316,6 +324,21 @@ async def test_after_a_crash_everybody_left_when_they_were_last_seen(
     earlier = "UPDATE participants SET joined_at = $1, page_seen_at = $1"
     await asyncio.to_thread(tables, earlier, seen)
     await asyncio.to_thread(first.start)
+    # Pages have time to come back, with all that was said meanwhile.
+    other = await asyncio.to_thread(ada.start_session, "Looked after, once more")
+    old = "UPDATE sessions SET created_at = now() - interval '2 days' WHERE slug = $1"
+    await asyncio.to_thread(tables, old, other)
+    expired = "SELECT 1 FROM sessions WHERE status = 'EXPIRED'"
+    await asyncio.to_thread(wait_until, lambda: tables(expired))
+    await page.connect()
+    await page.leave()
+    # And those who don't left when they were last seen.
+    await asyncio.to_thread(first.kill)
+    await asyncio.to_thread(tables, earlier + ", left_at = NULL", seen)
+    hasty = [sys.executable, "-c", HASTE]
+    await asyncio.to_thread(
+        make_server, command=hasty, DATABASE_URL=url, LIVEKIT_URL="ws://localhost:9"
+    )
     ended = "SELECT ended_at FROM sessions WHERE end_reason = 'AUTO_EMPTY_ROOM'"
     await asyncio.to_thread(wait_until, lambda: tables(ended))
     assert await asyncio.to_thread(tables.one, ended) == seen

@@ -145,7 +145,9 @@ export class TranscriptionSocket {
 
   /** @param {unknown} error */
   #turnedAway(error) {
-    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) return this.#finish(error.code);
+    // Without a code it isn't our server that refuses, but a proxy before one that is away.
+    const refused = error instanceof ApiError && error.code !== 'failed' && [401, 403, 404, 410].includes(error.status);
+    if (refused) return this.#finish(error.code);
     const wait = error instanceof ApiError ? error.retryAfter * 1000 : 0;
     this.#retryAfter(Math.max(wait, this.#backOff()));
   }

@@ -34,7 +34,7 @@ from core.minutes import SpaceMinutes
 from core.process.banner import banner
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
-from core.process.listening import own_address
+from core.process.listening import own_address, refusal
 from core.process.nodes import take_place
 from core.room.rooms import Rooms
 from core.services import RateLimits, Services
@@ -212,6 +212,8 @@ def load_settings() -> Settings:
 def serve() -> None:
     """Serve where the settings say, with clean logs; web.serving has the bounds."""
     settings = load_settings()
+    if (why := refusal(settings.host, settings.port)) is not None:
+        sys.exit(f"Sessions can't start: {why}.")
     uvicorn.run(
         "app:app",
         host=settings.host,

@@ -6,6 +6,9 @@ command line says it for `uvicorn app:app`. Of any other server nothing is known
 
 from __future__ import annotations
 
+import errno
+import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,36 @@ from core.settings import Settings
 OURS = Path(__file__).parent.parent.parent / "app.py"
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
 ITSELF = EVERYWHERE | {"127.0.0.1", "::1", "localhost"}
+
+
+REFUSALS = {
+    errno.EADDRINUSE: "another program listens there: end it, or set PORT",
+    errno.EACCES: "ports below 1024 are for root: set PORT",
+    errno.EADDRNOTAVAIL: "this machine has no such address: set HOST",
+}
+
+
+def refusal(host: str, port: int) -> str | None:
+    """Return why nobody can listen there, as a sentence; None when it can be done.
+
+    Asked before anything is started: the server itself finds out at the very end.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as problem:  # a machine where "localhost" means nothing
+        return f"it can't listen at {host}: {problem.strerror}"
+    for family, kind, protocol, _, where in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                if sys.platform != "win32":  # as the server does; there it means something else
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+        except OSError as problem:
+            if problem.errno == errno.EAFNOSUPPORT:  # a machine without IPv6
+                continue
+            why = REFUSALS.get(problem.errno or 0, problem.strerror)
+            return f"it can't listen at {where[0]}, port {port}: {why}"
+    return None
 
 
 def own_address(settings: Settings, command: Sequence[str]) -> str | None:

@@ -213,14 +213,16 @@ def test_the_database_of_another_program_is_told(
     ), "nothing was changed"
 
 
-def test_a_place_to_listen_at_that_cannot_be_had_is_told(
-    folder: Path, make_database: Callable[[], str]
+def test_a_place_to_listen_at_that_cannot_be_had_is_told_before_anything_starts(
+    folder: Path,
 ) -> None:
-    given = GIVEN | {"DATABASE_URL": make_database()}
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = {"PORT": str(taken.getsockname()[1])}
-        assert_told(run("serve", folder, given | port), "address already in use")
+        assert_told(
+            run("serve", folder, GIVEN | port), "another program listens there: end it, or set PORT"
+        )
     # An address for documentation, which no machine has.
-    assert_told(run("serve", folder, given | {"HOST": "192.0.2.1"}), "assign requested address")
+    assert_told(run("serve", folder, GIVEN | {"HOST": "192.0.2.1"}), "no such address: set HOST")
+    assert not (folder / ".data").exists()

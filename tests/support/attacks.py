@@ -183,13 +183,12 @@ def attack(order: Order, ready: Callable[[], None] = lambda: None) -> Outcome:
         ready()
         return outcome
     client.hello()
+    client.until(b'"welcome"')
     if order.kind == MUTED:
         client.socket.sendall(MIC_ON)
-        ready()
+    ready()
+    if order.kind == MUTED:
         client.until(b'"muted"')
-    else:
-        client.until(b'"welcome"')
-        ready()
     with client.socket, suppress(ConnectionError):
         _flood(client, order, outcome)
     return outcome

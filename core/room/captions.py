@@ -193,6 +193,8 @@ class Captions:
         self._tell(page, Settled(until))
 
     def _tell_lost(self, page: Page, seconds: float) -> None:
+        if page in self.log.returning:  # it says anew what we give up, to the next process
+            return
         log.warning("a page is told that %.2f s of its speech were lost", seconds)
         told = f"{how_long(seconds)} of what you said could not be transcribed."
         self._tell(page, Error("words_lost", told))

@@ -49,7 +49,7 @@ class TranscriptLog(Generic[Shown]):
         self._turns = Turns()  # finals that may not be stored yet, and how far a page has come
         # Pages that will say anew to the next owner of the room what isn't stored: see
         # `leave_to_next`. And what was made of that here, in case one doesn't come back.
-        self._returning: set[Page] = set()
+        self.returning: set[Page] = set()
         self.held: list[Utterance] = []
         for one in said:
             self._turns.note(one)
@@ -72,7 +72,7 @@ class TranscriptLog(Generic[Shown]):
     @property
     def unsettled(self) -> set[Page]:
         """The pages of which something isn't stored yet, or is said anew to the next owner."""
-        return self._returning | {one.value.page for one in self._unstored.values()}
+        return self.returning | {one.value.page for one in self._unstored.values()}
 
     def has(self, stream: str, utterance: str) -> bool:
         """Whether this utterance is final."""
@@ -114,7 +114,7 @@ class TranscriptLog(Generic[Shown]):
         """
         if len(self._order) >= MAX_UTTERANCES:
             return
-        if said.page in self._returning:  # its page says it anew: a number would be given twice
+        if said.page in self.returning:  # its page says it anew: a number would be given twice
             self.held.append(said)
             return
         self._turns.wait(self._place(said, to_page=True), since)
@@ -123,7 +123,7 @@ class TranscriptLog(Generic[Shown]):
     def turn(self, page: Page, open_since: float) -> None:
         """Hand over the finals of a page that may be stored by now: see Turns.due."""
         for entry in self._turns.due(page, open_since):
-            if page in self._returning:  # it overtook what isn't stored, and is said anew with it
+            if page in self.returning:  # it overtook what isn't stored, and is said anew with it
                 self.held.append(entry.value)
                 self._unstored.pop(entry.value.place, None)
             else:
@@ -134,7 +134,7 @@ class TranscriptLog(Generic[Shown]):
 
         A sentence that is being said now would be cut in two, and its beginning be there twice.
         """
-        self._returning.update(pages)
+        self.returning.update(pages)
 
     def adopt(self, said: Utterance) -> None:
         """Take over what the last process held for a page that didn't come back."""

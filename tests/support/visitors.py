@@ -183,7 +183,7 @@ class RoomPage:
         began, first = time.monotonic(), self.index
         self.record(pcm)
         for index in range(first, self.index, FRAME):
-            await self._send_spoken(index)
+            await self.send_spoken(index)
             if speed:
                 ahead = (index + FRAME - first) / SAMPLE_RATE / speed - (time.monotonic() - began)
                 await asyncio.sleep(max(0.0, ahead))
@@ -198,9 +198,10 @@ class RoomPage:
         """Send what was said from this sample on: what the server wants, unless told otherwise."""
         begin = self.welcome["received"] if first is None else first
         for index in range(max(begin, self.index - KEPT) // FRAME * FRAME, self.index, FRAME):
-            await self._send_spoken(index)
+            await self.send_spoken(index)
 
-    async def _send_spoken(self, index: int) -> None:
+    async def send_spoken(self, index: int) -> None:
+        """Send the frame at this sample of what was said."""
         begin = index * BYTES_PER_SAMPLE
         await self.send_frame(index, bytes(self._spoken[begin : begin + FRAME * BYTES_PER_SAMPLE]))
 

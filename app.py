@@ -1,7 +1,8 @@
 """Sessions: routes, middleware, error pages and lifespan.
 
 `python app.py serve` serves it, at the settings' address; `uvicorn app:app --reload` does so just
-as safely while one works on it. `python app.py check` prints what the environment says.
+as safely while one works on it. `python app.py check` prints what the environment says, `disable`
+and `enable` are for accounts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -26,11 +28,12 @@ from starlette.types import Lifespan
 
 from core import settings as settings_module
 from core.conduct import Conduct
-from core.database import Database, EmbeddedPostgres
+from core.database import Database, DatabaseStartError, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.minutes import SpaceMinutes
+from core.process import accounts
 from core.process.banner import banner
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
@@ -67,6 +70,7 @@ ROUTES = [
     Route("/s/{slug}", session.session_page),
     Route("/s/{slug}/transcript", transcript.so_far),
     Route("/s/{slug}/left", session.left),
+    Route("/s/{slug}/forget", session.forget, methods=["POST"]),
     Route("/s/{slug}/transcript.txt", transcript.as_text),
     Route("/s/{slug}/transcript.vtt", transcript.as_vtt),
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
@@ -162,7 +166,7 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     rooms = Rooms(engine, writer, Leases(db, node.name), microphone, minutes)
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
-    lifecycle = Lifecycle(db, rooms, calls, conduct)
+    lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
     gc_schedule, pacer = GcSchedule(), Pacer()
     try:
         await engine.start()
@@ -235,12 +239,33 @@ def check() -> int:
     return 0 if ready else 1
 
 
+def set_disabled(email: str, *, disabled: bool) -> int:
+    """Disable or enable an account, and print what came of it. Returns 1 when nobody is it."""
+    settings = load_settings()
+    try:
+        code, told = accounts.set_disabled(settings, email, disabled=disabled)
+    except DatabaseStartError as problem:
+        sys.exit(str(problem))
+    print(told)
+    return code
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Sessions")
-    parser.add_argument("command", nargs="?", choices=["serve", "check"], default="serve")
-    if parser.parse_args().command == "check":
+    commands = parser.add_subparsers(dest="command", metavar="serve, check, disable or enable")
+    commands.add_parser("serve", help="serve, which is what it does without a command, too")
+    commands.add_parser("check", help="say what is set, missing or invalid for production")
+    for name, what in (
+        ("disable", "sign somebody out everywhere, for good"),
+        ("enable", "undo it"),
+    ):
+        commands.add_parser(name, help=what).add_argument("email")
+    asked = parser.parse_args()
+    if asked.command == "check":
         sys.exit(check())
+    if asked.command in ("disable", "enable"):
+        sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
     serve()
 
 

@@ -7,7 +7,9 @@ CREATE TABLE IF NOT EXISTS users (
     name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
     email       text NOT NULL,
     hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Since when an operator lets this person in no more; NULL: they may come in.
+    disabled_at timestamptz
 );
 
 -- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
@@ -19,10 +21,12 @@ CREATE TABLE IF NOT EXISTS accounts (
 );
 
 -- A browser that is signed in. The key is a digest: who reads this table can't sign in with it.
+-- Which of them count is said once, by the view open_logins at the end.
 CREATE TABLE IF NOT EXISTS logins (
     key_digest  bytea PRIMARY KEY,
     user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
-    expires_at  timestamptz NOT NULL
+    expires_at  timestamptz NOT NULL, -- however much it is used
+    idle_at     timestamptz NOT NULL DEFAULT (now() + interval '14 days') -- unless it is used before
 );
 CREATE INDEX IF NOT EXISTS logins_user ON logins (user_id);
 
@@ -95,6 +99,21 @@ CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
 CREATE INDEX IF NOT EXISTS participants_session ON participants (session_id);
 CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
     WHERE joined_at IS NOT NULL AND left_at IS NULL;
+
+-- A browser that is a guest of a session; its key is a digest, too. Who leaves for good has none.
+-- Guests of before this table had their identity in the signed cookie: that is their key, so that
+-- they stay who they are and can leave for good as well. Hence the question, which comes once.
+DO $$ BEGIN
+    IF to_regclass('guest_keys') IS NULL THEN
+        CREATE TABLE guest_keys (
+            key_digest  bytea PRIMARY KEY,
+            identity    text NOT NULL UNIQUE REFERENCES participants ON DELETE CASCADE
+        );
+        INSERT INTO guest_keys (key_digest, identity)
+            SELECT sha256(convert_to(identity, 'UTF8')), identity FROM participants
+            WHERE user_id IS NULL;
+    END IF;
+END $$;
 
 -- Final utterances. An engine's utterance id is unique within its stream only.
 CREATE TABLE IF NOT EXISTS utterances (
@@ -181,3 +200,16 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{
     CHECK (jsonb_typeof(spelling) = 'object');
 CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
     WHERE call_open OR status IN ('CREATED', 'LIVE');
+ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
+ALTER TABLE logins ADD COLUMN IF NOT EXISTS idle_at timestamptz NOT NULL
+    DEFAULT (now() + interval '14 days');
+
+-- The logins that count.
+CREATE OR REPLACE VIEW open_logins AS
+    SELECT l.key_digest, l.user_id, l.idle_at FROM logins l JOIN users u ON u.id = l.user_id
+    WHERE l.expires_at > now() AND l.idle_at > now() AND u.disabled_at IS NULL;
+
+-- The keys that count, and whose they are: a user's, or one guest's.
+CREATE OR REPLACE VIEW open_keys AS
+    SELECT key_digest, user_id, CAST(NULL AS text) AS identity FROM open_logins
+    UNION ALL SELECT key_digest, CAST(NULL AS uuid) AS user_id, identity FROM guest_keys;

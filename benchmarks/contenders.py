@@ -12,11 +12,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
+import jwt
+
 from benchmarks.rig import BUILD, GENERATOR_CORE, HERE, RELAY_PORT, SCRATCH, UPSTREAM_PORT
 from core import tokens
 from core.database import Database, EmbeddedPostgres
+from core.model import Participant, Session
 from core.store import participants, sessions, spaces
 from core.store import people as users
+from core.store.keys import digest_of, new_key
 
 UPSTREAM_URL = f"http://127.0.0.1:{UPSTREAM_PORT}"
 SECRET = "only-for-the-benchmark-and-long-enough"
@@ -221,7 +225,7 @@ class Sessions:
             "DATABASE_URL": self._database_url,
             "DATA_DIR": str(SCRATCH / "data"),
             "NEXTAUTH_URL": f"http://127.0.0.1:{RELAY_PORT}",
-            "NEXTAUTH_SECRET": SECRET,
+            "NEXTAUTH_SECRET": SECRET[::-1],
             "TRANSCRIPTION_JWT_SECRET": SECRET,
             "SPEECH_ENGINE": "gladia",
             "GLADIA_API_KEY": "bench",
@@ -235,11 +239,11 @@ class Sessions:
 
     def tokens(self, streams: int, room: int) -> list[str]:
         """Contender."""
-        return asyncio.run(_join(self._database_url, streams, room))
+        return asyncio.run(_join(self._database_url, self._root, streams, room))
 
 
-async def _join(url: str, streams: int, room: int) -> list[str]:
-    """Make sessions with `room` guests each and return the guests' tokens."""
+async def _join(url: str, root: Path, streams: int, room: int) -> list[str]:
+    """Make sessions with `room` guests each and return the guests' tokens for this checkout."""
     db = Database(url)
     await db.connect()
     try:
@@ -249,11 +253,21 @@ async def _join(url: str, streams: int, room: int) -> list[str]:
         while len(made) < streams:
             session = await sessions.create(db, space, host.id, "Benchmark")
             for number in range(min(room, streams - len(made))):
-                guest = await participants.add_guest(db, session.id, f"Guest {number}", "ADMITTED")
-                made.append(tokens.mint(SECRET, session, guest))
+                key, name = new_key(), f"Guest {number}"
+                guest = await participants.add_guest(db, session.id, name, "ADMITTED", key=key)
+                made.append(_token(root, session, guest, key))
         return made
     finally:
         await db.disconnect()
+
+
+def _token(root: Path, session: Session, guest: Participant, key: str) -> str:
+    token = tokens.mint(SECRET, session, guest, digest_of(key))
+    if (root / "core/store/keys.py").exists():
+        return token
+    # A checkout of before tokens named keys takes none with an audience.
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode({name: claims[name] for name in claims if name != "aud"}, SECRET)
 
 
 def everybody() -> list[Contender]:

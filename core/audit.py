@@ -18,6 +18,7 @@ Event = Literal[
     "signed_in",
     "sign_in_failed",
     "signed_out",
+    "left_for_good",
     "refused",
     "limited",
     "flood_closed",

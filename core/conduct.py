@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from core.access import EndedError, NotFoundError, removable
 from core.database import Database
 from core.livekit import CallError, Calls
-from core.model import Admission, EndReason, Session
+from core.model import Admission, EndReason, News, Session
 from core.room.commands import Change, ChangeRole, LowerHand, Mute, MuteAllBut, Remove
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
 from core.store import participants, sessions
+from core.store.keys import revoke
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,34 @@ class Conduct:
         if session.admission == "ANYONE":
             await self.change(session, admission="KNOCK")
         await self._calls.remove(session.slug, identity)
+
+    async def revoke(self, keys: Collection[bytes]) -> None:
+        """End all that these keys allow; these are their digests. Raises no CallError.
+
+        Of one person's several logins, the others go on.
+        """
+        gone = await revoke(self._db, keys)
+        await self._throw_out({*gone, *self._rooms.sign_out(keys)})
+
+    async def catch_up(self, news: Collection[News]) -> None:
+        """Let rooms have what was decided elsewhere about who is in them, or ended by itself."""
+        for one in news:
+            if one.session_id is None:  # deleted: of nothing there is anything to tell
+                continue
+            if one.state != "ADMITTED":
+                self._rooms.tell(one.session_id, Remove(one.seated.identity))
+            elif one.role is not None and one.role != one.seated.role:
+                self._rooms.tell(one.session_id, ChangeRole(one.seated.identity, one.role))
+        closed = {one.seated.key for one in news if one.session_id and not one.key_open}
+        if closed:
+            await self._throw_out(self._rooms.sign_out(closed))
+
+    async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
+        # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.
+        asked = (self._calls.remove(slug, identity) for slug, identity in people)
+        for problem in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(problem, BaseException) and not isinstance(problem, CallError):
+                raise problem
 
     async def make_host(self, session: Session, identity: str) -> None:
         """Make somebody who was let in a host too. Raises NotFoundError."""

@@ -18,7 +18,7 @@ from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls
 from core.model import Session
 from core.room.rooms import Rooms
-from core.store import events, participants, sessions
+from core.store import events, keys, participants, people, sessions
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ POLL_EVERY = timedelta(seconds=30)
 POLL_BATCH = 50  # sessions
 END_EMPTY_AFTER = timedelta(minutes=30)
 EXPIRE_UNJOINED_AFTER = timedelta(hours=24)
+USED_EVERY = timedelta(hours=1)  # logins end after days without use
 EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
 
 Followup = Callable[[], Awaitable[None]]
@@ -46,8 +47,11 @@ def _now() -> datetime:
 class Lifecycle:
     """Looks after the sessions of the database."""
 
-    def __init__(self, db: Database, rooms: Rooms, calls: Calls, conduct: Conduct) -> None:
+    def __init__(
+        self, db: Database, rooms: Rooms, calls: Calls, conduct: Conduct, login_idle: timedelta
+    ) -> None:
         self._db = db
+        self._login_idle = login_idle  # without use, after which a login ends
         self._conduct = conduct
         self._rooms = rooms
         self._calls = calls
@@ -56,11 +60,17 @@ class Lifecycle:
         self._forgot_at = _now() - EVENT_MEMORY
         self._looked_at = datetime.min.replace(tzinfo=UTC)  # when people were looked after last
         self._back_at = self._looked_at  # since when they are, without a break
+        self._used_at = _now()  # when it was last noted which logins are used
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
         # LiveKit may be slow to answer; that must not hold up the rest.
-        loops = (self._look_after_people, self._look_after_sessions, self._look_after_calls)
+        loops = (
+            self._look_after_people,
+            self._look_after_rights,
+            self._look_after_sessions,
+            self._look_after_calls,
+        )
         self._tasks = [asyncio.create_task(_again_and_again(one)) for one in loops]
 
     async def close(self) -> None:
@@ -127,6 +137,19 @@ class Lifecycle:
         if now - self._forgot_at >= EVENT_MEMORY:
             await events.forget(self._db, now - EVENT_MEMORY)
             self._forgot_at = now
+
+    async def _look_after_rights(self) -> None:
+        """End here what another process has ended, an operator, or time.
+
+        Being in a session is use of the login that led there.
+        """
+        seated = self._rooms.seated()
+        if not seated:
+            return
+        await self._conduct.catch_up(await keys.news(self._db, seated))
+        if _now() - self._used_at >= USED_EVERY:
+            self._used_at = _now()
+            await people.used(self._db, {one.key for one in seated}, _now() + self._login_idle)
 
     async def _look_after_sessions(self) -> None:
         now = _now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Literal, NamedTuple, TypeGuard, get_args
 
 import msgspec
 
@@ -41,6 +41,14 @@ class Person:
     def initials(self) -> str:
         """One or two letters to stand for the person."""
         return initials(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who a browser is signed in as, and when that ends unless it is used before."""
+
+    person: Person
+    idle_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,29 @@ class Participant:
     user_id: str | None = None
 
 
+class Seated(NamedTuple):
+    """Who has a page open here: by which key they came, and what they are as far as is known."""
+
+    identity: str
+    key: bytes
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has changed about somebody who has a page open.
+
+    `state` and `role` are as they are now, None when the participant is gone; `key_open`: whether
+    the key by which they came still counts.
+    """
+
+    seated: Seated
+    session_id: str | None
+    state: State | None
+    role: Role | None
+    key_open: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Presence:
     """How many people are in a session, how many ever were, and when the last one left."""
@@ -133,7 +164,7 @@ class Sight:
     who was denied or asked again last first. Without a session, all that is about it is empty.
     """
 
-    person: Person | None = None
+    login: Login | None = None
     session: Session | None = None
     membership: Membership | None = None
     own: Known | None = None

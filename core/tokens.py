@@ -1,7 +1,13 @@
-"""The transcription token: what a page shows to `/ws` to prove who it is."""
+"""The transcription token: what a page shows to `/ws` to prove who it is.
+
+It is good for an hour, and no longer than what it was given for: it names, by its digest, the key
+of the login or guest to whom it was given, and `/ws` asks whether that still counts.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +18,10 @@ from core.problems import ProblemError
 
 LIFETIME = timedelta(hours=1)
 ALGORITHM = "HS256"
-CLAIMS = ["sub", "sessionId", "sessionSlug", "identity", "iat", "exp"]
+# Whose token it is and what it is for: nothing else that is signed with the same key, now or later,
+# passes for one, and none passes for anything else.
+ISSUER, AUDIENCE = "sessions", "sessions:ws"
+CLAIMS = ["iss", "aud", "sub", "sid", "sessionId", "sessionSlug", "identity", "iat", "exp"]
 
 
 class BadTokenError(ProblemError):
@@ -23,18 +32,25 @@ class BadTokenError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionClaims:
-    """What a valid token says."""
+    """What a valid token says. `key` is the digest of the key that it was given for."""
 
     session_id: str
     slug: str
     identity: str
+    key: bytes
 
 
-def mint(secret: str, session: Session, participant: Participant) -> str:
-    """Return a token for this participant, valid for an hour."""
+def mint(secret: str, session: Session, participant: Participant, key: bytes) -> str:
+    """Return a token for this participant, valid for an hour, as long as the key counts.
+
+    `key` is its digest.
+    """
     now = datetime.now(UTC)
     claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
         "sub": participant.identity,
+        "sid": base64.urlsafe_b64encode(key).decode(),
         "sessionId": session.id,
         "sessionSlug": session.slug,
         "identity": participant.identity,
@@ -49,10 +65,25 @@ def mint(secret: str, session: Session, participant: Participant) -> str:
 def read(secret: str, token: str) -> TranscriptionClaims:
     """Check signature, expiry and claims. Raises BadTokenError."""
     try:
-        claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options={"require": CLAIMS})
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={"require": CLAIMS},
+        )
     except jwt.PyJWTError as problem:
         raise BadTokenError from problem
     values = [claims["sessionId"], claims["sessionSlug"], claims["identity"]]
     if not all(isinstance(value, str) for value in values):
         raise BadTokenError
-    return TranscriptionClaims(*values)
+    session_id, slug, identity = values
+    return TranscriptionClaims(session_id, slug, identity, _digest(claims["sid"]))
+
+
+def _digest(sid: object) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(str(sid))
+    except (ValueError, binascii.Error):
+        raise BadTokenError from None

@@ -30,7 +30,7 @@ from routes.login import can_sign_in
 from web.forms import form_of
 from web.guard import limit, websocket_origin
 from web.render import page
-from web.request import look, remember_guest, services
+from web.request import forget_guest, look, remember_guest, services
 
 NAME_LENGTH = 40
 
@@ -124,9 +124,20 @@ async def become_guest(request: Request) -> Response:
         if at.session.over:
             raise EndedError
         return _gate(request, at, "Type a name, so that others know who speaks.")
-    guest = await access.add_guest(services(request).db, at, name)
-    remember_guest(request, slug, guest.identity)
+    key = await access.add_guest(services(request).db, at, name)
+    await remember_guest(request, slug, key)
     return RedirectResponse(f"/s/{slug}", 303)
+
+
+async def forget(request: Request) -> Response:
+    """POST /s/{slug}/forget: a guest leaves for good, and nobody is that guest any more."""
+    slug = request.path_params["slug"]
+    limit(services(request).limits.guest, request)
+    at = await look(request)
+    if at.person is None and at.who is not None:
+        audit.note("left_for_good", who=at.who)
+    await forget_guest(request, slug)
+    return RedirectResponse("/", 303)
 
 
 async def join(request: Request) -> Response:
@@ -154,10 +165,10 @@ async def join(request: Request) -> Response:
         return JSONResponse(waiting | {"session": {"title": session.title}}, 202, headers=kept)
     rooms.stop_knocking(session.id, me.identity)
     await services(request).conduct.open_call(session)
-    return JSONResponse(_passes(request, entry, at.others.came > 0), headers=kept)
+    return JSONResponse(_passes(request, entry, at), headers=kept)
 
 
-def _passes(request: Request, entry: Entry, others_came: bool) -> dict[str, Any]:
+def _passes(request: Request, entry: Entry, at: Look) -> dict[str, Any]:
     settings = services(request).settings
     session, me = entry.session, entry.participant
     video = video_pass(settings, session, me)
@@ -171,11 +182,11 @@ def _passes(request: Request, entry: Entry, others_came: bool) -> dict[str, Any]
             "started_at": session.started_at.isoformat() if session.started_at else None,
             "admission": session.admission,
             "locked": session.locked,
-            "others_came": others_came,
+            "others_came": at.others.came > 0,
         },
         "transcription": {
             "url": f"{socket}/ws",
-            "token": tokens.mint(settings.transcription_secret, session, me),
+            "token": tokens.mint(settings.token_key, session, me, at.key),
         },
         "video": {"url": video.url, "token": video.token},
     }

@@ -13,7 +13,15 @@ from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core import access, audit, tokens
-from core.access import Action, EndedError, Entry, NotFoundError, RefusedError, may
+from core.access import (
+    Action,
+    EndedError,
+    Entry,
+    KeyGoneError,
+    NotFoundError,
+    RefusedError,
+    may,
+)
 from core.database import DatabaseAwayError
 from core.leases import RoomElsewhereError
 from core.model import Session
@@ -96,12 +104,12 @@ async def _check(websocket: WebSocket) -> Entry:
     origin = websocket.headers.get("origin")
     if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
         raise _ForeignError
-    claims = tokens.read(parts.settings.transcription_secret, _token(websocket))
+    claims = tokens.read(parts.settings.token_key, _token(websocket))
     if wait := parts.limits.floods.refused_for(address_of(websocket), claims.identity):
         raise _FloodedError(math.ceil(wait))
     try:
         limit(parts.limits.default, websocket, claims.identity)
-        entry = await access.with_pass(parts.db, claims.session_id, claims.identity)
+        entry = await access.with_pass(parts.db, claims.session_id, claims.identity, claims.key)
     except ValueError:
         raise tokens.BadTokenError from None
     except TooManyRequestsError:
@@ -211,21 +219,23 @@ class _Conversation:
             entry = await access.come_in(parts.db, self._entry, now)
             room = _room_session(entry.session, now)
             self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
+            self._seat.key = entry.key
             self._take_audio = self._seat.microphone.audio
             self._direct.on_binary(self._audio)
             if parts.rooms.decided != decided:
                 await self._look_again(entry)
         except EndedError:
             self._listener.close(wire.CLOSE_ENDED)
-        except (RefusedError, NotFoundError):
-            self._listener.close(wire.CLOSE_REMOVED)
+        except (KeyGoneError, RefusedError, NotFoundError) as problem:
+            gone = isinstance(problem, KeyGoneError)
+            self._listener.close(wire.CLOSE_SIGNED_OUT if gone else wire.CLOSE_REMOVED)
             if self._seat is not None:
                 self._seat.dismissed = True
 
     async def _look_again(self, before: Entry) -> None:
-        """Catch up with what a host did since. Raises EndedError or NotFoundError."""
+        """Catch up with what a host did since. Raises EndedError, KeyGoneError or NotFoundError."""
         parts, me = services(self._websocket), before.participant
-        entry = await access.with_pass(parts.db, before.session.id, me.identity)
+        entry = await access.with_pass(parts.db, before.session.id, me.identity, before.key)
         room, now = parts.rooms.room(before.session.id), entry.session
         if room is None:
             return

@@ -71,6 +71,10 @@ WORDS = {  # title and message for the code of a ProblemError
         "Who are you?",
         "Open the session's link to sign in or give a name.",
     ),
+    "disabled": (
+        "Your account is disabled.",
+        "Who runs this server has closed it. Ask them if you think that this is a mistake.",
+    ),
     "signed_out": (
         "You were signed out.",
         "Only who is signed in can do that. Sign in again, then try once more.",

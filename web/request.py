@@ -1,25 +1,29 @@
 """Who is asking. The only module that touches `request.session`, the signed login cookie.
 
-The cookie holds a login key, which the database knows by its digest and can forget, and the
-identities under which this browser is a guest of sessions.
+The cookie holds the key of a login and those by which this browser is a guest of sessions. The
+database knows them by their digests and can forget them: who this browser is ends there.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
 from core import access, audit
 from core.access import Look, Visitor
-from core.model import Person
+from core.database import DatabaseAwayError
+from core.model import Login, Person
 from core.services import Services
 from core.store import people as users
+from core.store.keys import digest_of
 from web.addresses import address_of
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
+USED_EVERY = timedelta(hours=1)  # how exactly the use of a login is noted: a write an hour
 BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
 
 
@@ -32,12 +36,10 @@ def services(connection: HTTPConnection) -> Services:
 async def person_of(connection: HTTPConnection) -> Person | None:
     """Return who is signed in, looked up once per request."""
     if not hasattr(connection.state, "person"):
-        key = connection.session.get("login")
-        connection.state.person = (
-            await users.find_by_login(services(connection).db, key, datetime.now(UTC))
-            if isinstance(key, str)
-            else None
-        )
+        key = _login_key(connection)
+        login = await users.find_by_login(services(connection).db, key) if key else None
+        await _note_use(connection, login)
+        connection.state.person = login.person if login else None
     person: Person | None = connection.state.person
     return person
 
@@ -48,26 +50,57 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
     It tells who is signed in, too, so that nothing asks for that again.
     """
     slug = request.path_params["slug"]
-    login = request.session.get("login")
-    guest = _guests(request).get(slug)
-    visitor = Visitor(login if isinstance(login, str) else None, guest)
+    visitor = Visitor(_login_key(request), _guests(request).get(slug))
     found = await access.look(
         services(request).db, slug, visitor, strangers=strangers, denied=denied
     )
+    await _note_use(request, found.sight.login)
     request.state.person = found.person
     return found
 
 
+def _login_key(connection: HTTPConnection) -> str | None:
+    key = connection.session.get("login")
+    return key if isinstance(key, str) else None
+
+
+async def _note_use(connection: HTTPConnection, login: Login | None) -> None:
+    """Put off the end of a login that is used, at most once every USED_EVERY."""
+    parts, key = services(connection), _login_key(connection)
+    if login is None or key is None:
+        return
+    idle_at = datetime.now(UTC) + timedelta(days=parts.settings.login_idle_days)
+    if abs(idle_at - login.idle_at) > USED_EVERY:  # also when the setting has become another
+        with suppress(DatabaseAwayError):  # one that takes no writes shows pages all the same
+            await users.used(parts.db, [digest_of(key)], idle_at)
+
+
 def _guests(connection: HTTPConnection) -> dict[str, str]:
     guests: Any = connection.session.get("guests")
-    return guests if isinstance(guests, dict) else {}
+    if not isinstance(guests, dict):
+        return {}
+    return {slug: key for slug, key in guests.items() if isinstance(key, str)}
 
 
-def remember_guest(request: Request, slug: str, identity: str) -> None:
-    """Let this browser be that guest of the session from now on."""
-    guests = {key: value for key, value in _guests(request).items() if key != slug}
-    newest = dict(list(guests.items())[-(REMEMBERED_GUESTS - 1) :])
-    request.session["guests"] = newest | {slug: identity}
+async def remember_guest(request: Request, slug: str, key: str) -> None:
+    """Let this browser be that guest of the session from now on.
+
+    Whom it forgets for that, a former name or the guest of the oldest session, is no more: nobody
+    could end what copies of the cookie may do.
+    """
+    others = {one: kept for one, kept in _guests(request).items() if one != slug}
+    newest = dict(list(others.items())[-(REMEMBERED_GUESTS - 1) :]) | {slug: key}
+    gone = set(_guests(request).values()) - set(newest.values())
+    request.session["guests"] = newest
+    await _revoke(request, gone)
+
+
+async def forget_guest(request: Request, slug: str) -> None:
+    """Let nobody be the guest any more that this browser was in the session."""
+    guests = _guests(request)
+    if slug in guests:
+        request.session["guests"] = {one: key for one, key in guests.items() if one != slug}
+        await _revoke(request, {guests[slug]})
 
 
 def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
@@ -86,17 +119,27 @@ def forget_begun_sign_ins(request: Request) -> None:
 
 
 async def sign_in(request: Request, person: Person) -> None:
-    """Sign this browser in under a new key; what it was before is forgotten."""
+    """Sign this browser in under a new key; what it was before is forgotten and ends.
+
+    Raises DisabledError.
+    """
+    parts = services(request)
+    idle = timedelta(days=parts.settings.login_idle_days)
+    key = await users.open_login(parts.db, person.id, datetime.now(UTC), idle)
     await sign_out(request)
-    key = await users.open_login(services(request).db, person.id, datetime.now(UTC))
     request.session["login"] = key
     audit.note("signed_in", user=person.id, address=address_of(request))
 
 
 async def sign_out(request: Request) -> None:
-    """Forget who this browser was, here and in the database."""
-    key = request.session.get("login")
+    """Forget who this browser was, here and in the database, and close its pages."""
+    login, guests = _login_key(request), set(_guests(request).values())
     request.session.clear()
-    if isinstance(key, str):
-        await users.close_login(services(request).db, key)
+    await _revoke(request, guests | ({login} if login else set()))
+    if login:
         audit.note("signed_out", address=address_of(request))
+
+
+async def _revoke(request: Request, keys: set[str]) -> None:
+    if keys:
+        await services(request).conduct.revoke([digest_of(key) for key in keys])

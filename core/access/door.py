@@ -8,7 +8,7 @@ only place that works out a standing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from core.access.table import (
     Action,
@@ -34,6 +34,7 @@ from core.model import (
 )
 from core.problems import ProblemError
 from core.store import access, participants, spaces
+from core.store.keys import digest_of, new_key
 
 MAX_PARTICIPANTS = 500  # per session, so that a leaked link can't fill the database
 
@@ -42,6 +43,12 @@ class NotFoundError(ProblemError):
     """It doesn't exist, or it isn't the visitor's: the two look the same."""
 
     status, code = 404, "not_found"
+
+
+class KeyGoneError(ProblemError):
+    """What was shown was made by a login or for a guest that is no more."""
+
+    status, code = 401, "signed_out"
 
 
 class EndedError(ProblemError):
@@ -86,7 +93,7 @@ class ProtectedError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks, as their cookie says: a login's key and the identity of a guest, both, or none."""
+    """Who asks, as their cookie says: the key of a login, of a guest, both, or none."""
 
     login: str | None = None
     guest: str | None = None
@@ -94,10 +101,14 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A session that goes on, and as whom somebody is in it or waits to be let in."""
+    """A session that goes on, and as whom somebody is in it or waits to be let in.
+
+    `key` is the digest of the key by which they came with a pass.
+    """
 
     session: Session
     participant: Participant
+    key: bytes = b""
 
     @property
     def standing(self) -> Standing:
@@ -123,12 +134,20 @@ class Look:
     @property
     def person(self) -> Person | None:
         """Who is signed in."""
-        return self.sight.person
+        return self.sight.login.person if self.sight.login else None
 
     @property
     def who(self) -> str | None:
         """Whom limits count: a user's id or a guest's identity, None for nobody known."""
-        return self.person.id if self.person else self.visitor.guest
+        if self.person:
+            return self.person.id
+        return self.sight.guest.participant.identity if self.sight.guest else None
+
+    @property
+    def key(self) -> bytes:
+        """The digest of the key by which the visitor is who they are; empty for nobody known."""
+        shown = self.visitor.login if self.person else self.visitor.guest
+        return digest_of(shown) if shown is not None and self.who is not None else b""
 
     @property
     def session(self) -> Session:
@@ -229,7 +248,6 @@ async def look(
         slug,
         login=visitor.login,
         guest=visitor.guest,
-        now=datetime.now(UTC),
         strangers=strangers,
         denied=denied,
     )
@@ -301,16 +319,19 @@ async def _kept(db: Database, at: Look, state: State) -> Participant:
     return await participants.for_user(db, at.session.id, at.person, role, state)
 
 
-async def add_guest(db: Database, at: Look, name: str) -> Participant:
+async def add_guest(db: Database, at: Look, name: str) -> str:
     """Make a guest of somebody who typed a name; whether they may come in is said by `admit`.
 
-    Raises NotFoundError, EndedError, FullError, or RefusedError for who was sent away here.
+    Returns the key that makes a browser this guest. Raises NotFoundError, EndedError, FullError, or
+    RefusedError for who was sent away here.
     """
     session = _open(at)
     if not may(at.standing, Action.NAME):
         raise RefusedError("removed" if at.standing is Standing.REMOVED else "denied")
     _check_room_left(at)
-    return await participants.add_guest(db, session.id, name)
+    key = new_key()
+    await participants.add_guest(db, session.id, name, key=key)
+    return key
 
 
 def readable(at: Look) -> Session:
@@ -344,17 +365,23 @@ def hosted(at: Look, action: Action) -> Session:
     return at.session
 
 
-async def with_pass(db: Database, session_id: str, identity: str) -> Entry:
+async def with_pass(db: Database, session_id: str, identity: str, key: bytes) -> Entry:
     """Return a session that goes on to a participant who shows a token for `/ws`.
 
-    Raises NotFoundError, EndedError, or ValueError for an id that can't be one.
+    `key` is the digest of the key that it was given for. Raises NotFoundError, EndedError,
+    KeyGoneError, or ValueError for an id that can't be one.
     """
-    found = await access.with_pass(db, session_id, identity)
-    entry = Entry(*found) if found else None
-    if entry is None or not may(entry.standing, Action.LISTEN):
+    found = await access.with_pass(db, session_id, identity, key)
+    if found is None:
         raise NotFoundError
-    if entry.session.over:
+    session, participant, key_open = found
+    entry = Entry(session, participant, key)
+    if not may(entry.standing, Action.LISTEN):
+        raise NotFoundError
+    if session.over:
         raise EndedError
+    if not key_open:
+        raise KeyGoneError
     return entry
 
 
@@ -362,15 +389,17 @@ async def come_in(db: Database, entry: Entry, now: datetime) -> Entry:
     """Note that a page of a participant is connected; the first of all makes the session LIVE.
 
     The statement that notes it decides whether they are still admitted, in one step with a host's
-    decision. Raises EndedError or RefusedError.
+    decision, or with their signing out. Raises EndedError, KeyGoneError or RefusedError.
     """
-    found = await access.come_in(db, entry.session.id, entry.participant.identity, now)
+    found = await access.come_in(db, entry.session.id, entry.participant.identity, entry.key, now)
     if found is None or found[0].over:
         raise EndedError
-    session, arrived = found
+    session, arrived, key_open = found
+    if not key_open:
+        raise KeyGoneError
     if arrived is None:
         raise RefusedError("removed")
-    return Entry(session, arrived)
+    return Entry(session, arrived, entry.key)
 
 
 async def removable(db: Database, session: Session, identity: str) -> Participant:

@@ -6,11 +6,12 @@ nobody to tell.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from core.model import Role
 from core.room.room import Room
-from core.room.wire import CLOSE_REMOVED, Muted, SessionChanged
+from core.room.wire import CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,23 @@ def obey(room: Room, command: Command) -> None:
             room.fanout.publish(
                 SessionChanged(room.session.status, title=title, admission=admission, locked=locked)
             )
+
+
+def sign_out(room: Room, keys: Collection[bytes]) -> list[str]:
+    """Close the pages that came by these keys. Returns who has no other page left here.
+
+    Their microphones stay: a page that is signed in again by the same person goes on.
+    """
+    leaving = [seat for seat in room.fanout.seats if seat.key in keys and not seat.dismissed]
+    if not leaving:
+        return []
+    room.fanout.deliver()  # what was said until now was said to them, too
+    for seat in leaving:
+        seat.microphone.mute()
+        seat.dismissed = True
+        seat.listener.close(CLOSE_SIGNED_OUT)
+    left = {seat.participant.identity for seat in room.fanout.seats if not seat.dismissed}
+    return sorted({seat.participant.identity for seat in leaving} - left)
 
 
 def _mute(room: Room, identity: str) -> None:

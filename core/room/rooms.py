@@ -19,8 +19,8 @@ from dataclasses import replace
 from core.bounded import within
 from core.database import DatabaseAwayError
 from core.leases import RENEW_EVERY_S, RoomElsewhereError
-from core.model import Participant, Utterance
-from core.room.commands import Command, obey
+from core.model import Participant, Seated, Utterance
+from core.room.commands import Command, obey, sign_out
 from core.room.handover import Handover
 from core.room.knocks import Knocks
 from core.room.ports import Claims, Minutes, Writer
@@ -102,6 +102,14 @@ class Rooms:
         if room is not None:
             obey(room, command)
 
+    def sign_out(self, keys: Collection[bytes]) -> list[tuple[str, str]]:
+        """Close the pages that came by keys that count no more; these are their digests.
+
+        Returns who has no other page left, as slug and identity.
+        """
+        self.decided += 1
+        return [(room.session.slug, one) for room in self._all for one in sign_out(room, keys)]
+
     def knock(self, session_id: str, participant: Participant) -> None:
         """Show hosts that somebody knocks."""
         if self.knocks.knock(session_id, participant):
@@ -133,6 +141,15 @@ class Rooms:
     def connected(self) -> list[str]:
         """Return the identities of who has a page open, in any room."""
         return list({seat.participant.identity for room in self._all for seat in room.fanout.seats})
+
+    def seated(self) -> set[Seated]:
+        """Return who has a page open, in any room, by which key."""
+        return {
+            Seated(seat.participant.identity, seat.key, seat.participant.role)
+            for room in self._all
+            for seat in room.fanout.seats
+            if not seat.dismissed
+        }
 
     async def enter(
         self,

@@ -35,6 +35,7 @@ class Seat:
         "active",
         "dismissed",
         "in_step",
+        "key",
         "listener",
         "microphone",
         "page",
@@ -50,10 +51,11 @@ class Seat:
         self.microphone = microphone  # the page's microphone, which outlives the seat
         self.page: Page = microphone.page  # by which the room knows it again
         self.listener = to  # the page's socket
+        self.key = b""  # digest of the login's or guest's key by which it came; the socket tells it
         self.active = True  # what the page was last told: see core.room.holders
         self.pulse = Pulse(answers=False)  # replaced when the page has promised to answer
         self.said = 0  # messages of the page after its hello; the socket counts them
-        self.dismissed = False  # closed by a host: not expected back
+        self.dismissed = False  # closed by a host, or signed out: not expected back
         # What it has seen is what has these numbers, once it has taken in its welcome. Not after
         # they were given anew: its line may break before it learns of that.
         self.in_step = True

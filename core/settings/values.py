@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from core.settings.keys import COOKIE, TOKEN, derived
+
 GOOGLE_METADATA_URL = "https://accounts.google.com/.well-known/openid-configuration"
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
 GLADIA_API_URL = "https://api.gladia.io"
@@ -26,6 +28,7 @@ class Settings:
     data_dir: Path = Path(".data")
     database_url: str | None = field(default=None, repr=False)
     login_secret: str = field(default="", repr=False)
+    login_idle_days: float = 14.0
     public_url: str = "http://localhost:8000"
     google_client_id: str | None = None
     google_client_secret: str | None = field(default=None, repr=False)
@@ -47,6 +50,18 @@ class Settings:
     space_minutes_per_day: float | None = None
     rate_limit_factor: float = 1.0
     warnings: tuple[str, ...] = ()
+
+    @property
+    def cookie_key(self) -> str:
+        """What signs the login cookie."""
+        return derived(self.login_secret, COOKIE)
+
+    @property
+    def token_key(self) -> str:
+        """What signs the tokens of /ws: a secret of their own as it is, else a key of their own."""
+        if self.transcription_secret != self.login_secret:
+            return self.transcription_secret
+        return derived(self.login_secret, TOKEN)
 
     @property
     def google_sign_in(self) -> bool:

@@ -68,6 +68,13 @@ VARIABLES: tuple[Variable, ...] = (
         secret=True,
     ),
     Variable(
+        "LOGIN_IDLE_DAYS",
+        "login_idle_days",
+        "Days without use after which a login ends. After 30 days it ends in any case.",
+        "14",
+        accept.number(0.01, 30),
+    ),
+    Variable(
         "GOOGLE_CLIENT_ID",
         "google_client_id",
         "Google sign-in: console.cloud.google.com, Credentials, OAuth client of type web.",

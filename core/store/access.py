@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from core.database import Database
-from core.model import Known, Participant, Session, Sight
+from core.model import Known, Login, Participant, Session, Sight
+from core.store.keys import digest_of
 from core.store.participants import participant_of
-from core.store.people import login_digest, person_of
+from core.store.people import person_of
 from core.store.sessions import SLUG, find_by_id, presence_of, session_of
 
 
@@ -21,23 +22,27 @@ async def look(
     *,
     login: str | None,
     guest: str | None,
-    now: datetime,
     strangers: bool,
     denied: int,
 ) -> Sight:
-    """Look at the session with this link with the eyes of who has this login and this identity.
+    """Look at the session with this link with the eyes of who has these keys.
 
-    `strangers`: whether somebody who is neither finds a session at all. `denied`: how many of
-    those whom hosts sent away are wanted.
+    `login` and `guest` are a login's key and a guest's. `strangers`: whether somebody who is
+    neither finds a session at all. `denied`: how many of those whom hosts sent away are wanted.
     """
     row = await db.returning(
         """
         WITH person AS (
-            SELECT u.* FROM logins l JOIN users u ON u.id = l.user_id
-            WHERE l.key_digest = :digest AND l.expires_at > :now
+            SELECT u.*, l.idle_at FROM open_logins l JOIN users u ON u.id = l.user_id
+            WHERE l.key_digest = :login
+        ), guest AS (
+            SELECT p.* FROM guest_keys g JOIN participants p ON p.identity = g.identity
+            WHERE g.key_digest = :guest
         ), session AS (
-            SELECT * FROM sessions WHERE slug = :slug
-            AND (:strangers OR CAST(:guest AS text) IS NOT NULL OR EXISTS (SELECT 1 FROM person))
+            SELECT * FROM sessions s WHERE slug = :slug AND (
+                :strangers OR EXISTS (SELECT FROM person)
+                OR EXISTS (SELECT FROM guest WHERE guest.session_id = s.id)
+            )
         )
         SELECT s.*, everybody.*,
             (SELECT to_json(person) FROM person) AS person,
@@ -49,10 +54,7 @@ async def look(
                 SELECT to_json(p) FROM participants p, person
                 WHERE p.session_id = s.id AND p.user_id = person.id
             ) AS own,
-            (
-                SELECT to_json(p) FROM participants p
-                WHERE p.session_id = s.id AND p.identity = :guest
-            ) AS guest,
+            (SELECT to_json(guest) FROM guest WHERE guest.session_id = s.id) AS guest,
             (
                 SELECT json_agg(d) FROM (
                     SELECT * FROM participants p WHERE p.session_id = s.id AND p.state = 'DENIED'
@@ -68,14 +70,13 @@ async def look(
         ) everybody
         """,
         slug=slug if SLUG.fullmatch(slug) else "",  # PostgreSQL refuses some characters
-        digest=login_digest(login) if login is not None else b"",
-        guest=guest,
-        now=now,
+        login=digest_of(login) if login is not None else b"",
+        guest=digest_of(guest) if guest is not None else b"",
         strangers=strangers,
         denied=denied,
     )
     return Sight(
-        person=person_of(json.loads(row["person"])) if row["person"] else None,
+        login=_login(row["person"]),
         session=session_of(row) if row["id"] else None,
         membership=row["membership"],
         own=_known(row["own"]),
@@ -84,6 +85,13 @@ async def look(
         presence=presence_of(row),
         denied=[participant_of(one) for one in json.loads(row["denied"] or "[]")],
     )
+
+
+def _login(column: str | None) -> Login | None:
+    if column is None:
+        return None
+    row: Mapping[str, Any] = json.loads(column)
+    return Login(person_of(row), datetime.fromisoformat(row["idle_at"]))
 
 
 def _known(column: str | None) -> Known | None:
@@ -95,36 +103,48 @@ def _known(column: str | None) -> Known | None:
 
 
 async def with_pass(
-    db: Database, session_id: str, identity: str
-) -> tuple[Session, Participant] | None:
-    """Return a session and its participant with this identity."""
+    db: Database, session_id: str, identity: str, key: bytes
+) -> tuple[Session, Participant, bool] | None:
+    """Return a session, its participant with this identity, and whether this key is theirs."""
     row = await db.fetch_one(
         """
-        SELECT s.*, to_json(p) AS participant FROM sessions s
+        SELECT s.*, to_json(p) AS participant, EXISTS (
+            SELECT FROM open_keys k WHERE k.key_digest = :key
+            AND (k.user_id = p.user_id OR k.identity = p.identity)
+        ) AS key_open
+        FROM sessions s
         JOIN participants p ON p.session_id = s.id AND p.identity = :identity
         WHERE s.id = :session
         """,
         session=UUID(session_id),
         identity=identity,
+        key=key,
     )
-    return (session_of(row), participant_of(json.loads(row["participant"]))) if row else None
+    if row is None:
+        return None
+    return session_of(row), participant_of(json.loads(row["participant"])), row["key_open"]
 
 
 async def come_in(
-    db: Database, session_id: str, identity: str, now: datetime
-) -> tuple[Session, Participant | None] | None:
+    db: Database, session_id: str, identity: str, key: bytes, now: datetime
+) -> tuple[Session, Participant | None, bool] | None:
     """Note that a page of a participant is connected, the first of all makes the session LIVE.
 
-    Returns the session as it is now and the participant; no participant, and nothing is noted,
-    for who isn't admitted or when the session is over. None without a session.
+    Returns the session as it is now, the participant, and whether this key is theirs; no
+    participant, and nothing is noted, for who isn't admitted or has no such key, or when the
+    session is over. None without a session.
     """
     row = await db.fetch_one(
         """
-        WITH arrived AS (
+        WITH key AS (
+            SELECT p.identity FROM open_keys k
+            JOIN participants p ON k.user_id = p.user_id OR k.identity = p.identity
+            WHERE k.key_digest = :key AND p.identity = :identity
+        ), arrived AS (
             UPDATE participants SET page_seen_at = :now, left_at = NULL,
                 joined_at = coalesce(joined_at, :now)
-            WHERE identity = :identity AND session_id = :session AND state = 'ADMITTED'
-            AND EXISTS (
+            WHERE identity IN (SELECT identity FROM key) AND session_id = :session
+            AND state = 'ADMITTED' AND EXISTS (
                 SELECT 1 FROM sessions WHERE id = :session AND status IN ('CREATED', 'LIVE')
             )
             RETURNING *
@@ -136,10 +156,13 @@ async def come_in(
             SELECT * FROM begun UNION ALL
             SELECT * FROM sessions WHERE id = :session AND NOT EXISTS (SELECT 1 FROM begun)
         )
-        SELECT s.*, (SELECT to_json(arrived) FROM arrived) AS participant FROM session s
+        SELECT s.*, (SELECT to_json(arrived) FROM arrived) AS participant,
+            EXISTS (SELECT FROM key) AS key_open
+        FROM session s
         """,
         session=UUID(session_id),
         identity=identity,
+        key=key,
         now=now,
     )
     if row is None:
@@ -149,4 +172,4 @@ async def come_in(
     if arrived is not None and session.status == "CREATED":
         # Somebody else began it meanwhile: a statement sees the rows of when it was asked.
         session = await find_by_id(db, session_id) or session
-    return session, arrived
+    return session, arrived, row["key_open"]

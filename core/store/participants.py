@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core.database import Database, Row
 from core.model import Participant, Person, Role, State
+from core.store.keys import digest_of
 from core.text import hue_of
 
 
@@ -59,20 +60,27 @@ async def for_user(
 
 
 async def add_guest(
-    db: Database, session_id: str, name: str, state: State = "WAITING"
+    db: Database, session_id: str, name: str, state: State = "WAITING", *, key: str | None = None
 ) -> Participant:
-    """Make a participant for somebody who typed a name."""
+    """Make a participant for somebody who typed a name, to whom this key belongs from now on."""
     identity = new_identity()
     row = await db.returning(
         """
-        INSERT INTO participants (identity, session_id, name, hue, role, state)
-        VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
+        WITH guest AS (
+            INSERT INTO participants (identity, session_id, name, hue, role, state)
+            VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
+        ), known AS (
+            INSERT INTO guest_keys (key_digest, identity)
+            SELECT :digest, identity FROM guest WHERE CAST(:digest AS bytea) IS NOT NULL
+        )
+        SELECT * FROM guest
         """,
         identity=identity,
         session=UUID(session_id),
         name=name,
         hue=hue_of(identity),
         state=state,
+        digest=digest_of(key) if key is not None else None,
     )
     return participant_of(row)
 
@@ -231,26 +239,33 @@ async def in_call(
 ) -> tuple[list[str], list[str]]:
     """Note who LiveKit says is in the call. Returns whom it may have, and whom it may not.
 
-    Identities that aren't of this session, such as recorders, are in neither.
+    A pass outlives what it was given for: who has no key any more, as a guest who has left for good
+    or a user without a login, may not be there. Identities that aren't of this session, such as
+    recorders, are in neither.
     """
     ours = {"session": UUID(session_id), "identities": identities}
     rows = await db.fetch_all(
         """
         UPDATE participants SET call_seen_at = :now, left_at = NULL,
         joined_at = coalesce(joined_at, :now) WHERE session_id = :session
-        AND identity = ANY(:identities) AND state = 'ADMITTED' RETURNING identity
+        AND identity = ANY(:identities) AND state = 'ADMITTED' AND (
+            EXISTS (SELECT FROM guest_keys g WHERE g.identity = participants.identity)
+            OR EXISTS (SELECT FROM open_logins l WHERE l.user_id = participants.user_id)
+        ) RETURNING identity
         """,
         now=now,
         **ours,
     )
+    known = [row["identity"] for row in rows]
     strangers = await db.fetch_all(
         """
         SELECT identity FROM participants WHERE session_id = :session
-        AND identity = ANY(:identities) AND state <> 'ADMITTED'
+        AND identity = ANY(:identities) AND identity <> ALL(:known)
         """,
+        known=known,
         **ours,
     )
-    return [row["identity"] for row in rows], [row["identity"] for row in strangers]
+    return known, [row["identity"] for row in strangers]
 
 
 async def left_call(

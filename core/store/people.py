@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Person
+from core.model import Login, Person
+from core.problems import ProblemError
+from core.store.keys import digest_of, new_key
 from core.text import hue_of
 
-LOGIN_DAYS = 30
+LOGIN_DAYS = 30  # of a login, however much it is used
+# Of one person at once; who signs in once more loses the one that was used least lately. Nobody
+# has so many browsers, and a script that signs in again and again fills no table.
+MAX_LOGINS = 50
+
+
+class DisabledError(ProblemError):
+    """The person's account was disabled by an operator."""
+
+    status, code = 403, "disabled"
 
 
 def person_of(row: Row) -> Person:
@@ -72,37 +82,81 @@ async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
     return person_of(row)
 
 
-def login_digest(key: str) -> bytes:
-    """Return what the database keeps of a login's key."""
-    return hashlib.sha256(key.encode()).digest()
+async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta) -> str:
+    """Sign a browser in and return the secret key that its cookie keeps.
 
-
-async def open_login(db: Database, user_id: str, now: datetime) -> str:
-    """Sign a browser in and return the secret key that its cookie keeps."""
-    key = secrets.token_urlsafe(24)
-    await db.execute("DELETE FROM logins WHERE expires_at < :now", now=now)
-    await db.execute(
-        "INSERT INTO logins (key_digest, user_id, expires_at) VALUES (:digest, :user, :expires)",
-        digest=login_digest(key),
-        user=UUID(user_id),
-        expires=now + timedelta(days=LOGIN_DAYS),
-    )
+    It ends after `idle` without use. Raises DisabledError.
+    """
+    key, user = new_key(), UUID(user_id)
+    async with db.transaction():
+        await db.execute("DELETE FROM logins WHERE expires_at < :now OR idle_at < :now", now=now)
+        # Locked, so that two sign-ins at once count each other.
+        found = await db.fetch_one(
+            "SELECT id FROM users WHERE id = :user AND disabled_at IS NULL FOR NO KEY UPDATE",
+            user=user,
+        )
+        if found is None:
+            raise DisabledError
+        await db.execute(
+            """
+            DELETE FROM logins WHERE key_digest IN (
+                SELECT key_digest FROM logins WHERE user_id = :user
+                ORDER BY idle_at DESC OFFSET :others
+            )
+            """,
+            user=user,
+            others=MAX_LOGINS - 1,
+        )
+        await db.execute(
+            """
+            INSERT INTO logins (key_digest, user_id, expires_at, idle_at)
+            VALUES (:digest, :user, :expires, :idle_at)
+            """,
+            digest=digest_of(key),
+            user=user,
+            expires=now + timedelta(days=LOGIN_DAYS),
+            idle_at=now + idle,
+        )
     return key
 
 
-async def find_by_login(db: Database, key: str, now: datetime) -> Person | None:
-    """Return who is signed in with this key, None when it is unknown, closed or expired."""
+async def find_by_login(db: Database, key: str) -> Login | None:
+    """Return who is signed in with this key, None when it is unknown, closed or has run out."""
     row = await db.fetch_one(
         """
-        SELECT u.* FROM users u JOIN logins l ON l.user_id = u.id
-        WHERE l.key_digest = :digest AND l.expires_at > :now
+        SELECT u.*, l.idle_at FROM open_logins l JOIN users u ON u.id = l.user_id
+        WHERE l.key_digest = :digest
         """,
-        digest=login_digest(key),
-        now=now,
+        digest=digest_of(key),
     )
-    return person_of(row) if row else None
+    return Login(person_of(row), row["idle_at"]) if row else None
 
 
-async def close_login(db: Database, key: str) -> None:
-    """Sign a browser out."""
-    await db.execute("DELETE FROM logins WHERE key_digest = :digest", digest=login_digest(key))
+async def used(db: Database, keys: Collection[bytes], idle_at: datetime) -> None:
+    """Note that the logins of these digests are used: they end then, unless used again."""
+    await db.execute(
+        "UPDATE logins SET idle_at = :idle_at WHERE key_digest = ANY(:keys) AND idle_at > now()",
+        idle_at=idle_at,
+        keys=list(keys),
+    )
+
+
+async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Person]:
+    """Disable or enable everybody with this e-mail address; return them.
+
+    Who is disabled is signed out for good: to be enabled again brings no login back.
+    """
+    rows = await db.fetch_all(
+        """
+        WITH changed AS (
+            UPDATE users SET disabled_at = CASE WHEN :disabled THEN coalesce(disabled_at, now()) END
+            WHERE lower(email) = lower(:email) RETURNING *
+        ), closed AS (
+            DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
+        )
+        SELECT * FROM changed ORDER BY created_at
+        """,
+        email=email,
+        disabled=disabled,
+    )
+    return [person_of(row) for row in rows]

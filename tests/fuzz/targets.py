@@ -214,6 +214,9 @@ def _take(
 
 NAMES = ["sub", "sessionId", "sessionSlug", "identity", "iat", "exp", "nbf", "aud", "iss", "sid"]
 GOOD = {
+    "iss": "sessions",
+    "aud": "sessions:ws",
+    "sid": "AAAA",
     "sub": "p_1",
     "sessionId": "84fc180b-7879-4556-9de1-a6a16c0b5be0",
     "sessionSlug": "abcd-efgh-jkmn-pqrs",
@@ -255,6 +258,7 @@ def claims(odd: dict[str, Any], algorithm: str) -> None:
     assert algorithm == "HS256"
     for value in (read.session_id, read.slug, read.identity):
         assert isinstance(value, str)
+    assert isinstance(read.key, bytes)
 
 
 # --- Forms --------------------------------------------------------------------------------

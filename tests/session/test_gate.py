@@ -83,11 +83,16 @@ def test_joining_gives_exactly_what_the_room_needs(site: AppServer) -> None:
 
     transcription = passes["transcription"]
     assert transcription["url"] == f"ws://localhost:{site.port}/ws"
-    claims = jwt.decode(transcription["token"], site.secret, algorithms=["HS256"])
+    claims = jwt.decode(
+        transcription["token"], site.secret, algorithms=["HS256"], audience="sessions:ws"
+    )
     assert abs(claims["iat"] - time.time()) < 30
     assert claims.pop("exp") - claims.pop("iat") == 3600
     assert re.fullmatch("[0-9a-f-]{36}", claims.pop("sessionId"))
+    assert re.fullmatch("[A-Za-z0-9_-]{43}=", claims.pop("sid"))
     assert claims == {
+        "iss": "sessions",
+        "aud": "sessions:ws",
         "sub": you["identity"],
         "sessionSlug": slug,
         "identity": you["identity"],

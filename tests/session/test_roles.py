@@ -20,6 +20,7 @@ LIVE = {
     ("GET", "/s/{slug}/transcript.txt"): (404, 200, 200, 200, 404, 200),
     ("GET", "/s/{slug}/transcript.vtt"): (404, 200, 200, 200, 404, 200),
     ("GET", "/s/{slug}/left"): (303, 200, 200, 200, 303, 303),
+    ("GET", "/s/{slug}/forget"): (405, 405, 405, 405, 405, 405),  # see test_rights_end
     ("POST", "/s/{slug}/join"): (401, 200, 200, 200, 200, 200),
     ("POST", "/s/{slug}/end"): (401, 404, 404, None, 404, 404),
     ("POST", "/s/{slug}/settings"): (401, 404, 404, 204, 404, 404),

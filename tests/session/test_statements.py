@@ -13,6 +13,7 @@ import pytest
 from core.database import Database
 from core.store import access, participants, sessions, spaces
 from core.store import people as users
+from core.store.keys import digest_of
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.statement_line import StatementLine
@@ -30,7 +31,7 @@ WAITS = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
-ARRIVING = "WITH arrived"  # the statement that notes that a page has come
+ARRIVING = "arrived AS ("  # the statement that notes that a page has come
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,7 @@ async def test_two_who_begin_a_session_at_once_have_one_beginning(
         session = await sessions.create(db, space, ada.id, "Statements")
         me = await participants.for_user(db, session.id, ada, "HOST", "ADMITTED")
         first = datetime.now(UTC)
+        key = digest_of(await users.open_login(db, ada.id, first, timedelta(days=1)))
         other = await asyncpg.connect(**tables.where)
         transaction = other.transaction()
         await transaction.start()
@@ -281,15 +283,16 @@ async def test_two_who_begin_a_session_at_once_have_one_beginning(
             session.slug,
         )
         coming = asyncio.create_task(
-            access.come_in(db, session.id, me.identity, first + timedelta(seconds=9))
+            access.come_in(db, session.id, me.identity, key, first + timedelta(seconds=9))
         )
         await until(lambda: asyncio.to_thread(tables.one, WAITS))
         await transaction.commit()
         await other.close()
         found = await coming
         assert found is not None
-        now, arrived = found
+        now, arrived, key_open = found
         assert arrived is not None
+        assert key_open
         assert (now.status, now.started_at) == ("LIVE", first)
     finally:
         await db.disconnect()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from core.access import Action, Standing
 from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
 from tests.support.tables import Tables
-from tests.support.visitors import Visitor
+from tests.support.visitors import Visitor, kept_by
 from tests.support.waiting import WAIT_TIMEOUT_S
 
 
@@ -48,13 +50,22 @@ class Stage:
         )
         return str(found[0][0]) if found else "p_nobody"
 
+    def key(self) -> str:
+        """Return the digest of the key that who asks has for this session."""
+        kept = kept_by(self.who)
+        key = kept.get("login") or kept.get("guests", {}).get(self.slug, "")
+        return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()).decode()
+
     def token(self) -> str:
         """Return a token for /ws as no page could have it: whoever asks, well signed."""
         now = datetime.now(UTC)
         session = self.place.tables.one("SELECT id FROM sessions WHERE slug = $1", self.slug)
         identity = self.identity("Who")
         claims = {
+            "iss": "sessions",
+            "aud": "sessions:ws",
             "sub": identity,
+            "sid": self.key(),
             "sessionId": str(session),
             "sessionSlug": self.slug,
             "identity": identity,

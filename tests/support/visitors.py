@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import secrets
@@ -21,6 +22,13 @@ from tests.support.waiting import WAIT_TIMEOUT_S
 
 FRAME = SAMPLE_RATE // 25  # samples; 40 ms, as the page sends
 KEPT = 600 * SAMPLE_RATE  # samples that a page keeps to send again
+
+
+def kept_by(visitor: Visitor) -> dict[str, Any]:
+    """Return what a visitor's cookie keeps: anybody can read it, and nobody can change it."""
+    cookie = visitor.http.cookies.get("sessions_login")
+    kept: dict[str, Any] = json.loads(base64.b64decode(cookie.split(".")[0])) if cookie else {}
+    return kept
 
 
 class Visitor:

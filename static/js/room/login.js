@@ -1,9 +1,11 @@
-/** Whether we are still signed in: that may end in another tab, or run out, while the meeting goes on. */
+/**
+ * Whether we are still signed in: that may end in another tab, or run out. Then this page is nobody any more: it hears
+ * and sends nothing, stays as it is on screen, and goes on once we are signed in again.
+ */
 
-import { ApiError } from '../lib/api.js';
 import { leaveOnPurpose } from './accidents.js';
 
-const SIGNED_OUT = 'You were signed out. Captions and the call go on.';
+const SIGNED_OUT = 'You were signed out. Nobody hears or sees you here, and what others say doesn’t come in.';
 const SIGNED_IN = 'You’re signed in again.';
 // A small page that sends people back here; the meeting itself stays as it is.
 const WAY_BACK = '/sign-in?next=/signed-in';
@@ -13,7 +15,8 @@ const WAY_BACK = '/sign-in?next=/signed-in';
 export class Login {
   #api;
   #notices;
-  // The last passes that were ours: good for an hour, also without a login.
+  #back;
+  // The last passes that were ours: they end with the login that they were given for.
   #last;
   #out = false;
   // This browser is signed in as somebody else.
@@ -24,8 +27,10 @@ export class Login {
    * @param {import('./api.js').RoomApi} api
    * @param {import('./notices.js').Notices} notices
    * @param {Ticket} ticket with which we came in
+   * @param {() => void} back we are who we were again
    */
-  constructor(api, notices, ticket) {
+  constructor(api, notices, ticket, back) {
+    this.#back = back;
     this.#api = api;
     this.#notices = notices;
     this.#last = ticket;
@@ -35,23 +40,19 @@ export class Login {
   }
 
   /**
-   * Fresh passes; the last ones while we are signed out, or somebody else here: this page stays who it is.
-   * @returns {Promise<Ticket>} throws ApiError when refused
+   * Fresh passes; the last ones while this browser is somebody else: this page stays who it is.
+   * @returns {Promise<Ticket>} throws ApiError when refused, 401 while we are signed out
    */
   async join() {
-    try {
-      const ticket = await this.#api.join();
-      if ('waiting' in ticket) {
-        // Who was let in once waits no more: it is somebody else who knocks.
-        this.#sayWho('somebody else');
-      } else if (ticket.you.identity === this.#last.you.identity) {
-        this.#last = ticket;
-        this.#sayMe();
-      } else {
-        this.#sayWho(ticket.you.name);
-      }
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status === 401)) throw error;
+    const ticket = await this.#api.join();
+    if ('waiting' in ticket) {
+      // Who was let in once waits no more: it is somebody else who knocks.
+      this.#sayWho('somebody else');
+    } else if (ticket.you.identity === this.#last.you.identity) {
+      this.#last = ticket;
+      this.#sayMe();
+    } else {
+      this.#sayWho(ticket.you.name);
     }
     return this.#last;
   }
@@ -80,13 +81,14 @@ export class Login {
     this.#out = this.#other = false;
     this.#notices.set('login', null);
     this.#notices.toast(SIGNED_IN);
+    this.#back();
   }
 
   /** @param {string} name who this browser is now */
   #sayWho(name) {
     this.#out = false;
     this.#other = true;
-    const text = `You’re signed in as ${name} now. Here you still are ${this.#last.you.name}.`;
+    const text = `You’re signed in as ${name} now. Here you were ${this.#last.you.name}.`;
     this.#notices.set('login', text, { label: `Join as ${name}`, act: () => [leaveOnPurpose(), location.reload()] });
   }
 }

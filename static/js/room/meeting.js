@@ -70,6 +70,8 @@ export class Meeting {
   #socket;
   #left = false;
   #awake = () => {};
+  // Our login has ended, and we aren't back yet.
+  #out = false;
   #welcomedAt = 0;
   // Whose pages don't answer.
   #away = '';
@@ -95,7 +97,7 @@ export class Meeting {
     this.#leaving = this.#newLeaving(api);
     this.#people = this.#newPeople();
     this.#controls = this.#newControls();
-    this.#login = new Login(api, notices, ticket);
+    this.#login = new Login(api, notices, ticket, () => this.#socket.retryNow());
     this.#video = this.#newVideo();
     this.#chat = this.#newChat();
     this.#panels = this.#newPanels();
@@ -151,6 +153,10 @@ export class Meeting {
     return this.#left ? 0 : Math.floor(this.#socket.unsent);
   }
 
+  get #isGuest() {
+    return find('#room').dataset.guest !== undefined;
+  }
+
   get #isInCall() {
     const { microphone, camera } = this.#equipment;
     return !this.#left && (microphone.isOn || camera.isOn || this.#video.isLive);
@@ -191,9 +197,9 @@ export class Meeting {
   #newControls() {
     const { microphone, camera } = this.#equipment;
     return new Controls({
-      microphone: (on = !microphone.isOn) => (on && this.#place.refuses()) || void this.#equipment.turnMicrophone(on),
-      camera: () => this.#place.refuses() || void this.#equipment.turnCamera(!camera.isOn),
-      share: () => this.#place.refuses() || void this.#video.share(),
+      microphone: (on = !microphone.isOn) => (on && this.#refuses()) || void this.#equipment.turnMicrophone(on),
+      camera: () => this.#refuses() || void this.#equipment.turnCamera(!camera.isOn),
+      share: () => this.#refuses() || void this.#video.share(),
       hand: () => this.#say({ type: 'hand', up: !this.#news.isUp(this.#roster.me.identity) }),
       react: (emoji) => this.#say({ type: 'reaction', emoji }),
       settings: () => this.#settings.open(),
@@ -230,12 +236,36 @@ export class Meeting {
     return new TranscriptionSocket(() => this.#login.join(), {
       state: (state) => {
         this.#header.connection(state);
-        this.#outages.connection(state === 'live');
+        this.#outages.connection(state === 'live' || this.#out);
       },
       message: (message) => this.#take(message),
       over: (why) => this.#end(why),
+      signedOut: () => this.#signedOut(),
       lost: () => this.#notices.toast(LOST_WORDS),
     });
+  }
+
+  /** Nothing is sent any more, not even later: who is signed out believes to be unheard. */
+  #signedOut() {
+    // A guest who has left for good can't come back as who they were.
+    if (this.#isGuest) return this.#end('signed_out');
+    if (this.#out) return;
+    this.#out = true;
+    this.#outages.connection(true);
+    this.#equipment.standBy();
+    this.#video.active(false);
+  }
+
+  /** @returns {boolean} whether nothing can be turned on here, which is said */
+  #refuses() {
+    if (this.#out) this.#notices.toast(NOT_NOW);
+    return this.#out || this.#place.refuses();
+  }
+
+  #signedIn() {
+    if (!this.#out) return;
+    this.#out = false;
+    this.#video.active(this.#place.isActive);
   }
 
   /** @param {import('../types').ServerMessage} message */
@@ -280,6 +310,7 @@ export class Meeting {
     this.#lateness.people([]);
     this.#news.begin();
     this.#activate(welcome.active);
+    this.#signedIn();
   }
 
   /** @param {boolean} active whether this page has our microphone and call, or another one of ours */

@@ -22,7 +22,7 @@ const STUCK = 4_000;
 const ANSWERED = 1_500;
 // A host has to answer the knock anew: as patient as the lobby.
 const KNOCK_DELAY = 2_500;
-const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
+const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, ended: 4410, tooFast: 4429 };
 
 /** @typedef {'connecting' | 'live' | 'offline'} ConnectionState */
 /** @typedef {import('../types').Ticket} Ticket */
@@ -33,6 +33,7 @@ const CLOSE = { left: 1000, removed: 4401, ended: 4410, tooFast: 4429 };
  * @property {(state: ConnectionState) => void} state
  * @property {(message: import('../types').ServerMessage) => void} message
  * @property {(why: string) => void} over it will not come back by itself: `removed`, `ended` or the code of a refusal
+ * @property {() => void} signedOut our login has ended: it comes back by itself once we are signed in again
  * @property {() => void} lost audio was let go before it could be sent; everybody will see the gap
  */
 
@@ -82,7 +83,7 @@ export class TranscriptionSocket {
   /** @param {Ticket} ticket the first one; later connections ask for their own */
   open(ticket) {
     window.addEventListener('offline', () => this.#drop(0));
-    window.addEventListener('online', () => this.#retryNow());
+    window.addEventListener('online', () => this.retryNow());
     document.addEventListener('visibilitychange', () => !document.hidden && this.#watch());
     setInterval(() => this.#watch(), WATCH_EVERY);
     this.#attempt += 1;
@@ -146,8 +147,12 @@ export class TranscriptionSocket {
   /** @param {unknown} error */
   #turnedAway(error) {
     // Without a code it isn't our server that refuses, but a proxy before one that is away.
-    const refused = error instanceof ApiError && error.code !== 'failed' && [401, 403, 404, 410].includes(error.status);
-    if (refused) return this.#finish(error.code);
+    const refused = error instanceof ApiError && error.code !== 'failed';
+    if (refused && error.status === 401) {
+      this.#events.signedOut();
+      return this.#closed || this.#retryAfter(LONGEST_DELAY);
+    }
+    if (refused && [403, 404, 410].includes(error.status)) return this.#finish(error.code);
     const wait = error instanceof ApiError ? error.retryAfter * 1000 : 0;
     this.#retryAfter(Math.max(wait, this.#backOff()));
   }
@@ -249,6 +254,8 @@ export class TranscriptionSocket {
     socket.close();
     if (code === CLOSE.ended) return this.#finish('ended');
     if (code === CLOSE.removed) return this.#finish('removed');
+    if (code === CLOSE.signedOut) this.#events.signedOut();
+    if (this.#closed) return;
     if (this.#state === 'live' && Date.now() - this.#liveSince > STEADY) this.#failures = 0;
     const delay = this.#backOff();
     this.#retryAfter(code === CLOSE.tooFast ? Math.max(delay, TOO_FAST_DELAY) : delay);
@@ -267,7 +274,8 @@ export class TranscriptionSocket {
     this.#timer = setTimeout(() => this.#connect(), delay);
   }
 
-  #retryNow() {
+  /** Connects now rather than in a while, where it isn't connected. */
+  retryNow() {
     if (this.#closed || this.#state !== 'offline') return;
     clearTimeout(this.#timer);
     void this.#connect();

@@ -44,6 +44,7 @@ from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
+from core.stopping import Deadline, Stop
 from core.store.people import LOGIN_DAYS
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
@@ -55,12 +56,14 @@ from web.logs import set_up as set_up_logs
 from web.serving import Serving
 from web.starting import Starting, stopped_by_signals
 from web.static import VersionedStatic
+from web.stopping import patient_with_signals
 
 
 class State(TypedDict):
     """What the lifespan hands to every request."""
 
     services: Services
+    stop: Stop
 
 
 ROUTES = [
@@ -130,26 +133,29 @@ def create_app(settings: Settings) -> Starlette:
 def _lifespan(settings: Settings) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
-        embedded = EmbeddedPostgres(settings.data_dir)
+        embedded, deadline = EmbeddedPostgres(settings.data_dir), Deadline()
         try:
             url = settings.database_url
             if url is None:
                 url = await asyncio.to_thread(embedded.start)
-            async with _running(settings, Database(url)) as services:
+            async with _running(settings, Database(url), deadline) as (services, stop):
                 print(
                     banner(settings, services.rooms.engine, own_address(settings, sys.argv)),
                     flush=True,
                 )
-                yield {"services": services}
+                with patient_with_signals(stop):
+                    yield {"services": services, "stop": stop}
         finally:
-            await asyncio.to_thread(embedded.stop)
+            await asyncio.to_thread(embedded.stop, deadline.seconds_left)
 
     return lifespan
 
 
 @asynccontextmanager
-async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
-    """Start what serves requests, and stop it in the order in which words flow."""
+async def _running(
+    settings: Settings, db: Database, deadline: Deadline
+) -> AsyncIterator[tuple[Services, Stop]]:
+    """Start what serves requests, and stop it: core.stopping says in which order."""
     with stopped_by_signals():
         await db.connect()
     node = take_place(settings.data_dir)
@@ -168,6 +174,13 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
     gc_schedule, pacer = GcSchedule(), Pacer()
+    stop = Stop(
+        db,
+        deadline,
+        before=[lifecycle.close],
+        rooms=rooms.close,
+        after=[minutes.close, writer.close, engine.close, calls.close],
+    )
     try:
         await engine.start()
         writer.start()
@@ -178,17 +191,12 @@ async def _running(settings: Settings, db: Database) -> AsyncIterator[Services]:
         pacer.start()
         limits = RateLimits(settings.rate_limit_factor)
         reader = TranscriptReader(rooms, writer)
-        yield Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
+        parts = Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
+        yield parts, stop
     finally:
         pacer.close()
         await gc_schedule.close()
-        await lifecycle.close()
-        await rooms.close()
-        await minutes.close()
-        await engine.close()
-        await writer.close()
-        await calls.close()
-        await db.disconnect()
+        await stop.finish()
         node.leave()
 
 

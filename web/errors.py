@@ -40,6 +40,9 @@ BROKEN = Problem(
     "That didn’t work.",
     "The mistake is ours and has been noted. Try again; if it stays, tell who runs this server.",
 )
+RESTARTING = Problem(
+    503, "restarting", "We are restarting.", "That takes some seconds: try again in a moment."
+)
 NOT_FOUND = (
     "There is nothing here.",
     ("The link may be mistyped or too old, or it belongs to somebody else."),

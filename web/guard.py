@@ -13,10 +13,11 @@ from core import audit
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
 from web.addresses import address_of
-from web.errors import BROKEN, FOR_STATUS, FOREIGN, show
+from web.errors import BROKEN, FOR_STATUS, FOREIGN, RESTARTING, show
 from web.forms import may_be_form
 from web.headers import security_headers
 from web.http.bounds import MAX_BODY
+from web.stopping import answering, until_cut_short
 
 SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -96,7 +97,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await until_cut_short(self._app(scope, receive, send), scope)
             return
         headers = Headers(scope=scope)
         answer = _Answer(
@@ -110,8 +111,14 @@ class Guard:
         if (status := _unread(scope, headers)) is not None:
             await show(Request(scope), FOR_STATUS[status])(scope, receive, answer)
             return
+        with answering(scope):
+            await self._answer(scope, receive, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
-            await self._app(scope, _limited(receive), answer)
+            done = await until_cut_short(self._app(scope, _limited(receive), answer), scope)
+            if not (done or answer.begun):
+                await show(Request(scope), RESTARTING)(scope, receive, answer)
         except ClientDisconnect:
             pass  # there is nobody left to answer
         except Exception:

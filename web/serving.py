@@ -20,18 +20,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.settings import Settings
-from web.http.bounds import KEEP_ALIVE_S
+from web.http.bounds import KEEP_ALIVE_S, LINGER_S
 from web.http.connections import KEY, Connections, most_connections
 from web.http.protocol import BoundedHttpProtocol
 from web.socket.direct import DirectWebSocketProtocol
+from web.stopping import begin_stop
 
 UVICORN = "0.54"  # whose classes ours are made of; requirements.txt has a release of it
 
 MAX_MESSAGE = 64 * 1024  # bytes of a WebSocket message; the longest of ours has 32 KiB
 PING_S = 20.0  # between two pings to a WebSocket, and as long for the answer
-# That requests in progress have when the process stops. A container is killed 10 s after it was
-# told to stop, and what must be written and the embedded database need the rest.
-GRACE_S = 3
+# That requests in progress have when the process stops: core/stopping.py has the rest.
+GRACE_S = 2
 
 
 class CountedWebSocket(DirectWebSocketProtocol):
@@ -43,6 +43,12 @@ class CountedWebSocket(DirectWebSocketProtocol):
         """Count it out."""
         self.app_state[KEY].leave(self.transport)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Say goodbye, and don't wait long for somebody who doesn't read it."""
+        begin_stop(self.app_state)
+        super().shutdown()
+        self.loop.call_later(LINGER_S, self.transport.abort)
 
 
 BOUNDS: dict[str, object] = {

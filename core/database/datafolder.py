@@ -26,7 +26,7 @@ SOCKET = ".s.PGSQL.5432"
 MAX_SOCKET = 100  # bytes of a socket's path; systems differ from 103 on
 # What needs no quoting by the shell of pg_ctl or in the server's list of socket folders.
 PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
-STOP_S = "4"  # that a server has to stop: a container is killed 10 s after it was told to
+STOP_S = 4.0  # that a server has to stop: a container is killed 10 s after it was told to
 START_S = "60"  # that a server has to start: after a crash it reads what it didn't write yet
 OPEN_FILES = Path("/proc/self/fd")
 WHO = """\
@@ -190,9 +190,9 @@ class DataFolder:
         """Have a running server read who is let in."""
         os.kill(pid, signal.SIGHUP)
 
-    def stop(self) -> None:
-        """Stop the server, as an administrator does; it has some seconds."""
-        arguments = ["stop", "-w", "-t", STOP_S, "-m", "fast", "-D", self._place]
+    def stop(self, seconds: float) -> None:
+        """Stop the server, as an administrator does; it has so many seconds."""
+        arguments = ["stop", "-w", "-t", str(max(1, int(seconds))), "-m", "fast", "-D", self._place]
         self._programs.run("pg_ctl", arguments, [self._fd])
 
     @property

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from core.database.datafolder import DataFolder
+from core.database.datafolder import STOP_S, DataFolder
 from core.database.errors import DatabaseStartError
 from core.database.programs import Programs, account_for
 
@@ -62,8 +62,8 @@ class EmbeddedPostgres:
         self._folder = folder
         return f"postgresql://postgres:@/postgres?host={folder.host}"
 
-    def stop(self) -> None:
-        """Leave the server; the last one stops it."""
+    def stop(self, seconds: float = STOP_S) -> None:
+        """Leave the server; the last one stops it, and waits so long for its end."""
         if self._server is not None:
             self._server.cleanup()
             self._server = None
@@ -74,7 +74,7 @@ class EmbeddedPostgres:
             alone = self._lock("used")
             try:
                 if _flock(alone, shared=False):
-                    self._folder.stop()
+                    self._folder.stop(seconds)
             finally:
                 os.close(alone)
         self._folder.close()

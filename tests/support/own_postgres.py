@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from tests.support.postgres import Cluster
 
@@ -25,6 +29,20 @@ class OwnPostgres:
     def crash(self) -> None:
         """Let it stop at once, without finishing anything."""
         self._cluster.crash()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it hang: it takes connections and statements, and answers nothing."""
+        assert self._cluster.pid is not None
+        server = psutil.Process(self._cluster.pid)
+        processes = [server, *server.children()]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def start(self) -> None:
         """Start it again, with all its data."""

@@ -27,6 +27,7 @@ from web.headers import NOTHING, security_headers
 from web.http import bounds
 from web.http.connections import KEY, Connections
 from web.http.unread import UnreadWatch
+from web.stopping import begin_stop
 
 _UNSENT_IN_KERNEL: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
 _PIECE = 16 * 1024  # bytes given to the parser at once after a head
@@ -93,17 +94,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
         A request in progress has the time that the server gives all of them.
         """
+        begin_stop(self.app_state)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete and not cycle.more_body:
             super().shutdown()
         elif not self.transport.get_write_buffer_size():
             self.transport.abort()
-        if self.transport.get_write_buffer_size():
-            self.loop.call_later(bounds.LINGER_S, self._end_unread)
+        self.loop.call_later(bounds.LINGER_S, self._end_unread)
 
     def _end_unread(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()
+        elif not self.transport.is_closing():  # its answer may still come, and be unread
+            self.loop.call_later(bounds.LINGER_S, self._end_unread)
 
     # What comes
 

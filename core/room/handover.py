@@ -20,9 +20,11 @@ from core.room.ports import Claims, Writer
 from core.room.room import Room
 from core.speech.engine import SAMPLE_RATE
 from core.transcript.outbox import Entry
+from core.transcript.turns import furthest, is_said_anew
 
 log = logging.getLogger(__name__)
 
+ASK_AGAIN_S = 60.0  # after another node still had a room for which something is held
 PAGE_KEEPS_S = 600.0  # seconds of audio that a page keeps to send again
 
 
@@ -62,7 +64,7 @@ class Handover:
             return
         oldest = max(one.until for one in own) - int(PAGE_KEEPS_S * SAMPLE_RATE)
         for one in own:
-            if (old := _until(one, oldest)) is not None:
+            if (old := _until(one, oldest)) is not None and not room.captions.log.has(*old.place):
                 room.captions.log.adopt(old)
         self._held = [one for one in self._held if one not in own]
         self._writer.hold(self._held)
@@ -75,12 +77,17 @@ class Handover:
         if session_id not in self.sessions():
             return
         claim = await self._claims.claim(session_id)
-        said = await self._writer.said(session_id)
         task = self._rooms.get(session_id)
         room = await asyncio.shield(task) if task is not None else None
+        said = await self._writer.load(session_id, claim.epoch)
         # No await from here on: a room that is loaded later finds what is kept now.
+        if room is None and session_id in self._rooms:
+            return  # it is being loaded since: the next second tries again
+        places, reached = {one.place for one in said}, furthest(said)
         last_seq = said[-1].seq if said else 0
         for one in [one for one in self._held if one.session_id == session_id]:
+            if one.place in places or is_said_anew(one, reached.get(one.page, 0)):
+                continue
             last_seq += 1
             if room is not None:
                 room.captions.log.adopt(one)
@@ -96,9 +103,18 @@ class Handover:
             try:
                 await self.adopt(session_id)
             except RoomElsewhereError:  # which its owner gives back once nobody is there
-                pass
+                self._until = time.monotonic() + ASK_AGAIN_S
             except Exception as problem:  # the database is away: the next second tries again
                 log.warning("held words can't be placed yet: %s", type(problem).__name__)
+
+    def set_aside(self, utterances: list[Utterance]) -> None:
+        """Hold what came too late to be stored, as another node has the room.
+
+        Its pages say it anew there. Once the room is ours, what wasn't said anew may stand.
+        """
+        self._held += utterances
+        self._until = max(self._until, time.monotonic() + MICROPHONE_KEPT_S)
+        self._writer.hold(self._held)
 
     def leave(self, rooms: list[Room]) -> None:
         """Hand over to the next process what rooms didn't store, and what is still held here."""

@@ -17,8 +17,11 @@ from core.transcript.ports import FinalsWriter
 class Writer(FinalsWriter, Protocol):
     """Stores what rooms hand over, their only way out of memory: TranscriptWriter."""
 
-    async def said(self, session_id: str) -> list[Utterance]:
-        """Return the session's finals by seq, those not yet stored included."""
+    async def load(self, session_id: str, epoch: int) -> list[Utterance]:
+        """Return the finals of a session that was claimed under this epoch, by seq.
+
+        Those not yet stored included, which count as this owner's from now on.
+        """
 
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Return the session's chat lines by id, those not yet stored included."""
@@ -26,8 +29,15 @@ class Writer(FinalsWriter, Protocol):
     def keep_line(self, line: Entry[ChatLine]) -> None:
         """Take a chat line. Never blocks."""
 
-    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
-        """Learn where a session's room is, if it is in memory: it gives what comes its number."""
+    def serve(
+        self,
+        find_room: Callable[[str], Numbering | None],
+        set_aside: Callable[[list[Utterance]], None],
+    ) -> None:
+        """Learn where a session's room is, if it is in memory: it gives what comes its number.
+
+        `set_aside` takes finals that can't be stored because another node has their room.
+        """
 
     def hold(self, utterances: list[Utterance]) -> None:
         """Have these, and no others, ready for the next process: see `held`.

@@ -76,7 +76,7 @@ class Rooms:
 
     def start(self) -> None:
         """Begin to look after the rooms; called once, in the running loop."""
-        self._writer.serve(self.room)
+        self._writer.serve(self.room, self._handover.set_aside)
         self._handover.start()
         # Apart: pulses and leases must not wait for each other, nor for what a tick asks of the
         # database.
@@ -184,7 +184,7 @@ class Rooms:
             services = replace(services, allowance=await self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
-        said = await self._writer.said(session.id)
+        said = await self._writer.load(session.id, claim.epoch)
         return Room(session, said, lines, self._writer, services, knocks=self.knocks, claim=claim)
 
     def unstored(self, session_id: str) -> list[Utterance]:

@@ -149,10 +149,13 @@ class TranscriptLog(Generic[Shown]):
         """
         taken = {one.seq: one for one in stored}
         unknown = [one for one in taken.values() if one.place not in self._places]
-        unstored = {one.value.place: one for one in waiting} | self._unstored
+        # Ours first: they keep the numbers under which pages have them.
+        unstored = self._unstored | {one.value.place: one for one in waiting}
         last = max([self.last_seq, *taken])
         clashing = renumber_finals(taken, unstored.values(), last)
-        gone, anew = [seq for seq, _ in clashing], {}
+        # A number that another of ours keeps isn't gone; nor is that of what was never shown here.
+        kept = {one.value.seq for one in self._unstored.values()}
+        gone, anew = [seq for seq, _ in clashing if seq not in kept], {}
         for said in [*unknown, *(one.value for _, one in clashing)]:
             self._places.add(said.place)
             self._turns.note(said)

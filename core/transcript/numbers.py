@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -80,15 +81,20 @@ def renumber_finals(
 ) -> list[tuple[int, Entry[Utterance]]]:
     """Give waiting finals whose number is taken the next ones above `last`.
 
-    Returns those that got another, each with the number that it had.
+    What waits of several owners may have one number as well: the first keeps it. What a page said
+    after one that got another number gets another, too, so that its words stay in order. Returns
+    those that got another, each with the number that it had.
     """
     # What is stored under its own number was only not told yet: it doesn't clash with itself.
     stored = {one.place for one in taken.values()}
-    clashing = [
-        (one.value.seq, one)
-        for one in waiting
-        if one.value.seq in taken and one.value.place not in stored
-    ]
+    seqs, moved, clashing = set(taken), set[Page](), []
+    for one in waiting:
+        if one.value.place in stored:
+            continue
+        if one.value.seq in seqs or one.value.page in moved:
+            clashing.append((one.value.seq, one))
+            moved.add(one.value.page)
+        seqs.add(one.value.seq)
     for seq, (_, entry) in enumerate(clashing, start=last + 1):
         entry.value = msgspec.structs.replace(entry.value, seq=seq)
     return clashing
@@ -102,16 +108,19 @@ def renumber_lines(
     `last` is the highest number that was given so far.
     """
     known = {line.id: line for line in stored}
+    ids = {_what(line): line.id for line in known.values()}
     last = max([*known, last])
     for entry in waiting:
         line = entry.value
-        if line.id in known and not _same(known[line.id], line):
+        if _what(line) in ids:  # stored already, under a number that the file doesn't know
+            entry.value = replace(line, id=ids[_what(line)])
+        elif line.id in known:
             last += 1
             entry.value = replace(line, id=last)
         known[entry.value.id] = entry.value
     return known
 
 
-def _same(one: ChatLine, other: ChatLine) -> bool:
-    """Whether this is a repetition; how its author is shown may have changed meanwhile."""
-    return (one.identity, one.sent_at, one.text) == (other.identity, other.sent_at, other.text)
+def _what(line: ChatLine) -> tuple[str, datetime, str]:
+    """Return what makes it this line: how its author is shown may have changed meanwhile."""
+    return line.identity, line.sent_at, line.text

@@ -49,6 +49,7 @@ class Entry(Generic[V]):
     value: V
     stored: Callable[[], None] = _nobody
     lost: Callable[[bool], None] = _nobody
+    gone: bool = False  # it was let go without being stored
     since: float = field(default_factory=time.monotonic)  # when it was made, in seconds
 
 
@@ -107,8 +108,9 @@ class Outbox(Generic[V]):
             if not self._overflowing:  # once, not for each
                 self._overflowing = True
                 log.error("the database is away for too long: %s was given up", self._what)
-            self._take_out(oldest)
+            self.take([oldest])
             oldest.lost(False)
+        entry.gone = False
         self._waiting[entry] = None
         self._journal.add(entry)
         self._empty.clear()
@@ -172,10 +174,11 @@ class Outbox(Generic[V]):
     def take(self, entries: Iterable[Entry[V]]) -> None:
         """Let these go without storing them: somebody else has them now."""
         for one in entries:
+            one.gone = True
             self._take_out(one)
 
     def _refused(self, entry: Entry[V], problem: Exception) -> None:
         """Let go of what can't be stored, as when its session or participant was deleted."""
         log.error("%s was refused by the database: %s", self._what, type(problem).__name__)
-        self._take_out(entry)
+        self.take([entry])
         entry.lost(True)

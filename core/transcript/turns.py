@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core.model import Page, Utterance
+from core.speech.engine import SAMPLE_RATE
 from core.transcript.outbox import Entry
+
+
+def is_said_anew(said: Utterance, reached: int) -> bool:
+    """Whether a page whose audio is stored up to the sample `reached` has said this again since.
+
+    It begins behind what is stored and leaves nothing out, so what is past the middle of this has
+    all of it: where the last word ends is heard a little differently each time. What was kept by
+    a release that knew no pages can't be said again.
+    """
+    middle = said.until - (said.end - said.start) * SAMPLE_RATE / 2
+    return bool(said.client) and reached > max(middle, 0)
+
+
+def furthest(stored: Iterable[Utterance]) -> dict[Page, int]:
+    """Return the sample up to which the audio of each page is stored."""
+    reached: dict[Page, int] = {}
+    for one in stored:
+        reached[one.page] = max(one.until, reached.get(one.page, 0))
+    return reached
 
 
 class Turns:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from core.database import Database
-from core.model import MAX_UTTERANCES, ChatLine, StreamAccount, Utterance
+from core.model import ChatLine, StreamAccount, Utterance
 from core.speech.resilient import StreamRecord
-from core.store import chat, transcripts, usage
+from core.store import chat, usage
+from core.transcript.finals import Finals
 from core.transcript.held import Held
 from core.transcript.numbers import Numbering, renumber_lines
 from core.transcript.outbox import Entry, Outbox
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 # what came of that. What isn't stored then is on disk, and the next process stores it.
 FLUSH_TIMEOUT_S = 1.0
 CLOSE_TIMEOUT_S = 0.5
-MAX_RENUMBERINGS = 3  # of one batch at once; after that it is tried again later
 
 
 class TranscriptWriter:
@@ -44,9 +43,7 @@ class TranscriptWriter:
         # Set by `serve`, once rooms are there: the spool of the last process is taken up before.
         self._find_room: Callable[[str], Numbering | None] = lambda _: None
         # A box each, as each has its own way to be refused, and finals must not wait behind usage.
-        self._finals: Outbox[Utterance] = Outbox(
-            "an utterance", Spool(spool, _reader(Utterance)), self._store_finals
-        )
+        self._finals = Finals(db, Spool(spool, _reader(Utterance)))
         self._lines: Outbox[ChatLine] = Outbox(
             "a chat line", Spool(_beside(spool, "chat"), _reader(ChatLine)), self._store_lines
         )
@@ -71,7 +68,7 @@ class TranscriptWriter:
 
     def stores(self, session_id: str) -> bool:
         """Whether words of this session wait to be stored."""
-        return any(one.value.session_id == session_id for one in self._finals.entries)
+        return bool(self._finals.waiting_of(session_id))
 
     def start(self) -> None:
         """Take up what the last process could not store, and begin to write."""
@@ -92,27 +89,22 @@ class TranscriptWriter:
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(box.flush() for box in self._boxes))
 
-    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
+    def serve(
+        self,
+        find_room: Callable[[str], Numbering | None],
+        set_aside: Callable[[list[Utterance]], None],
+    ) -> None:
         """Writer of core.room.ports."""
         self._find_room = find_room
+        self._finals.serve(find_room, set_aside)
 
     async def said(self, session_id: str) -> list[Utterance]:
-        """Writer: stored finals and those that still wait, by seq."""
-        # Asked first: what is stored while the statement runs may be in neither otherwise.
-        waiting = self.unstored(session_id)
-        stored = await self._stored(session_id)
-        known = {one.place: one for one in stored}
-        for said in [*waiting, *self.unstored(session_id)]:
-            known.setdefault(said.place, said)
-        return sorted(known.values(), key=lambda one: one.seq)
+        """Return a session's finals by seq, those that still wait included."""
+        return await self._finals.said(session_id)
 
-    def unstored(self, session_id: str) -> list[Utterance]:
-        """Return the finals of a session that wait to be stored."""
-        waiting = [one.value for one in self._finals.entries]
-        return [said for said in waiting if said.session_id == session_id]
-
-    async def _stored(self, session_id: str) -> list[Utterance]:
-        return await transcripts.of_session(self._db, session_id, limit=MAX_UTTERANCES)
+    async def load(self, session_id: str, epoch: int) -> list[Utterance]:
+        """Writer of core.room.ports."""
+        return await self._finals.load(session_id, epoch)
 
     def keep(self, said: Entry[Utterance]) -> None:
         """Writer of core.room.ports."""
@@ -144,53 +136,6 @@ class TranscriptWriter:
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Writer: take a stream's account."""
         self._accounts.put(Entry(_account(session_id, identity, record)))
-
-    async def _store_finals(self, batch: list[Entry[Utterance]]) -> Iterable[Entry[Utterance]]:
-        # The clash may be with any row of the batch, and another writer may go on meanwhile.
-        for _ in range(MAX_RENUMBERINGS):
-            try:
-                fenced = await transcripts.add(self._db, [_row(one.value) for one in batch])
-            except transcripts.SeqTakenError:
-                for session_id in {one.value.session_id for one in batch}:
-                    await self._renumber(session_id)
-            else:
-                return self._without(fenced, batch)
-        raise transcripts.SeqTakenError
-
-    def _without(
-        self, fenced: set[tuple[str, str, str]], batch: list[Entry[Utterance]]
-    ) -> list[Entry[Utterance]]:
-        """Drop what came after another node had claimed the room: its pages say that anew there.
-
-        They aren't told that it is stored, so that they send it again.
-        """
-        if not fenced:
-            return batch
-        late = [one for one in batch if (one.value.session_id, *one.value.place) in fenced]
-        log.warning("%d finals came too late: another node has their room", len(late))
-        self._finals.take(late)
-        return [one for one in batch if one not in late]
-
-    async def _renumber(self, session_id: str) -> None:
-        """Give finals that wait another place where the database has given theirs away.
-
-        A session's numbers are given in one room at a time, so this is rare: somebody has written
-        into the table, or words waited in a file while another process went on.
-        """
-        stored = await self._stored(session_id)
-        waiting = [one for one in self._finals.entries if one.value.session_id == session_id]
-        log.warning("finals of a session are numbered anew: their numbers were taken")
-        room = self._find_room(session_id)
-        if room is not None:
-            room.renumber(stored, waiting)
-            return
-        # Without a room there is nobody to show it to: any number that is free will do.
-        places, taken = {one.place for one in stored}, {one.seq for one in stored}
-        last = max([*taken, *(one.value.seq for one in waiting)])
-        for one in waiting:
-            if one.value.seq in taken and one.value.place not in places:
-                last += 1
-                one.value = msgspec.structs.replace(one.value, seq=last)
 
     async def _store_lines(self, batch: list[Entry[ChatLine]]) -> Iterable[Entry[ChatLine]]:
         """Store the first line only, so that a refusal is about it: chat comes slowly."""
@@ -234,7 +179,3 @@ def _account(session_id: str, identity: str, record: StreamRecord) -> StreamAcco
         closed_at=record.closed_at,
         **asdict(record.usage),
     )
-
-
-def _row(one: Utterance) -> dict[str, Any]:
-    return {column: getattr(one, column) for column in transcripts.COLUMNS}

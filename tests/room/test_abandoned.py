@@ -35,7 +35,7 @@ class Memory:
         self.kept: list[Utterance] = []
         self.held_ones: list[Utterance] = []
 
-    async def said(self, session_id: str) -> list[Utterance]:
+    async def load(self, session_id: str, epoch: int) -> list[Utterance]:
         return self.kept
 
     async def chat(self, session_id: str) -> list[ChatLine]:
@@ -48,7 +48,11 @@ class Memory:
         self.kept.append(said.value)
         said.stored()
 
-    def serve(self, find_room: Callable[[str], Numbering | None]) -> None:
+    def serve(
+        self,
+        find_room: Callable[[str], Numbering | None],
+        set_aside: Callable[[list[Utterance]], None],
+    ) -> None:
         pass
 
     def hold(self, utterances: list[Utterance]) -> None:

@@ -162,3 +162,98 @@ async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
     )
     assert row["rows"] == 20
     assert row["writes"] <= 4
+
+
+def _at(path: Path, finals: list[Utterance]) -> Path:
+    path.write_bytes(b"\n".join(map(msgspec.json.encode, finals)))
+    return path
+
+
+async def test_what_waits_of_several_owners_under_one_number_is_stored_under_several(
+    db: Database, tmp_path: Path
+) -> None:
+    """None of it is stored yet, so that the database can't say whose the number is."""
+    session_id, identity = await _speaker(db)
+    mine = [_final(session_id, identity, seq) for seq in (1, 2)]
+    other = [msgspec.structs.replace(one, stream="other") for one in mine]
+    writer = TranscriptWriter(db, _at(tmp_path / "unsaved.jsonl", [*other, *mine]))
+    writer.start()
+    await writer.close(5)
+    said = await writer.said(session_id)
+    assert [one.seq for one in said] == [1, 2, 3, 4]
+    assert len({one.place for one in said}) == 4
+
+
+async def test_a_room_that_is_loaded_while_what_waits_gets_another_number_has_it_once_in_order(
+    make_database: Callable[[], str], tmp_path: Path
+) -> None:
+    """The database has answered before the number was taken, and the answer comes later."""
+    db = SlowReading(await asyncio.to_thread(make_database))
+    await db.connect()
+    db.answer.set()
+    session_id, identity = await _speaker(db)
+    foreign = msgspec.structs.replace(_final(session_id, identity, 1), stream="foreign")
+    other = TranscriptWriter(db, tmp_path / "other.jsonl")
+    other.start()
+    other.keep(Entry(foreign))
+    await other.close(5)
+    db.answer.clear()
+    db.asked.clear()
+    writer = TranscriptWriter(db, tmp_path / "unsaved.jsonl")
+    writer.keep(Entry(_final(session_id, identity, 1)))
+    loading = asyncio.create_task(writer.load(session_id, 0))
+    await db.asked.wait()
+    writer.start()
+    db.answer.set()
+    said = await loading
+    assert [(one.stream, one.seq) for one in said] == [("foreign", 1), ("stream", 2)]
+    await writer.close(5)
+    assert [one.place for one in await writer.said(session_id)] == [one.place for one in said]
+    await db.disconnect()
+
+
+async def test_what_waited_while_another_owned_the_room_is_kept_unless_its_page_said_it_anew(
+    db: Database, tmp_path: Path
+) -> None:
+    session_id, identity = await _speaker(db)
+    second = 16_000
+    back, gone = (
+        [
+            msgspec.structs.replace(
+                _final(session_id, identity, seq),
+                client=client,
+                stream=client,
+                until=round((seq + 0.5) * second),
+                epoch=1,
+            )
+            for seq in (1, 2)
+        ]
+        for client in ("came-back", "is-gone")
+    )
+    await db.execute(
+        "INSERT INTO rooms VALUES (CAST(:session AS uuid), 'another', 2, now())", session=session_id
+    )
+    between = TranscriptWriter(db, tmp_path / "between.jsonl")
+    between.start()
+    # Heard a little differently, and as one.
+    anew = msgspec.structs.replace(back[1], stream="anew", seq=1, epoch=2, start=1.0, until=39_990)
+    between.keep(Entry(anew))
+    await between.close(5)
+    aside: list[Utterance] = []
+    writer = TranscriptWriter(db, _at(tmp_path / "unsaved.jsonl", [*back, *gone]))
+    writer.serve(lambda _: None, aside.extend)
+    assert [one.stream for one in await writer.load(session_id, 3)] == ["anew"]
+    writer.start()
+    await writer.flush(5)
+    assert aside == [*back, *gone], "it is another's room: nobody knows yet who comes back there"
+    again = TranscriptWriter(db, tmp_path / "again.jsonl")
+    for one in [*back, *gone]:
+        again.keep(Entry(one))
+    await db.execute("UPDATE rooms SET epoch = 3")
+    said = await again.load(session_id, 3)
+    places = [("anew", "2"), ("is-gone", "1"), ("is-gone", "2")]
+    assert [one.place for one in said] == places
+    again.start()
+    await again.close(5)
+    assert [one.place for one in await again.said(session_id)] == places
+    await writer.close(5)

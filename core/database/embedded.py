@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 from core.database.datafolder import STOP_S, DataFolder
 from core.database.errors import DatabaseStartError
 from core.database.programs import Programs, account_for
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddedPostgres:
@@ -69,16 +72,18 @@ class EmbeddedPostgres:
             self._server = None
         if self._folder is None:
             return
-        with _Turn(self._lock("starting")):
-            os.close(self._using)
-            alone = self._lock("used")
-            try:
+        folder, self._folder = self._folder, None
+        try:
+            with _Turn(self._lock("starting")):
+                os.close(self._using)
+                alone = self._lock("used")
                 if _flock(alone, shared=False):
-                    self._folder.stop(seconds)
-            finally:
+                    folder.stop(seconds)
                 os.close(alone)
-        self._folder.close()
-        self._folder = None
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            # As when DATA_DIR was removed meanwhile: a server without its files ends by itself.
+            log.warning("the embedded PostgreSQL is left to itself (%s)", _why(problem))
+        folder.close()
 
     def _lock(self, what: str) -> int:
         """Open one of the two files that are locked: by who starts or stops, and by who uses."""

@@ -7,6 +7,7 @@ import pwd
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,20 @@ def test_a_torn_file_of_a_server_that_runs_is_no_leave_to_start_another(data_dir
     number.write_text(whole)
     embedded.stop()
     assert not number.exists()
+
+
+def test_data_that_was_removed_meanwhile_is_no_trouble_at_the_stop(
+    private: Path, kept: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_dir = private / "data"
+    subprocess.run(["cp", "-a", str(kept), str(data_dir)], check=True)
+    embedded = EmbeddedPostgres(data_dir)
+    embedded.start()
+    server = server_of(data_dir / "postgres")
+    shutil.rmtree(data_dir)
+    embedded.stop()
+    assert "is left to itself" in caplog.text
+    server.kill()
 
 
 @AS_ROOT

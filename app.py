@@ -22,7 +22,6 @@ from typing import TypedDict
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.sessions import SessionMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Lifespan
 
@@ -45,12 +44,12 @@ from core.settings import Settings, SettingsError
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
 from core.stopping import Deadline, Stop
-from core.store.people import LOGIN_DAYS
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, login, ops, session, transcript, ws
 from web import errors
 from web.access_log import AccessLog
+from web.cookies import LoginCookie
 from web.guard import Guard
 from web.logs import set_up as set_up_logs
 from web.serving import Serving
@@ -113,14 +112,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(Starting),
             Middleware(Serving, settings=settings),
             Middleware(Guard, settings=settings),
-            Middleware(
-                SessionMiddleware,
-                secret_key=settings.login_secret,
-                session_cookie="sessions_login",
-                max_age=LOGIN_DAYS * 24 * 3600,
-                same_site="lax",
-                https_only=settings.https,
-            ),
+            Middleware(LoginCookie, settings=settings),
         ],
         exception_handlers=errors.HANDLERS,
         lifespan=_lifespan(settings),

@@ -26,8 +26,9 @@ from web.guard import limit, on_this_computer
 from web.render import page
 from web.request import (
     begun_sign_in,
-    forget_begun_sign_ins,
+    forget_begun,
     person_of,
+    remember_begun,
     services,
     sign_in,
     sign_out,
@@ -138,12 +139,38 @@ async def google_start(request: Request) -> Response:
         return RedirectResponse(f"{settings.public_url}/sign-in/google?{query}", 303)
     google, callback = request.app.state.google, settings.public_url + CALLBACK
     try:
+        await _check_issuer(request)
         begun = await google.create_authorization_url(callback)
+    except _OtherIssuerError as problem:
+        return _failed(request, _explained(problem))
     except PROVIDER_PROBLEMS as problem:
         return _provider_failed(request, problem)
-    address = begun.pop("url")
-    await google.save_authorize_data(request, redirect_uri=callback, next=target, **begun)
+    address, state = begun.pop("url"), begun.pop("state")
+    remember_begun(request, state, {"redirect_uri": callback, "next": target, **begun})
     return RedirectResponse(address, 303)
+
+
+class _OtherIssuerError(Exception):
+    """The provider's metadata speak for another issuer than their address."""
+
+
+async def _check_issuer(request: Request) -> None:
+    """Check that the provider says to be who it was configured to be, before it is believed.
+
+    An issuer's metadata are at its own address plus WELL_KNOWN (OpenID Connect Discovery 1.0,
+    section 4.3), so the address that the operator gave says who it must be. Raises
+    _OtherIssuerError, or what Authlib raises.
+    """
+    google, wanted = request.app.state.google, services(request).settings.google_issuer
+    found = (await google.load_server_metadata())["issuer"]
+    if found.removesuffix("/") != wanted:
+        log.error(
+            "nobody can sign in: the provider's metadata speak for the issuer %.200r, but their"
+            " address, GOOGLE_METADATA_URL, for %s",
+            *(found, wanted),
+        )
+        _ask_anew(request)
+        raise _OtherIssuerError
 
 
 async def google_callback(request: Request) -> Response:
@@ -153,12 +180,13 @@ async def google_callback(request: Request) -> Response:
         raise NotFoundError
     limit(services(request).limits.sign_in, request)
     begun = begun_sign_in(request, request.query_params.get("state", ""))
-    if begun is None and "error" not in request.query_params:
-        return _failed(request, STALE)
+    if begun is None:  # any site can open this address: it ends nothing that was begun here
+        return _failed(request, EXPLAINED.get(request.query_params.get("error", ""), STALE))
     try:
+        await _check_issuer(request)
         token = await request.app.state.google.authorize_access_token(request)
-    except AuthlibBaseError as problem:
-        return _failed(request, EXPLAINED.get(str(problem.error), REFUSED))
+    except (_OtherIssuerError, AuthlibBaseError) as problem:
+        return _failed(request, _explained(problem))
     except (JoseError, *PROVIDER_PROBLEMS) as problem:
         return _provider_failed(request, problem)
     claims = token.get("userinfo") or {}
@@ -167,7 +195,7 @@ async def google_callback(request: Request) -> Response:
     if claims.get("email_verified") is not True or not claims.get("email"):
         return _failed(request, UNVERIFIED)
     await sign_in(request, await _user(request, "google", claims["sub"], claims))
-    return RedirectResponse(safe_next(begun and begun.get("next")), 303)
+    return RedirectResponse(safe_next(begun.get("next")), 303)
 
 
 async def dev_sign_in(request: Request) -> Response:
@@ -189,7 +217,10 @@ async def dev_sign_in(request: Request) -> Response:
 async def sign_out_page(request: Request) -> Response:
     """POST /sign-out: anybody."""
     await sign_out(request)
-    return RedirectResponse("/", 303)
+    # What this browser kept of our pages, also to go back to. Not `cookies`: the login's was taken
+    # away, and not `storage`: there are only choices such as which microphone, which are the
+    # computer's, and a browser that forgets them would turn microphones on.
+    return RedirectResponse("/", 303, headers={"Clear-Site-Data": '"cache"'})
 
 
 async def _user(request: Request, provider: str, subject: str, claims: dict[str, Any]) -> Person:
@@ -242,6 +273,11 @@ REFUSED: Explanation = (
     "Google refused the sign-in.",
     "Try again; if it stays, who runs this server should look at its Google settings.",
 )
+OTHER_ISSUER: Explanation = (
+    502,
+    "The sign-in service isn’t the one that was set up.",
+    "Who runs this server should look at its log and its Google settings. Nothing was sent there.",
+)
 # What the audit log calls them.
 NAMES: dict[Explanation, str] = {
     DENIED: "cancelled",
@@ -250,6 +286,7 @@ NAMES: dict[Explanation, str] = {
     UNVERIFIED: "address_not_verified",
     PROVIDER_AWAY: "provider_away",
     REFUSED: "provider_refused",
+    OTHER_ISSUER: "other_issuer",
 }
 EXPLAINED: dict[str, Explanation] = {
     "access_denied": DENIED,
@@ -258,17 +295,27 @@ EXPLAINED: dict[str, Explanation] = {
 }
 
 
+def _explained(problem: _OtherIssuerError | AuthlibBaseError) -> Explanation:
+    if isinstance(problem, _OtherIssuerError):
+        return OTHER_ISSUER
+    return EXPLAINED.get(str(problem.error), REFUSED)
+
+
 def _provider_failed(request: Request, problem: Exception) -> Response:
     """Answer that the provider can't be used, and ask it anew for everything next time."""
     log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
+    _ask_anew(request)
+    return _failed(request, UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY)
+
+
+def _ask_anew(request: Request) -> None:
     for stale in ("_loaded_at", "jwks"):
         request.app.state.google.server_metadata.pop(stale, None)
-    return _failed(request, UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY)
 
 
 def _failed(request: Request, explanation: Explanation) -> Response:
     audit.note("sign_in_failed", why=NAMES[explanation], address=address_of(request))
-    forget_begun_sign_ins(request)
+    forget_begun(request, request.query_params.get("state", ""))
     status, title, message = explanation
     action = {"href": "/sign-in", "label": "Sign in again"}
     return page("error.html", None, status=status, title=title, message=message, action=action)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +22,10 @@ from web.stopping import answering, until_cut_short
 
 SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+# What a Host header may be: a name or an address, and a port. It goes into links and headers.
+HOST = re.compile(r"(?:[\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
 
 
 def origin_allowed(settings: Settings, headers: Headers, origin: str) -> bool:
@@ -67,7 +72,9 @@ def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
     here = not settings.production and headers.get("host") != public
     secure = scheme in {"https", "wss"} or (settings.https and not here)
     # A proxy may have changed the Host header; in production, NEXTAUTH_URL says what it was.
-    host = public if settings.production else headers.get("host", "")
+    host = headers.get("host", "")
+    if settings.production or not HOST.fullmatch(host):
+        host = public
     if settings.websocket_host:
         port = settings.websocket_port or (443 if settings.production else settings.port)
         default = 443 if secure else 80
@@ -108,7 +115,7 @@ class Guard:
             audit.note("refused", why=FOREIGN.code, address=address_of(Request(scope)))
             await show(Request(scope), FOREIGN)(scope, receive, answer)
             return
-        if (status := _unread(scope, headers)) is not None:
+        if (status := _unread(scope, headers) or _misdirected(headers)) is not None:
             await show(Request(scope), FOR_STATUS[status])(scope, receive, answer)
             return
         with answering(scope):
@@ -126,6 +133,12 @@ class Guard:
             if not answer.begun:
                 await show(Request(scope), BROKEN)(scope, receive, answer)
             raise
+
+
+def _misdirected(headers: Headers) -> int | None:
+    """Return the status that refuses a Host header that can't be one; HTTP/1.0 has none."""
+    host = headers.get("host", "")
+    return 400 if host and not HOST.fullmatch(host) else None
 
 
 def _unread(scope: Scope, headers: Headers) -> int | None:

@@ -14,6 +14,7 @@ def security_headers(policy: str, *, https: bool) -> list[tuple[str, str]]:
         # A link is a key to its session: it is told to no other site.
         ("Referrer-Policy", "same-origin"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
         (
             "Permissions-Policy",
             "camera=(self), microphone=(self), display-capture=(self), geolocation=()",

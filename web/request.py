@@ -21,10 +21,14 @@ from core.services import Services
 from core.store import people as users
 from core.store.keys import digest_of
 from web.addresses import address_of
+from web.cookies import fits
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
 USED_EVERY = timedelta(hours=1)  # how exactly the use of a login is noted: a write an hour
 BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
+BEGUN_LASTS_S = 3600.0  # that somebody may take at the provider
+# Sign-ins of one browser at once: anybody's link begins one, and a cookie has 4 KB.
+MAX_BEGUN = 3
 
 
 def services(connection: HTTPConnection) -> Services:
@@ -112,10 +116,21 @@ def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
     return data
 
 
-def forget_begun_sign_ins(request: Request) -> None:
-    """Drop what a failed sign-in left behind."""
-    for key in [key for key in request.session if key.startswith(BEGUN)]:
-        request.session.pop(key)
+def remember_begun(request: Request, state: str, data: dict[str, Any]) -> None:
+    """Keep what a sign-in is begun with, for an hour, where Authlib looks for it.
+
+    Several may be under way in the tabs of a browser; of too many, the oldest is forgotten.
+    """
+    kept = request.session
+    kept[BEGUN + state] = {"data": data, "exp": time.time() + BEGUN_LASTS_S}
+    begun = sorted((one for one in kept if one.startswith(BEGUN)), key=lambda one: kept[one]["exp"])
+    while len(begun) > 1 and (len(begun) > MAX_BEGUN or not fits(kept)):
+        del kept[begun.pop(0)]
+
+
+def forget_begun(request: Request, state: str) -> None:
+    """Drop what a sign-in left behind that has failed; others go on."""
+    request.session.pop(BEGUN + state, None)
 
 
 async def sign_in(request: Request, person: Person) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from core.settings.values import WELL_KNOWN
+
 
 class InvalidError(ValueError):
     """One value is unusable; the message says why without repeating it."""
@@ -107,6 +109,14 @@ def url(*schemes: str) -> Callable[[str], Parsed]:
         return trimmed, "the slash at its end was removed" if trimmed != value else None
 
     return parse
+
+
+def metadata_url(value: str) -> Parsed:
+    """Accept the address of an issuer's metadata, which says who the issuer is."""
+    found, warning = url("https", "http")(value)
+    if WELL_KNOWN not in found:
+        raise InvalidError(f"must be the issuer's address and {WELL_KNOWN}")
+    return found, warning
 
 
 def origin(value: str) -> Parsed:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from core.settings.keys import COOKIE, TOKEN, derived
 
-GOOGLE_METADATA_URL = "https://accounts.google.com/.well-known/openid-configuration"
+WELL_KNOWN = "/.well-known/openid-configuration"  # where an issuer's metadata are
+GOOGLE_METADATA_URL = f"https://accounts.google.com{WELL_KNOWN}"
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
 GLADIA_API_URL = "https://api.gladia.io"
 
@@ -67,6 +68,11 @@ class Settings:
     def google_sign_in(self) -> bool:
         """Whether people can sign in with Google."""
         return bool(self.google_client_id and self.google_client_secret)
+
+    @property
+    def google_issuer(self) -> str:
+        """The issuer whose metadata are at this address, without a slash at its end."""
+        return self.google_metadata_url.partition(WELL_KNOWN)[0]
 
     @property
     def engine(self) -> Literal["gladia", "local", "off"]:

@@ -95,7 +95,7 @@ VARIABLES: tuple[Variable, ...] = (
         "OpenID Connect metadata of the provider behind “Sign in with Google”. Only tests and"
         " other providers need it.",
         "Google's",
-        accept.url("https", "http"),
+        accept.metadata_url,
     ),
     Variable(
         "LIVEKIT_URL",

@@ -171,6 +171,7 @@ def test_a_trap_is_mended_with_a_warning(
         ("LIVEKIT_URL", "wss://video.example.com:99999"),
         ("GLADIA_API_URL", "https://me:hunter2@ai.example.com/v1"),
         ("GOOGLE_METADATA_URL", "file:///etc/passwd"),
+        ("GOOGLE_METADATA_URL", "https://login.example.com/metadata.json"),
         ("SPEECH_ENGINE", "whisper"),
         ("GLADIA_REGION", "mars"),
         ("GLADIA_MAX_STREAMS", "0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -136,6 +137,41 @@ def test_a_provider_that_is_away_is_not_remembered_as_away(
     assert quick_sign_in(visitor).status_code == 303
     assert CLIENT_SECRET not in server.log
     assert "code=" not in server.log.replace("code=…", "")
+
+
+OTHER = "The sign-in service isn’t the one that was set up."
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at the start", "on the way back"])
+def test_a_provider_that_speaks_for_another_issuer_is_refused(
+    make_server: MakeServer, bad_provider: Provider, late: bool
+) -> None:
+    """Its metadata are where the operator said, but the issuer in them is somebody else."""
+    server = make_server(GOOGLE_METADATA_URL=bad_provider.url + METADATA, **GOOGLE)
+    metadata = bad_provider.metadata() | {"issuer": "https://accounts.google.com"}
+    lying = {METADATA: (200, json.dumps(metadata))}
+    visitor = Browser(server.url)
+    if late:  # it was honest when the sign-in began, and is asked anew
+        back = outside("GET", begin(visitor)).headers["location"]
+        bad_provider.instead = {TOKEN: (500, "")}
+        quick_sign_in(Browser(server.url))
+        bad_provider.instead = lying
+        assert_explained(visitor, visitor.http.get(back), 502, OTHER)
+    else:
+        bad_provider.instead = lying
+        assert_explained(visitor, visitor.http.get("/sign-in/google"), 502, OTHER)
+    assert "https://accounts.google.com" in server.log
+    assert "GOOGLE_METADATA_URL" in server.log
+    bad_provider.instead = {}
+    assert quick_sign_in(visitor).status_code == 303
+
+
+def test_an_issuer_may_end_with_a_slash(make_server: MakeServer, bad_provider: Provider) -> None:
+    server = make_server(GOOGLE_METADATA_URL=bad_provider.url + METADATA, **GOOGLE)
+    metadata = bad_provider.metadata() | {"issuer": bad_provider.url + "/"}
+    bad_provider.instead = {METADATA: (200, json.dumps(metadata))}
+    bad_provider.changed_claims = {"iss": bad_provider.url + "/"}
+    assert quick_sign_in(Browser(server.url)).status_code == 303
 
 
 # What it costs others

@@ -7,11 +7,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from core.settings import Settings
 from tests.support.app_server import AppServer
 from tests.support.http import Browser, outside
 from tests.support.sign_in import (
     CALLBACK,
     COOKIE,
+    HOST_COOKIE,
+    LOGIN_SECRET,
     PUBLIC,
     carry,
     consent,
@@ -19,7 +22,9 @@ from tests.support.sign_in import (
     google_sign_in,
     is_signed_in,
     know,
+    signed,
 )
+from tests.support.visitors import kept_by
 
 # The provider's own library warns of itself; in this process, that would be an error.
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
@@ -107,18 +112,22 @@ def test_the_cookie_is_secure_under_https(production: AppServer) -> None:
     proxied = {"Host": "meet.example.com", "X-Forwarded-Proto": "https"}
     browser = Browser(production.url, PUBLIC, **proxied).http
     begun = browser.get("/sign-in/google")
-    value, attributes = cookie_of(begun)
-    assert {"httponly", "samesite=lax", "secure"} <= attributes
+    value, attributes = cookie_of(begun, HOST_COOKIE)
+    assert {"httponly", "samesite=lax", "secure", "path=/"} <= attributes
+    assert not any(one.startswith("domain") for one in attributes)
     asked = dict(parse_qsl(urlsplit(begun.headers["location"]).query))
     assert asked["redirect_uri"] == PUBLIC + CALLBACK
 
     back = urlsplit(outside("GET", begun.headers["location"]).headers["location"])
     assert f"{back.scheme}://{back.netloc}" == PUBLIC
-    finished = browser.get(f"{back.path}?{back.query}", headers={"Cookie": f"{COOKIE}={value}"})
+    finished = browser.get(
+        f"{back.path}?{back.query}", headers={"Cookie": f"{HOST_COOKIE}={value}"}
+    )
     assert finished.status_code == 303
-    value, attributes = cookie_of(finished)
-    assert {"httponly", "samesite=lax", "secure"} <= attributes
-    home = browser.get("/", headers={"Cookie": f"{COOKIE}={value}"})
+    value, attributes = cookie_of(finished, HOST_COOKIE)
+    assert {"httponly", "samesite=lax", "secure", "path=/"} <= attributes
+    assert not any(one.startswith("domain") for one in attributes)
+    home = browser.get("/", headers={"Cookie": f"{HOST_COOKIE}={value}"})
     assert "Mallory" in home.text
     assert home.headers["strict-transport-security"]
 
@@ -161,3 +170,67 @@ def test_a_changed_cookie_signs_nobody_in(server: AppServer) -> None:
         other = outside("GET", server.url, headers={"Cookie": f"{COOKIE}={changed}".encode()})
         assert other.status_code == 200
         assert "Sign out" not in other.text
+
+
+def test_a_cookie_of_before_is_taken_once_and_rewritten(
+    google: AppServer, production: AppServer, accounts: str
+) -> None:
+    know(accounts, "grace")
+    visitor = Browser(google.url)
+    google_sign_in(visitor, "grace")
+    login = kept_by(visitor)["login"]
+    old = Browser(google.url)
+    carry(old, signed({"login": login}, as_before=True))
+    assert "set-cookie" not in old.http.get("/static/favicon.svg").headers, "files are for all"
+    assert is_signed_in(old)
+    assert kept_by(old) == {"login": login}
+    assert old.http.cookies[COOKIE] != signed({"login": login}, as_before=True)
+    assert is_signed_in(old)
+
+    # Under https it gets the name that no neighbour can set, and the old name is taken away.
+    proxied = {"Host": "meet.example.com", "X-Forwarded-Proto": "https"}
+    browser = Browser(production.url, PUBLIC, **proxied).http
+    before = signed({"guests": {}}, as_before=True)
+    answer = browser.get("/", headers={"Cookie": f"{COOKIE}={before}"})
+    written = answer.headers.get_list("set-cookie")
+    assert [one.partition("=")[0] for one in written] == [HOST_COOKIE, COOKIE]
+    assert "Max-Age=0" in written[1]
+    # A neighbour's cookie of today, under the old name, is none.
+    planted = signed({"guests": {}})
+    answer = browser.get("/", headers={"Cookie": f"{COOKIE}={planted}"})
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_token_is_no_cookie_and_a_cookie_no_token(server: AppServer) -> None:
+    """One secret may serve both: each is signed with a key of its own that is derived from it."""
+    settings = Settings(login_secret=LOGIN_SECRET, transcription_secret=LOGIN_SECRET)
+    keys = {settings.cookie_key, settings.token_key, LOGIN_SECRET}
+    assert len(keys) == 3
+    assert all(len(key) >= 32 for key in keys)
+    own = Settings(login_secret=LOGIN_SECRET, transcription_secret="another" * 6)
+    assert own.token_key == "another" * 6, "a secret of its own is used as it is"
+
+
+def test_signing_out_clears_what_the_browser_kept_of_our_pages(server: AppServer) -> None:
+    answer = Browser(server.url).sign_in("Ada Lovelace").http.post("/sign-out")
+    assert answer.headers["clear-site-data"] == '"cache"'
+
+
+@pytest.mark.parametrize(
+    "host", ["x; script-src *", "x/y", "x y", "a@b", "x:port", "[", "[::1", "ä", 'x"y', "x:123456"]
+)
+def test_a_host_that_can_be_none_is_refused_and_copied_nowhere(
+    server: AppServer, host: str
+) -> None:
+    for path in ("/", "/sign-in", "/static/favicon.svg"):
+        answer = outside("GET", server.url + path, headers={"Host": host.encode()})
+        assert answer.status_code == 400
+        assert host not in answer.headers.get("content-security-policy", "")
+        assert host not in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "my_pc.local", "[::1]:8000", "127.0.0.1"])
+def test_a_host_as_there_are_is_taken(server: AppServer, host: str) -> None:
+    answer = outside("GET", server.url, headers={"Host": host})
+    assert answer.status_code == 200
+    assert f"ws://{host}" in answer.headers["content-security-policy"]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import re
 import time
 from urllib.parse import parse_qsl, urlsplit
 
-import itsdangerous
 import pytest
 
 from tests.emulators.openid import (
@@ -21,7 +18,7 @@ from tests.support.sign_in import (
     CALLBACK,
     COOKIE,
     COOKIE_LIMIT,
-    LOGIN_SECRET,
+    HOST_COOKIE,
     assert_explained,
     begin,
     carry,
@@ -30,8 +27,11 @@ from tests.support.sign_in import (
     is_signed_in,
     know,
     name_shown,
+    signed,
     values_in,
 )
+from tests.support.visitors import kept_by
+from web.request import MAX_BEGUN
 
 # The provider's own library warns of itself; in this process, that would be an error.
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
@@ -202,12 +202,11 @@ def test_a_sign_in_runs_out_after_an_hour(google: AppServer, accounts: str) -> N
     know(accounts, "grace")
     visitor = Browser(google.url)
     back = consent(begin(visitor), "grace")
-    signer = itsdangerous.TimestampSigner(LOGIN_SECRET)
-    kept = json.loads(base64.b64decode(signer.unsign(visitor.http.cookies[COOKIE])))
+    kept = kept_by(visitor)
     (begun,) = kept.values()
     assert 3500 < begun["exp"] - time.time() <= 3600
     begun["exp"] = time.time() - 1
-    carry(visitor, signer.sign(base64.b64encode(json.dumps(kept).encode())).decode())
+    carry(visitor, signed(kept))
     assert_explained(visitor, visitor.http.get(back), 400, STALE)
 
 
@@ -217,5 +216,33 @@ def test_the_cookie_fits_a_browser(google: AppServer, accounts: str) -> None:
     google_sign_in(host, "grace")
     for number in range(21):
         guest.be_guest(host.start_session(), f"Guest {number}")
-    begin(guest, "/s/" + "x" * 509)
-    assert len(f"{COOKIE}={guest.http.cookies[COOKIE]}") <= COOKIE_LIMIT
+    for _ in range(4):
+        begin(guest, "/s/" + "x" * 509)
+        assert len(f"{HOST_COOKIE}={guest.http.cookies[COOKIE]}") <= COOKIE_LIMIT
+    assert len(kept_by(guest)["guests"]) == 20
+
+
+def test_sign_ins_in_several_tabs_all_work_but_are_bounded(
+    google: AppServer, accounts: str
+) -> None:
+    know(accounts, "grace")
+    visitor = Browser(google.url)
+    backs = [consent(begin(visitor), "grace") for _ in range(MAX_BEGUN + 1)]
+    assert len(kept_by(visitor)) == MAX_BEGUN
+    copies = [Browser(google.url) for _ in backs]
+    for copy in copies:
+        carry(copy, visitor.http.cookies[COOKIE])
+    answers = [copy.http.get(back).status_code for copy, back in zip(copies, backs, strict=True)]
+    assert answers == [400, *[303] * MAX_BEGUN]
+
+
+@pytest.mark.parametrize("query", ["error=access_denied", "error=x&state=y", "state=y", ""])
+def test_another_site_ends_no_sign_in_that_was_begun(
+    google: AppServer, accounts: str, query: str
+) -> None:
+    know(accounts, "grace")
+    visitor = Browser(google.url)
+    back = consent(begin(visitor), "grace")
+    assert visitor.http.get(f"{CALLBACK}?{query}").status_code in (400, 403)
+    assert visitor.http.get(back).status_code == 303
+    assert is_signed_in(visitor)

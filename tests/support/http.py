@@ -19,6 +19,7 @@ def assert_guarded(answer: httpx2.Response) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     if answer.headers.get("content-type", "").startswith("text/html"):
         assert answer.headers["cache-control"] == "no-store", answer.url
 

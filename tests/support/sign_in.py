@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import re
 
 import asyncpg
 import httpx2
+import itsdangerous
 
+from core.settings.keys import COOKIE as COOKIE_PURPOSE
+from core.settings.keys import derived
 from tests.emulators.openid import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -16,7 +21,9 @@ from tests.support.http import Browser, outside
 
 CALLBACK = "/api/auth/callback/google"
 COOKIE = "sessions_login"
+HOST_COOKIE = "__Host-sessions_login"  # under https
 LOGIN_SECRET = "only-for-tests-" * 3
+COOKIE_KEY = derived(LOGIN_SECRET, purpose=COOKIE_PURPOSE)
 PUBLIC = "https://meet.example.com"
 COOKIE_LIMIT = 4096  # bytes of name and value, RFC 6265, section 6.1
 GOOGLE = {
@@ -71,13 +78,12 @@ def is_signed_in(visitor: Browser) -> bool:
 
 
 def assert_explained(visitor: Browser, answer: httpx2.Response, status: int, title: str) -> None:
-    """The visitor reads what happened and can try again; nothing is left of the attempt."""
+    """The visitor reads what happened and can try again; nobody is signed in."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("text/html")
     assert f"<h1>{title}</h1>" in answer.text
     assert 'href="/sign-in"' in answer.text
     assert "Traceback" not in answer.text
-    assert COOKIE not in visitor.http.cookies
     assert not is_signed_in(visitor)
 
 
@@ -87,11 +93,17 @@ def carry(visitor: Browser, cookie: str) -> None:
     visitor.http.cookies.set(COOKIE, cookie, domain="localhost.local")
 
 
-def cookie_of(answer: httpx2.Response) -> tuple[str, set[str]]:
+def signed(kept: dict[str, object], *, as_before: bool = False) -> str:
+    """Return a login cookie's value; `as_before`: of a release that signed with the secret."""
+    signer = itsdangerous.TimestampSigner(LOGIN_SECRET if as_before else COOKIE_KEY)
+    return signer.sign(base64.b64encode(json.dumps(kept).encode())).decode()
+
+
+def cookie_of(answer: httpx2.Response, name: str = COOKIE) -> tuple[str, set[str]]:
     """Return the login cookie's value and its attributes in small letters."""
     first, *attributes = answer.headers["set-cookie"].split("; ")
-    name, _, value = first.partition("=")
-    assert name == COOKIE
+    found, _, value = first.partition("=")
+    assert found == name
     return value, {attribute.lower() for attribute in attributes}
 
 

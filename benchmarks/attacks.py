@@ -4,7 +4,7 @@ Each attack meets a fresh server with its default limits, while another particip
 pings are timed and the process's memory is watched. FOLDER is another checkout of Sessions, to
 compare: each attack runs against both, one right after the other, so that they meet the same
 weather. All of it is on loopback, and bounded: about a quarter of a minute for an attack and
-checkout. `--only` takes a part of an attack's name.
+checkout. `--only` takes an attack's name, or a part of several.
 """
 
 from __future__ import annotations
@@ -327,7 +327,7 @@ def main() -> None:
     )
     print(f"| attack | calm | {head} |\n|{'---|' * (2 + 3 * len(roots))}", flush=True)
     for name, attack in ATTACKS.items():
-        if given.only in name:
+        if name == given.only or (given.only not in ATTACKS and given.only in name):
             found = [_run(root, attack) for root in roots]
             cells = " | ".join(one.cells() for one in found)
             print(f"| {name} | {found[-1].calm} | {cells} |", flush=True)

@@ -12,7 +12,7 @@ from functools import partial
 from starlette.types import Message as Event
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from core import access, audit, tokens
+from core import access, tokens
 from core.access import (
     Action,
     EndedError,
@@ -26,7 +26,7 @@ from core.database import DatabaseAwayError
 from core.leases import RoomElsewhereError
 from core.model import Session
 from core.problems import ProblemError
-from core.rate_limit import Allowance, RateLimiter, TooManyRequestsError
+from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
 from core.room.commands import Change, ChangeRole, obey
 from core.room.seat import Seat
@@ -41,19 +41,15 @@ from web.errors import note_refusal
 from web.guard import limit, origin_allowed
 from web.render import json_error
 from web.request import services
-from web.socket.direct import EXTENSION, DirectSocket
 from web.socket.listeners import DirectListener
+from web.socket.offer import EXTENSION, DirectSocket
+from web.socket.patience import EAGER, Patience
 
 log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 10.0  # seconds
-MAX_MISTAKES = 10  # bad messages of one connection, after which it is closed
 Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
-# Who does a thing too often isn't mistaken, but nobody clicks on after so many refusals, of which
-# two a second are forgotten.
-EAGER = {"too_much", "mic_too_often"}
-EAGER_IN_HAND, EAGER_PER_S = 100, 2
 
 
 class _ForeignError(ProblemError):
@@ -132,10 +128,9 @@ class _Conversation:
         "_closed_by_page",
         "_closing",
         "_direct",
-        "_eager",
         "_entry",
         "_listener",
-        "_mistakes",
+        "_patience",
         "_seat",
         "_take_audio",
         "_websocket",
@@ -149,8 +144,8 @@ class _Conversation:
         self._listener = DirectListener(self._direct)
         self._seat: Seat | None = None
         self._take_audio: Callable[[int, bytes], None] | None = None  # the seat's, once there
-        self._mistakes = 0
-        self._eager = Allowance(EAGER_IN_HAND, EAGER_PER_S)  # refusals of what comes too often
+        floods = services(websocket).limits.floods
+        self._patience = Patience(floods, address_of(websocket), entry.participant.identity)
         self._closing = False
         self._closed_by_page = False
 
@@ -181,7 +176,7 @@ class _Conversation:
             # Else the line broke, or the page gave it up to come back on another.
             self._closed_by_page = end.code in LEFT
             if self._direct.flooded is not None:
-                self._note_flood(self._direct.flooded)
+                self._patience.flooded(self._direct.flooded)
             return
         except TimeoutError:
             self._refuse(WireError("hello_expected", "the first message must be hello"))
@@ -361,41 +356,20 @@ class _Conversation:
         """Tell the page what was wrong; close when it goes on like that."""
         error = wire.Message(wire.Error(mistake.code, str(mistake)))
         self._listener.send(wire.Batch([error]))
-        if mistake.code in EAGER:
-            if not self._eager.spend():
-                self._flood(mistake.code)
+        code = self._patience.refused(mistake.code)
+        if code is None:
             return
-        self._mistakes += 1
-        if mistake.code == "too_fast":
-            self._note_mistakes(mistake.code)
-            self._close(wire.CLOSE_TOO_FAST)
-        elif self._mistakes >= MAX_MISTAKES:
-            self._note_mistakes(mistake.code)
-            audio = mistake.code in {"bad_audio", "mic_off"}
-            self._close(wire.CLOSE_UNSUPPORTED if audio else wire.CLOSE_POLICY)
+        if mistake.code in EAGER:
+            self._flood(mistake.code)
+        else:
+            self._patience.mistaken(mistake.code)
+            self._close(code)
 
     def _flood(self, bound: str) -> None:
-        """Close with 1008 who passes this bound again and again; nothing more of it is read."""
-        self._note_flood(bound)
-        self._closing = True
+        """Close who passes this bound again and again; nothing more of it is read."""
+        self._patience.flooded(bound)
         self._direct.flood(bound)
-        self._listener.close(wire.CLOSE_POLICY)
-
-    def _note_flood(self, bound: str) -> None:
-        """Slow down who flooded, once for a connection."""
-        if not self._closing:
-            who = self._entry.participant.identity
-            address = address_of(self._websocket)
-            services(self._websocket).limits.floods.flooded(address, who)
-            audit.note("flood_closed", participant=who, bound=bound, address=address)
-
-    def _note_mistakes(self, code: str) -> None:
-        """Slow down whose connections are closed for mistakes over and over."""
-        if not self._closing:
-            who = self._entry.participant.identity
-            address = address_of(self._websocket)
-            services(self._websocket).limits.floods.mistaken(address, who)
-            audit.note("mistakes_closed", participant=who, why=code, address=address)
+        self._close(wire.CLOSE_POLICY)
 
     def _close(self, code: int) -> None:
         """Close, and take nothing more: audio after a refused frame would leave a hole."""

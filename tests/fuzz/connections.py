@@ -17,7 +17,7 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.wire_harness import exchange
 from tests.support.echo_server import BINARY, CLOSE, CONT, PING, TEXT, cut, frame
 from web.serving import MAX_MESSAGE
-from web.socket.direct import EXTENSION
+from web.socket.offer import EXTENSION
 
 T = TypeVar("T")
 PLACES = some.lists(some.floats(0, 1), max_size=6)  # where what is sent is cut

@@ -21,8 +21,8 @@ from websockets.sync.client import connect
 from core.room.wire import Batch, Error, Message, UtteranceMessage
 from tests.support.app_server import free_port
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
-from web.socket.direct import EXTENSION
 from web.socket.listeners import DirectListener
+from web.socket.offer import EXTENSION
 from web.socket.replay import PIECE
 
 TOGETHER = 7  # messages of one batch

@@ -19,8 +19,8 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tests.support.waiting import WAIT_TIMEOUT_S
-from web.socket.direct import DirectSocket
 from web.socket.frames import encode_text_frame
+from web.socket.offer import DirectSocket
 
 MAX_SIZE = 120_000
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from core.oneshot import OneShotEvent
 from core.room.wire import CLOSE_TOO_SLOW, Batch, Message
-from web.socket.direct import DirectSocket
 from web.socket.frames import encode_text_frame
+from web.socket.offer import DirectSocket
 from web.socket.replay import MAX_QUEUED_BYTES, PARTIALS_STOP, Replay
 
 REPLAY_TIMEOUT_S = 2.0  # seconds for the rest of the past, when a page is closed amid it

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from core.oneshot import OneShotEvent
 from core.room.wire import Batch, Message
-from web.socket.direct import DirectSocket
 from web.socket.frames import encode_text_frame
+from web.socket.offer import DirectSocket
 
 MAX_QUEUED_BYTES = 1024 * 1024  # unsent, of what is said meanwhile
 PARTIALS_STOP = 256 * 1024  # bytes unsent, after which superseded texts aren't worth queueing

@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection as ClientConnectionInThread
 from websockets.sync.client import connect as connect_in_thread
 from websockets.typing import Subprotocol
 
+from core.speech.microphone import PACE_ALLOWANCE
 from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
 from tests.support.socket_client import QUIET_FRAME, SocketClient
@@ -143,7 +144,7 @@ async def test_audio_that_cannot_have_been_spoken_is_refused(host: Visitor, slug
         await page.mic(True)
         began = time.monotonic()
         with pytest.raises(ConnectionClosed):
-            await page.speak(silence(400))
+            await page.speak(silence(PACE_ALLOWANCE + 70))
             await page.socket.wait_closed()
             await page.mic(True)
         assert await page.until_closed() == 4429
@@ -151,7 +152,7 @@ async def test_audio_that_cannot_have_been_spoken_is_refused(host: Visitor, slug
         passed = time.monotonic() - began
         await page.connect()
         taken = page.welcome["received"] / 16_000
-        assert 330 <= taken <= 331 + passed
+        assert PACE_ALLOWANCE <= taken <= PACE_ALLOWANCE + 1 + passed
         await asyncio.sleep(0.3)
         await page.mic(True)
         await page.send_frame(page.welcome["received"], bytes(2 * FRAME))

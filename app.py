@@ -161,7 +161,8 @@ async def _running(
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
     minutes = SpaceMinutes(db, settings.space_minutes_per_day)
-    rooms = Rooms(engine, writer, Leases(db, node.name), microphone, minutes)
+    leases, factor = Leases(db, node.name), settings.rate_limit_factor
+    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
@@ -181,7 +182,7 @@ async def _running(
         lifecycle.start()
         gc_schedule.start()
         pacer.start()
-        limits = RateLimits(settings.rate_limit_factor)
+        limits = RateLimits(factor)
         reader = TranscriptReader(rooms, writer)
         parts = Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
         yield parts, stop

@@ -76,7 +76,8 @@ CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC
 
 -- One person in one session. Guests have no user; a user has one row however often they join.
 -- They are here while a page is connected or the call has them: each `…_seen_at` is NULL while that
--- is not so, else when it was last known. `left_at` is NULL exactly while somebody is here.
+-- is not so, else when it was last known. `left_at` is NULL exactly while somebody is here. Of who
+-- waits to be let in and never was here, `page_seen_at` is when they knocked, as last noted.
 CREATE TABLE IF NOT EXISTS participants (
     identity    text PRIMARY KEY,
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
@@ -97,6 +98,8 @@ CREATE TABLE IF NOT EXISTS participants (
 );
 CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
 CREATE INDEX IF NOT EXISTS participants_session ON participants (session_id);
+CREATE INDEX IF NOT EXISTS participants_strangers ON participants (created_at)
+    WHERE joined_at IS NULL;
 CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
     WHERE joined_at IS NOT NULL AND left_at IS NULL;
 
@@ -136,6 +139,8 @@ CREATE TABLE IF NOT EXISTS utterances (
     PRIMARY KEY (session_id, stream, utterance),
     UNIQUE (session_id, seq)
 );
+-- This and the next two: who deletes a participant has PostgreSQL look for what is theirs.
+CREATE INDEX IF NOT EXISTS utterances_identity ON utterances (identity);
 
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
@@ -155,6 +160,7 @@ CREATE TABLE IF NOT EXISTS streams (
 );
 -- What a space has used today is asked all day long.
 CREATE INDEX IF NOT EXISTS streams_closed ON streams (closed_at);
+CREATE INDEX IF NOT EXISTS streams_identity ON streams (identity);
 
 -- LiveKit's webhooks that were acted on: it sends some twice.
 CREATE TABLE IF NOT EXISTS livekit_events (
@@ -170,6 +176,7 @@ CREATE TABLE IF NOT EXISTS chat_messages (
     sent_at     timestamptz NOT NULL,
     PRIMARY KEY (session_id, id)
 );
+CREATE INDEX IF NOT EXISTS chat_messages_identity ON chat_messages (identity);
 
 -- Whose a session's room is. A node that hasn't renewed its lease for 15 s may be followed by another;
 -- each owner has an epoch, under which it writes what is said.

@@ -36,6 +36,10 @@ END_EMPTY_AFTER = timedelta(minutes=30)
 EXPIRE_UNJOINED_AFTER = timedelta(hours=24)
 USED_EVERY = timedelta(hours=1)  # logins end after days without use
 EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
+# After so long without a knock: who gives a name in the morning for an evening's session keeps it.
+FORGET_STRANGERS_AFTER = timedelta(hours=24)
+FORGET_STRANGERS_EVERY = timedelta(minutes=1)
+FORGOTTEN_AT_ONCE = 500  # rows of one statement
 
 Followup = Callable[[], Awaitable[None]]
 
@@ -61,6 +65,7 @@ class Lifecycle:
         self._looked_at = datetime.min.replace(tzinfo=UTC)  # when people were looked after last
         self._back_at = self._looked_at  # since when they are, without a break
         self._used_at = _now()  # when it was last noted which logins are used
+        self._forgot_strangers_at = _now() - FORGET_STRANGERS_EVERY
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
@@ -126,6 +131,8 @@ class Lifecycle:
         now = _now()
         if now - self._seen_at >= SEEN_EVERY:
             await participants.still_connected(self._db, self._rooms.connected(), now)
+            if knocking := self._rooms.knocks.identities():
+                await participants.still_knocking(self._db, knocking, now)
             self._seen_at = now
         if now - self._looked_at > PAGE_GONE_AFTER:
             self._back_at = now
@@ -137,6 +144,15 @@ class Lifecycle:
         if now - self._forgot_at >= EVENT_MEMORY:
             await events.forget(self._db, now - EVENT_MEMORY)
             self._forgot_at = now
+        await self._forget_strangers(now)
+
+    async def _forget_strangers(self, now: datetime) -> None:
+        """Forget names that were given at doors by people who never came in."""
+        if now - self._forgot_strangers_at < FORGET_STRANGERS_EVERY:
+            return
+        before = now - FORGET_STRANGERS_AFTER
+        if await participants.forget_strangers(self._db, before, FORGOTTEN_AT_ONCE) == 0:
+            self._forgot_strangers_at = now  # else there are more
 
     async def _look_after_rights(self) -> None:
         """End here what another process has ended, an operator, or time.

@@ -160,7 +160,7 @@ class Sight:
     """Who asks, the session behind a link, and what the two are to each other.
 
     `own` belongs to the signed-in person, `guest` to a name that was given in this browser.
-    `participants` counts all, also those who never came in. `denied` is whom hosts sent away,
+    `participants` counts who came in and wasn't removed. `denied` is whom hosts sent away,
     who was denied or asked again last first. Without a session, all that is about it is empty.
     """
 

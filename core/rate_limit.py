@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from core.problems import ProblemError
 
-WINDOW = 60.0
+WINDOW = 60.0  # seconds
+HOUR = 3600.0
 MAX_CLIENTS = 10_000  # the longest silent ones are forgotten beyond that
 
 
@@ -54,11 +55,11 @@ class Allowance:
 
 
 class RateLimiter:
-    """Allows `per_minute` actions a minute and client, in bursts up to as many."""
+    """Allows so many actions a minute (or `window` of seconds) and client, at once or in turn."""
 
-    def __init__(self, per_minute: float) -> None:
-        self._rate = per_minute / WINDOW
-        self._size = max(1.0, per_minute)
+    def __init__(self, actions: float, window: float = WINDOW) -> None:
+        self._rate = actions / window
+        self._size = max(1.0, actions)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def check(self, client: str, now: float | None = None) -> None:

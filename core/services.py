@@ -8,7 +8,7 @@ from core.conduct import Conduct
 from core.database import Database
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
-from core.rate_limit import RateLimiter
+from core.rate_limit import HOUR, RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
 from core.slow_down import SlowDown
@@ -24,6 +24,8 @@ class RateLimits:
         self.create = RateLimiter(20 * factor)
         self.token = RateLimiter(30 * factor)
         self.guest = RateLimiter(60 * factor)
+        # Names of one address: a hall or school once, and not a session's memory in an evening.
+        self.guest_hourly = RateLimiter(300 * factor, window=HOUR)
         self.sign_in = RateLimiter(60 * factor)
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`

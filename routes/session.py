@@ -27,12 +27,15 @@ from core.settings import Settings, is_loopback
 from core.text import one_line
 from routes import transcript
 from routes.login import can_sign_in
+from web.addresses import address_of
+from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
-from web.render import page
+from web.render import page, wants_json
 from web.request import forget_guest, look, remember_guest, services
 
 NAME_LENGTH = 40
+CLOSED = {"locked", "members_only"}  # what of a door may change: the gate says so
 
 
 async def session_page(request: Request) -> Response:
@@ -62,6 +65,10 @@ async def _room(request: Request, at: Look) -> Response:
     try:
         entry = await access.approach(services(request).db, at)
     except NeedsNameError:
+        return _gate(request, at, None)
+    except RefusedError as closed:
+        if closed.code not in CLOSED:
+            raise
         return _gate(request, at, None)
     settings, engine = services(request).settings, services(request).rooms.engine
     session, me, health = entry.session, entry.participant, engine.health()
@@ -97,15 +104,15 @@ def _is_local(origin: str) -> bool:
         return False
 
 
-def _gate(request: Request, at: Look, error: str | None) -> Response:
-    """Ask for a name. Of the session, it tells only what a knock would."""
+def _gate(request: Request, at: Look, error: str | None, status: int = 200) -> Response:
+    """Ask for a name, or say that it is closed. It tells only what a knock would."""
     return page(
         "session/gate.html",
-        None,
-        status=422 if error else 200,
+        at.person,
+        status=422 if error else status,
         slug=at.session.slug,
         error=error,
-        sign_in=can_sign_in(request),
+        sign_in=at.person is None and can_sign_in(request),
         empty=at.presence.here == 0,
         refused=refusal(at.session, Standing.WAITING, "WAITING"),
     )
@@ -115,6 +122,7 @@ async def become_guest(request: Request) -> Response:
     """POST /s/{slug}/guest: whoever has the link and isn't signed in gives a name."""
     slug = request.path_params["slug"]
     limit(services(request).limits.guest, request)
+    limit(services(request).limits.guest_hourly, request)
     at = await look(request)
     if at.person:
         return RedirectResponse(f"/s/{slug}", 303)
@@ -124,7 +132,13 @@ async def become_guest(request: Request) -> Response:
         if at.session.over:
             raise EndedError
         return _gate(request, at, "Type a name, so that others know who speaks.")
-    key = await access.add_guest(services(request).db, at, name)
+    try:
+        key = await access.add_guest(services(request).db, at, name)
+    except RefusedError as closed:
+        if closed.code not in CLOSED or wants_json(request):
+            raise
+        note_refusal(request, closed)
+        return _gate(request, at, None, closed.status)
     await remember_guest(request, slug, key)
     return RedirectResponse(f"/s/{slug}", 303)
 
@@ -160,7 +174,7 @@ async def join(request: Request) -> Response:
     session, me = entry.session, entry.participant
     kept = {"Cache-Control": "no-store"}
     if entry.waiting:
-        rooms.knock(session.id, me)
+        rooms.knock(session.id, me, address_of(request))
         waiting = {"waiting": True, "hosts": rooms.hosts(session.id)}
         return JSONResponse(waiting | {"session": {"title": session.title}}, 202, headers=kept)
     rooms.stop_knocking(session.id, me.identity)

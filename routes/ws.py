@@ -20,6 +20,7 @@ from core.access import (
     KeyGoneError,
     NotFoundError,
     RefusedError,
+    Standing,
     may,
 )
 from core.database import DatabaseAwayError
@@ -29,6 +30,7 @@ from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
 from core.room.commands import Change, ChangeRole, obey
+from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
 from core.room.wire import WireError
@@ -77,7 +79,7 @@ class _FloodedError(ProblemError):
 async def transcription(websocket: WebSocket) -> None:
     """GET /ws: participants with a transcription token of a session that goes on."""
     try:
-        entry = await _check(websocket)
+        entry, place = await _check(websocket)
     except ProblemError as refusal:
         note_refusal(websocket, refusal)
         wait = refusal.retry_after
@@ -90,11 +92,10 @@ async def transcription(websocket: WebSocket) -> None:
         await websocket.accept(wire.SUBPROTOCOL if wire.SUBPROTOCOL in offered else None)
         await _Conversation(websocket, entry).run()
     finally:
-        quota = services(websocket).rooms.quota
-        quota.release(entry.session.id, entry.participant.identity)
+        services(websocket).rooms.quota.release(place)
 
 
-async def _check(websocket: WebSocket) -> Entry:
+async def _check(websocket: WebSocket) -> tuple[Entry, Place]:
     """Find out who calls, and take a place for them. Raises ProblemError."""
     parts = services(websocket)
     origin = websocket.headers.get("origin")
@@ -110,9 +111,11 @@ async def _check(websocket: WebSocket) -> Entry:
         raise tokens.BadTokenError from None
     except TooManyRequestsError:
         raise _TooManyError from None
-    if not parts.rooms.quota.acquire(entry.session.id, entry.participant.identity):
+    guest_at = address_of(websocket) if entry.standing is Standing.GUEST else None
+    place = parts.rooms.quota.acquire(entry.session.id, entry.participant.identity, guest_at)
+    if place is None:
         raise _TooManyError
-    return entry
+    return entry, place
 
 
 def _token(websocket: WebSocket) -> str:

@@ -59,6 +59,10 @@ WORDS = {  # title and message for the code of a ProblemError
     "not_found": NOT_FOUND,
     "ended": ("This session has ended.", "Nobody can join it any more."),
     "full": ("This session is full.", "It has as many people as it can have."),
+    "too_many_knocks": (
+        "Many people knock here at the moment.",
+        "A host sees the first of them. Try again once some of them were let in.",
+    ),
     "removed": (
         "You were removed from this session.",
         "A host took you out. This link no longer works for you.",

@@ -110,10 +110,10 @@ async def forget_guest(request: Request, slug: str) -> None:
 def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
     """Return what a sign-in was begun with, None when not in this browser or too long ago."""
     kept = request.session.get(BEGUN + state)
-    if not isinstance(kept, dict) or kept["exp"] < time.time():
+    until, data = (kept.get("exp"), kept.get("data")) if isinstance(kept, dict) else (None, None)
+    if not isinstance(until, int | float) or until < time.time():
         return None
-    data: dict[str, Any] = kept["data"]
-    return data
+    return data if isinstance(data, dict) else None
 
 
 def remember_begun(request: Request, state: str, data: dict[str, Any]) -> None:

@@ -36,7 +36,9 @@ from core.problems import ProblemError
 from core.store import access, participants, spaces
 from core.store.keys import digest_of, new_key
 
-MAX_PARTICIPANTS = 500  # per session, so that a leaked link can't fill the database
+# Of a session that came in and weren't removed, so that a leaked link can't fill the database.
+# Names that were only given don't count (the store bounds them); hosts and members always come in.
+MAX_PARTICIPANTS = 500
 
 
 class NotFoundError(ProblemError):
@@ -70,7 +72,7 @@ class SignedOutError(ProblemError):
 
 
 class FullError(ProblemError):
-    """The session has as many participants as it may have."""
+    """As many people came to the session as may, and the visitor is no host, member or of them."""
 
     status, code = 403, "full"
 
@@ -257,12 +259,15 @@ async def look(
 async def approach(db: Database, at: Look) -> Entry:
     """Return a session that goes on to somebody who opens its link, without letting them in.
 
+    Who is in it already may come; a stranger is noted only where they could knock or come in.
     Raises NotFoundError, EndedError, NeedsNameError (nobody known), FullError, or RefusedError
-    for who was removed.
+    for who was removed, or is a stranger at a closed door.
     """
     session = _open_to_known(at)
     if not may(at.standing, Action.OPEN):
         raise RefusedError("removed")
+    if at.standing is Standing.OUTSIDER:
+        _check_door(at)
     return Entry(session, await _kept(db, at, "WAITING"))
 
 
@@ -272,9 +277,7 @@ async def admit(db: Database, at: Look) -> Entry:
     Raises as `approach` does, and RefusedError for other reasons.
     """
     session = _open_to_known(at)
-    why = refusal(session, at.standing, at.known.participant.state if at.known else "WAITING")
-    if why is not None:
-        raise RefusedError(why)
+    _check_door(at)
     if must_wait(session, at.standing):
         return Entry(session, await _kept(db, at, "WAITING"))
     me = await _kept(db, at, "ADMITTED")
@@ -293,13 +296,20 @@ def _open_to_known(at: Look) -> Session:
     session = _open(at)
     if at.known is None and at.person is None:
         raise NeedsNameError
-    if at.known is None:
-        _check_room_left(at)
     return session
 
 
-def _check_room_left(at: Look) -> None:
-    if at.sight.participants >= MAX_PARTICIPANTS:
+def _check_door(at: Look) -> None:
+    """Raise RefusedError or FullError for who can't come in here and can't even knock."""
+    _check_open(at, at.standing, at.known.participant.state if at.known else "WAITING")
+
+
+def _check_open(at: Look, who: Standing, state: State) -> None:
+    why = refusal(at.session, who, state)
+    if why is not None:
+        raise RefusedError(why)
+    # Who was let in before, hosts and members aren't newcomers, however many others came.
+    if may(who, Action.KNOCK) and at.sight.participants >= MAX_PARTICIPANTS:
         raise FullError
 
 
@@ -322,13 +332,14 @@ async def _kept(db: Database, at: Look, state: State) -> Participant:
 async def add_guest(db: Database, at: Look, name: str) -> str:
     """Make a guest of somebody who typed a name; whether they may come in is said by `admit`.
 
+    Nobody is noted at a door that is closed to strangers: whoever has the link could fill it.
     Returns the key that makes a browser this guest. Raises NotFoundError, EndedError, FullError, or
-    RefusedError for who was sent away here.
+    RefusedError for who was sent away here, or where nobody new may come in.
     """
     session = _open(at)
     if not may(at.standing, Action.NAME):
         raise RefusedError("removed" if at.standing is Standing.REMOVED else "denied")
-    _check_room_left(at)
+    _check_open(at, Standing.WAITING, "WAITING")
     key = new_key()
     await participants.add_guest(db, session.id, name, key=key)
     return key

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from core.model import Participant
+from core.problems import ProblemError
 
 MAX_DENIED = 20  # per session that hosts are shown
 MAX_SESSIONS = 1_000  # whose denied people are in memory; a host who comes reads them anew
 KNOCK_TIMEOUT_S = 8.0  # seconds after the last knock; a page that waits knocks every 2.5 s
+# Open at the same time, per session: a host can read that many names, and each of them costs every
+# host's page a line whenever somebody comes or goes.
+MAX_KNOCKS = 100
+# … from one address: of a class behind one NAT the others come next, once some were answered, and
+# the many names of one attacker can be sent away by hand. RATE_LIMIT_FACTOR multiplies it.
+MAX_KNOCKS_OF_ADDRESS = 20
+
+
+class TooManyKnocksError(ProblemError):
+    """So many wait for a host already that nobody more is shown; a page asks again by itself."""
+
+    status, code, retry_after = 429, "too_many_knocks", 5
 
 
 @dataclass(slots=True)
 class _Knock:
     participant: Participant
+    address: str  # where it came from
     heard_at: float  # when its page asked last, a monotonic time
 
 
@@ -24,9 +39,11 @@ class Knocks:
     What a host decides is kept in the database; that somebody is still there, only here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 1.0) -> None:
+        """`factor` multiplies what one address may do."""
+        self._of_address = min(MAX_KNOCKS, max(1, round(MAX_KNOCKS_OF_ADDRESS * factor)))
         # Who waits, by session and identity, in the order they came. Nobody stays for longer than
-        # KNOCK_TIMEOUT_S after their page asked last, so that this needs no other bound.
+        # KNOCK_TIMEOUT_S after their page asked last.
         self._sessions: dict[str, dict[str, _Knock]] = {}
         self._denied: dict[str, list[Participant]] = {}  # the session that changed last is last
 
@@ -34,15 +51,38 @@ class Knocks:
         """Return who waits, in the order they came."""
         return [knock.participant for knock in self._sessions.get(session_id, {}).values()]
 
-    def knock(self, session_id: str, participant: Participant) -> bool:
-        """Note a knock. Returns whether it is news."""
-        waiting = self._sessions.setdefault(session_id, {})
+    def identities(self) -> list[str]:
+        """Return everybody who waits, in any session."""
+        return [identity for waiting in self._sessions.values() for identity in waiting]
+
+    def knock(self, session_id: str, participant: Participant, address: str) -> bool:
+        """Note a knock from an address. Returns whether it is news. Raises TooManyKnocksError."""
+        waiting = self._sessions.get(session_id, {})
         known = waiting.get(participant.identity)
         if known is not None and known.participant == participant:
             known.heard_at = time.monotonic()
             return False
-        waiting[participant.identity] = _Knock(participant, time.monotonic())
+        if known is None:
+            self._make_room(waiting, address)
+        waiting[participant.identity] = _Knock(participant, address, time.monotonic())
+        self._sessions[session_id] = waiting
         return True
+
+    def _make_room(self, waiting: dict[str, _Knock], address: str) -> None:
+        """See that one more may wait. Raises TooManyKnocksError.
+
+        In a full list the address with most gives its last place to one that has two less, so that
+        nobody with five addresses can keep everybody else from being seen.
+        """
+        counts = Counter(knock.address for knock in waiting.values())
+        if counts[address] >= self._of_address:
+            raise TooManyKnocksError
+        if len(waiting) < MAX_KNOCKS:
+            return
+        most = max(counts, key=lambda one: counts[one])
+        if counts[address] + 1 >= counts[most]:
+            raise TooManyKnocksError
+        del waiting[next(key for key in reversed(waiting) if waiting[key].address == most)]
 
     def forget(self, session_id: str, identity: str) -> bool:
         """Forget somebody who was answered. Returns whether they waited."""

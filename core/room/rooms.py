@@ -55,11 +55,14 @@ class Rooms:
         claims: Claims,
         options: MicrophoneOptions,
         minutes: Minutes | None = None,
+        *,
+        factor: float = 1.0,
     ) -> None:
+        """`factor` multiplies what may come of one address."""
         self.engine = engine  # which transcribes for all of them
-        self.quota = SocketQuota()  # sockets that are open or being opened
+        self.quota = SocketQuota(factor)  # sockets that are open or being opened
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
-        self.knocks = Knocks()
+        self.knocks = Knocks(factor)
         self._claims = claims  # says which rooms are ours
         self._minutes = minutes  # what a space may have transcribed; None: nobody counts
         self._writer = writer  # takes what is said out of memory
@@ -110,9 +113,9 @@ class Rooms:
         self.decided += 1
         return [(room.session.slug, one) for room in self._all for one in sign_out(room, keys)]
 
-    def knock(self, session_id: str, participant: Participant) -> None:
-        """Show hosts that somebody knocks."""
-        if self.knocks.knock(session_id, participant):
+    def knock(self, session_id: str, participant: Participant, address: str) -> None:
+        """Show hosts that somebody knocks. Raises TooManyKnocksError."""
+        if self.knocks.knock(session_id, participant, address):
             self._show_people(session_id)
 
     def stop_knocking(self, session_id: str, identity: str) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from core.database import Database
 from core.model import Known, Login, Participant, Session, Sight
 from core.store.keys import digest_of
-from core.store.participants import participant_of
+from core.store.participants import IDENTITY, participant_of
 from core.store.people import person_of
 from core.store.sessions import SLUG, find_by_id, presence_of, session_of
 
@@ -62,7 +62,8 @@ async def look(
                 ) d
             ) AS denied
         FROM (SELECT) always LEFT JOIN session s ON true, LATERAL (
-            SELECT count(*) AS participants,
+            SELECT count(*) FILTER (WHERE p.joined_at IS NOT NULL AND p.state <> 'REMOVED')
+                    AS participants,
                 count(*) FILTER (WHERE p.joined_at IS NOT NULL AND p.left_at IS NULL) AS here,
                 count(*) FILTER (WHERE p.joined_at IS NOT NULL) AS came,
                 max(p.left_at) FILTER (WHERE p.joined_at IS NOT NULL) AS last_left
@@ -106,6 +107,8 @@ async def with_pass(
     db: Database, session_id: str, identity: str, key: bytes
 ) -> tuple[Session, Participant, bool] | None:
     """Return a session, its participant with this identity, and whether this key is theirs."""
+    if not IDENTITY.fullmatch(identity):
+        return None
     row = await db.fetch_one(
         """
         SELECT s.*, to_json(p) AS participant, EXISTS (

@@ -22,7 +22,7 @@ def new_key() -> str:
 
 def digest_of(key: str) -> bytes:
     """Return what the database keeps of a key: 32 bytes that can't be shown in its place."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="replace")).digest()
 
 
 async def revoke(db: Database, keys: Collection[bytes]) -> list[tuple[str, str]]:

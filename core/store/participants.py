@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,13 @@ from core.database import Database, Row
 from core.model import Participant, Person, Role, State
 from core.store.keys import digest_of
 from core.text import hue_of
+
+# What can be an identity: ours are `p_` and 24 hexadecimal digits. PostgreSQL takes no NUL, and
+# nothing else that comes as one from outside needs to be looked up.
+IDENTITY = re.compile("[!-~]{1,64}")
+# Per session, of those who gave a name, were answered by no host and never came. Each look at a
+# session counts its rows, so that they are bounded; a hall that waits for the start has room.
+MAX_STRANGERS = 1_000
 
 
 def new_identity() -> str:
@@ -62,11 +70,20 @@ async def for_user(
 async def add_guest(
     db: Database, session_id: str, name: str, state: State = "WAITING", *, key: str | None = None
 ) -> Participant:
-    """Make a participant for somebody who typed a name, to whom this key belongs from now on."""
+    """Make a participant for somebody who typed a name, to whom this key belongs from now on.
+
+    Beyond MAX_STRANGERS those are forgotten of whom nothing was heard for the longest.
+    """
     identity = new_identity()
     row = await db.returning(
         """
-        WITH guest AS (
+        WITH forgotten AS (
+            DELETE FROM participants WHERE identity IN (
+                SELECT identity FROM participants WHERE session_id = :session
+                AND joined_at IS NULL AND decided_at IS NULL AND role = 'GUEST'
+                ORDER BY coalesce(page_seen_at, created_at) DESC OFFSET :kept
+            ) AND joined_at IS NULL AND decided_at IS NULL
+        ), guest AS (
             INSERT INTO participants (identity, session_id, name, hue, role, state)
             VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
         ), known AS (
@@ -81,12 +98,47 @@ async def add_guest(
         hue=hue_of(identity),
         state=state,
         digest=digest_of(key) if key is not None else None,
+        kept=MAX_STRANGERS - 1,
     )
     return participant_of(row)
 
 
+async def still_knocking(db: Database, identities: list[str], now: datetime) -> None:
+    """Note that these still wait for a host's answer, so that they aren't forgotten."""
+    await db.execute(
+        """
+        UPDATE participants SET page_seen_at = :now
+        WHERE identity = ANY(:identities) AND joined_at IS NULL AND state = 'WAITING'
+        """,
+        identities=identities,
+        now=now,
+    )
+
+
+async def forget_strangers(db: Database, before: datetime, limit: int) -> int:
+    """Forget some who gave a name before then, never came, and don't knock. Returns how many.
+
+    Whom a host has answered is kept. Nothing that was said is theirs, as they were never there.
+    """
+    rows = await db.fetch_all(
+        """
+        DELETE FROM participants WHERE identity IN (
+            SELECT identity FROM participants
+            WHERE joined_at IS NULL AND decided_at IS NULL AND role = 'GUEST'
+            AND created_at < :before AND coalesce(page_seen_at, created_at) < :before
+            ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED
+        ) RETURNING identity
+        """,
+        before=before,
+        limit=limit,
+    )
+    return len(rows)
+
+
 async def find(db: Database, session_id: str, identity: str) -> Participant | None:
     """Return the session's participant with this identity."""
+    if not IDENTITY.fullmatch(identity):
+        return None
     row = await db.fetch_one(
         "SELECT * FROM participants WHERE identity = :identity AND session_id = :session",
         identity=identity,
@@ -111,6 +163,8 @@ async def change_state(
     db: Database, session_id: str, identity: str, to: State, *, only_from: tuple[State, ...]
 ) -> Participant | None:
     """Change whether somebody is let in, in one step; None when they are in none of the states."""
+    if not IDENTITY.fullmatch(identity):
+        return None
     row = await db.fetch_one(
         """
         UPDATE participants SET state = :state, decided_at = now() WHERE identity = :identity
@@ -193,6 +247,8 @@ async def remove(db: Database, session_id: str, identity: str, now: datetime) ->
 
 async def make_host(db: Database, session_id: str, identity: str) -> Participant | None:
     """Give an admitted participant the host role; None without one."""
+    if not IDENTITY.fullmatch(identity):
+        return None
     row = await db.fetch_one(
         """
         UPDATE participants SET role = 'HOST' WHERE identity = :identity
@@ -243,7 +299,7 @@ async def in_call(
     or a user without a login, may not be there. Identities that aren't of this session, such as
     recorders, are in neither.
     """
-    ours = {"session": UUID(session_id), "identities": identities}
+    ours = {"session": UUID(session_id), "identities": list(filter(IDENTITY.fullmatch, identities))}
     rows = await db.fetch_all(
         """
         UPDATE participants SET call_seen_at = :now, left_at = NULL,
@@ -280,6 +336,8 @@ async def left_call(
 
     Who was seen in it later than that has come back meanwhile.
     """
+    if only is not None and not IDENTITY.fullmatch(only):
+        return  # LiveKit lets others than us choose theirs
     await db.execute(
         """
         UPDATE participants SET call_seen_at = NULL,
@@ -291,7 +349,7 @@ async def left_call(
         session=UUID(session_id),
         at=at,
         only=only,
-        but=but or [],
+        but=list(filter(IDENTITY.fullmatch, but or [])),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from core.room.quota import PER_PERSON, PER_SESSION, SocketQuota
+from core.room.quota import PER_PERSON
 from tests.support.socket_client import Claims, SocketClient, claims_of, guest
 from tests.support.visitors import Visitor
 
@@ -121,16 +121,3 @@ async def eventually(act: Callable[[], Awaitable[tuple[int, str]]]) -> tuple[int
             break
         await asyncio.sleep(0.05)
     return status
-
-
-def test_sockets_are_bounded_per_person_and_per_session() -> None:
-    quota = SocketQuota()
-    people = [f"p_{number}" for number in range(PER_SESSION)]
-    assert all(quota.acquire("one", who) for who in people)
-    assert not quota.acquire("one", "p_late")
-    assert quota.acquire("other", "p_late")
-    quota.release("one", people[0])
-    assert quota.acquire("one", "p_late")
-    for _ in range(PER_PERSON - 1):
-        assert quota.acquire("other", "p_late")
-    assert not quota.acquire("other", "p_late")

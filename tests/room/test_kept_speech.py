@@ -153,6 +153,13 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
     question = page.locator("[data-confirm-dialog]")
     await expect(question).to_contain_text("could not be sent yet")
     await question.get_by_role("button", name="Cancel").click()
+    # And who closes or reloads the page, also with the microphone off.
+    await page.keyboard.press("m")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "false")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    async with page.expect_event("dialog") as asked:
+        await page.evaluate("setTimeout(() => location.reload())")
+    assert (await asked.value).type == "beforeunload"
 
     await session_began_earlier(server.database_url, 3 * 61 + 10)
     await asyncio.to_thread(server.start)
@@ -197,4 +204,34 @@ async def test_a_computer_that_slept_is_told_from_a_tab_that_was_hidden(
     assert await said.count() == 0, "now: a toast goes by itself"
     await speech.page.clock.set_system_time(now + 120)
     await expect(said).to_be_visible()
+    assert not browsers.errors
+
+
+async def test_who_is_signed_out_meanwhile_is_told_that_alone_and_sends_it_later(
+    make_server: MakeServer, browsers: Browsers, emulator: GladiaEmulator
+) -> None:
+    server = await asyncio.to_thread(make_server, **speech_by(emulator))
+    ada, bob = Visitor(server.url).sign_in("Ada"), Visitor(server.url)
+    slug = ada.start_session()
+    reader = bob.be_guest(slug, "Bob").page(slug)
+    await reader.connect()
+    speech = await KeptSpeech.of(ada, browsers)
+    page, connection = speech.page, speech.page.locator("[data-connection-text]")
+    await page.goto(f"{server.url}/s/{slug}")
+    await page.get_by_role("button", name="Join with microphone").click()
+    await expect(connection).to_have_text(LIVE)
+    await page.context.set_offline(True)
+    await speech.say(speak(WORDS[:20]) + silence(1))
+    line = page.locator('.notice[data-topic="connection"]')
+    await expect(line).to_be_visible()
+    ada.http.post("/sign-out")
+    await page.context.set_offline(False)
+    await expect(page.locator('.notice[data-topic="login"]')).to_be_visible()
+    await expect(line).to_have_count(0)
+    await page.clock.run_for(2_000)
+    assert await line.count() == 0, "nothing is sent"
+    assert reader.finals == []
+    await KeptSpeech.sign_in(ada.sign_in("Ada"), page.context)
+    await page.evaluate("window.dispatchEvent(new Event('focus'))")
+    await reader.until(lambda: reader.text.split() == WORDS[:20])
     assert not browsers.errors

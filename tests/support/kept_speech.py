@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import asyncpg
-from playwright.async_api import Page
+from playwright.async_api import BrowserContext, Page
 
 from core.speech.engine import BYTES_PER_SECOND
 from tests.support.browser import Browsers
@@ -54,12 +54,17 @@ class KeptSpeech:
     async def of(cls, visitor: Visitor, browsers: Browsers) -> KeptSpeech:
         """Return a new page of a visitor, not opened yet, that hears nothing else."""
         context = await browsers.context(viewport=WIDE)
-        cookies = [(one.name, one.value or "") for one in visitor.http.cookies.jar]
-        await context.add_cookies([{"name": n, "value": v, "url": visitor.url} for n, v in cookies])
+        await cls.sign_in(visitor, context)
         speech = cls(await context.new_page())
         await speech.page.clock.install()
         await speech.page.add_init_script(_THREAD)
         return speech
+
+    @staticmethod
+    async def sign_in(visitor: Visitor, context: BrowserContext) -> None:
+        """Be the visitor in a browser."""
+        cookies = [(one.name, one.value or "") for one in visitor.http.cookies.jar]
+        await context.add_cookies([{"name": n, "value": v, "url": visitor.url} for n, v in cookies])
 
     async def say(self, pcm: bytes) -> None:
         """Say it in no time: its time passes on the page's clock before."""

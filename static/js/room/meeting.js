@@ -91,7 +91,7 @@ export class Meeting {
       show: (text, aloud) => notices.set('captions', text, undefined, aloud),
       mark: (identity, speech) => this.#roster.trouble(identity, speech),
     });
-    this.#outages = new Outages(notices, () => this.#socket.unsent);
+    this.#outages = new Outages(notices, () => (this.#out ? 0 : this.#socket.unsent));
     this.#news = new News(this.#header, notices);
     this.#hosting = new Hosting(api, notices, settings);
     this.#leaving = this.#newLeaving(api);

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import math
 import os
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from core.database.errors import DatabaseStartError
 from core.database.programs import Programs, account_for
 
 log = logging.getLogger(__name__)
+
+TURN_EVERY_S = 0.05  # between two looks whether it is our turn
 
 
 class EmbeddedPostgres:
@@ -74,8 +79,8 @@ class EmbeddedPostgres:
             return
         folder, self._folder = self._folder, None
         try:
-            with _Turn(self._lock("starting")):
-                os.close(self._using)
+            os.close(self._using)
+            with _Turn(self._lock("starting"), seconds):
                 alone = self._lock("used")
                 if _flock(alone, shared=False):
                     folder.stop(seconds)
@@ -106,15 +111,21 @@ class EmbeddedPostgres:
 
 
 class _Turn:
-    """`with _Turn(file)`: nobody else starts or stops the server meanwhile."""
+    """`with _Turn(file)`: nobody else starts or stops the server meanwhile.
 
-    def __init__(self, file: int) -> None:
+    Waits for its turn, at most so long. Raises BlockingIOError when it doesn't come.
+    """
+
+    def __init__(self, file: int, seconds: float = math.inf) -> None:
         self._file = file
+        self._until = time.monotonic() + seconds
 
     def __enter__(self) -> None:
-        import fcntl  # noqa: PLC0415 - not on Windows
-
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        while not _flock(self._file, shared=False):
+            if time.monotonic() > self._until:
+                os.close(self._file)
+                raise BlockingIOError(errno.EAGAIN, "another process is at it", "DATA_DIR")
+            time.sleep(TURN_EVERY_S)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)

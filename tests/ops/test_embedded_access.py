@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import re
@@ -167,6 +168,21 @@ def test_data_that_was_removed_meanwhile_is_no_trouble_at_the_stop(
     embedded.stop()
     assert "is left to itself" in caplog.text
     server.kill()
+
+
+def test_a_stop_waits_only_so_long_for_another_process(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    embedded, other = EmbeddedPostgres(data_dir), EmbeddedPostgres(data_dir)
+    embedded.start()
+    turn = os.open(data_dir / "postgres.starting", os.O_RDWR)
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    embedded.stop(0.1)
+    assert "another process is at it" in caplog.text
+    os.close(turn)
+    other.start()
+    other.stop()
+    assert not (data_dir / "postgres" / "postmaster.pid").exists(), "the next one stops it"
 
 
 @AS_ROOT

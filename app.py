@@ -151,7 +151,7 @@ async def _running(
     with stopped_by_signals():
         await db.connect()
     node = take_place(settings.data_dir)
-    writer = TranscriptWriter(db, node.spool)
+    writer = TranscriptWriter(db, node.spool, node.abandoned)
     engine = make_engine(
         settings.engine,
         gladia_api_key=settings.gladia_api_key,

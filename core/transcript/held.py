@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from core.model import Utterance
 from core.transcript.journal import CLOSE_TIMEOUT_S, SPOOL_AFTER_S, SPOOL_EVERY_S
@@ -40,6 +42,15 @@ class Held:
             self._urgent.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write())
+
+    async def take_over(self, path: Path, hold: Callable[[list[Utterance]], None]) -> None:
+        """Have `hold` call `set` with what a process left in its file as well."""
+        other = self._spool.at(path)
+        hold(await asyncio.to_thread(other.read))
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+        if not self._news.failing:
+            await asyncio.to_thread(other.replace, [])
 
     async def close(self) -> None:
         """Write what isn't written yet, as far as the disk lets us; bounded."""

@@ -43,6 +43,7 @@ class Journal(Generic[V]):
         self._written: dict[Waiting[V], None] = {}  # that wait and have a line, by age
         self._lines = 0  # in the file: those of `_written`, and of what was stored since
         self._news = DiskNews()
+        self._turn = asyncio.Lock()  # of who changes the file
         # The write that is underway: it can't be cancelled, and two must not meet.
         self._busy: asyncio.Future[None] | None = None
 
@@ -52,9 +53,20 @@ class Journal(Generic[V]):
         for one in entries:
             self._has_line(one)
 
+    async def take_over(self, entries: Collection[Waiting[V]]) -> bool:
+        """Give lines to what is from another file, before it waits here. Returns whether it has."""
+        async with self._turn:
+            values = [one.value for one in entries]
+            if not await self._write(lambda: self._spool.append(values)):
+                return False
+            self._lines += len(values)
+            self._written.update(dict.fromkeys(entries))
+            return True
+
     def add(self, entry: Waiting[V]) -> None:
         """Note that something waits."""
-        self._fresh[entry] = time.monotonic()
+        if entry not in self._written:
+            self._fresh[entry] = time.monotonic()
 
     def drop(self, entry: Waiting[V]) -> None:
         """Note that it doesn't wait any more."""
@@ -65,23 +77,23 @@ class Journal(Generic[V]):
         """Keep the file in step for as long as the process runs."""
         while True:
             await asyncio.sleep(SPOOL_EVERY_S)
-            await self._step()
+            async with self._turn:
+                await self._step()
 
     async def _step(self) -> None:
         since = next(iter(self._fresh.values()), None)
         if since is not None and time.monotonic() - since >= SPOOL_AFTER_S:
             await self._append(list(islice(self._fresh, MAX_APPENDED)))
         elif self._lines and not self._written:
-            await self._write(lambda: self._spool.replace([]), lines=0)
+            await self._replace([])
         elif self._lines > 2 * len(self._written) + COMPACT_ABOVE:
-            values = [one.value for one in self._written]
-            await self._write(lambda: self._spool.replace(values), lines=len(values))
+            await self._replace([one.value for one in self._written])
 
     async def _append(self, entries: list[Waiting[V]]) -> None:
         values = [one.value for one in entries]
-        lines = self._lines + len(values)
-        if not await self._write(lambda: self._spool.append(values), lines=lines):
+        if not await self._write(lambda: self._spool.append(values)):
             return
+        self._lines += len(values)
         for one in entries:
             self._has_line(one)
 
@@ -89,8 +101,14 @@ class Journal(Generic[V]):
         if self._fresh.pop(entry, None) is not None:  # else it waits no more
             self._written[entry] = None
 
-    async def _write(self, work: Callable[[], None], *, lines: int) -> bool:
-        """Let a thread do it. Returns whether the file has so many lines now."""
+    async def _replace(self, values: list[V]) -> bool:
+        done = await self._write(lambda: self._spool.replace(values))
+        if done:
+            self._lines = len(values)
+        return done
+
+    async def _write(self, work: Callable[[], None]) -> bool:
+        """Let a thread do it. Returns whether it succeeded."""
         self._busy = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             await asyncio.shield(self._busy)
@@ -98,7 +116,6 @@ class Journal(Generic[V]):
             self._news.failed(self._spool.path, problem)
             return False
         self._news.worked()
-        self._lines = lines
         return True
 
     async def close(self) -> None:
@@ -114,7 +131,6 @@ class Journal(Generic[V]):
 
     async def _settle(self) -> None:
         written, fresh = ([one.value for one in some] for some in (self._written, self._fresh))
-        whole = await self._write(lambda: self._spool.replace([*written, *fresh]), lines=0)
-        if fresh and not whole:
+        if not await self._replace([*written, *fresh]) and fresh:
             # There may be no place for a second file, and still for what is new.
-            await self._write(lambda: self._spool.append(fresh), lines=0)
+            await self._write(lambda: self._spool.append(fresh))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Generic
 
 import asyncpg
@@ -100,6 +101,19 @@ class Outbox(Generic[V]):
         self._journal.taken_up(entries)
         loops = (self._run, self._journal.run)
         self._tasks = [asyncio.create_task(one()) for one in loops]
+
+    async def take_over(self, path: Path) -> None:
+        """Take up what a process left in its file and nobody else will store."""
+        other = self._spool.at(path)
+        values = await asyncio.to_thread(other.read)
+        if len(self) + len(values) > MAX_WAITING:
+            return  # it waits there as well as here
+        entries = [Entry(value) for value in values]
+        if entries and not await self._journal.take_over(entries):
+            return
+        for entry in entries:
+            self.put(entry)
+        await asyncio.to_thread(other.replace, [])
 
     def put(self, entry: Entry[V]) -> None:
         """Take an entry. Never blocks: the oldest is given up when 10,000 already wait."""

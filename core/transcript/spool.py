@@ -31,6 +31,10 @@ class Spool(Generic[V]):
         # Whether the file has lines that nobody here knows: then none may go.
         self._unknown = False
 
+    def at(self, path: Path) -> Spool[V]:
+        """Return another file of such values."""
+        return Spool(path, self._decode)
+
     def read(self) -> list[V]:
         """Return the values; what can't be read is told in the log and left out."""
         try:
@@ -93,19 +97,19 @@ class DiskNews:
     """Tells of a disk that takes nothing: once, however often it is tried, and when it is well."""
 
     def __init__(self) -> None:
-        self._failing = False
+        self.failing = False
 
     def failed(self, path: Path, problem: OSError) -> None:
         """Note a failure."""
-        if not self._failing:
-            self._failing = True
+        if not self.failing:
+            self.failing = True
             why = _why(problem)
             log.warning("%s can't be written (%s): a crash would lose what waits", path, why)
 
     def worked(self) -> None:
         """Note a success."""
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = False
             log.warning("what waits to be stored is on disk again")
 
 

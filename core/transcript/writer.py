@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,28 +34,44 @@ log = logging.getLogger(__name__)
 # what came of that. What isn't stored then is on disk, and the next process stores it.
 FLUSH_TIMEOUT_S = 1.0
 CLOSE_TIMEOUT_S = 0.5
+INHERIT_EVERY_S = 5.0  # between two looks for what other processes left
+
+
+Spools = Generator[Path, None, None]  # files, each locked until the next is asked for
+
+
+def _nothing() -> Spools:
+    """Return no spools."""
+    yield from ()
 
 
 class TranscriptWriter:
     """What rooms keep words with: PostgreSQL, and a file while that is away."""
 
-    def __init__(self, db: Database, spool: Path) -> None:
+    def __init__(
+        self,
+        db: Database,
+        spool: Path,
+        abandoned: Callable[[], Generator[Path, None, None]] = _nothing,
+    ) -> None:
         self._db = db
+        self._abandoned = abandoned  # spools that nobody else will store: Node.abandoned
+        self._set_aside: Callable[[list[Utterance]], None] = lambda _: None  # set by `serve`
+        self._inheriting: asyncio.Task[None] | None = None  # looks for them, until `close`
         # Set by `serve`, once rooms are there: the spool of the last process is taken up before.
         self._find_room: Callable[[str], Numbering | None] = lambda _: None
         # A box each, as each has its own way to be refused, and finals must not wait behind usage.
-        self._finals = Finals(db, Spool(spool, _reader(Utterance)))
+        finals, lines, accounts, held = _files(spool)
+        self._finals = Finals(db, Spool(finals, _reader(Utterance)))
         self._lines: Outbox[ChatLine] = Outbox(
-            "a chat line", Spool(_beside(spool, "chat"), _reader(ChatLine)), self._store_lines
+            "a chat line", Spool(lines, _reader(ChatLine)), self._store_lines
         )
         self._accounts: Outbox[StreamAccount] = Outbox(
-            "a stream's account",
-            Spool(_beside(spool, "usage"), _reader(StreamAccount)),
-            self._store_accounts,
+            "a stream's account", Spool(accounts, _reader(StreamAccount)), self._store_accounts
         )
-        self._boxes = (self._finals, self._lines, self._accounts)
+        self._boxes: tuple[Outbox[Any], ...] = (self._finals, self._lines, self._accounts)
         # What `hold` was given: a file only, as it isn't to be stored by itself.
-        self._held = Held(Spool(_beside(spool, "held"), _reader(Utterance)))
+        self._held = Held(Spool(held, _reader(Utterance)))
 
     @property
     def waiting(self) -> int:
@@ -74,14 +91,17 @@ class TranscriptWriter:
         """Take up what the last process could not store, and begin to write."""
         for box in self._boxes:
             box.start()
+        self._inheriting = asyncio.create_task(self._inherit())
 
     async def close(self, seconds: float = CLOSE_TIMEOUT_S) -> None:
         """Store what waits, at most so long, and spool the rest."""
+        if self._inheriting is not None:
+            self._inheriting.cancel()
         await self.flush(seconds)
         if len(self._finals):
             log.warning("%d utterances aren't stored yet: the database is away", len(self._finals))
         # At once: each takes its time where database and disk hang.
-        await asyncio.gather(*(one.close() for one in (*self._boxes, self._held)))
+        await asyncio.gather(self._held.close(), *(box.close() for box in self._boxes))
 
     async def flush(self, seconds: float = FLUSH_TIMEOUT_S) -> None:
         """Store what waits, at most so long."""
@@ -95,8 +115,31 @@ class TranscriptWriter:
         set_aside: Callable[[list[Utterance]], None],
     ) -> None:
         """Writer of core.room.ports."""
-        self._find_room = find_room
+        self._find_room, self._set_aside = find_room, set_aside
         self._finals.serve(find_room, set_aside)
+
+    async def _inherit(self) -> None:
+        """Take over what processes left that aren't there any more and don't come back."""
+        left = set[Path]()  # what can't be taken over: once is enough to be told of
+        while True:
+            await asyncio.sleep(INHERIT_EVERY_S)
+            try:
+                with closing(self._abandoned()) as spools:
+                    for spool in spools:
+                        if spool not in left:
+                            left.add(spool)
+                            await self._take_over(spool)
+                            if not any(path.exists() for path in _files(spool)):
+                                left.discard(spool)
+            except OSError as problem:
+                log.warning("a file of another process is left alone: %s", problem.strerror)
+
+    async def _take_over(self, spool: Path) -> None:
+        log.warning("what another process left in %s is taken over", spool.name)
+        *files, held = _files(spool)
+        for box, path in zip(self._boxes, files, strict=True):
+            await box.take_over(path)
+        await self._held.take_over(held, self._set_aside)
 
     async def said(self, session_id: str) -> list[Utterance]:
         """Return a session's finals by seq, those that still wait included."""
@@ -165,8 +208,9 @@ def _reader(kind: type[V]) -> Callable[[bytes], V]:
     return msgspec.json.Decoder(kind).decode
 
 
-def _beside(spool: Path, what: str) -> Path:
-    return spool.with_name(f"{what}-{spool.name}")
+def _files(spool: Path) -> list[Path]:
+    """Return the files of a place: of finals, chat lines and accounts, and of what is held."""
+    return [spool, *(spool.with_name(f"{what}-{spool.name}") for what in ("chat", "usage", "held"))]
 
 
 def _account(session_id: str, identity: str, record: StreamRecord) -> StreamAccount:

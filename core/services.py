@@ -30,6 +30,7 @@ class RateLimits:
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
+        self.reading = RateLimiter(60 * factor)  # transcripts; a page asks every 4 s for late words
         self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
         # Messages of any kind in /ws. A page sends a beat every 2 s, and what the bounds above let
         # through comes to 460; `off`, which is always honoured, may come as often as `on`.

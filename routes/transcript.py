@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import groupby, pairwise
 from typing import Any, Literal
 from unicodedata import normalize
@@ -25,6 +27,8 @@ from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in
 from web.compression import compressed
+from web.guard import limit
+from web.pieces import InPieces
 from web.render import page
 from web.request import look, services
 
@@ -46,6 +50,27 @@ async def page_of(request: Request, at: Look) -> Response:
     except EndedError:
         slug, sign_in = at.session.slug, can_sign_in(request)
         return page("session/ended.html", at.person, status=403, slug=slug, sign_in=sign_in)
+    return await _in_line(request, at, partial(_page, request, at, session))
+
+
+async def _in_line(request: Request, at: Look, work: Callable[[], Awaitable[Response]]) -> Response:
+    """Read and lay out a transcript when nobody else does: a day's takes most of a second.
+
+    The place in line is given back once the answer was taken, so that nobody has many in memory.
+    """
+    limit(services(request).limits.reading, request, at.who)
+    line = services(request).reader.line
+    leave = line.enter(at.who or "")
+    try:
+        async with line.turn():
+            response = await work()
+    except BaseException:
+        leave()
+        raise
+    return InPieces(response, leave)
+
+
+async def _page(request: Request, at: Look, session: Session) -> Response:
     db = services(request).db
     # Asked first: what came until then is read below.
     reader = services(request).reader
@@ -78,14 +103,20 @@ async def as_text(request: Request) -> Response:
 
     `?tz=Europe/Berlin` names the reader's time zone, which only a browser knows.
     """
-    session, lines = await _lines(request)
+    at = await look(request)
+    session = access.readable(at)
 
-    def lay_out() -> Response:
-        zone = exports.zone_of(request.query_params.get("tz", ""))
-        text = exports.as_text(session.title, session.started_at, lines, zone)
-        return _download(request, text, "text/plain", session, "txt")
+    async def work() -> Response:
+        lines = await _lines(request, session)
 
-    return await asyncio.to_thread(lay_out)
+        def lay_out() -> Response:
+            zone = exports.zone_of(request.query_params.get("tz", ""))
+            text = exports.as_text(session.title, session.started_at, lines, zone)
+            return _download(request, text, "text/plain", session, "txt")
+
+        return await asyncio.to_thread(lay_out)
+
+    return await _in_line(request, at, work)
 
 
 async def as_vtt(request: Request) -> Response:
@@ -93,16 +124,21 @@ async def as_vtt(request: Request) -> Response:
 
     `?tz=` is for the date in the file's name.
     """
-    session, lines = await _lines(request)
+    at = await look(request)
+    session = access.readable(at)
 
-    def lay_out() -> Response:
-        return _download(request, exports.as_vtt(lines), "text/vtt", session, "vtt")
+    async def work() -> Response:
+        lines = await _lines(request, session)
 
-    return await asyncio.to_thread(lay_out)
+        def lay_out() -> Response:
+            return _download(request, exports.as_vtt(lines), "text/vtt", session, "vtt")
+
+        return await asyncio.to_thread(lay_out)
+
+    return await _in_line(request, at, work)
 
 
-async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
-    session = access.readable(await look(request))
+async def _lines(request: Request, session: Session) -> list[exports.Line]:
     reader = services(request).reader
     said = await reader.said(session.id)
     lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
@@ -110,7 +146,7 @@ async def _lines(request: Request) -> tuple[Session, list[exports.Line]]:
     for chat in await reader.chat(session.id):
         start = max(0.0, (chat.sent_at - zero).total_seconds())
         lines.append(exports.Line(chat.name, chat.text, start, None))
-    return session, sorted(lines, key=lambda line: line.start)
+    return sorted(lines, key=lambda line: line.start)
 
 
 def _download(request: Request, text: str, kind: str, session: Session, ending: str) -> Response:

@@ -87,6 +87,10 @@ WORDS = {  # title and message for the code of a ProblemError
         "Only who is signed in can do that. Sign in again, then try once more.",
     ),
     "too_many_requests": ("That was a lot at once.", "Wait a moment, then try again."),
+    "crowded": (
+        "One moment, please.",
+        "Many people are opening long transcripts right now. Try again in a few seconds.",
+    ),
     "database_away": (
         "We can’t reach our memory.",
         "The database doesn’t answer. Nothing was lost; try again in a moment.",

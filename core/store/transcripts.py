@@ -10,6 +10,7 @@ import asyncpg
 from core.database import Database
 from core.model import Utterance
 
+PAGE = 2_000  # utterances read at once: they take some milliseconds of the loop
 SEQ_TAKEN = "utterances_session_id_seq_key"  # PostgreSQL's name for UNIQUE (session_id, seq)
 COLUMNS = (
     "session_id",
@@ -82,14 +83,30 @@ async def add(db: Database, rows: list[dict[str, Any]]) -> set[tuple[str, str, s
 
 
 async def of_session(db: Database, session_id: str, *, limit: int) -> list[Utterance]:
-    """Return a session's utterances by seq."""
+    """Return a session's utterances by seq.
+
+    A day's are read a page at a time, so that others' messages come in between. Rows that are
+    stored meanwhile under lower numbers may be missing: whoever needs them asks what waits before.
+    """
+    said: list[Utterance] = []
+    while len(said) < limit:
+        most = min(PAGE, limit - len(said))
+        page = await _page(db, session_id, said[-1].seq if said else 0, most)
+        said += page
+        if len(page) < most:
+            break
+    return said
+
+
+async def _page(db: Database, session_id: str, after: int, most: int) -> list[Utterance]:
     rows = await db.fetch_all(
         """
         SELECT u.*, p.name, p.hue, p.role FROM utterances u JOIN participants p USING (identity)
-        WHERE u.session_id = :session ORDER BY u.seq LIMIT :limit
+        WHERE u.session_id = :session AND u.seq > :after ORDER BY u.seq LIMIT :most
         """,
         session=UUID(session_id),
-        limit=limit,
+        after=after,
+        most=most,
     )
     return [
         Utterance(

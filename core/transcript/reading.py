@@ -11,6 +11,7 @@ from typing import Protocol
 
 from core.model import ChatLine, Utterance
 from core.transcript.writer import TranscriptWriter
+from core.waiting_line import WaitingLine
 
 
 class Unfinished(Protocol):
@@ -29,6 +30,7 @@ class TranscriptReader:
     def __init__(self, rooms: Unfinished, writer: TranscriptWriter) -> None:
         self._rooms = rooms  # what isn't handed over yet, as it waits for older words
         self._writer = writer  # what isn't stored yet, and the database
+        self.line = WaitingLine()  # for who wants all of a transcript, which may be a day's
 
     def is_growing(self, session_id: str) -> bool:
         """Whether words are still being transcribed, held for a page or on their way to storage.

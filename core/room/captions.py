@@ -120,9 +120,10 @@ class Captions:
             for microphone in self._microphones.values()
             if microphone.silent_until - microphone.settled >= SETTLE_EVERY
         ]
-        unsettled = self.log.unsettled if due else set()
+        said = self.log
+        waiting = said.returning | {one.page for one in said.unstored} if due else set()
         for microphone in due:
-            if microphone.page not in unsettled:
+            if microphone.page not in waiting:
                 self._settle(microphone.page, microphone.silent_until)
 
     def state_changed(self, microphone: Microphone) -> None:

@@ -69,11 +69,6 @@ class TranscriptLog(Generic[Shown]):
         """The finals that aren't stored yet."""
         return [one.value for one in self._unstored.values()]
 
-    @property
-    def unsettled(self) -> set[Page]:
-        """The pages of which something isn't stored yet, or is said anew to the next owner."""
-        return self.returning | {one.value.page for one in self._unstored.values()}
-
     def has(self, stream: str, utterance: str) -> bool:
         """Whether this utterance is final."""
         return (stream, utterance) in self._places

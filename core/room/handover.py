@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -32,11 +32,16 @@ class Handover:
     """What is held for pages, of all sessions, until they come back or their time is over."""
 
     def __init__(
-        self, writer: Writer, claims: Claims, rooms: Mapping[str, asyncio.Task[Room]]
+        self,
+        writer: Writer,
+        claims: Claims,
+        rooms: Mapping[str, asyncio.Task[Room]],
+        let_go: Callable[[str], None],
     ) -> None:
         self._writer = writer  # which has it in a file all the while: we may crash, too
         self._claims = claims  # words are placed only in a room that is ours
         self._rooms = rooms  # those in memory or being loaded, by session
+        self._let_go = let_go  # of a room that another node had meanwhile
         self._held: list[Utterance] = []  # in the order in which it was said
         self._until = 0.0  # when no page is expected any more, a monotonic time
 
@@ -83,6 +88,11 @@ class Handover:
         # No await from here on: a room that is loaded later finds what is kept now.
         if room is None and session_id in self._rooms:
             return  # it is being loaded since: the next second tries again
+        if room is not None and room.captions.log.epoch != claim.epoch:
+            self._let_go(
+                session_id
+            )  # another node had it between: its numbers aren't ours any more
+            room = None
         places, reached = {one.place for one in said}, furthest(said)
         last_seq = said[-1].seq if said else 0
         for one in [one for one in self._held if one.session_id == session_id]:

@@ -74,7 +74,7 @@ class Rooms:
         # By session. A task, so that all who come while a room is loaded wait for the same one.
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         # Of the last process to us, and of us to the next.
-        self._handover = Handover(writer, claims, self._rooms)
+        self._handover = Handover(writer, claims, self._rooms, self._let_go)
         self._tasks: list[asyncio.Task[None]] = []  # what looks after the rooms, until `close`
 
     def start(self) -> None:
@@ -260,11 +260,15 @@ class Rooms:
                 log.error("leases could not be renewed: %s", type(problem).__name__)
                 continue
             for session_id in lost:
-                room = self.room(session_id)
-                self._rooms.pop(session_id, None)
-                if room is not None:
-                    log.warning("the room of session %s was taken over by another node", session_id)
-                    room.desert()
+                self._let_go(session_id)
+
+    def _let_go(self, session_id: str) -> None:
+        """Forget a room that is another node's, or was meanwhile: its pages come again."""
+        room = self.room(session_id)
+        self._rooms.pop(session_id, None)
+        if room is not None:
+            log.warning("the room of session %s was taken over by another node", session_id)
+            room.desert()
 
     async def _pulse(self) -> None:
         """Tick for the pulses alone: it waits for nothing else, such as a database."""

@@ -37,7 +37,7 @@ class TranscriptLog(Generic[Shown]):
     ) -> None:
         self._writer = writer
         self._sink = sink  # the room
-        self._epoch = epoch  # of this owner of the room, which its finals carry
+        self.epoch = epoch  # of this owner of the room, which its finals carry
         self._order = Order({one.seq: sink.encode(one) for one in said}, ours=first and not said)
         # Of all finals: engines may repeat one after a reconnect, and partials may come late.
         self._places = {one.place for one in said}
@@ -162,7 +162,7 @@ class TranscriptLog(Generic[Shown]):
 
         Shown before it is stored: people read it now, and a database may be away for long.
         """
-        said = msgspec.structs.replace(said, seq=self.last_seq + 1, epoch=self._epoch)
+        said = msgspec.structs.replace(said, seq=self.last_seq + 1, epoch=self.epoch)
         entry = self._unstored[said.place] = Entry(said)
         entry.stored = partial(self._stored, entry, to_page)
         entry.lost = partial(self._lost, entry, to_page)

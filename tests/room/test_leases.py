@@ -199,6 +199,29 @@ async def test_an_owner_that_another_has_followed_writes_no_more(scene: Scene) -
     await page.leave()
 
 
+async def test_what_came_too_late_of_who_has_left_is_stored_once_the_room_is_free(
+    scene: Scene,
+) -> None:
+    page = scene.ada.page(scene.slug)
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:6])
+    await page.until(lambda: page.settled)
+    await scene.sql(
+        "UPDATE rooms SET node = 'another', epoch = epoch + 1, renewed_at = clock_timestamp()"
+    )
+    await page.speak(speak(WORDS[6:9]) + silence(1))
+    await page.until(lambda: page.text.split() == WORDS[:9])
+    await page.leave()
+    held = scene.first.data_dir / "held-unsaved.jsonl"
+    await until(held.exists, news=lambda: scene.first.log)
+    assert await scene.stored() == WORDS[:6]
+    await scene.sql("UPDATE rooms SET renewed_at = '-infinity'")
+    await asyncio.to_thread(scene.ada.end, scene.slug)  # nobody can come back now
+    await scene.until_stored(WORDS[:9])
+    assert "came too late" in scene.first.log
+
+
 async def test_who_saw_what_was_never_stored_gets_what_has_its_numbers_now(scene: Scene) -> None:
     """The first owner showed a final that it couldn't store; the next one gave its number anew."""
     cleo = Visitor(scene.first.url).be_guest(scene.slug, "Cleo")

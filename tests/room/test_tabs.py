@@ -166,6 +166,26 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     assert not browsers.errors
 
 
+async def test_a_guest_is_forgotten_in_another_tab(place: Place, browsers: Browsers) -> None:
+    ada = await browsers.page(viewport=WIDE)
+    address = await start(ada, place.app)
+    await ada.get_by_role("button", name="Join and listen only").click()
+    bob = await browsers.page(viewport=WIDE)
+    await bob.goto(address)
+    await bob.get_by_role("textbox", name="Your name").fill("Bob")
+    await bob.get_by_role("button", name="Continue as a guest").click()
+    await bob.get_by_role("button", name="Join and listen only").click()
+    await ada.get_by_role("button", name="Admit Bob").click()
+    await expect(bob.locator("[data-connection-text]")).to_have_text(LIVE)
+    other = await bob.context.new_page()
+    await other.goto(address)
+    await other.get_by_role("button", name="Forget this name here").click()
+    await expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+    # The tab of the meeting has no one to be any more, and asks who it is.
+    await expect(bob.get_by_role("textbox", name="Your name")).to_be_visible()
+    assert not browsers.errors
+
+
 class Line:
     """A way to a server that can fall silent without being cut, as when the Wi-Fi is gone."""
 

@@ -25,7 +25,7 @@ from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
 from tests.support import ROOT, call
 from tests.support.app_server import AppServer
-from tests.support.socket_client import SocketClient
+from tests.support.socket_client import SocketClient, said_before_close
 from tests.support.tables import Tables
 from tests.support.visitors import RoomPage, Visitor, kept_by
 from tests.support.waiting import until
@@ -165,8 +165,7 @@ async def test_who_signs_out_before_hello_does_not_come_in(place: Place, ada: Vi
     socket = await client.open_as(ada, slug)
     await asyncio.to_thread(sign_out, ada)
     await socket.send('{"type": "hello", "client": "abcdefgh"}')
-    await socket.wait_closed()
-    assert socket.close_code == SIGNED_OUT
+    assert await said_before_close(socket) == ([], SIGNED_OUT)
 
 
 async def test_what_one_server_ends_the_other_ends_within_seconds(
@@ -263,7 +262,10 @@ async def test_a_guest_leaves_for_good(place: Place, ada: Visitor) -> None:
         assert ada.host(slug, f"people/{identity}/host")[0] in (200, 204)
         call.ghost(place.livekit, slug, identity)
         assert await asyncio.to_thread(lambda: thief.host(slug, "settings", locked="off")[0]) == 204
-        assert "Forget this name here" in bob.http.get(f"/s/{slug}").text
+        for path, words in ((f"/s/{slug}", "Forget this name here"), (f"/s/{slug}/left", "Leave")):
+            page_of_form = bob.http.get(path).text
+            assert f'method="post" action="/s/{slug}/forget"' in page_of_form
+            assert words in page_of_form
         await asyncio.to_thread(forget, bob, slug)
         assert await page.until_closed() == SIGNED_OUT
         assert await worth(place, token) == 401

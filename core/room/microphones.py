@@ -67,6 +67,7 @@ class Microphones:
                 resume_at=max(hello.settled, transcribed),
                 resume_time=at,
             )
+        microphone.settled = hello.settled  # what it was told last may not have reached it
         if hello.clock is not None:
             microphone.told_clock(hello.clock)
         return microphone

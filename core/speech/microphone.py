@@ -102,7 +102,7 @@ class Microphone:
         # When the page's socket went, a monotonic time in seconds; None while it is connected.
         self.detached_at: float | None = None
         # The sample before which its page knows that nothing waits to be text.
-        self.settled = resume_at
+        self.settled = 0
         self.left = False  # the page said goodbye: it will never come back
         self.mic_on = False  # what the page said last, unless it was muted or closed since
         self._sink = sink  # the room

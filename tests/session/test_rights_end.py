@@ -162,6 +162,7 @@ async def test_other_sessions_of_another_person_go_on(place: Place, ada: Visitor
 async def test_who_signs_out_before_hello_does_not_come_in(place: Place, ada: Visitor) -> None:
     slug = ada.start_session()
     client = SocketClient(place.first)
+    place.sign_in("Ada Lovelace")  # another login of hers is no help to this one's socket
     socket = await client.open_as(ada, slug)
     await asyncio.to_thread(sign_out, ada)
     await socket.send('{"type": "hello", "client": "abcdefgh"}')

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
@@ -80,6 +81,13 @@ class Journal(Generic[V]):
             async with self._turn:
                 await self._step()
 
+    async def hurry(self) -> None:
+        """Have on disk what waits now, however short; bounded."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S), self._turn:
+                while self._fresh and await self._append(list(islice(self._fresh, MAX_APPENDED))):
+                    pass
+
     async def _step(self) -> None:
         since = next(iter(self._fresh.values()), None)
         if since is not None and time.monotonic() - since >= SPOOL_AFTER_S:
@@ -89,13 +97,14 @@ class Journal(Generic[V]):
         elif self._lines > 2 * len(self._written) + COMPACT_ABOVE:
             await self._replace([one.value for one in self._written])
 
-    async def _append(self, entries: list[Waiting[V]]) -> None:
+    async def _append(self, entries: list[Waiting[V]]) -> bool:
         values = [one.value for one in entries]
         if not await self._write(lambda: self._spool.append(values)):
-            return
+            return False
         self._lines += len(values)
         for one in entries:
             self._has_line(one)
+        return True
 
     def _has_line(self, entry: Waiting[V]) -> None:
         if self._fresh.pop(entry, None) is not None:  # else it waits no more

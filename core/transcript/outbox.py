@@ -30,7 +30,7 @@ BATCH = 200  # entries of one statement
 GATHER_S = 0.1  # in which entries come together after a write: many at once cost little more
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 10.0
-CANCEL_TIMEOUT_S = 0.5
+CANCEL_TIMEOUT_S = 0.2
 # About the row itself: trying again can't help. Anything else (a full disk, a server that turned
 # read-only) passes, and words wait for it.
 REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -133,6 +133,10 @@ class Outbox(Generic[V]):
     async def flush(self) -> None:
         """Return once nothing waits."""
         await self._empty.wait()
+
+    async def hurry(self) -> None:
+        """Have on disk what waits now: little time is left."""
+        await self._journal.hurry()
 
     async def close(self) -> None:
         """Write nothing more, and spool what waits, as far as the disk lets us; bounded."""

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 # That a stopping process waits for the database: for what it said last and, at the very end, for
 # what came of that. What isn't stored then is on disk, and the next process stores it.
 FLUSH_TIMEOUT_S = 1.0
-CLOSE_TIMEOUT_S = 0.5
+CLOSE_TIMEOUT_S = 0.3
 INHERIT_EVERY_S = 5.0  # between two looks for what other processes left
 
 
@@ -97,6 +97,8 @@ class TranscriptWriter:
         """Store what waits, at most so long, and spool the rest."""
         if self._inheriting is not None:
             self._inheriting.cancel()
+        # First: who stops us may have no patience. Usually nothing waits.
+        await asyncio.gather(*(box.hurry() for box in self._boxes))
         await self.flush(seconds)
         if len(self._finals):
             log.warning("%d utterances aren't stored yet: the database is away", len(self._finals))

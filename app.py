@@ -223,6 +223,8 @@ def serve() -> None:
         "app:app",
         host=settings.host,
         port=settings.port,
+        # None: uvicorn's default. It reads its variable itself, but not in .env.
+        forwarded_allow_ips=read_environment().get(settings_module.TRUSTED_PROXIES),
         log_level="info" if settings.production else "warning",
     )
 
@@ -235,6 +237,8 @@ def check() -> int:
         sys.exit(str(problem))
     findings = settings_module.checklist(environ, strict=True)
     print(settings_module.render_checklist(findings))
+    for sentence in settings_module.advice(environ):
+        print(f"\nNote: {sentence}")
     ready = settings_module.would_start(findings)
     print("\nProduction would start." if ready else "\nProduction would not start.")
     return 0 if ready else 1

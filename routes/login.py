@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 CALLBACK = "/api/auth/callback/google"  # registered in people's Google consoles
 NAME_LENGTH = 40
 EMAIL_LENGTH = 254
+SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")  # of an account: OpenID Connect Core, section 2
 PROVIDER_TIMEOUT = 10.0
 
 # What Authlib raises when the provider is away, or answers something that isn't OpenID Connect.
@@ -190,12 +192,20 @@ async def google_callback(request: Request) -> Response:
     except (JoseError, *PROVIDER_PROBLEMS) as problem:
         return _provider_failed(request, problem)
     claims = token.get("userinfo") or {}
-    if not isinstance(claims.get("sub"), str):
-        return _failed(request, UNTRUSTED)
-    if claims.get("email_verified") is not True or not claims.get("email"):
-        return _failed(request, UNVERIFIED)
+    if (objection := _objection(settings, claims)) is not None:
+        return _failed(request, objection)
     await sign_in(request, await _user(request, "google", claims["sub"], claims))
     return RedirectResponse(safe_next(begun.get("next")), 303)
+
+
+def _objection(settings: Settings, claims: dict[str, Any]) -> Explanation | None:
+    """Return why somebody of whom the provider says this can't sign in, None when they can."""
+    subject, email = claims.get("sub"), claims.get("email")
+    if not isinstance(subject, str) or not SUBJECT.fullmatch(subject):
+        return UNTRUSTED
+    if claims.get("email_verified") is not True or not email:
+        return UNVERIFIED
+    return None if settings.accounts.allow(str(email), claims.get("hd")) else NOT_ALLOWED
 
 
 async def dev_sign_in(request: Request) -> Response:
@@ -209,6 +219,8 @@ async def dev_sign_in(request: Request) -> Response:
     if not name or "@" not in email:
         context = sign_in_context(request, safe_next(form.get("next")))
         return page("login/sign_in.html", None, status=422, **context)
+    if not services(request).settings.accounts.allow(email):
+        return _failed(request, NOT_ALLOWED)
     claims = {"name": name, "email": email}
     await sign_in(request, await _user(request, "development", email, claims))
     return RedirectResponse(safe_next(form.get("next")), 303)
@@ -263,6 +275,12 @@ UNVERIFIED: Explanation = (
     "Your e-mail address isn’t verified.",
     "Google doesn’t vouch for it yet. Verify it in your Google account, then sign in again.",
 )
+NOT_ALLOWED: Explanation = (
+    403,
+    "Your account can’t sign in here.",
+    "This server takes some accounts only, and yours isn’t among them. Ask whoever runs it to let"
+    " you in. Where somebody sent you the link of a session, you can join it as a guest.",
+)
 PROVIDER_AWAY: Explanation = (
     502,
     "Google can’t be reached.",
@@ -284,6 +302,7 @@ NAMES: dict[Explanation, str] = {
     STALE: "run_out",
     UNTRUSTED: "not_valid",
     UNVERIFIED: "address_not_verified",
+    NOT_ALLOWED: "not_allowed",
     PROVIDER_AWAY: "provider_away",
     REFUSED: "provider_refused",
     OTHER_ISSUER: "other_issuer",

@@ -42,6 +42,9 @@ async def person_of(connection: HTTPConnection) -> Person | None:
     if not hasattr(connection.state, "person"):
         key = _login_key(connection)
         login = await users.find_by_login(services(connection).db, key) if key else None
+        if login is not None and not _allowed(connection, login):
+            await _end_login(connection)
+            login = None
         await _note_use(connection, login)
         connection.state.person = login.person if login else None
     person: Person | None = connection.state.person
@@ -58,6 +61,9 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
     found = await access.look(
         services(request).db, slug, visitor, strangers=strangers, denied=denied
     )
+    if found.sight.login is not None and not _allowed(request, found.sight.login):
+        await _end_login(request)
+        return await look(request, strangers=strangers, denied=denied)
     await _note_use(request, found.sight.login)
     request.state.person = found.person
     return found
@@ -66,6 +72,19 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
 def _login_key(connection: HTTPConnection) -> str | None:
     key = connection.session.get("login")
     return key if isinstance(key, str) else None
+
+
+def _allowed(connection: HTTPConnection, login: Login) -> bool:
+    """Whether whoever is signed in still may be: the operator may have named others since."""
+    return services(connection).settings.accounts.allow(login.person.email)
+
+
+async def _end_login(connection: HTTPConnection) -> None:
+    """Sign out whose account may not sign in any more. Guests by link stay what they are."""
+    key = _login_key(connection)
+    connection.session.pop("login", None)
+    await _revoke(connection, {key} if key else set())
+    audit.note("refused", why="not_allowed", address=address_of(connection))
 
 
 async def _note_use(connection: HTTPConnection, login: Login | None) -> None:
@@ -155,6 +174,6 @@ async def sign_out(request: Request) -> None:
         audit.note("signed_out", address=address_of(request))
 
 
-async def _revoke(request: Request, keys: set[str]) -> None:
+async def _revoke(connection: HTTPConnection, keys: set[str]) -> None:
     if keys:
-        await services(request).conduct.revoke([digest_of(key) for key in keys])
+        await services(connection).conduct.revoke([digest_of(key) for key in keys])

@@ -1,5 +1,6 @@
 """Settings: each variable is declared once; everything shown about it comes from there."""
 
+from core.settings.advice import TRUSTED_PROXIES, advice
 from core.settings.env_file import read_env_file
 from core.settings.environment import (
     Finding,
@@ -14,11 +15,13 @@ from core.settings.values import Settings, is_loopback
 from core.settings.variables import VARIABLES, Variable
 
 __all__ = [
+    "TRUSTED_PROXIES",
     "VARIABLES",
     "Finding",
     "Settings",
     "SettingsError",
     "Variable",
+    "advice",
     "checklist",
     "is_loopback",
     "load",

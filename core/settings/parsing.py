@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,29 @@ def long_secret(value: str) -> Parsed:
     if len(value) < 32:
         return value, "shorter than 32 characters: make one with `openssl rand -base64 32`"
     return value, None
+
+
+def _several(value: str) -> list[str]:
+    """Return what stands between the commas, in small letters."""
+    found = [one.strip().lower() for one in value.split(",") if one.strip()]
+    if not found:
+        raise InvalidError(
+            "must have at least one entry: a list of nobody would lock everybody out"
+        )
+    return found
+
+
+def emails(value: str) -> Parsed:
+    """Accept e-mail addresses with commas between them."""
+    found = _several(value)
+    if not all(re.fullmatch(r"[^\s@]+@[^\s@]+", one) for one in found):
+        raise InvalidError("must be e-mail addresses such as ada@example.com, with commas")
+    return frozenset(found), None
+
+
+def domains(value: str) -> Parsed:
+    """Accept the domains of e-mail addresses with commas between them; an @ in front may stand."""
+    found = [one.removeprefix("@") for one in _several(value)]
+    if not all(re.fullmatch(r"[^\s@*/:.]+(\.[^\s@*/:.]+)+", one) for one in found):
+        raise InvalidError("must be domains such as example.com, with commas; no * and no address")
+    return frozenset(found), None

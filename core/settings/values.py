@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from core.settings.accounts import Accounts
 from core.settings.keys import COOKIE, TOKEN, derived
 
 WELL_KNOWN = "/.well-known/openid-configuration"  # where an issuer's metadata are
@@ -50,6 +51,8 @@ class Settings:
     cost_per_minute: float = 0.01
     space_minutes_per_day: float | None = None
     rate_limit_factor: float = 1.0
+    allowed_emails: frozenset[str] = frozenset()
+    allowed_email_domains: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -63,6 +66,11 @@ class Settings:
         if self.transcription_secret != self.login_secret:
             return self.transcription_secret
         return derived(self.login_secret, TOKEN)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Whose accounts may sign in."""
+        return Accounts(self.allowed_emails, self.allowed_email_domains)
 
     @property
     def google_sign_in(self) -> bool:

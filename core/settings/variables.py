@@ -98,6 +98,22 @@ VARIABLES: tuple[Variable, ...] = (
         accept.metadata_url,
     ),
     Variable(
+        "ALLOWED_EMAILS",
+        "allowed_emails",
+        "E-mail addresses whose accounts may sign in, with commas between them. Guests by link need"
+        " none.",
+        "any account, unless ALLOWED_EMAIL_DOMAINS is set",
+        accept.emails,
+    ),
+    Variable(
+        "ALLOWED_EMAIL_DOMAINS",
+        "allowed_email_domains",
+        "Domains of e-mail addresses whose accounts may sign in, such as example.com, with commas."
+        " An account of Google Workspace must belong to one of them, too.",
+        "any account, unless ALLOWED_EMAILS is set",
+        accept.domains,
+    ),
+    Variable(
         "LIVEKIT_URL",
         "livekit_url",
         "The LiveKit server for video, as wss://host.",

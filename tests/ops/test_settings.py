@@ -500,3 +500,38 @@ def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
         if variable.name in values and not variable.required:
             example = getattr(set_by_example, variable.field)
             assert example == getattr(defaults, variable.field), variable.name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("ALLOWED_EMAILS", "ada", "e-mail addresses"),
+        ("ALLOWED_EMAILS", "ada@example.com eve@example.com", "e-mail addresses"),
+        ("ALLOWED_EMAILS", " , ", "at least one"),
+        ("ALLOWED_EMAIL_DOMAINS", "*.example.com", "domains"),
+        ("ALLOWED_EMAIL_DOMAINS", "ada@example.com", "domains"),
+        ("ALLOWED_EMAIL_DOMAINS", "https://example.com", "domains"),
+        ("ALLOWED_EMAIL_DOMAINS", "com", "domains"),
+    ],
+)
+def test_a_list_of_accounts_that_would_let_in_nobody_is_refused(
+    name: str, value: str, why: str
+) -> None:
+    state, note = finding({name: value}, name)
+    assert state == "invalid"
+    assert why in note
+
+
+def test_check_says_what_is_left_open(tmp_path: Path) -> None:
+    def notes(**environ: str) -> list[str]:
+        told = run(APP, "check", cwd=tmp_path, **READY, **environ).stdout
+        return re.findall(r"^Note: (.*)$", told, re.M)
+
+    anybody, loopback = notes()
+    assert "ALLOWED_EMAIL_DOMAINS" in anybody
+    assert "passes it on unread" in loopback
+    everybody, first = notes(FORWARDED_ALLOW_IPS="*")
+    assert everybody == anybody
+    assert "anybody can write" in first
+    assert notes(FORWARDED_ALLOW_IPS="", ALLOWED_EMAILS="ada@example.com") == []
+    assert notes(FORWARDED_ALLOW_IPS="10.0.0.7", ALLOWED_EMAIL_DOMAINS="example.com") == []

@@ -17,7 +17,9 @@ from web.addresses import network_of
         ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("::1", "::/64"),
-        ("not an address", "not an address"),
+        ("not an address", "unknown"),
+        ("", "unknown"),
+        ("x" * 5000, "unknown"),
     ],
 )
 def test_ipv6_addresses_of_one_network_count_as_one(host: str, counted: str) -> None:

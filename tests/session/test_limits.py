@@ -68,6 +68,15 @@ def test_who_waits_as_long_as_told_is_let_in(per_minute: float) -> None:
         now += 0.07
 
 
+@pytest.mark.parametrize("trusted", ["127.0.0.1", ""])
+def test_whose_word_is_taken_for_an_address(make_server: MakeServer, trusted: str) -> None:
+    server = make_server(RATE_LIMIT_FACTOR="0.1", FORWARDED_ALLOW_IPS=trusted)
+    slug = Browser(server.url).sign_in("Ada").start_session()
+    crowd = [Browser(server.url, **{"X-Forwarded-For": f"192.0.2.{n}"}) for n in range(7)]
+    statuses = [one.http.post(f"/s/{slug}/guest", data={"name": "G"}).status_code for one in crowd]
+    assert statuses == [303] * 6 + [303 if trusted else 429]
+
+
 # Trouble
 
 

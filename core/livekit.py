@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 import warnings
 from collections.abc import Awaitable
@@ -34,6 +35,8 @@ API_TIMEOUT_S = 4.0  # seconds for a call to LiveKit's API; its own timeouts nev
 OPEN_ROOM_TIMEOUT_S = 1.5  # seconds that somebody who joins waits for their room to be made
 BREATHER = 15.0  # seconds without such waiting after LiveKit did not answer
 MUTED_AT_ONCE = 10  # requests to LiveKit side by side when everybody is muted
+EVENT_ID = re.compile("[!-~]{0,200}")  # of a webhook: PostgreSQL takes no NUL, and an index 2.7 kB
+END_OF_TIME = 2**33  # seconds since 1970 of a webhook, in the year 2242: not all 64 bits are a time
 ROOM_KEPT = 30 * 60  # seconds that LiveKit keeps an empty room: a session may pause
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,10 @@ class CallError(Exception):
 
 class BadWebhookError(Exception):
     """What came isn't signed by our LiveKit."""
+
+
+class OddWebhookError(BadWebhookError):
+    """What came is signed, and yet has an id or a time that can't be: it can't be noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +186,17 @@ class Calls:
         return {one.identity for one in (found.participants if found else ())}
 
     def read_webhook(self, body: bytes, authorization: str) -> WebhookEvent:
-        """Check a webhook's signature (a JWT with the body's digest). Raises BadWebhookError."""
+        """Check a webhook's signature (a JWT with the body's digest). Raises BadWebhookError.
+
+        OddWebhookError is that of one which is signed.
+        """
         try:
-            return self._webhooks.receive(body.decode(), authorization)
+            event = self._webhooks.receive(body.decode(), authorization)
         except Exception as problem:  # the package raises bare ones
             raise BadWebhookError from problem
+        if not EVENT_ID.fullmatch(event.id) or not 0 <= event.created_at < END_OF_TIME:
+            raise OddWebhookError
+        return event
 
 
 async def _asked(call: Awaitable[T], timeout_s: float = API_TIMEOUT_S) -> T | None:

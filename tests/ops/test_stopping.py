@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import asyncpg
 import httpx2
@@ -21,7 +20,6 @@ from websockets.typing import Subprotocol
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import speak, vocabulary
-from tests.ops.test_embedded import FreshMachine
 from tests.support.app_server import AppServer
 from tests.support.dictation import emulator, say, speech_by
 from tests.support.own_postgres import OwnPostgres
@@ -146,17 +144,7 @@ async def test_no_connection_holds_up_a_stop(
 # Words
 
 
-@pytest.mark.parametrize(
-    "signals",
-    [
-        [signal.SIGTERM],
-        [signal.SIGINT] * 2,
-        pytest.param([signal.SIGINT], marks=pytest.mark.torture),
-        pytest.param([signal.SIGTERM, signal.SIGINT], marks=pytest.mark.torture),
-    ],
-    ids=["TERM", "INT INT", "INT", "TERM INT"],
-)
-async def test_words_are_written_whatever_hangs(
+async def words_are_written(
     signals: list[signal.Signals],
     make_server: MakeServer,
     own_postgres: OwnPostgres,
@@ -189,43 +177,18 @@ async def test_words_are_written_whatever_hangs(
     )
 
 
-# The embedded database
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[FreshMachine]:
-    machine = FreshMachine(tmp_path / "data", "app.py", "serve")
-    yield machine
-    machine.kill()
-    for pid in machine.databases:
-        psutil.Process(pid).kill()
-
-
-@pytest.mark.torture
-def test_an_embedded_database_that_hangs_is_not_waited_for(machine: FreshMachine) -> None:
-    machine.start()
-    (pid,) = machine.databases
-    hanging = psutil.Process(pid)
-    hanging.suspend()
-    stop(machine, signal.SIGTERM)
-    hanging.resume()
-    wait_until(lambda: machine.databases == [])  # it was told so
-    machine.start()
-    stop(machine, signal.SIGTERM)
-
-
 @pytest.mark.parametrize(
     "signals",
-    [[signal.SIGTERM], pytest.param([signal.SIGINT] * 2, marks=pytest.mark.torture)],
+    [
+        [signal.SIGTERM],
+        [signal.SIGINT] * 2,
+    ],
     ids=["TERM", "INT INT"],
 )
-def test_a_start_can_be_ended(machine: FreshMachine, signals: list[signal.Signals]) -> None:
-    machine.launch()
-    wait_until((machine.data_dir / "postgres").exists)
-    began = time.monotonic()
-    for one in signals:
-        psutil.Process(machine.pid).send_signal(one)
-    machine.wait()
-    assert time.monotonic() - began < MOST_S, machine.log
-    assert machine.databases == []
-    assert "Traceback" not in machine.log
+async def test_words_are_written_whatever_hangs(
+    signals: list[signal.Signals],
+    make_server: MakeServer,
+    own_postgres: OwnPostgres,
+    emulator: GladiaEmulator,
+) -> None:
+    await words_are_written(signals, make_server, own_postgres, emulator)

@@ -18,30 +18,19 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from core.audit import note
 from web.addresses import network_of
-from web.headers import NOTHING, security_headers
 from web.http import bounds
 from web.http.connections import KEY, Connections
+from web.http.refusals import CROWDED, refusal
 from web.http.unread import UnreadWatch
 from web.stopping import begin_stop
 
 _UNSENT_IN_KERNEL: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
 _PIECE = 16 * 1024  # bytes given to the parser at once after a head
-_TEXTS = {
-    400: "This request could not be read.",
-    408: "This request took too long.",
-    413: "This request is too large.",
-    414: "This address is too long.",
-    429: "Your network has too many connections.",
-    431: "The headers of this request are too large.",
-    503: "Too many people are connected. Try again in a moment.",
-}
-
-_CROWDED = {429, 503}  # what else but trying again would help
 
 
 class _RefusedError(Exception):
@@ -209,7 +198,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._note(status)
         cycle = self.cycle
         if cycle is None or (cycle.response_complete and self._in_head):
-            self.transport.write(self._refusal(status))
+            self.transport.write(self._answer(status))
         elif cycle.response_complete:
             pass  # this very request has its answer, only its body goes on
         elif self._in_head or self.pipeline or cycle.response_started:
@@ -219,36 +208,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             cycle.disconnected = True
             cycle.message_event.set()
-            self.transport.write(self._refusal(status))
+            self.transport.write(self._answer(status))
         self._linger()
 
     def _note(self, status: int) -> None:
         address = network_of(self.client[0]) if self.client else None
-        if status in _CROWDED:
+        if status in CROWDED:
             note("limited", why="connections", address=address)
         else:
             note("refused", why=f"http_{status}", address=address)
 
-    def _refusal(self, status: int) -> bytes:
+    def _answer(self, status: int) -> bytes:
         services = self.app_state.get("services")
-        text = _TEXTS[status].encode()
-        headers = [
-            *self.server_state.default_headers,
-            *(
-                (name.lower().encode(), value.encode())
-                for name, value in security_headers(
-                    NOTHING, https=services is not None and services.settings.https
-                )
-            ),
-            (b"cache-control", b"no-store"),
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
-            (b"connection", b"close"),
-        ]
-        if status in _CROWDED:
-            headers.append((b"retry-after", b"10"))
-        lines = [b"%s: %s\r\n" % header for header in headers]
-        return b"".join([STATUS_LINE[status], *lines, b"\r\n", text])
+        https = services is not None and services.settings.https
+        return refusal(status, self.server_state.default_headers, https=https)
 
     def _linger(self) -> None:
         """Say that this is the end, and give the client a moment to read the answer."""

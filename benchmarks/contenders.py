@@ -16,11 +16,12 @@ import jwt
 
 from benchmarks.rig import BUILD, GENERATOR_CORE, HERE, RELAY_PORT, SCRATCH, UPSTREAM_PORT
 from core import tokens
-from core.database import Database, EmbeddedPostgres
+from core.database import Database
 from core.model import Participant, Session
 from core.store import participants, sessions, spaces
 from core.store import people as users
 from core.store.keys import digest_of, new_key
+from tests.support.own_postgres import OwnPostgres
 
 UPSTREAM_URL = f"http://127.0.0.1:{UPSTREAM_PORT}"
 SECRET = "only-for-the-benchmark-and-long-enough"
@@ -206,13 +207,14 @@ class Sessions:
     @contextmanager
     def services(self) -> Iterator[None]:
         """Run PostgreSQL on the generator's core, so that the relay's stays its own."""
-        postgres, cores = EmbeddedPostgres(SCRATCH / "data"), os.sched_getaffinity(0)
+        cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {GENERATOR_CORE})
         try:
-            self._database_url = postgres.start()
-            yield
+            # Not the embedded one, whose address is good in its own process only.
+            with OwnPostgres() as postgres:
+                self._database_url = postgres.url
+                yield
         finally:
-            postgres.stop()
             os.sched_setaffinity(0, cores)
 
     def command(self) -> list[str]:

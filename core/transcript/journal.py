@@ -78,8 +78,11 @@ class Journal(Generic[V]):
         """Keep the file in step for as long as the process runs."""
         while True:
             await asyncio.sleep(SPOOL_EVERY_S)
-            async with self._turn:
-                await self._step()
+            try:
+                async with self._turn:
+                    await self._step()
+            except Exception as problem:  # this loop must not end: a crash would lose what waits
+                log.error("%s could not be written: %s", self._spool.path, type(problem).__name__)
 
     async def hurry(self) -> None:
         """Have on disk what waits now, however short; bounded."""
@@ -118,6 +121,8 @@ class Journal(Generic[V]):
 
     async def _write(self, work: Callable[[], None]) -> bool:
         """Let a thread do it. Returns whether it succeeded."""
+        if self._busy is not None:  # who waited for it has given up
+            await asyncio.wait([self._busy])
         self._busy = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             await asyncio.shield(self._busy)

@@ -167,12 +167,15 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
     await page.goto(address)
     await expect(page.locator("main")).to_contain_text("removed")
 
-    await ada.get_by_label("Lock").check()
+    async with ada.expect_response("**/settings"):
+        await ada.get_by_label("Lock").check()
     await page.context.clear_cookies()
     await page.goto(address)
     await expect(page.get_by_text("It is locked at the moment")).to_be_visible()
-    await ada.get_by_label("Lock").uncheck()
-    await ada.get_by_label("Admission").select_option("ANYONE")
+    async with ada.expect_response("**/settings"):
+        await ada.get_by_label("Lock").uncheck()
+    async with ada.expect_response("**/settings"):
+        await ada.get_by_label("Admission").select_option("ANYONE")
     await page.get_by_role("link", name="Try again").click()
     await page.get_by_role("textbox", name="Your name").fill("Carol")
     await page.get_by_role("button", name="Continue as a guest").click()

@@ -19,6 +19,7 @@ import pytest
 
 from core.database import DatabaseStartError, EmbeddedPostgres
 from core.database.programs import PACKAGE, Account, Programs, account_for
+from tests.support.embedded_data import embedded_data
 from tests.support.waiting import wait_until
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try it as somebody else")
@@ -37,12 +38,8 @@ def private() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Path]:
     """A DATA_DIR that has its data already, for all tests that leave it as it was."""
-    path = Path(tempfile.mkdtemp())
-    embedded = EmbeddedPostgres(path)
-    embedded.start()
-    embedded.stop()
-    yield path
-    shutil.rmtree(path)
+    with embedded_data() as path:
+        yield path
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from core.database import EmbeddedPostgres
 from tests.support.app_server import free_port
+from tests.support.embedded_data import embedded_data
 from tests.support.forked import ForkedServer
 from tests.support.tables import Tables
 from tests.support.waiting import WAIT_TIMEOUT_S
@@ -113,12 +113,8 @@ def test_what_is_wrong_from_the_start(folder: Path, what: str) -> None:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:
     """A DATA_DIR with the data of an embedded PostgreSQL, to be copied and broken."""
-    path = Path(tempfile.mkdtemp())
-    embedded = EmbeddedPostgres(path)
-    embedded.start()
-    embedded.stop()
-    yield path
-    shutil.rmtree(path)
+    with embedded_data() as path:
+        yield path
 
 
 def broken(name: str, content: bytes | None) -> Callable[[Path], None]:

@@ -16,7 +16,7 @@ from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
 from tests.support.call_page import LIVE
 from tests.support.dictation import emulator, say, speech_by
-from tests.support.kept_speech import KeptSpeech, session_began_earlier
+from tests.support.kept_speech import KeptSpeech, begin_talk, session_began_earlier
 from tests.support.visitors import Visitor
 
 __all__ = ["emulator"]
@@ -126,15 +126,8 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
 ) -> None:
     """Killed in mid-sentence, away for three minutes: the page says it all anew."""
     server = await asyncio.to_thread(make_server, **speech_by(emulator))
-    ada, bob = Visitor(server.url).sign_in("Ada"), Visitor(server.url)
-    slug = ada.start_session()
-    reader = bob.be_guest(slug, "Bob").page(slug)
-    await reader.connect()
-    speech = await KeptSpeech.of(ada, browsers)
-    page, connection = speech.page, speech.page.locator("[data-connection-text]")
-    await page.goto(f"{server.url}/s/{slug}")
-    await page.get_by_role("button", name="Join with microphone").click()
-    await expect(connection).to_have_text(LIVE)
+    _, speech, bob, reader, slug = await begin_talk(server, browsers)
+    page = speech.page
     await speech.say(speak(WORDS[:4]) + silence(1))
     await reader.until(lambda: reader.text.split() == WORDS[:4])
     await speech.say(speak(WORDS[4:10]))
@@ -170,7 +163,7 @@ async def test_what_was_said_before_and_after_a_crash_is_written_once_in_order(
     await asyncio.to_thread(server.start)
     await page.unroute(nowhere)
     await page.clock.run_for(8_000)
-    await expect(connection).to_have_text(LIVE)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
     # A new page: what is shown and not stored yet at a crash is told once more.
     reader = bob.page(slug)
     await reader.connect()
@@ -216,15 +209,8 @@ async def test_who_is_signed_out_meanwhile_is_told_that_alone_and_sends_it_later
     make_server: MakeServer, browsers: Browsers, emulator: GladiaEmulator
 ) -> None:
     server = await asyncio.to_thread(make_server, **speech_by(emulator))
-    ada, bob = Visitor(server.url).sign_in("Ada"), Visitor(server.url)
-    slug = ada.start_session()
-    reader = bob.be_guest(slug, "Bob").page(slug)
-    await reader.connect()
-    speech = await KeptSpeech.of(ada, browsers)
-    page, connection = speech.page, speech.page.locator("[data-connection-text]")
-    await page.goto(f"{server.url}/s/{slug}")
-    await page.get_by_role("button", name="Join with microphone").click()
-    await expect(connection).to_have_text(LIVE)
+    ada, speech, _, reader, _ = await begin_talk(server, browsers)
+    page = speech.page
     await page.context.set_offline(True)
     await speech.say(speak(WORDS[:20]) + silence(1))
     line = page.locator('.notice[data-topic="connection"]')

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from typing import NamedTuple
 
 import asyncpg
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, expect
 
 from core.speech.engine import BYTES_PER_SECOND
+from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
-from tests.support.call_page import WIDE
-from tests.support.visitors import Visitor
+from tests.support.call_page import LIVE, WIDE
+from tests.support.visitors import RoomPage, Visitor
 
 # In the place of the audio thread: `say` and `hum` are what it would have posted.
 _THREAD = """
@@ -81,6 +83,29 @@ class KeptSpeech:
         """Say nothing for so long, over a noise."""
         await self.page.clock.run_for(1000 * seconds)
         await self.page.evaluate(f"window.hum({seconds}, {level})")
+
+
+class Talk(NamedTuple):
+    """A session in which one speaks and another reads it."""
+
+    ada: Visitor
+    speech: KeptSpeech  # Ada's page, with the microphone on
+    bob: Visitor
+    reader: RoomPage  # Bob's
+    slug: str
+
+
+async def begin_talk(server: AppServer, browsers: Browsers) -> Talk:
+    """Let Ada join by her browser, and Bob read along."""
+    ada, bob = Visitor(server.url).sign_in("Ada"), Visitor(server.url)
+    slug = ada.start_session()
+    reader = bob.be_guest(slug, "Bob").page(slug)
+    await reader.connect()
+    speech = await KeptSpeech.of(ada, browsers)
+    await speech.page.goto(f"{server.url}/s/{slug}")
+    await speech.page.get_by_role("button", name="Join with microphone").click()
+    await expect(speech.page.locator("[data-connection-text]")).to_have_text(LIVE)
+    return Talk(ada, speech, bob, reader, slug)
 
 
 async def session_began_earlier(database_url: str, seconds: float) -> None:

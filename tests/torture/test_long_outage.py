@@ -18,7 +18,7 @@ from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
 from tests.support.call_page import LIVE
 from tests.support.dictation import emulator, speech_by
-from tests.support.kept_speech import KeptSpeech, session_began_earlier
+from tests.support.kept_speech import KeptSpeech, begin_talk, session_began_earlier
 from tests.support.tables import Tables
 from tests.support.visitors import RoomPage, Visitor
 from tests.support.waiting import wait_until
@@ -34,7 +34,7 @@ LINE = '.notice[data-topic="connection"]'
 
 
 @dataclass
-class Talk:
+class Outage:
     """Ada, whose page keeps what she says, and Bob, who reads."""
 
     server: AppServer
@@ -71,17 +71,10 @@ def says(reader: RoomPage, word: str) -> bool:
 
 async def killed_in_mid_sentence(
     make_server: MakeServer, browsers: Browsers, emulator: GladiaEmulator
-) -> Talk:
+) -> Outage:
     server = await asyncio.to_thread(make_server, **speech_by(emulator))
-    ada, bob = Visitor(server.url).sign_in("Ada"), Visitor(server.url)
-    slug = ada.start_session()
-    reader = bob.be_guest(slug, "Bob").page(slug)
-    await reader.connect()
-    talk = Talk(server, await KeptSpeech.of(ada, browsers), bob, slug)
-    page = talk.ada.page
-    await page.goto(f"{server.url}/s/{slug}")
-    await page.get_by_role("button", name="Join with microphone").click()
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    _, speech, bob, reader, slug = await begin_talk(server, browsers)
+    talk = Outage(server, speech, bob, slug)
     await talk.ada.say(speak(WORDS[:5]) + silence(1))
     await reader.until(lambda: reader.text.split() == WORDS[:5])
     tables = Tables(server.database_url)

@@ -25,7 +25,6 @@ from core.access import (
 )
 from core.database import DatabaseAwayError
 from core.leases import RoomElsewhereError
-from core.model import Session
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
@@ -34,7 +33,6 @@ from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
 from core.room.wire import WireError
-from core.speech.engine import StreamOptions
 from core.speech.microphone import AudioError
 from core.store import participants
 from core.text import several_lines
@@ -215,7 +213,7 @@ class _Conversation:
         decided = parts.rooms.decided
         try:
             entry = await access.come_in(parts.db, self._entry, now)
-            room = _room_session(entry.session, now)
+            room = RoomSession.of(entry.session, now)
             self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
             self._seat.key = entry.key
             self._take_audio = self._seat.microphone.audio
@@ -390,22 +388,3 @@ class _Conversation:
             await participants.went(db, identity, now, hung_up=self._closed_by_page)
         except DatabaseAwayError:
             log.debug("a leave could not be noted: the database is away")
-
-
-def _room_session(session: Session, now: datetime) -> RoomSession:
-    return RoomSession(
-        id=session.id,
-        slug=session.slug,
-        title=session.title,
-        status=session.status,
-        started_at=session.started_at or now,
-        space=session.space_id,
-        options=StreamOptions(
-            languages=session.languages,
-            code_switching=session.code_switching,
-            vocabulary=session.vocabulary,
-            spelling=session.spelling,
-        ),
-        admission=session.admission,
-        locked=session.locked,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.model import Session
 from core.room.wire import SessionView
 from core.speech.engine import StreamOptions
 
@@ -22,6 +23,26 @@ class RoomSession:
     options: StreamOptions = field(default_factory=StreamOptions)
     admission: str = "KNOCK"
     locked: bool = False
+
+    @classmethod
+    def of(cls, session: Session, now: datetime) -> RoomSession:
+        """Return it for a session that somebody enters at `now`, and which that may begin."""
+        return cls(
+            id=session.id,
+            slug=session.slug,
+            title=session.title,
+            status=session.status,
+            started_at=session.started_at or now,
+            space=session.space_id,
+            options=StreamOptions(
+                languages=session.languages,
+                code_switching=session.code_switching,
+                vocabulary=session.vocabulary,
+                spelling=session.spelling,
+            ),
+            admission=session.admission,
+            locked=session.locked,
+        )
 
     def view(self) -> SessionView:
         """Return it as its pages see it."""

@@ -1,16 +1,8 @@
 """Who may do what: the table, and the door that finds sessions and admits people."""
 
 from core.access.door import (
-    EndedError,
     Entry,
-    FullError,
-    KeyGoneError,
     Look,
-    NeedsNameError,
-    NotFoundError,
-    ProtectedError,
-    RefusedError,
-    SignedOutError,
     Visitor,
     add_guest,
     admit,
@@ -23,6 +15,16 @@ from core.access.door import (
     standing_in_list,
     who_left,
     with_pass,
+)
+from core.access.problems import (
+    EndedError,
+    FullError,
+    KeyGoneError,
+    NeedsNameError,
+    NotFoundError,
+    ProtectedError,
+    RefusedError,
+    SignedOutError,
 )
 from core.access.table import MAY, Action, Refusal, Standing, may, must_wait, refusal, standing
 

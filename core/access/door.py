@@ -10,9 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.access.problems import (
+    EndedError,
+    FullError,
+    KeyGoneError,
+    NeedsNameError,
+    NotFoundError,
+    ProtectedError,
+    RefusedError,
+    SignedOutError,
+)
 from core.access.table import (
     Action,
-    Refusal,
     Standing,
     may,
     must_wait,
@@ -32,65 +41,12 @@ from core.model import (
     Sight,
     State,
 )
-from core.problems import ProblemError
 from core.store import access, participants, spaces
 from core.store.keys import digest_of, new_key
 
 # Of a session that came in and weren't removed, so that a leaked link can't fill the database.
 # Names that were only given don't count (the store bounds them); hosts and members always come in.
 MAX_PARTICIPANTS = 500
-
-
-class NotFoundError(ProblemError):
-    """It doesn't exist, or it isn't the visitor's: the two look the same."""
-
-    status, code = 404, "not_found"
-
-
-class KeyGoneError(ProblemError):
-    """What was shown was made by a login or for a guest that is no more."""
-
-    status, code = 401, "signed_out"
-
-
-class EndedError(ProblemError):
-    """The session has ended, and the visitor wasn't in it."""
-
-    status, code = 403, "ended"
-
-
-class NeedsNameError(ProblemError):
-    """The session can be joined by a guest who gives a name, or by signing in."""
-
-    status, code = 401, "unknown_visitor"
-
-
-class SignedOutError(ProblemError):
-    """Nobody known asks for what only somebody known may do."""
-
-    status, code = 401, "signed_out"
-
-
-class FullError(ProblemError):
-    """As many people came to the session as may, and the visitor is no host, member or of them."""
-
-    status, code = 403, "full"
-
-
-class RefusedError(ProblemError):
-    """The visitor may not come in; `code` says why."""
-
-    status = 403
-
-    def __init__(self, code: Refusal) -> None:
-        super().__init__(code)
-        self.code: Refusal = code
-
-
-class ProtectedError(ProblemError):
-    """The session's creator and its space's owners can't be removed from it."""
-
-    status, code = 403, "is_host"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.database import DatabaseStartError
 from web.serving import WrongServerError
+from web.signals import PassOn, heard_first
 
 FAILED = "lifespan.startup.failed"
 
@@ -67,21 +66,11 @@ def _sentence(problem: BaseException) -> str | None:
 def stopped_by_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end a wait inside: uvicorn looks at them only after the start."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    if task is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(task.cancel)
-        server = before[signal.Signals(number)]
-        if callable(server):
-            server(number, frame)
+    def stop(number: int, frame: FrameType | None, pass_on: PassOn) -> None:
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+        pass_on(number, frame)
 
-    for one in before:
-        signal.signal(one, stop)
-    try:
+    with heard_first(stop):
         yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

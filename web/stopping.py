@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,6 +11,7 @@ from typing import Any
 from starlette.types import Scope
 
 from core.stopping import Stop
+from web.signals import PassOn, heard_first
 
 KEY = "stop"  # under which protocols and requests find it in the lifespan's state
 
@@ -64,33 +63,21 @@ def patient_with_signals(stop: Stop) -> Iterator[None]:
     uvicorn drops everything at a second one. It comes from people who are impatient after three
     seconds, and from a terminal that tells a whole group of processes.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    server = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     heard: list[int] = []
 
-    def tell(number: int, frame: FrameType | None) -> None:
-        handler = server[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    def hear(number: int, frame: FrameType | None) -> None:
+    def hear(number: int, frame: FrameType | None, pass_on: PassOn) -> None:
         heard.append(number)
         if len(heard) == 1 or stop.written.is_set():
-            tell(number, frame)
+            pass_on(number, frame)
 
     async def tell_later() -> None:
         await stop.written.wait()
         for number in heard[1:]:
-            tell(number, None)
+            pass_on(number, None)
 
-    later = asyncio.create_task(tell_later())
-    for one in server:
-        signal.signal(one, hear)
-    try:
-        yield
-    finally:
-        for one, handler in server.items():
-            signal.signal(one, handler)
-        later.cancel()
+    with heard_first(hear) as pass_on:
+        later = asyncio.create_task(tell_later())
+        try:
+            yield
+        finally:
+            later.cancel()

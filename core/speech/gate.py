@@ -43,23 +43,21 @@ class VoiceGate:
         """Take PCM16 of any even length; return whether there was speech in it."""
         data = self._rest + pcm if self._rest else pcm
         whole = len(data) - len(data) % STEP
+        is_speech, run, silent_steps = self._detector.is_speech, self._run, self._silent_steps
         heard = False
         for start in range(0, whole, STEP):
-            heard |= self._step(data[start : start + STEP])
-        self._rest = data[whole:]
+            step = data[start : start + STEP]
+            # A muted track goes on as pure zeros: comparing is ten times cheaper than detecting.
+            run = run + 1 if step != _SILENCE and is_speech(step, SAMPLE_RATE) else 0
+            if run < OPENING_STEPS:
+                # A voice too short yet counts as silence: should it go on, the audio before it is
+                # had from who keeps it, and should it not, a click would have held the stream open.
+                silent_steps += 1
+            else:
+                silent_steps = 0
+                heard = True
+        self._rest, self._run, self._silent_steps = data[whole:], run, silent_steps
         return heard
-
-    def _step(self, step: bytes) -> bool:
-        # A muted track goes on as pure zeros: comparing is ten times cheaper than detecting.
-        voiced = step != _SILENCE and self._detector.is_speech(step, SAMPLE_RATE)
-        self._run = self._run + 1 if voiced else 0
-        if self._run < OPENING_STEPS:
-            # A voice too short yet counts as silence: should it go on, the audio before it is had
-            # from who keeps it, and should it not, a click would have held the stream open.
-            self._silent_steps += 1
-            return False
-        self._silent_steps = 0
-        return True
 
 
 class Preroll:

@@ -33,7 +33,7 @@ from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
 from core.room.wire import WireError
-from core.speech.microphone import AudioError
+from core.speech.pace import AudioError
 from core.store import participants
 from core.text import several_lines
 from web.addresses import address_of

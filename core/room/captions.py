@@ -54,9 +54,9 @@ class Captions:
         self._fanout = fanout  # everybody's pages
         self._writer = writer  # takes accounts of streams
         self._microphones = microphones  # the room's: of several, who speaks shows one state
-        # The monotonic time of the session's start, also when that was in an earlier process: a
-        # wall clock that is set back must not put what is said now before what was said before.
-        self._began = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
+        # MicrophoneSink. The session may have started in an earlier process; and a wall clock that
+        # is set back must not put what is said now before what was said before.
+        self.began = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
         # What everybody was last told of a participant's speech: to compare, and for who comes.
         self._states: dict[str, tuple[SpeechState, str | None]] = {}
         self._shown: dict[str, Message] = {}
@@ -65,10 +65,6 @@ class Captions:
     def states(self) -> list[Message]:
         """What becomes of each participant's speech, for a page that comes."""
         return list(self._shown.values())
-
-    def session_time(self) -> float:
-        """MicrophoneSink: return seconds since the session started."""
-        return time.monotonic() - self._began
 
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span

@@ -55,9 +55,13 @@ class PageClock:
 
     def arrived(self, first: int, end: int, now: float) -> None:
         """Note that the samples from `first` up to `end` were here at session time `now`."""
+        zero = now - end * SLOWEST_SAMPLE
+        known = self._zero
+        if known is not None and known <= zero <= known + CLOCK_JUMP and self._first is not None:
+            return  # as of nearly all frames: later than the best one, and by no jump
         if self._first is None:
             self._first = first
-        self._estimate(first, now - end * SLOWEST_SAMPLE, jumps=not self._told)
+        self._estimate(first, zero, jumps=not self._told)
 
     def told(self, sample: int, now: float) -> None:
         """Note that the page said at session time `now` which sample it was recording.

@@ -32,8 +32,9 @@ class MicrophoneSink(Protocol):
     slug: str
     options: StreamOptions
 
-    def session_time(self) -> float:
-        """Return seconds since the session started."""
+    @property
+    def began(self) -> float:
+        """The monotonic time at which the session started; audio asks for it with each frame."""
 
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span

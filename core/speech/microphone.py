@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from core.model import Page, Participant
 from core.speech.allowance import USED_UP
@@ -22,18 +21,11 @@ from core.speech.engine import (
 )
 from core.speech.gate import Preroll, VoiceGate
 from core.speech.hearing import MicrophoneSink, Span
-from core.speech.losses import Gap, Losses
 from core.speech.memory import MAX_SPEECH_OF_PAGE, AudioBudget
-from core.speech.resilient import (
-    ResilientStream,
-    SpeechServices,
-    StreamRecord,
-)
+from core.speech.missing import SHORT_GAP, Missing
+from core.speech.pace import PACE_ALLOWANCE, AudioError, Pace
+from core.speech.resilient import ResilientStream, SpeechServices, StreamRecord
 
-SHORT_GAP = 2 * SAMPLE_RATE  # samples; filled with silence, a longer one ends the stretch of speech
-# Seconds of audio that may come faster than real time: a resent backlog. A page keeps 600, and what
-# a stalled line holds comes at once, too.
-PACE_ALLOWANCE = 660.0
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
 
@@ -46,14 +38,6 @@ class MicrophoneOptions:
     idle_seconds: float = 8.0
 
 
-class AudioError(Exception):
-    """What a page sent can't be taken as audio; `code` and the text are for the page."""
-
-    def __init__(self, code: Literal["mic_off", "too_fast", "bad_message"], message: str) -> None:
-        super().__init__(message)
-        self.code: Literal["mic_off", "too_fast", "bad_message"] = code
-
-
 class Microphone:
     """One page's microphone. It outlives the page's socket, so that a reconnect goes on in it."""
 
@@ -61,20 +45,18 @@ class Microphone:
         "_budget",
         "_clock",
         "_closed",
-        "_gaps",
         "_gate",
         "_last_audio",
-        "_losses",
+        "_missing",
         "_muted",
         "_options",
+        "_pace",
         "_preroll",
         "_received",
         "_refused",
-        "_refused_until",
         "_services",
         "_sink",
         "_speaker",
-        "_spoken_at",
         "_stretch",
         "_stretches",
         "_until",
@@ -120,16 +102,12 @@ class Microphone:
         # All that aren't over, oldest first: the finished ones still wait for their finals. With
         # the sample at which each began.
         self._stretches: dict[ResilientStream, int] = {}
-        # Pace, by the generic cell rate algorithm: when the audio so far was spoken at the
-        # earliest, if no more than the allowance was spoken before it came. A monotonic time.
-        self._spoken_at = time.monotonic() - PACE_ALLOWANCE
+        self._pace = Pace()  # of what comes
         self._last_audio = 0.0  # when the last frame came, a monotonic time
         self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)  # of all its stretches
-        self._losses = Losses()  # what wasn't told to everybody or to the page yet
-        self._gaps = 0  # told so far, which numbers them
+        self._missing = Missing(self, sink, self._clock, self._speaker)  # what won't be text
         self._closed = False  # for good: removed, or the session is over
         self._refused = False  # the space has no minutes left, as of the last tick
-        self._refused_until = -SHORT_GAP  # the sample up to which speech was let go for that
         self._muted = False  # by a host, and the page has said nothing since
         # Session time after which nothing is taken: another page is the active one. None: it's us.
         self._until: float | None = None
@@ -152,7 +130,7 @@ class Microphone:
     @property
     def silent_until(self) -> int:
         """The sample before which no speech waits for its text here; 0 while some does."""
-        if self._stretches or self._losses.growing:
+        if self._stretches or self._missing.growing:
             return 0
         return max(0, self.received - self._preroll.size // BYTES_PER_SAMPLE)
 
@@ -203,7 +181,7 @@ class Microphone:
         What was spoken before is still on its way, perhaps for minutes if the line is gone.
         """
         if self._until is None:
-            self._until = self._sink.session_time() if at is None else at
+            self._until = self._session_time() if at is None else at
 
     def go_on(self) -> None:
         """Take audio again: this is the active page."""
@@ -211,7 +189,7 @@ class Microphone:
 
     def told_clock(self, sample: int) -> None:
         """Note which sample the page is recording now: what comes may have been said long ago."""
-        self._clock.told(sample, self._sink.session_time())
+        self._clock.told(sample, self._session_time())
 
     def audio(self, index: int, pcm: bytes) -> None:
         """Take a frame whose first sample has this index. Raises AudioError (mic_off, too_fast)."""
@@ -219,7 +197,7 @@ class Microphone:
             raise AudioError("mic_off", "audio came while the microphone was said to be off")
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
-        self._keep_pace(samples, now)
+        self._pace.keep(samples, now)
         if not self.mic_on:  # not the page's mistake: it doesn't know yet that a host has muted it
             return
         end = index + samples
@@ -233,7 +211,7 @@ class Microphone:
         self._received = end
         self._last_audio = now
         # Before the audio is fed: an engine may answer at once, and its words need a time.
-        self._clock.arrived(index, end, self._sink.session_time())
+        self._clock.arrived(index, end, now - self._sink.began)
         if self._options.gated:
             self._pass_gate(pcm)
         elif self._stretch is not None:
@@ -243,18 +221,10 @@ class Microphone:
 
     def pass_by(self, pcm: bytes) -> None:
         """Count a frame that isn't taken as if it were. Raises AudioError (too_fast)."""
-        self._keep_pace(len(pcm) // BYTES_PER_SAMPLE, time.monotonic())
+        self._pace.keep(len(pcm) // BYTES_PER_SAMPLE, time.monotonic())
 
-    def _keep_pace(self, samples: int, now: float) -> None:
-        """Nobody speaks faster than time passes. Raises AudioError (too_fast).
-
-        What is faster is a broken or hostile client, which would cost as much as it can send.
-        """
-        spoken_at = self._spoken_at + samples / SAMPLE_RATE
-        if spoken_at > now:
-            raise AudioError("too_fast", "audio comes faster than it can have been spoken")
-        earliest = now - PACE_ALLOWANCE
-        self._spoken_at = spoken_at if spoken_at > earliest else earliest
+    def _session_time(self) -> float:
+        return time.monotonic() - self._sink.began
 
     def _pass_over(self, end: int) -> None:
         """Drop a frame: its page doesn't know yet that another one is active."""
@@ -271,7 +241,7 @@ class Microphone:
         if self._closed:
             return
         first = max(first, self.received)
-        if (until - first) / SAMPLE_RATE > self._sink.session_time() + PACE_ALLOWANCE:
+        if (until - first) / SAMPLE_RATE > self._session_time() + PACE_ALLOWANCE:
             raise AudioError("bad_message", "what was lost is longer than the session")
         if until <= first:
             return
@@ -281,7 +251,7 @@ class Microphone:
         # What comes next doesn't continue what came before: words across the gap would be invented.
         self._stop()
         self._received = until
-        self._lose(first, until, since=first)
+        self._missing.lose(first, until, since=first)
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
@@ -291,8 +261,7 @@ class Microphone:
             self._refused = self._services.allowance.used_up
             self._end_stretch()
             self._sink.state_changed(self)
-        self._tell_loss(now)
-        self._tell_gap(self._losses.due(now))
+        self._missing.tick(now)
 
     def close(self) -> None:
         """Take no more audio; stretches finish what they have."""
@@ -300,7 +269,7 @@ class Microphone:
         self.mic_on = False
         self._stop()
         if not self._stretches:
-            self._tell_gap(self._losses.take())
+            self._missing.finish()
 
     def abort(self) -> None:
         """Drop all stretches."""
@@ -323,7 +292,7 @@ class Microphone:
             return pcm[(expected - index) * BYTES_PER_SAMPLE :]
         gap = index - expected
         self._preroll.clear()
-        if gap > SHORT_GAP:
+        if gap > SHORT_GAP:  # what comes next is another stretch of speech; else it was silence
             self._end_stretch()
         elif self._stretch is not None:
             self._stretch.feed(bytes(gap * BYTES_PER_SAMPLE))
@@ -356,7 +325,9 @@ class Microphone:
     def _begin_stretch(self, audio: Collection[bytes], new: int) -> None:
         """Begin with these frames, of which the last `new` samples came now."""
         if self._services.allowance.used_up:
-            self._refuse(self.received - new)
+            # Everybody reads of the gap, and why in the state.
+            self._preroll.clear()
+            self._missing.refuse(self.received - new, self.received)
             return
         options = replace(self._sink.options, speaker=self._speaker)
         stretch = ResilientStream(
@@ -373,14 +344,6 @@ class Microphone:
         for pcm in audio:
             stretch.feed(pcm)
         self._sink.state_changed(self)
-
-    def _refuse(self, first: int) -> None:
-        """Let speech from this sample on go: everybody reads of the gap, and why in the state."""
-        self._preroll.clear()
-        if first - self._refused_until < SHORT_GAP:  # a breath, or what is between two words
-            first = min(first, self._refused_until)
-        self._refused_until = self.received
-        self._lose(first, self.received, since=first)
 
     def _end_stretch(self) -> None:
         if self._stretch is not None:
@@ -411,35 +374,14 @@ class Microphone:
         return next((size for stretch in self._stretches if (size := stretch.drop_oldest())), 0)
 
     def words_lost(self, stretch: ResilientStream, start: int, end: int) -> None:
-        """ResilientSink: tell the page and, a little later, everybody, but not of every frame."""
+        """ResilientSink: tell the page and, a little later, everybody."""
         since = self._stretches[stretch]
         first, until = (since + at // BYTES_PER_SAMPLE for at in (start, end))
-        self._lose(first, until, since)
-        self._losses.tell_page((end - start) / BYTES_PER_SECOND)
-        self._tell_loss(time.monotonic())
+        self._missing.lose_words(first, until, since, (end - start) / BYTES_PER_SECOND)
 
     def not_kept(self, when: Span) -> None:
         """Note that there was no place for words; they are lost like audio."""
-        first = when.until - round((when.end - when.start) * SAMPLE_RATE)
-        self._lose(first, when.until, when.since)
-
-    def _lose(self, first: int, until: int, since: int) -> None:
-        self._tell_gap(self._losses.add(first, until, since, time.monotonic()))
-
-    def _tell_gap(self, gap: Gap | None) -> None:
-        if gap is None:
-            return
-        if not self._clock.known:  # nothing has come since: it was spoken just now
-            self._clock.arrived(gap.first, gap.until, self._sink.session_time())
-        start, end = self._clock.place(gap.first, gap.until, for_good=True)
-        self._gaps += 1
-        when = Span(start, end, gap.until, gap.since)
-        seconds = gap.samples / SAMPLE_RATE
-        self._sink.missed(self, f"{self._speaker}.gap-{self._gaps}", seconds, when)
-
-    def _tell_loss(self, now: float) -> None:
-        if seconds := self._losses.news(now):
-            self._sink.words_lost(self, seconds)
+        self._missing.lose_text(when)
 
     def closed(self, stretch: ResilientStream) -> None:
         """ResilientSink."""
@@ -448,7 +390,7 @@ class Microphone:
             self._stretch = None
             self._preroll.clear()  # which is told to be lost
         if not self._stretches:
-            self._tell_gap(self._losses.take())
+            self._missing.finish()
         self._sink.stretch_over(self)
         self._sink.state_changed(self)
 

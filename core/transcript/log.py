@@ -41,8 +41,7 @@ class TranscriptLog(Generic[Shown]):
         self._order = Order({one.seq: sink.encode(one) for one in said}, ours=first and not said)
         # Of all finals: engines may repeat one after a reconnect, and partials may come late.
         self._places = {one.place for one in said}
-        # What is shown of utterances that aren't final yet, by key.
-        self._partials: dict[str, Shown] = {}
+        self._partials: dict[str, Shown] = {}  # what is shown of utterances not yet final, by key
         # Finals that have their number and aren't stored yet, by place. The entry is the one that
         # the outbox has or will have: a new number must reach it there.
         self._unstored: dict[tuple[str, str], Entry[Utterance]] = {}
@@ -87,7 +86,7 @@ class TranscriptLog(Generic[Shown]):
         return newest, [*missing, *self._partials.values()]
 
     def trust(self, page: Page) -> None:
-        """Note that a page has got what `catch_up` returned for it, or at least forgot the rest.
+        """Note that a page has got what `catch_up` returned, or at least forgot the rest.
 
         Until then it is told again each time it comes: a line may break before the answer is there.
         """

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from core.speech import microphone as microphone_module
+from core.speech import pace
 from core.speech.engine import BYTES_PER_SECOND, Health
 from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
@@ -17,7 +18,7 @@ from tests.support.app_server import AppServer
 @pytest.fixture
 def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
-    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 10_000.0)
+    monkeypatch.setattr(pace, "PACE_ALLOWANCE", 10_000.0)
     monkeypatch.setattr(microphone_module, "MAX_SPEECH_OF_PAGE", 60 * BYTES_PER_SECOND)
 
 

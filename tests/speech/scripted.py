@@ -8,6 +8,7 @@ those that people have: they take no time here.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -163,8 +164,9 @@ class Room:
         self.gaps: list[tuple[float, Span]] = []
         self.records: list[StreamRecord] = []
 
-    def session_time(self) -> float:
-        return self.now
+    @property
+    def began(self) -> float:
+        return time.monotonic() - self.now
 
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from core.speech import microphone as microphone_module
+from core.speech import pace
 from core.speech.engine import (
     BYTES_PER_SECOND,
     SAMPLE_RATE,
 )
-from core.speech.microphone import AudioError
+from core.speech.pace import AudioError
 from tests.emulators.wordaudio import silence, speak
 from tests.speech.scripted import (
     FRAME,
@@ -126,7 +126,7 @@ def test_a_closing_room_takes_no_audio_and_blames_nobody() -> None:
 
 
 async def test_a_repeated_frame_counts_as_audio_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 2.0)
+    monkeypatch.setattr(pace, "PACE_ALLOWANCE", 2.0)
     page = Page(ScriptedEngine())
 
     def repeat() -> None:

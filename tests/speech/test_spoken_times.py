@@ -10,7 +10,7 @@ from core.speech.engine import (
     BYTES_PER_SAMPLE,
     SAMPLE_RATE,
 )
-from core.speech.microphone import AudioError
+from core.speech.pace import AudioError
 from tests.emulators.wordaudio import silence
 from tests.speech.scripted import (
     FRAME,

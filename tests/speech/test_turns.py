@@ -14,8 +14,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.speech import microphone as microphone_module
-from core.speech import resilient, slots
+from core.speech import pace, resilient, slots
 from core.speech.memory import AudioBudget
 from core.speech.resilient import SpeechServices
 from core.speech.slots import SlotPool
@@ -30,7 +29,7 @@ LOOK = slots.LOOK_EVERY_S + 1.5  # seconds until a turn that is over is noticed 
 
 @pytest.fixture(autouse=True)
 def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(microphone_module, "PACE_ALLOWANCE", 10_000.0)
+    monkeypatch.setattr(pace, "PACE_ALLOWANCE", 10_000.0)
 
 
 class Talkers:

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection as ClientConnectionInThread
 from websockets.sync.client import connect as connect_in_thread
 from websockets.typing import Subprotocol
 
-from core.speech.microphone import PACE_ALLOWANCE
+from core.speech.pace import PACE_ALLOWANCE
 from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
 from tests.support.socket_client import QUIET_FRAME, SocketClient

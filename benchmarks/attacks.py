@@ -1,9 +1,9 @@
 """What attacks do to others: `python -m benchmarks.attacks [FOLDER]` prints a Markdown table.
 
-Each attack meets a fresh server with its default limits, while another participant's WebSocket
-pings are timed and the process's memory is watched. FOLDER is another checkout of Sessions, to
-compare: each attack runs against both, one right after the other, so that they meet the same
-weather. All of it is on loopback, and bounded: about a quarter of a minute for an attack and
+Each attack meets a fresh server with its default limits, while other people's WebSocket pings,
+audio and captions are timed and the process's memory is watched. FOLDER is another checkout of
+Sessions, to compare: each attack runs against both, one right after the other, so that they meet
+the same weather. All of it is on loopback, and bounded: about half a minute for an attack and
 checkout. `--only` takes an attack's name, or a part of several.
 """
 
@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from tests.emulators.gladia import GladiaEmulator
 from tests.support.app_server import AppServer
 from tests.support.attacks import (
     FLOODS,
@@ -35,12 +36,11 @@ from tests.support.attacks import (
     Flood,
     Order,
     Outcome,
-    Pings,
     RawSocket,
     frame,
     resident,
-    victim,
 )
+from tests.support.bystanders import Noticed, others
 from tests.support.own_postgres import OwnPostgres
 from tests.support.unread import come_in, fill_chat, seconds_until_gone, still_there
 from tests.support.visitors import Visitor
@@ -60,6 +60,7 @@ class Place:
     """One server under attack."""
 
     server: AppServer
+    gladia: GladiaEmulator  # which transcribes for it
     database: str
     ada: Visitor  # who has a session there
     slug: str
@@ -248,8 +249,8 @@ ATTACKS: dict[str, Attack] = {
 class Found:
     """What one attack did to one checkout."""
 
-    calm: Pings
-    others: Pings
+    calm: Noticed
+    others: Noticed
     before: float  # MB
     most: float  # MB
     ended: Ended
@@ -261,10 +262,15 @@ class Found:
 
 @contextmanager
 def _place(root: Path) -> Iterator[Place]:
-    with OwnPostgres() as postgres, tempfile.TemporaryDirectory() as folder:
+    with (
+        OwnPostgres() as postgres,
+        GladiaEmulator() as gladia,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         settings = {
             "DATABASE_URL": postgres.url,
-            "SPEECH_ENGINE": "off",
+            "GLADIA_API_KEY": gladia.api_key,
+            "GLADIA_API_URL": gladia.url,
             "RATE_LIMIT_FACTOR": "1",
             "LIVEKIT_URL": "ws://localhost:9",
         }
@@ -272,22 +278,26 @@ def _place(root: Path) -> Iterator[Place]:
         server = AppServer(Path(folder), settings, command).start()
         try:
             ada = Visitor(server.url).sign_in("Ada Lovelace")
-            yield Place(server, postgres.url, ada, ada.start_session())
+            yield Place(server, gladia, postgres.url, ada, ada.start_session())
         finally:
             if Path(f"/proc/{server.pid}").exists():
                 server.kill()
 
 
 async def _measure(place: Place, attack: Attack) -> Found:
-    token = place.ada.join(place.ada.start_session())["transcription"]["token"]
-    async with victim(place.server.url, token) as other:
-        calm = await other.measure(CALM_S)
+    tokens = _token(place), _token(place)
+    async with others(place.server.url, tokens, place.gladia) as both:
+        calm = await both.notice(CALM_S)
         before = resident(place.server.pid)
         with _watching(place.server.pid) as most:
             running = asyncio.create_task(asyncio.to_thread(attack, place))
-            others = await other.measure(ATTACK_S)
+            noticed = await both.notice(ATTACK_S)
             ended = await running
-        return Found(calm, others, before, most(), ended)
+        return Found(calm, noticed, before, most(), ended)
+
+
+def _token(place: Place) -> str:
+    return str(place.ada.join(place.ada.start_session())["transcription"]["token"])
 
 
 @contextmanager
@@ -323,7 +333,7 @@ def main() -> None:
     roots = ([given.folder.resolve()] if given.folder else []) + [HERE]
     names = ["before", "after"][-len(roots) :]
     head = " | ".join(
-        f"{name}: others’ ping, ms | {name}: memory, MB | {name}: it ended" for name in names
+        f"{name}: others, ms | {name}: memory, MB | {name}: it ended" for name in names
     )
     print(f"| attack | calm | {head} |\n|{'---|' * (2 + 3 * len(roots))}", flush=True)
     for name, attack in ATTACKS.items():
@@ -331,7 +341,7 @@ def main() -> None:
             found = [_run(root, attack) for root in roots]
             cells = " | ".join(one.cells() for one in found)
             print(f"| {name} | {found[-1].calm} | {cells} |", flush=True)
-    print("\nPings: median, p99, longest.")
+    print("\nPings, audio, captions of others: median and p99 of each, in ms.")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from core.slow_down import (
 )
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
-from tests.support.attacks import CUT, FLOODS, MUTED, Order, Outcome, RawSocket, attack, victim
+from tests.support.attacks import CUT, FLOODS, MUTED, Order, Outcome, RawSocket, attack
+from tests.support.bystanders import victim
 from tests.support.visitors import Visitor
 from tests.support.waiting import until
 

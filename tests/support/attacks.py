@@ -1,14 +1,12 @@
-"""Attacks on a running Sessions, and what others notice of them meanwhile.
+"""Attacks on a running Sessions; what others notice meanwhile is in tests.support.bystanders.
 
 A flood runs in a process of its own (`python -m tests.support.attacks`, its order in JSON on
 standard input), so that who measures isn't held up by it: raw bytes into a socket, as fast as the
-server takes them or at a rate. `Victim` is another participant whose WebSocket pings are timed.
-All of it is on loopback and bounded in time.
+server takes them or at a rate. All of it is on loopback and bounded in time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
@@ -18,22 +16,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
 from tests.support import ROOT
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 BLOCK = 64 * 1024  # bytes handed to the kernel at once
-PING_EVERY_S = 0.02
 SILENT = bytes(2 * 1600)  # 100 ms of audio
 
 
@@ -278,69 +271,6 @@ def resident(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
-
-
-@dataclass
-class Pings:
-    """Round trips in milliseconds; one that never came back counts for as long as was waited."""
-
-    times: list[float] = field(default_factory=list)
-
-    def at(self, share: float) -> float:
-        """Return the time that this share of the pings didn't exceed."""
-        ordered = sorted(self.times)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    def __str__(self) -> str:
-        return f"{self.at(0.5):.1f}, {self.at(0.99):.0f}, {self.at(1):.0f}"
-
-
-class Victim:
-    """Somebody else in the process, whose line is measured."""
-
-    def __init__(self, line: ClientConnection) -> None:
-        self._line = line
-
-    async def measure(self, seconds: float) -> Pings:
-        """Ping until so many seconds have passed; all that is on its way then is waited for."""
-        pings, until = Pings(), time.monotonic() + seconds
-        waiting: set[asyncio.Task[None]] = set()
-        while time.monotonic() < until:
-            waiting.add(asyncio.create_task(self._time_one(pings)))
-            await asyncio.sleep(PING_EVERY_S)
-        await asyncio.wait(waiting, timeout=30)
-        return pings
-
-    async def _time_one(self, pings: Pings) -> None:
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(30):
-                await (await self._line.ping())
-        except (TimeoutError, ConnectionClosed):
-            pass
-        pings.times.append((time.monotonic() - began) * 1000)
-
-
-@asynccontextmanager
-async def victim(url: str, token: str) -> AsyncIterator[Victim]:
-    """Come in as somebody who reads all that is said."""
-    offered = [Subprotocol("sessions.v1"), Subprotocol(token)]
-    address = url.replace("http", "ws") + "/ws"
-    async with connect(address, subprotocols=offered, compression=None, ping_interval=None) as line:
-        await line.send(json.dumps({"type": "hello", "client": os.urandom(8).hex()}))
-        await line.recv()
-        reading = asyncio.create_task(_read_all(line))
-        try:
-            yield Victim(line)
-        finally:
-            reading.cancel()
-            await asyncio.wait([reading])
-
-
-async def _read_all(line: ClientConnection) -> None:
-    with suppress(ConnectionClosed):
-        async for _ in line:
-            pass
 
 
 def _main() -> None:

@@ -48,6 +48,11 @@ Change = Callable[[Claims], object]
         pytest.param(lambda c: c.pop("sessionSlug"), id="without slug"),
         pytest.param(lambda c: c.update(sessionId="17"), id="no session id"),
         pytest.param(lambda c: c.update(identity=17), id="no identity"),
+        pytest.param(lambda c: c.pop("iss"), id="without issuer"),
+        pytest.param(lambda c: c.update(iss="somebody"), id="of another issuer"),
+        pytest.param(lambda c: c.pop("aud"), id="without audience"),
+        pytest.param(lambda c: c.update(aud="sessions:mail"), id="for something else"),
+        pytest.param(lambda c: c.pop("sid"), id="without key"),
     ],
 )
 async def test_a_token_with_wrong_claims_is_refused(

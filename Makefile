@@ -18,6 +18,8 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/python app.py serve
 
 # All tests, or with T=tests/room/test_chat.py a part, as pytest names it.
+# Bytecode is kept, as else each of a hundred processes compiles all that it imports.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.development
 ifdef T
 	$(BIN)/python -m pytest $(T)

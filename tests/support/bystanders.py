@@ -29,7 +29,7 @@ from tests.emulators.wordaudio import silence, speak, vocabulary
 PING_EVERY_S = 0.02
 TICK_S = 0.1
 TICK = 2 * 1600  # bytes of a tick
-WAIT_S = 30.0  # for what is still on its way; what never comes counts as so long
+WAIT_S = 15.0  # for what is still on its way; what never comes counts as so long
 SENTENCE = 8  # words
 # Words of a caption that is timed. Messages with fewer may be left in the kernel until the next
 # acknowledgment (core.speech.gladia.lowwater), that is for a tick.
@@ -173,12 +173,11 @@ class Talker:
         What never comes counts as WAIT_S; where the line has ended, it doesn't count.
         """
         assert self._stream is not None
-        deadline = time.monotonic() + WAIT_S
         while True:
             audio = self._audio(self._stream, since, until)
             captions = self._captions(self._stream, since, until)
             lost = len(audio.missing) + len(captions.missing)
-            if not lost or self._line.state is not State.OPEN or time.monotonic() > deadline:
+            if not lost or self._line.state is not State.OPEN or time.monotonic() > until + WAIT_S:
                 break
             await asyncio.sleep(TICK_S)
         if self._line.state is State.OPEN:

@@ -33,7 +33,7 @@ WAIT_S = 15.0  # for what is still on its way; what never comes counts as so lon
 SENTENCE = 8  # words
 # Words of a caption that is timed. Messages with fewer may be left in the kernel until the next
 # acknowledgment (core.speech.gladia.lowwater), that is for a tick.
-SHORTEST = 3
+SHORTEST = 4
 
 
 @dataclass

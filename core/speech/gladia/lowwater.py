@@ -4,7 +4,7 @@ Gladia acknowledges every frame of audio: twenty messages a second and stream th
 for, and to be woken and read costs more than to understand them. SO_RCVLOWAT (socket(7)) makes
 a socket readable only once so many bytes are there. Two acknowledgments are less; a third, or
 anything longer such as a transcript, wakes the process at once, and so does the end of the
-connection. A transcript of one or two words may be as short as two acknowledgments: it waits for
+connection. A transcript of up to three words may be as short as two acknowledgments: it waits for
 the next one, as does the short end of a message that the network cut in two. That is one frame of
 audio at most while somebody speaks.
 """

@@ -1,4 +1,4 @@
-"""What one connection may send, hold and take, however the server was started.
+"""What one connection may send, hold and take. That each start has these bounds: test_serving.py.
 
 The server waits a fraction of what it usually waits; tests/torture has the same with its own times.
 """
@@ -23,7 +23,6 @@ from web.http import bounds as b
 b.HEAD_TIMEOUT_S, b.BODY_TIMEOUT_S, b.KEEP_ALIVE_S = 0.3, 0.3, 0.3
 b.STALL_S, b.LOOK_EVERY_S = 0.5, 0.1
 """
-SERVE = HASTE + "import app; app.serve()"
 UVICORN = HASTE + "import os, uvicorn; uvicorn.main(['app:app', '--port', os.environ['PORT']])"
 FEW = 30  # connections that an address may have there
 LARGE_FILE = max((ROOT / "static/vendor").glob("*.js"), key=lambda one: one.stat().st_size)
@@ -31,11 +30,11 @@ LARGE = f"/static/vendor/{LARGE_FILE.name}"
 HOST = "Host: localhost\r\n"
 
 
-@pytest.fixture(scope="module", params=[SERVE, UVICORN], ids=["serve", "uvicorn"])
-def hasty(request: pytest.FixtureRequest, make_server_in: MakeServer) -> AppServer:
+@pytest.fixture(scope="module")
+def hasty(make_server_in: MakeServer) -> AppServer:
     """A server that soon loses patience, and takes us for one person's computer, not a proxy."""
     environment = {"RATE_LIMIT_FACTOR": str(FEW / bounds.PER_ADDRESS), "FORWARDED_ALLOW_IPS": "::9"}
-    return make_server_in(command=[sys.executable, "-c", request.param], **environment)
+    return make_server_in(command=[sys.executable, "-c", UVICORN], **environment)
 
 
 def refusal(line: Line) -> int:

@@ -16,9 +16,11 @@ from websockets.typing import Subprotocol
 from core.settings import Settings
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
+from tests.support.raw_http import Line
 from tests.support.socket_client import PLAIN
 from tests.support.visitors import Visitor
 from tests.support.waiting import WAIT_TIMEOUT_S
+from web.http.bounds import MAX_HEAD
 from web.serving import MAX_MESSAGE, UVICORN, Serving, WrongServerError, set_bounds
 from web.starting import Starting
 
@@ -57,6 +59,12 @@ def test_messages_of_a_socket_are_bounded(ada: Visitor) -> None:
             socket.recv(WAIT_TIMEOUT_S)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
+
+
+def test_heads_of_requests_are_bounded(place: AppServer) -> None:
+    with Line(place) as line:
+        line.send("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "x" * MAX_HEAD)
+        assert line.answer()[0] == 431
 
 
 def test_a_server_that_cannot_be_bounded_is_told_in_a_sentence(

@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 PASSWORD = "only-for-tests-and-nobody-else"
 ODD_PASSWORD = "a@b:c/d?e#f%20 +g&h=ü"
-SERVE = [sys.executable, "app.py", "serve"]
+SERVE = None  # as a fork, see tests/support/forked.py
 UVICORN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"']
 # The same in Python, for what has to be changed first.
 SERVE_CODE = "import app; app.serve()"
@@ -58,7 +58,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     """Start Sessions without waiting for it."""
     servers: list[AppServer] = []
 
-    def run(command: list[str], url: str) -> AppServer:
+    def run(command: list[str] | None, url: str) -> AppServer:
         environment = {"DATABASE_URL": url, "SPEECH_ENGINE": "off"}
         servers.append(AppServer(tmp_path / str(len(servers)), environment, command))
         servers[-1].launch()
@@ -124,7 +124,7 @@ def test_a_database_that_never_comes_is_not_waited_for_for_ever(
 @pytest.mark.parametrize("how", [SERVE, UVICORN], ids=["serve", "uvicorn"])
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_the_wait_can_be_ended(
-    away: OwnPostgres, launch: Launch, how: list[str], sign: signal.Signals
+    away: OwnPostgres, launch: Launch, how: list[str] | None, sign: signal.Signals
 ) -> None:
     server = launch(how, at(away, "postgres"))
     until_logged(server, "waiting for PostgreSQL")

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.fuzz.targets import TARGETS
 
-EXAMPLES = 60
-MORE = {"frames": 200}  # what matters there are several frames and where they are cut
+EXAMPLES = 40
+MORE = {"frames": 120}  # what matters there are several frames and where they are cut
 
 
 @pytest.mark.parametrize("name", TARGETS)

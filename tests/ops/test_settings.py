@@ -26,6 +26,7 @@ from core.settings.production import weakness
 from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import free_port
+from tests.support.forked import ForkedServer
 from tests.support.waiting import WAIT_TIMEOUT_S
 
 SECRET = "b85f1d2c6e0a47939d3e5c7a1f60824b"  # as of `openssl rand -hex 16`
@@ -282,6 +283,15 @@ def run(*command: str, cwd: Path = ROOT, **environ: str) -> subprocess.Completed
 APP = str(ROOT / "app.py")
 
 
+def check(folder: Path, **environ: str) -> tuple[int, str]:
+    """Run `app.py check` in a folder, as a fork; return its exit code and what it printed."""
+    log = folder / "checked"
+    code = ForkedServer(environ, log, "check", folder).wait(WAIT_TIMEOUT_S)
+    told = log.read_text()
+    log.unlink()
+    return code, told
+
+
 def test_check_lists_everything_and_says_whether_production_would_start(tmp_path: Path) -> None:
     ready = run(APP, "check", cwd=tmp_path, **READY)
     assert ready.returncode == 0
@@ -295,16 +305,16 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
 
 
 def test_nothing_is_promised_that_no_code_does(tmp_path: Path) -> None:
-    told = run(APP, "check", cwd=tmp_path, **READY, OPENAI_API_KEY="sk").stdout
+    _, told = check(tmp_path, **READY, OPENAI_API_KEY="sk")
     told += EXAMPLE.read_text() + (ROOT / "README.md").read_text()
     assert "OPENAI" not in told
 
 
 def test_check_judges_production_also_in_development(tmp_path: Path) -> None:
-    bare = run(APP, "check", cwd=tmp_path)
-    assert bare.returncode == 1
-    assert "Production would not start." in bare.stdout
-    missing = set(re.findall(r"^missing +(\w+)", bare.stdout, re.M))
+    code, told = check(tmp_path)
+    assert code == 1
+    assert "Production would not start." in told
+    missing = set(re.findall(r"^missing +(\w+)", told, re.M))
     assert missing == REQUIRED
 
 
@@ -316,9 +326,9 @@ def test_an_incomplete_production_does_not_start(tmp_path: Path, command: list[s
     del environ["DATABASE_URL"]
     ended = run(*command, cwd=tmp_path, **environ)
     assert ended.returncode not in {0, None}
-    listed = run(APP, "check", cwd=tmp_path, **environ)
-    assert listed.returncode == 1
-    problems = re.findall(r"^(?:missing|invalid) .*\n.*$", listed.stdout, re.M)
+    code, listed = check(tmp_path, **environ)
+    assert code == 1
+    problems = re.findall(r"^(?:missing|invalid) .*\n.*$", listed, re.M)
     assert len(problems) == 3
     for problem in problems:
         assert problem in ended.stderr
@@ -329,10 +339,10 @@ def test_an_incomplete_production_does_not_start(tmp_path: Path, command: list[s
 def test_a_file_fills_in_what_the_environment_lacks(tmp_path: Path) -> None:
     lines = [f'{name}="{value}"' for name, value in READY.items()]
     (tmp_path / ".env").write_text("\n".join(["# A comment", "", *lines, "PORT=1234"]))
-    checked = run(APP, "check", cwd=tmp_path, PORT="4321")
-    assert checked.returncode == 0, checked.stdout
-    assert re.search(r"^set +PORT or WS_PORT: 4321$", checked.stdout, re.M)
-    assert re.search(r"^set +NEXTAUTH_URL: https://meet.example.com$", checked.stdout, re.M)
+    code, told = check(tmp_path, PORT="4321")
+    assert code == 0, told
+    assert re.search(r"^set +PORT or WS_PORT: 4321$", told, re.M)
+    assert re.search(r"^set +NEXTAUTH_URL: https://meet.example.com$", told, re.M)
 
 
 def test_what_was_mended_is_told_once(make_server: MakeServer) -> None:
@@ -412,9 +422,9 @@ def test_production_refuses_what_is_not_safe_in_public(
     assert f"{name} " in line.replace(":", " ")
     assert why in line
     load(environ | {"NODE_ENV": "development"})
-    checked = run(APP, "check", cwd=tmp_path, **environ | {"NODE_ENV": ""})
-    assert checked.returncode == 1
-    assert line in checked.stdout
+    code, told = check(tmp_path, **environ | {"NODE_ENV": ""})
+    assert code == 1
+    assert line in told
 
 
 @pytest.mark.parametrize(
@@ -524,7 +534,7 @@ def test_a_list_of_accounts_that_would_let_in_nobody_is_refused(
 
 def test_check_says_what_is_left_open(tmp_path: Path) -> None:
     def notes(**environ: str) -> list[str]:
-        told = run(APP, "check", cwd=tmp_path, **READY, **environ).stdout
+        _, told = check(tmp_path, **READY, **environ)
         return re.findall(r"^Note: (.*)$", told, re.M)
 
     anybody, loopback = notes()

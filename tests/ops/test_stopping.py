@@ -109,11 +109,12 @@ def waiting_request(url: str, answers: list[httpx2.Response]) -> Iterator[None]:
     asking.join()
 
 
+@pytest.mark.parametrize("how", [None, PLAIN], ids=["serve", "uvicorn"])
 async def test_no_connection_holds_up_a_stop(
-    make_server: MakeServer, own_postgres: OwnPostgres
+    how: list[str] | None, make_server: MakeServer, own_postgres: OwnPostgres
 ) -> None:
     """Half requests, bodies that never come, unread answers and pages, and a locked table."""
-    server = await asyncio.to_thread(make_server, command=PLAIN, DATABASE_URL=own_postgres.url)
+    server = await asyncio.to_thread(make_server, command=how, DATABASE_URL=own_postgres.url)
     ada = await asyncio.to_thread(lambda: Visitor(server.url).sign_in("Ada Lovelace"))
     slug = await asyncio.to_thread(ada.start_session)
     answers: list[httpx2.Response] = []

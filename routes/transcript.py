@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from itertools import groupby, pairwise
 from typing import Any, Literal
@@ -103,20 +103,11 @@ async def as_text(request: Request) -> Response:
 
     `?tz=Europe/Berlin` names the reader's time zone, which only a browser knows.
     """
-    at = await look(request)
-    session = access.readable(at)
 
-    async def work() -> Response:
-        lines = await _lines(request, session)
+    def text(session: Session, lines: list[exports.Line]) -> str:
+        return exports.as_text(session.title, session.started_at, lines, _zone(request))
 
-        def lay_out() -> Response:
-            zone = exports.zone_of(request.query_params.get("tz", ""))
-            text = exports.as_text(session.title, session.started_at, lines, zone)
-            return _download(request, text, "text/plain", session, "txt")
-
-        return await asyncio.to_thread(lay_out)
-
-    return await _in_line(request, at, work)
+    return await _export(request, text, "text/plain", "txt")
 
 
 async def as_vtt(request: Request) -> Response:
@@ -124,6 +115,16 @@ async def as_vtt(request: Request) -> Response:
 
     `?tz=` is for the date in the file's name.
     """
+    return await _export(request, lambda _, lines: exports.as_vtt(lines), "text/vtt", "vtt")
+
+
+async def _export(
+    request: Request,
+    text: Callable[[Session, list[exports.Line]], str],
+    kind: str,
+    ending: str,
+) -> Response:
+    """Answer with a file of this media type, whose `text` is laid out beside the loop."""
     at = await look(request)
     session = access.readable(at)
 
@@ -131,11 +132,15 @@ async def as_vtt(request: Request) -> Response:
         lines = await _lines(request, session)
 
         def lay_out() -> Response:
-            return _download(request, exports.as_vtt(lines), "text/vtt", session, "vtt")
+            return _download(request, text(session, lines), kind, session, ending)
 
         return await asyncio.to_thread(lay_out)
 
     return await _in_line(request, at, work)
+
+
+def _zone(request: Request) -> tzinfo:
+    return exports.zone_of(request.query_params.get("tz", ""))
 
 
 async def _lines(request: Request, session: Session) -> list[exports.Line]:
@@ -150,8 +155,7 @@ async def _lines(request: Request, session: Session) -> list[exports.Line]:
 
 
 def _download(request: Request, text: str, kind: str, session: Session, ending: str) -> Response:
-    zone = exports.zone_of(request.query_params.get("tz", ""))
-    day = (session.started_at or session.created_at).astimezone(zone)
+    day = (session.started_at or session.created_at).astimezone(_zone(request))
     name = exports.file_name(session.title or UNTITLED, day, ending)
     # RFC 6266: the name as it is for who reads UTF-8, and what is left of it in ASCII for others.
     plain = " ".join(normalize("NFKD", name).encode("ascii", "ignore").decode().split())

@@ -15,7 +15,7 @@ from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
 from tests.support.dictation import emulator, say, speech_by, words_in
-from tests.support.visitors import Visitor
+from tests.support.visitors import RoomPage, Visitor
 from tests.support.waiting import until
 
 __all__ = ["emulator"]
@@ -74,6 +74,16 @@ async def scene(emulator: GladiaEmulator, make_server: MakeServer) -> AsyncItera
     yield Scene(first, second, ada, twin(ada, second), ada.start_session())
 
 
+async def heard(scene: Scene) -> RoomPage:
+    """Return a page whose first six words are stored."""
+    page = scene.ada.page(scene.slug)
+    await page.connect()
+    await page.mic(True)
+    await say(page, WORDS[:6])
+    await page.until(lambda: page.settled)
+    return page
+
+
 async def test_a_room_is_one_servers_until_that_one_stops(scene: Scene) -> None:
     page = scene.ada.page(scene.slug)
     await page.connect()
@@ -98,11 +108,7 @@ async def test_a_room_is_one_servers_until_that_one_stops(scene: Scene) -> None:
 async def test_a_server_that_was_killed_is_followed_when_its_lease_has_run_out(
     scene: Scene,
 ) -> None:
-    page = scene.ada.page(scene.slug)
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:6])
-    await page.until(lambda: page.settled)
+    page = await heard(scene)
     await page.speak(speak(WORDS[6:9]))
     await asyncio.to_thread(scene.first.kill)
     await page.until_closed()
@@ -119,11 +125,7 @@ async def test_a_server_that_was_killed_is_followed_when_its_lease_has_run_out(
 
 
 async def test_the_same_server_goes_on_at_once_after_a_crash(scene: Scene) -> None:
-    page = scene.ada.page(scene.slug)
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:6])
-    await page.until(lambda: page.settled)
+    page = await heard(scene)
     await asyncio.to_thread(scene.first.kill)
     await page.until_closed()
     await asyncio.to_thread(scene.first.start)
@@ -177,11 +179,7 @@ async def test_a_rolling_restart_loses_and_doubles_nothing(scene: Scene) -> None
 
 
 async def test_an_owner_that_another_has_followed_writes_no_more(scene: Scene) -> None:
-    page = scene.ada.page(scene.slug)
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:6])
-    await page.until(lambda: page.settled)
+    page = await heard(scene)
     settled = page.settled
     await scene.sql(
         "UPDATE rooms SET node = 'another', epoch = epoch + 1, renewed_at = clock_timestamp()"
@@ -202,11 +200,7 @@ async def test_an_owner_that_another_has_followed_writes_no_more(scene: Scene) -
 async def test_what_came_too_late_of_who_has_left_is_stored_once_the_room_is_free(
     scene: Scene,
 ) -> None:
-    page = scene.ada.page(scene.slug)
-    await page.connect()
-    await page.mic(True)
-    await say(page, WORDS[:6])
-    await page.until(lambda: page.settled)
+    page = await heard(scene)
     await scene.sql(
         "UPDATE rooms SET node = 'another', epoch = epoch + 1, renewed_at = clock_timestamp()"
     )

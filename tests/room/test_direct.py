@@ -269,7 +269,9 @@ def test_frames_before_the_answer_are_left_to_the_parent(server: Server) -> None
 def test_who_cuts_every_frame_into_bytes_is_closed(
     fast: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.socket.bounds.SMALL_READS_IN_HAND", 100)
+    # However slowly a busy machine reads, and how much of it at once.
+    monkeypatch.setattr("web.socket.bounds.SMALL_READS_IN_HAND", 20)
+    monkeypatch.setattr("web.socket.bounds.SMALL_READS_PER_S", 0.001)
     client = connect(fast)
     data = frame(TEXT, b"t" * 300)
     client.send(*cut(data, *range(len(data)))).read(closes=1)

@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock" $(LOCK)
 AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture fuzz lint format bench picture lock audit clean
+.PHONY: run test torture fuzz lint format words bench picture lock audit clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -45,6 +45,10 @@ lint: $(VENV)/.development
 format: $(VENV)/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# After a change of words: extracts them, and compiles locale/ to what is read at run time.
+words: $(VENV)/.development
+	$(BIN)/python -m tests.support.words
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks

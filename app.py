@@ -46,11 +46,12 @@ from core.speech.microphone import MicrophoneOptions
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
-from routes import home, hooks, hosting, login, ops, session, transcript, ws
+from routes import home, hooks, hosting, language, login, ops, session, transcript, ws
 from web import errors
 from web.access_log import AccessLog
 from web.cookies import LoginCookie
 from web.guard import Guard
+from web.language import SpeakTheirLanguage
 from web.logs import set_up as set_up_logs
 from web.serving import Serving
 from web.starting import Starting, stopped_by_signals
@@ -93,6 +94,7 @@ ROUTES = [
     Route(login.CALLBACK, login.google_callback),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
     Route("/sign-out", login.sign_out_page, methods=["POST"]),
+    Route("/language", language.choose, methods=["POST"]),
     Route("/health", ops.health),
     Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
@@ -111,6 +113,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(AccessLog, routes=ROUTES),
             Middleware(Starting),
             Middleware(Serving, settings=settings),
+            Middleware(SpeakTheirLanguage),
             Middleware(Guard, settings=settings),
             Middleware(LoginCookie, settings=settings),
         ],

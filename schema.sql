@@ -9,7 +9,9 @@ CREATE TABLE IF NOT EXISTS users (
     hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
     created_at  timestamptz NOT NULL DEFAULT now(),
     -- Since when an operator lets this person in no more; NULL: they may come in.
-    disabled_at timestamptz
+    disabled_at timestamptz,
+    -- Of their pages, as a code such as `ru`; NULL: what the browser asks for.
+    language    text CHECK (char_length(language) <= 8)
 );
 
 -- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
@@ -210,6 +212,7 @@ CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
 ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
 ALTER TABLE logins ADD COLUMN IF NOT EXISTS idle_at timestamptz NOT NULL
     DEFAULT (now() + interval '14 days');
+ALTER TABLE users ADD COLUMN IF NOT EXISTS language text CHECK (char_length(language) <= 8);
 
 -- The logins that count.
 CREATE OR REPLACE VIEW open_logins AS

@@ -30,12 +30,16 @@ def is_admission(text: object) -> TypeGuard[Admission]:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A signed-in user. `hue` (0 to 11) is the colour of their name and initials."""
+    """A signed-in user. `hue` (0 to 11) is the colour of their name and initials.
+
+    `language` is the code of the one they chose for their pages; None: what the browser asks for.
+    """
 
     id: str
     name: str
     email: str
     hue: int
+    language: str | None = None
 
     @property
     def initials(self) -> str:

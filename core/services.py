@@ -27,6 +27,7 @@ class RateLimits:
         # Names of one address: a hall or school once, and not a session's memory in an evening.
         self.guest_hourly = RateLimiter(300 * factor, window=HOUR)
         self.sign_in = RateLimiter(60 * factor)
+        self.language = RateLimiter(30 * factor)
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go

@@ -17,7 +17,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from core.model import Person
 from core.text import initials
 from web.compression import SEAM
+from web.language import own_path
 from web.links import linked
+from web.words import LANGUAGES, NAMES, language, unfilled, unfilled_plural
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -83,7 +85,14 @@ def modules(entry: str) -> tuple[str, ...]:
 
 
 _environment = Environment(
-    loader=FileSystemLoader(ROOT / "templates"), autoescape=True, undefined=StrictUndefined
+    loader=FileSystemLoader(ROOT / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    extensions=["jinja2.ext.i18n"],
+)
+_environment.policies["ext.i18n.trimmed"] = True  # lines of a template are no lines of its words
+_environment.install_gettext_callables(  # type: ignore[attr-defined]
+    unfilled, unfilled_plural, newstyle=True
 )
 _environment.filters.update(
     clock=clock,
@@ -94,13 +103,21 @@ _environment.filters.update(
     linked=linked,
 )
 _environment.globals.update(static=static, modules=modules)
+_environment.globals.update(
+    own_path=own_path, language=language, languages=LANGUAGES, language_names=NAMES
+)
 _environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
 
 
 def page(template: str, person: Person | None, *, status: int = 200, **context: Any) -> Response:
     """Render a template. Pages are about one visitor, so nothing keeps a copy."""
     html = _environment.get_template(template).render(person=person, status=status, **context)
-    return HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Language": language(),
+        "Vary": "Cookie, Accept-Language",
+    }
+    return HTMLResponse(html, status, headers=headers)
 
 
 def wants_json(connection: HTTPConnection) -> bool:

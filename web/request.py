@@ -22,6 +22,7 @@ from core.store import people as users
 from core.store.keys import digest_of
 from web.addresses import address_of
 from web.cookies import fits
+from web.words import is_language, speak
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
 USED_EVERY = timedelta(hours=1)  # how exactly the use of a login is noted: a write an hour
@@ -46,7 +47,7 @@ async def person_of(connection: HTTPConnection) -> Person | None:
             await _end_login(connection)
             login = None
         await _note_use(connection, login)
-        connection.state.person = login.person if login else None
+        _know(connection, login.person if login else None)
     person: Person | None = connection.state.person
     return person
 
@@ -65,8 +66,15 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
         await _end_login(request)
         return await look(request, strangers=strangers, denied=denied)
     await _note_use(request, found.sight.login)
-    request.state.person = found.person
+    _know(request, found.person)
     return found
+
+
+def _know(connection: HTTPConnection, person: Person | None) -> None:
+    """Keep who asks, and answer in the language that they chose."""
+    connection.state.person = person
+    if person is not None and is_language(person.language):
+        speak(person.language)
 
 
 def _login_key(connection: HTTPConnection) -> str | None:

@@ -26,7 +26,7 @@ class DisabledError(ProblemError):
 
 def person_of(row: Row) -> Person:
     """Return the person of a row of the users."""
-    return Person(id=str(row["id"]), name=row["name"], email=row["email"], hue=row["hue"])
+    return Person(str(row["id"]), row["name"], row["email"], row["hue"], row["language"])
 
 
 async def find_by_account(db: Database, provider: str, subject: str) -> Person | None:
@@ -80,6 +80,15 @@ async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
         user=UUID(known.id),
     )
     return person_of(row)
+
+
+async def choose_language(db: Database, user_id: str, language: str) -> None:
+    """Keep in which language a user wants pages, in whatever browser they are signed in."""
+    await db.execute(
+        "UPDATE users SET language = :language WHERE id = :user",
+        language=language,
+        user=UUID(user_id),
+    )
 
 
 async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""Names, lines and lengths of time as people write and read them."""
+"""Names and lines as people write and read them."""
 
 from __future__ import annotations
 
@@ -50,9 +50,3 @@ def without_controls(text: str, limit: int) -> str:
     if text.isprintable():
         return text
     return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-def how_long(seconds: float) -> str:
-    """Return seconds as people say them: "21 s", "2 min", "2 min 5 s"; at least a second."""
-    minutes, rest = divmod(max(1, round(seconds)), 60)
-    return " ".join([f"{minutes} min"] * bool(minutes) + [f"{rest} s"] * bool(rest))

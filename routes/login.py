@@ -34,6 +34,7 @@ from web.request import (
     sign_in,
     sign_out,
 )
+from web.words import N_, gettext
 
 log = logging.getLogger(__name__)
 
@@ -246,9 +247,9 @@ async def _user(request: Request, provider: str, subject: str, claims: dict[str,
     known = await users.find_by_account(db, provider, subject)
     if known:
         return await users.refresh(db, known, name or known.name, email)
-    name = name or one_line(email.partition("@")[0], NAME_LENGTH) or "Somebody"
+    name = name or one_line(email.partition("@")[0], NAME_LENGTH) or gettext("Somebody")
     person = await users.create(db, provider, subject, name, email)
-    await spaces.first_space(db, person.id, f"{name}’s space")
+    await spaces.first_space(db, person.id, gettext("%(name)s’s space", name=name))
     return person
 
 
@@ -256,45 +257,54 @@ Explanation = tuple[int, str, str]
 
 DENIED: Explanation = (
     403,
-    "You didn’t sign in.",
-    "The sign-in was cancelled, so nothing has changed.",
+    N_("You didn’t sign in."),
+    N_("The sign-in was cancelled, so nothing has changed."),
 )
 STALE: Explanation = (
     400,
-    "This sign-in has run out.",
-    "It took too long, was finished in another tab, or cookies are blocked. Start it once more.",
+    N_("This sign-in has run out."),
+    N_(
+        "It took too long, was finished in another tab, or cookies are blocked. Start it once more."
+    ),
 )
 UNTRUSTED: Explanation = (
     502,
-    "We couldn’t verify who you are.",
-    "Google’s answer was not valid at this server’s time. Try again; if it stays, the server’s"
-    " clock or its Google settings are wrong.",
+    N_("We couldn’t verify who you are."),
+    N_(
+        "Google’s answer was not valid at this server’s time. Try again; if it stays, the server’s"
+        " clock or its Google settings are wrong."
+    ),
 )
 UNVERIFIED: Explanation = (
     403,
-    "Your e-mail address isn’t verified.",
-    "Google doesn’t vouch for it yet. Verify it in your Google account, then sign in again.",
+    N_("Your e-mail address isn’t verified."),
+    N_("Google doesn’t vouch for it yet. Verify it in your Google account, then sign in again."),
 )
 NOT_ALLOWED: Explanation = (
     403,
-    "Your account can’t sign in here.",
-    "This server takes some accounts only, and yours isn’t among them. Ask whoever runs it to let"
-    " you in. Where somebody sent you the link of a session, you can join it as a guest.",
+    N_("Your account can’t sign in here."),
+    N_(
+        "This server takes some accounts only, and yours isn’t among them. Ask whoever runs it to"
+        " let you in. Where somebody sent you the link of a session, you can join it as a guest."
+    ),
 )
 PROVIDER_AWAY: Explanation = (
     502,
-    "Google can’t be reached.",
-    "The sign-in service doesn’t answer right now. Try again in a moment.",
+    N_("Google can’t be reached."),
+    N_("The sign-in service doesn’t answer right now. Try again in a moment."),
 )
 REFUSED: Explanation = (
     502,
-    "Google refused the sign-in.",
-    "Try again; if it stays, who runs this server should look at its Google settings.",
+    N_("Google refused the sign-in."),
+    N_("Try again; if it stays, who runs this server should look at its Google settings."),
 )
 OTHER_ISSUER: Explanation = (
     502,
-    "The sign-in service isn’t the one that was set up.",
-    "Who runs this server should look at its log and its Google settings. Nothing was sent there.",
+    N_("The sign-in service isn’t the one that was set up."),
+    N_(
+        "Who runs this server should look at its log and its Google settings."
+        " Nothing was sent there."
+    ),
 )
 # What the audit log calls them.
 NAMES: dict[Explanation, str] = {
@@ -336,5 +346,11 @@ def _failed(request: Request, explanation: Explanation) -> Response:
     audit.note("sign_in_failed", why=NAMES[explanation], address=address_of(request))
     forget_begun(request, request.query_params.get("state", ""))
     status, title, message = explanation
-    action = {"href": "/sign-in", "label": "Sign in again"}
-    return page("error.html", None, status=status, title=title, message=message, action=action)
+    return page(
+        "error.html",
+        None,
+        status=status,
+        title=gettext(title),
+        message=gettext(message),
+        action={"href": "/sign-in", "label": gettext("Sign in again")},
+    )

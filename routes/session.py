@@ -33,6 +33,7 @@ from web.forms import form_of
 from web.guard import limit, websocket_origin
 from web.render import page, wants_json
 from web.request import forget_guest, look, remember_guest, services
+from web.words import gettext
 
 NAME_LENGTH = 40
 CLOSED = {"locked", "members_only"}  # what of a door may change: the gate says so
@@ -131,7 +132,7 @@ async def become_guest(request: Request) -> Response:
     if not name:
         if at.session.over:
             raise EndedError
-        return _gate(request, at, "Type a name, so that others know who speaks.")
+        return _gate(request, at, gettext("Type a name, so that others know who speaks."))
     try:
         key = await access.add_guest(services(request).db, at, name)
     except RefusedError as closed:

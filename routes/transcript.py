@@ -29,10 +29,9 @@ from routes.login import can_sign_in
 from web.compression import compressed
 from web.guard import limit
 from web.pieces import InPieces
-from web.render import page
+from web.render import not_transcribed, page
 from web.request import look, services
-
-UNTITLED = "Untitled session"
+from web.words import gettext
 
 
 async def so_far(request: Request) -> Response:
@@ -146,17 +145,24 @@ def _zone(request: Request) -> tzinfo:
 async def _lines(request: Request, session: Session) -> list[exports.Line]:
     reader = services(request).reader
     said = await reader.said(session.id)
-    lines = [exports.Line(one.name, one.text, one.start, one.end, one.lost) for one in said]
+    lines = [
+        exports.Line(one.name, one.text, one.start, one.end)
+        if one.lost is None
+        else exports.Line(one.name, not_transcribed(one.lost), one.start, one.end, is_gap=True)
+        for one in said
+    ]
     zero = session.started_at or session.created_at
     for chat in await reader.chat(session.id):
         start = max(0.0, (chat.sent_at - zero).total_seconds())
-        lines.append(exports.Line(chat.name, chat.text, start, None))
+        lines.append(
+            exports.Line(gettext("%(name)s (chat)", name=chat.name), chat.text, start, None)
+        )
     return sorted(lines, key=lambda line: line.start)
 
 
 def _download(request: Request, text: str, kind: str, session: Session, ending: str) -> Response:
     day = (session.started_at or session.created_at).astimezone(_zone(request))
-    name = exports.file_name(session.title or UNTITLED, day, ending)
+    name = exports.file_name(session.title, day, ending, gettext("Transcript"))
     # RFC 6266: the name as it is for who reads UTF-8, and what is left of it in ASCII for others.
     plain = " ".join(normalize("NFKD", name).encode("ascii", "ignore").decode().split())
     headers = {
@@ -227,7 +233,7 @@ def turns(
 def _spoken(one: Utterance) -> _Item:
     if one.lost is None:
         return _Item("speech", one.seq, one, one.start, one.text)
-    text = exports.not_transcribed(one.lost)
+    text = not_transcribed(one.lost)
     return _Item("speech", one.seq, one, one.start, text, is_gap=True)
 
 

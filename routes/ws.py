@@ -342,8 +342,7 @@ class _Conversation:
         try:
             limiter.check(self._entry.participant.identity)
         except TooManyRequestsError as problem:
-            seconds = problem.retry_after
-            raise WireError(code, f"that was a lot: wait {seconds} s") from None
+            raise WireError(code, seconds=problem.retry_after) from None
 
     def _audio(self, frame: bytes) -> None:
         try:
@@ -355,7 +354,7 @@ class _Conversation:
 
     def _refuse(self, mistake: WireError | AudioError) -> None:
         """Tell the page what was wrong; close when it goes on like that."""
-        error = wire.Message(wire.Error(mistake.code, str(mistake)))
+        error = wire.Message(wire.Error(mistake.code, mistake.seconds, mistake.detail))
         self._listener.send(wire.Batch([error]))
         code = self._patience.refused(mistake.code)
         if code is None:

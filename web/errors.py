@@ -14,13 +14,14 @@ from core import audit
 from core.problems import ProblemError
 from web.addresses import address_of
 from web.render import json_error, page, wants_json
+from web.words import N_, gettext
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as people read it, and its code for programs."""
+    """An error as people read it, in English, and its code for programs."""
 
     status: int
     code: str
@@ -31,73 +32,84 @@ class Problem:
 FOREIGN = Problem(
     403,
     "foreign_origin",
-    "This can only be done from our pages.",
-    "Open the start page and try it from there.",
+    N_("This can only be done from our pages."),
+    N_("Open the start page and try it from there."),
 )
 BROKEN = Problem(
     500,
     "failed",
-    "That didn’t work.",
-    "The mistake is ours and has been noted. Try again; if it stays, tell who runs this server.",
+    N_("That didn’t work."),
+    N_(
+        "The mistake is ours and has been noted. Try again; if it stays, tell who runs this server."
+    ),
 )
 RESTARTING = Problem(
-    503, "restarting", "We are restarting.", "That takes some seconds: try again in a moment."
+    503,
+    "restarting",
+    N_("We are restarting."),
+    N_("That takes some seconds: try again in a moment."),
 )
 NOT_FOUND = (
-    "There is nothing here.",
-    ("The link may be mistyped or too old, or it belongs to somebody else."),
+    N_("There is nothing here."),
+    (N_("The link may be mistyped or too old, or it belongs to somebody else.")),
 )
 FOR_STATUS = {  # what Starlette and the routes refuse without a word of their own
-    400: Problem(400, "bad_request", "We couldn’t read that.", "Go back and try once more."),
+    400: Problem(
+        400, "bad_request", N_("We couldn’t read that."), N_("Go back and try once more.")
+    ),
     404: Problem(404, "not_found", *NOT_FOUND),
-    405: Problem(405, "wrong_method", "That can’t be done here.", "Go back and try once more."),
-    413: Problem(413, "too_large", "That was too much.", "What you sent is too large."),
-    415: Problem(415, "not_a_form", "We couldn’t read that.", "Go back and try once more."),
-    422: Problem(422, "invalid", "That isn’t possible.", "Something in it can’t be as it is."),
+    405: Problem(
+        405, "wrong_method", N_("That can’t be done here."), N_("Go back and try once more.")
+    ),
+    413: Problem(413, "too_large", N_("That was too much."), N_("What you sent is too large.")),
+    415: Problem(415, "not_a_form", N_("We couldn’t read that."), N_("Go back and try once more.")),
+    422: Problem(
+        422, "invalid", N_("That isn’t possible."), N_("Something in it can’t be as it is.")
+    ),
 }
 WORDS = {  # title and message for the code of a ProblemError
     "not_found": NOT_FOUND,
-    "ended": ("This session has ended.", "Nobody can join it any more."),
-    "full": ("This session is full.", "It has as many people as it can have."),
+    "ended": (N_("This session has ended."), N_("Nobody can join it any more.")),
+    "full": (N_("This session is full."), N_("It has as many people as it can have.")),
     "too_many_knocks": (
-        "Many people knock here at the moment.",
-        "A host sees the first of them. Try again once some of them were let in.",
+        N_("Many people knock here at the moment."),
+        N_("A host sees the first of them. Try again once some of them were let in."),
     ),
     "removed": (
-        "You were removed from this session.",
-        "A host took you out. This link no longer works for you.",
+        N_("You were removed from this session."),
+        N_("A host took you out. This link no longer works for you."),
     ),
-    "denied": ("You weren’t let in.", "A host has answered your knock with no."),
-    "locked": ("This session is locked.", "Nobody new can come in at the moment."),
+    "denied": (N_("You weren’t let in."), N_("A host has answered your knock with no.")),
+    "locked": (N_("This session is locked."), N_("Nobody new can come in at the moment.")),
     "members_only": (
-        "This session is for members only.",
-        "Sign in as a member of its space, or ask the host to let guests in.",
+        N_("This session is for members only."),
+        N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
-    "is_host": ("They can’t be removed.", "The session is theirs, or their space’s."),
+    "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
     "unknown_visitor": (
-        "Who are you?",
-        "Open the session's link to sign in or give a name.",
+        N_("Who are you?"),
+        N_("Open the session’s link to sign in or give a name."),
     ),
     "disabled": (
-        "Your account is disabled.",
-        "Who runs this server has closed it. Ask them if you think that this is a mistake.",
+        N_("Your account is disabled."),
+        N_("Who runs this server has closed it. Ask them if you think that this is a mistake."),
     ),
     "signed_out": (
-        "You were signed out.",
-        "Only who is signed in can do that. Sign in again, then try once more.",
+        N_("You were signed out."),
+        N_("Only who is signed in can do that. Sign in again, then try once more."),
     ),
-    "too_many_requests": ("That was a lot at once.", "Wait a moment, then try again."),
+    "too_many_requests": (N_("That was a lot at once."), N_("Wait a moment, then try again.")),
     "crowded": (
-        "One moment, please.",
-        "Many people are opening long transcripts right now. Try again in a few seconds.",
+        N_("One moment, please."),
+        N_("Many people are opening long transcripts right now. Try again in a few seconds."),
     ),
     "database_away": (
-        "We can’t reach our memory.",
-        "The database doesn’t answer. Nothing was lost; try again in a moment.",
+        N_("We can’t reach our memory."),
+        N_("The database doesn’t answer. Nothing was lost; try again in a moment."),
     ),
     "database_refuses": (
-        "We can’t write anything down.",
-        "The database takes nothing at the moment. Nothing was lost; try again in a moment.",
+        N_("We can’t write anything down."),
+        N_("The database takes nothing at the moment. Nothing was lost; try again in a moment."),
     ),
 }
 
@@ -106,13 +118,13 @@ def show(request: Request, problem: Problem, headers: dict[str, str] | None = No
     """Answer with a problem, as a page or as JSON."""
     headers = headers or {}
     if wants_json(request):
-        return json_error(problem.status, problem.code, problem.message, headers)
+        return json_error(problem.status, problem.code, gettext(problem.message), headers)
     response = page(
         "error.html",
         None,
         status=problem.status,
-        title=problem.title,
-        message=problem.message,
+        title=gettext(problem.title),
+        message=gettext(problem.message),
         action=None,
     )
     response.headers.update(headers)

@@ -19,7 +19,7 @@ from core.text import initials
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
-from web.words import LANGUAGES, NAMES, language, unfilled, unfilled_plural
+from web.words import LANGUAGES, NAMES, gettext, language, unfilled, unfilled_plural
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -36,18 +36,32 @@ def clock(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Return seconds as people say them: 40 s, 42 min, 1 h, 1 h 5 min."""
     if seconds < 60:
-        return f"{int(seconds)} s"
+        return gettext("%(seconds)s s", seconds=int(seconds))
     hours, minutes = divmod(round(seconds / 60), 60)
     if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return gettext("%(minutes)s min", minutes=minutes)
+    if not minutes:
+        return gettext("%(hours)s h", hours=hours)
+    return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+
+
+def not_transcribed(seconds: float) -> str:
+    """Return what a gap of so many seconds is called."""
+    minutes, rest = divmod(max(1, round(seconds)), 60)
+    if not minutes:
+        return gettext("%(seconds)s s could not be transcribed", seconds=rest)
+    if not rest:
+        return gettext("%(minutes)s min could not be transcribed", minutes=minutes)
+    return gettext(
+        "%(minutes)s min %(seconds)s s could not be transcribed", minutes=minutes, seconds=rest
+    )
 
 
 def when(moment: datetime) -> Markup:
     """Return a <time> in UTC, which a script shows in the reader's own time."""
     utc = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(
-        utc.isoformat(timespec="seconds"), utc.strftime("%-d %b %Y, %H:%M UTC")
+        utc.isoformat(timespec="seconds"), utc.strftime("%Y-%m-%d, %H:%M UTC")
     )
 
 

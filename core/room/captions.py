@@ -19,7 +19,6 @@ from core.speech.engine import SAMPLE_RATE, Recognition, SpeechState
 from core.speech.hearing import Span
 from core.speech.microphone import Microphone
 from core.speech.resilient import StreamRecord
-from core.text import how_long
 from core.transcript.log import TranscriptLog
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class Captions:
         elif not recognition.final:
             self.log.open(self._utterance(microphone, stream, recognition, when))
         elif self.log.full:
-            self._tell(microphone.page, Error("words_lost", "This session’s transcript is full."))
+            self._tell(microphone.page, Error("transcript_full"))
             microphone.not_kept(when)
         else:
             said = self._utterance(microphone, stream, recognition, when)
@@ -193,8 +192,7 @@ class Captions:
         if page in self.log.returning:  # it says anew what we give up, to the next process
             return
         log.warning("a page is told that %.2f s of its speech were lost", seconds)
-        told = f"{how_long(seconds)} of what you said could not be transcribed."
-        self._tell(page, Error("words_lost", told))
+        self._tell(page, Error("words_lost", seconds))
 
     def _tell(self, page: Page, what: Error | Settled) -> None:
         self._fanout.send_to(self._fanout.at(page), what)

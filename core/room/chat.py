@@ -33,7 +33,7 @@ class ChatLog:
     def say(self, author: Participant, text: str) -> Message:
         """Give a text its id and place, keep it, and return it for everybody. Raises WireError."""
         if len(self._ids) >= MAX_LINES:
-            raise WireError("too_much", "this session's chat is full")
+            raise WireError("chat_full")
         line = ChatLine(
             session_id=self._session_id,
             id=self._ids[-1] + 1 if self._ids else 1,

@@ -77,7 +77,7 @@ class Seat:
         self._room.active.used(self.page)
 
     def say(self, text: str) -> None:
-        """Write a line into the chat. Raises WireError (too_much)."""
+        """Write a line into the chat. Raises WireError (chat_full)."""
         self._room.say(self.participant, text)
 
     def hand(self, up: bool) -> None:

@@ -40,7 +40,9 @@ ErrorCode = Literal[
     "mic_too_often",
     "too_fast",
     "too_much",
+    "chat_full",
     "words_lost",
+    "transcript_full",
     "hello_expected",
     "not_allowed",
 ]
@@ -49,11 +51,16 @@ Emoji = Literal["👍", "❤️", "😂", "👏", "🎉", "😮"]
 
 
 class WireError(Exception):
-    """What a client sent is not of this protocol; `code` and the text go back to it."""
+    """What a client sent can't be taken; the code goes back to it with what it should know.
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
+    `detail` is English for whoever writes a client, `seconds` how long to wait before the next try.
+    """
+
+    def __init__(self, code: ErrorCode, detail: str = "", seconds: float | None = None) -> None:
+        super().__init__(detail or code)
         self.code: ErrorCode = code
+        self.detail = detail
+        self.seconds = seconds
 
 
 class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
@@ -277,11 +284,15 @@ class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):
     index: int
 
 
-class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True):
-    """Something the client did, or something its person must know."""
+class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True, omit_defaults=True):
+    """Something the client did, or something its person must know: the page has the words.
+
+    `seconds`: of speech that was lost (`words_lost`), or to wait (`too_much`, `mic_too_often`).
+    """
 
     code: ErrorCode
-    message: str
+    seconds: float | None = None
+    detail: str = ""  # English, for whoever writes a client; never for people
 
 
 ServerMessage = (

@@ -17,11 +17,13 @@ PACE_ALLOWANCE = 660.0
 
 
 class AudioError(Exception):
-    """What a page sent can't be taken as audio; `code` and the text are for the page."""
+    """What a page sent can't be taken as audio; `detail` is for whoever wrote the page."""
 
-    def __init__(self, code: Literal["mic_off", "too_fast", "bad_message"], message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: Literal["mic_off", "too_fast", "bad_message"], detail: str) -> None:
+        super().__init__(detail)
         self.code: Literal["mic_off", "too_fast", "bad_message"] = code
+        self.detail = detail
+        self.seconds: float | None = None
 
 
 class Pace:

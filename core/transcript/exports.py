@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from core.text import how_long
-
 SHORTEST_CUE = 0.5  # seconds; players skip cues without a length
 MAX_TITLE = 150  # bytes of it in a file's name, which most systems end at 255
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
@@ -24,12 +22,7 @@ class Line:
     text: str
     start: float
     end: float | None
-    lost: float | None = None  # makes it a gap: seconds that could not be transcribed
-
-
-def not_transcribed(seconds: float) -> str:
-    """Return what a gap is called."""
-    return f"{how_long(seconds)} could not be transcribed"
+    is_gap: bool = False  # nobody said it: it tells how much could not be transcribed
 
 
 def zone_of(name: str) -> tzinfo:
@@ -45,15 +38,17 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
-def file_name(title: str, day: datetime, ending: str) -> str:
+def file_name(title: str, day: datetime, ending: str, untitled: str) -> str:
     """Return what a session's file is called: 2026-11-24 Weekly call.txt.
+
+    `untitled` stands for a title that leaves no letter.
 
     The date comes first, so that files sort by it, and so that no title makes a name that Windows
     keeps for devices (CON, NUL) or a hidden file.
     """
     visible = "".join(c if c.isprintable() else " " for c in _NOT_IN_NAMES.sub(" ", title))
     short = _flat(visible).encode()[:MAX_TITLE].decode(errors="ignore").rstrip(" .")
-    return f"{day:%Y-%m-%d} {short or 'Transcript'}.{ending}"
+    return f"{day:%Y-%m-%d} {short or untitled}.{ending}"
 
 
 def as_text(
@@ -66,7 +61,7 @@ def as_text(
     head = [title]
     if started_at is not None:
         head.append(_moment(started_at.astimezone(zone)))
-    body = [f"[{_stamp(one.start)[:-4]}] {_who(one)}: {_words(one)}" for one in lines]
+    body = [f"[{_stamp(one.start)[:-4]}] {one.name}: {_words(one)}" for one in lines]
     return "\n".join([*head, "", *body, ""])
 
 
@@ -84,20 +79,16 @@ def as_vtt(lines: Iterable[Line]) -> str:
 
 def _cue(one: Line) -> str:
     # A gap is a comment, too: nobody said it, and players would show it over what others say.
-    if one.end is None or one.lost is not None:
+    if one.end is None or one.is_gap:
         # A comment ends at an empty line and must not hold an arrow.
-        return f"NOTE {_stamp(one.start)} {_who(one)}: {_words(one)}".replace("-->", "→")
+        return f"NOTE {_stamp(one.start)} {one.name}: {_words(one)}".replace("-->", "→")
     end = max(one.end, one.start + SHORTEST_CUE)
     words = f"<v {_escaped(one.name)}>{_escaped(_flat(one.text))}</v>"
     return f"{_stamp(one.start)} --> {_stamp(end)}\n{words}"
 
 
-def _who(one: Line) -> str:
-    return one.name if one.end is not None else f"{one.name} (chat)"
-
-
 def _words(one: Line) -> str:
-    return _flat(one.text) if one.lost is None else f"({not_transcribed(one.lost)})"
+    return f"({_flat(one.text)})" if one.is_gap else _flat(one.text)
 
 
 def _flat(text: str) -> str:

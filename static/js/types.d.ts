@@ -121,7 +121,7 @@ export type ServerMessage =
   | ({ type: 'session' } & SessionState)
   | { type: 'insights'; title: string | null; topics: unknown[] }
   | { type: 'settled'; index: number }
-  | { type: 'error'; code: string; message: string };
+  | { type: 'error'; code: string; seconds?: number; detail?: string };
 
 /** What a page says besides audio, `hello` and `mic`. */
 export type Remark =

@@ -171,7 +171,7 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
         await ada.get_by_label("Lock").check()
     await page.context.clear_cookies()
     await page.goto(address)
-    await expect(page.get_by_text("It is locked at the moment")).to_be_visible()
+    await expect(page.get_by_text("This session is locked: nobody new")).to_be_visible()
     async with ada.expect_response("**/settings"):
         await ada.get_by_label("Lock").uncheck()
     async with ada.expect_response("**/settings"):

@@ -152,6 +152,9 @@ async def test_who_is_too_eager_is_told_and_not_thrown_out(make_server: MakeServ
         assert 20 <= allowed <= 22
         assert lines(page) == [f"line {number}" for number in range(allowed)]
         assert errors(page) == ["too_much"] * (35 - allowed)
+        # A code and a number: the page has the words.
+        assert page.of_type("error")[-1].keys() == {"type", "code", "seconds"}
+        assert 1 <= page.of_type("error")[-1]["seconds"] <= 3
         for number in range(70):
             gesture: dict[str, Any] = {"type": "reaction", "emoji": "👏"}
             await page.send(gesture if number % 2 else {"type": "hand", "up": number % 4 == 0})

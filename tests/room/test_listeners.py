@@ -326,7 +326,9 @@ def test_who_reads_no_answers_to_pings_gets_no_more_of_them(hall: Hall) -> None:
 
 def test_a_goodbye_comes_after_everything_else(hall: Hall) -> None:
     readers = [Reader(hall) for _ in range(2)]
-    hall.publish(*(text(n, final=True) for n in range(1, 201)), Message(Error("bad_audio", "x")))
+    hall.publish(
+        *(text(n, final=True) for n in range(1, 201)), Message(Error("bad_audio", detail="x"))
+    )
     hall.close(4410)
     for reader in readers:
         reader.thread.join(10)

@@ -197,7 +197,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),
     ] == shown("session")
     assert [said(wire.Settled(416000))] == shown("settled")
-    assert [said(wire.Error("bad_message", "…"))] == shown("error")
+    assert [said(wire.Error("bad_message", 2.5, "…"))] == shown("error")
 
 
 @calm

@@ -86,8 +86,8 @@ def make_member(database: str, slug: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("form", "code", "sentence"),
     [
-        ({"locked": "on"}, "locked", "It is locked at the moment"),
-        ({"admission": "MEMBERS"}, "members_only", "It takes no new guests"),
+        ({"locked": "on"}, "locked", "This session is locked: nobody new"),
+        ({"admission": "MEMBERS"}, "members_only", "This session takes no new guests"),
     ],
 )
 def test_a_closed_door_notes_nobody(

@@ -186,6 +186,10 @@ async def test_what_is_lost_is_a_gap_for_all_live_later_and_in_files(
     assert re.search(r"\] Ada: \(21 s could not be transcribed\)\n", text)
     vtt = bob.http.get(f"/s/{slug}/transcript.vtt").text
     assert re.search(r"\nNOTE [\d:.]+ Ada: \(21 s could not be transcribed\)\n", vtt)
+    # What nobody said is in the language of whoever reads it, the words are as they were said.
+    russian = bob.http.get(f"/s/{slug}/transcript.txt", headers={"Accept-Language": "ru"}).text
+    assert "] Ada: (не распознано 21 с речи)\n" in russian
+    assert russian.replace("не распознано 21 с речи", "21 s could not be transcribed") == text
 
 
 # Ten minutes and ten seconds of something that isn't quite silent with the connection lost, as the

@@ -19,7 +19,7 @@ from tests.support.visitors import Visitor
 from web.compression import SEAM, compressed, takes_gzip
 
 ADA = Line("Ada Lovelace", "At nine,\nnot at eight?", 3725.25, 3727.5)
-CHAT = Line("Bob", "see --> <here>\n\nand there", 3730, None)
+CHAT = Line("Bob (chat)", "see --> <here>\n\nand there", 3730, None)
 
 
 def test_text_is_one_line_per_utterance() -> None:
@@ -131,7 +131,7 @@ def test_without_a_time_zone_database_it_is_utc_and_says_so(
     ],
 )
 def test_a_file_is_called_by_day_and_title(title: str, name: str) -> None:
-    assert file_name(title, datetime(2026, 11, 24, tzinfo=UTC), "txt") == name
+    assert file_name(title, datetime(2026, 11, 24, tzinfo=UTC), "txt", "Transcript") == name
 
 
 @pytest.mark.parametrize("title", ["Встреча 例え 👍", "Café “déjà; vu”, 'a'=b", "x" * 120])

@@ -1,12 +1,12 @@
 /** From joining to leaving: everybody who is here, what they say and show, and our own part in it. */
 
 import { find } from '../lib/dom.js';
-import { sentence } from '../lib/text.js';
 import { askBeforeLeaving, onWaking } from './accidents.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
 import { Controls } from './controls.js';
 import { wireDialogs } from './focus.js';
+import { errorWords } from './errors.js';
 import { Header } from './header.js';
 import { Hosting } from './hosting.js';
 import { Login } from './login.js';
@@ -293,8 +293,8 @@ export class Meeting {
       case 'session':
         return this.#changed(message);
       case 'error':
-        this.#notices.toast(sentence(message.message));
-        if (['too_much', 'not_allowed'].includes(message.code)) this.#chat.refused();
+        this.#notices.toast(errorWords(message));
+        if (['too_much', 'chat_full', 'not_allowed'].includes(message.code)) this.#chat.refused();
     }
   }
 

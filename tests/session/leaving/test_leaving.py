@@ -189,14 +189,14 @@ def test_the_lobby_says_what_would_be_refused(site: AppServer, host: Browser) ->
     host.host(slug, "settings", locked="on")
     assert "This session is locked: nobody new comes in right now." in told(named)
     for one in (stranger, other):
-        assert "It is locked at the moment" in told(one)
+        assert "This session is locked: nobody new" in told(one)
     assert "is locked" not in told(host)
     host.host(slug, "settings", locked="off", admission="MEMBERS")
     assert "takes no new guests" in told(named)
     assert f'href="/sign-in?next=/s/{slug}">sign in</a>' in told(named)
     assert "sign in</a>" not in told(other)
     for one in (stranger, other):
-        assert "It takes no new guests" in told(one)
+        assert "This session takes no new guests" in told(one)
     assert "takes no new guests" not in told(host)
 
 

@@ -15,6 +15,7 @@ import time
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
 from core.speech.local.engine import LocalEngine, local_engine_available
+from core.speech.reasons import Reason
 from tests.support.speech_samples import two_cities
 
 SECONDS = 12
@@ -37,7 +38,7 @@ class Captions:
         else:
             self.partials += 1
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Sink."""
         self.delays += is_delayed
 
@@ -45,7 +46,7 @@ class Captions:
         """Sink."""
         raise AssertionError("the engine did not keep up")
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         """Sink."""
         raise AssertionError(reason)
 
@@ -53,7 +54,7 @@ class Captions:
 async def main() -> None:
     """Run and print everything; takes under 30 s."""
     if reason := local_engine_available():
-        raise SystemExit(reason)
+        raise SystemExit(str(reason))
     pcm = two_cities()
     engine = LocalEngine()
     began, spent = time.perf_counter(), time.process_time()

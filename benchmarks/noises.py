@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE, Recognition, StreamOptions
 from core.speech.local.engine import LocalEngine, local_engine_available
+from core.speech.reasons import Reason
 from tests.support.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words_in_order
 
 SECONDS = 60
@@ -486,14 +487,14 @@ class Captions:
         """Sink."""
         (self.finals if recognition.final else self.partials).append(recognition.text)
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Sink."""
 
     def dropped(self, start: float, end: float) -> None:
         """Sink."""
         raise AssertionError("the engine did not keep up")
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         """Sink."""
         raise AssertionError(reason)
 
@@ -501,7 +502,7 @@ class Captions:
 async def main() -> None:
     """Run and print everything; takes some minutes."""
     if reason := local_engine_available():
-        raise SystemExit(reason)
+        raise SystemExit(str(reason))
     chosen = sys.argv[1:]
     engine = LocalEngine()
     await engine.start()

@@ -34,7 +34,7 @@ async def health(request: Request) -> Response:
         "speech": {
             "engine": parts.rooms.engine.name,
             "health": speech.health.value,
-            "reason": speech.reason,
+            "reason": str(speech.reason) if speech.reason else None,
             "since": speech.since.isoformat() if speech.since else None,
         },
         "queue": parts.writer.waiting,

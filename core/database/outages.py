@@ -45,7 +45,7 @@ class Over(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class OutageKind:
     """One kind of outage: its code in `/health`, its sentence in the log, and its end."""
 
     code: str
@@ -53,23 +53,23 @@ class Reason:
     over: Over
 
 
-AWAY = Reason("away", "PostgreSQL is away", Over.ANYTHING)
-REFUSED = Reason(
+AWAY = OutageKind("away", "PostgreSQL is away", Over.ANYTHING)
+REFUSED = OutageKind(
     "refused", "PostgreSQL refuses the user or the password in DATABASE_URL", Over.ANYTHING
 )
-NO_DATABASE = Reason(
+NO_DATABASE = OutageKind(
     "refused", "PostgreSQL has no database of the name in DATABASE_URL", Over.ANYTHING
 )
-NO_RIGHT = Reason("refused", "PostgreSQL doesn't let our user do what it must", Over.NOTHING)
-BUSY = Reason("busy", "PostgreSQL doesn't get to our statements", Over.NOTHING)
-READ_ONLY = Reason("read-only", "PostgreSQL takes no writes: it is read-only", Over.WRITE)
-FULL = Reason("full", "PostgreSQL takes no writes: its disk is full", Over.INSERT)
-NO_MEMORY = Reason("no memory", "PostgreSQL is out of memory", Over.INSERT)
-BROKEN = Reason("broken", "PostgreSQL can't use its files", Over.INSERT)
+NO_RIGHT = OutageKind("refused", "PostgreSQL doesn't let our user do what it must", Over.NOTHING)
+BUSY = OutageKind("busy", "PostgreSQL doesn't get to our statements", Over.NOTHING)
+READ_ONLY = OutageKind("read-only", "PostgreSQL takes no writes: it is read-only", Over.WRITE)
+FULL = OutageKind("full", "PostgreSQL takes no writes: its disk is full", Over.INSERT)
+NO_MEMORY = OutageKind("no memory", "PostgreSQL is out of memory", Over.INSERT)
+BROKEN = OutageKind("broken", "PostgreSQL can't use its files", Over.INSERT)
 
 # The first that fits. Whoever is refused while we run may be let in again: somebody has changed a
 # password, a name or a right.
-PASSING: tuple[tuple[type[BaseException], Reason], ...] = (
+PASSING: tuple[tuple[type[BaseException], OutageKind], ...] = (
     (asyncpg.InvalidAuthorizationSpecificationError, REFUSED),
     (asyncpg.InvalidCatalogNameError, NO_DATABASE),
     (asyncpg.InsufficientPrivilegeError, NO_RIGHT),
@@ -93,7 +93,7 @@ PASSING: tuple[tuple[type[BaseException], Reason], ...] = (
 PASSING_ERRORS = tuple(kind for kind, _ in PASSING)
 
 
-def reason_of(problem: BaseException, *, connected: bool = True) -> Reason:
+def reason_of(problem: BaseException, *, connected: bool = True) -> OutageKind:
     """Return what an error of PASSING_ERRORS means.
 
     `connected` tells a statement that took too long from a server that doesn't let us in.
@@ -112,7 +112,7 @@ def named(problem: BaseException) -> str:
 class _Refusal:
     """That a statement isn't possible."""
 
-    reason: Reason
+    reason: OutageKind
     at: float  # of the last time, by the monotonic clock, in seconds
 
 
@@ -126,7 +126,7 @@ class Outages:
         self._busy = 0  # refusals of BUSY since this outage began
 
     @property
-    def current(self) -> Reason | None:
+    def current(self) -> OutageKind | None:
         """What `/health` should say; None when all is well, as far as was tried."""
         self._forget()
         return next((one.reason for one in self._refusals.values() if self._counts(one)), None)

@@ -34,7 +34,7 @@ from databases.backends.postgres import PostgresBackend, PostgresConnection
 
 from core.backoff import Backoff
 from core.database.errors import DatabaseStartError
-from core.database.outages import AWAY, PASSING_ERRORS, Outages, Reason, named, reason_of
+from core.database.outages import AWAY, PASSING_ERRORS, OutageKind, Outages, named, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Database:
         self._outages = Outages()
 
     @property
-    def trouble(self) -> Reason | None:
+    def trouble(self) -> OutageKind | None:
         """What keeps PostgreSQL from being used, as far as statements of late have shown."""
         return self._outages.current
 
@@ -240,7 +240,7 @@ def _refusal(problem: BaseException) -> str | None:
     return next((why for kind, why in REFUSALS if isinstance(problem, kind)), None)
 
 
-def _never_came(reason: Reason, why: str) -> str:
+def _never_came(reason: OutageKind, why: str) -> str:
     """Say what was waited for in vain when we started."""
     if reason is AWAY:
         return f"PostgreSQL could not be reached within {START_TIMEOUT_S:.0f} s ({why})"

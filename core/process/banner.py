@@ -56,7 +56,7 @@ def _video(settings: Settings) -> tuple[str, str]:
 def _speech(engine: Engine) -> tuple[str, str]:
     health = engine.health()
     if health.health is Health.OFF:
-        return "off", health.reason or ""
+        return "off", str(health.reason or "")
     if engine.name == "gladia":
         return "configured", "Gladia"
     return "embedded", "local engine, English"

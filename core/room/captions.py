@@ -18,6 +18,7 @@ from core.room.wire import Error, Message, Settled, Speech, utterance_message
 from core.speech.engine import SAMPLE_RATE, Recognition, SpeechState
 from core.speech.hearing import Span
 from core.speech.microphone import Microphone
+from core.speech.reasons import Reason
 from core.speech.resilient import StreamRecord
 from core.transcript.log import TranscriptLog
 
@@ -57,7 +58,7 @@ class Captions:
         # is set back must not put what is said now before what was said before.
         self.began = time.monotonic() - (datetime.now(UTC) - session.started_at).total_seconds()
         # What everybody was last told of a participant's speech: to compare, and for who comes.
-        self._states: dict[str, tuple[SpeechState, str | None]] = {}
+        self._states: dict[str, tuple[SpeechState, Reason | None]] = {}
         self._shown: dict[str, Message] = {}
 
     @property
@@ -128,7 +129,7 @@ class Captions:
     def show_state(self, identity: str) -> None:
         """Tell everybody what becomes of a participant's speech, if that has changed."""
         states = [one.state for page, one in self._microphones.items() if page[0] == identity]
-        gone: tuple[SpeechState, str | None] = ("paused", None)
+        gone: tuple[SpeechState, Reason | None] = ("paused", None)
         state, reason = min(states, key=lambda one: _GRAVITY.index(one[0]), default=gone)
         if self._states.get(identity) == (state, reason):
             return

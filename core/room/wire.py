@@ -10,6 +10,7 @@ import msgspec
 
 from core.model import Utterance
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
+from core.speech.reasons import Reason
 
 SUBPROTOCOL = "sessions.v1"
 # A frame: index and PCM. Shorter ones cost more than they carry, longer ones make captions late.
@@ -188,7 +189,7 @@ class EngineView(msgspec.Struct, frozen=True):
 
     name: str
     health: str
-    reason: str | None
+    reason: Reason | None
 
 
 class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
@@ -225,7 +226,7 @@ class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
 
     identity: str
     state: SpeechState
-    reason: str | None
+    reason: Reason | None
     since: datetime
 
 

@@ -10,12 +10,9 @@ import math
 from typing import Protocol
 
 from core.speech.engine import BYTES_PER_SECOND, StreamUsage
+from core.speech.reasons import Reason
 
-# Shown to everybody behind "Captions of … have failed:".
-USED_UP = (
-    "this space has used up its minutes of captions for today; they go on at 00:00 UTC, or when "
-    "whoever runs this server allows more"
-)
+USED_UP = Reason("space_used_up")
 
 
 class Metered(Protocol):

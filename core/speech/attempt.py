@@ -19,6 +19,7 @@ from core.speech.engine import (
     Stream,
 )
 from core.speech.gate import has_speech
+from core.speech.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Stretch(Protocol):
     def withdrawn(self, attempt: Attempt, utterance: str) -> None:
         """Forget a partial of a lost stream."""
 
-    def delayed(self, is_delayed: bool, reason: str | None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None) -> None:
         """Take over what the stream says of itself."""
 
     def words_lost(self, start: int, end: int) -> None:
@@ -83,7 +84,7 @@ class Attempt:
             recognition = recognition.later(self._origin / BYTES_PER_SECOND)
         self._stretch.heard(self, recognition)
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """StreamSink: how the stream keeps up."""
         if not self.is_lost:  # the next one's state holds from then on
             self._stretch.delayed(is_delayed, reason)
@@ -103,7 +104,7 @@ class Attempt:
         if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
             self._stretch.words_lost(self._origin + begin, self._origin + end)
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         """StreamSink: the stream is gone; take back what has no final."""
         if self.is_lost:
             return

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
 
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
@@ -86,13 +87,13 @@ class StreamSink(Protocol):
     def heard(self, recognition: Recognition) -> None:
         """Take a partial or final. No partial of an utterance follows its final."""
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """The engine can't keep up (or is reconnecting) right now, or can again."""
 
     def dropped(self, start: float, end: float) -> None:
         """Audio between these seconds of what was fed can't be heard any more: it is lost."""
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         """The stream is over without having been finished.
 
         `replay_from` is the byte position in what was fed from which a new stream must
@@ -154,10 +155,10 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineHealth:
-    """The engine's state; `reason` is a sentence a person can act on, without secrets."""
+    """The engine's state, why it isn't well, and since when."""
 
     health: Health
-    reason: str | None = None
+    reason: Reason | None = None
     since: datetime | None = None
 
 
@@ -166,13 +167,14 @@ class NoSlotError(Exception):
 
 
 class EngineError(Exception):
-    """A stream could not be opened. The message is for people and holds no secret.
+    """A stream could not be opened.
 
     `retry` is False when trying again can't help until somebody acts (bad key, no credit).
     """
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
-        super().__init__(message)
+    def __init__(self, reason: Reason, *, retry: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
         self.retry = retry
 
 

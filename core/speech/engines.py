@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
 from core.speech.engine import StreamSink as Sink
+from core.speech.reasons import Reason
 
 
 class OffEngine:
@@ -13,8 +14,8 @@ class OffEngine:
     max_streams = 1
     drains_in_slot = True
 
-    def __init__(self, reason: str) -> None:
-        self._reason = reason  # a sentence that says what would switch it on
+    def __init__(self, reason: Reason) -> None:
+        self._reason = reason
 
     async def start(self) -> None:
         """Engine."""
@@ -45,14 +46,14 @@ def make_engine(
     """
     # An engine that is off is still one: rooms, captions and health then have one case less.
     if choice == "off":
-        return OffEngine("captions are switched off by SPEECH_ENGINE")
+        return OffEngine(Reason("switched_off"))
     if choice == "local":
         from core.speech.local.engine import LocalEngine  # noqa: PLC0415
 
         return LocalEngine()
     # Chosen without a key: told on the page and in health, as the call works all the same.
     if not gladia_api_key:
-        return OffEngine("captions need GLADIA_API_KEY")
+        return OffEngine(Reason("key_missing"))
     from core.speech.gladia.engine import GladiaEngine  # noqa: PLC0415
 
     return GladiaEngine(

@@ -24,6 +24,7 @@ from core.speech.hearing import MicrophoneSink, Span
 from core.speech.memory import MAX_SPEECH_OF_PAGE, AudioBudget
 from core.speech.missing import SHORT_GAP, Missing
 from core.speech.pace import PACE_ALLOWANCE, AudioError, Pace
+from core.speech.reasons import Reason
 from core.speech.resilient import ResilientStream, SpeechServices, StreamRecord
 
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
@@ -150,7 +151,7 @@ class Microphone:
         return bool(self._stretches)
 
     @property
-    def state(self) -> tuple[SpeechState, str | None]:
+    def state(self) -> tuple[SpeechState, Reason | None]:
         """What becomes of the speech, and why: the worst of all stretches, else of the switch."""
         if self._refused and self.mic_on:
             return "failed", USED_UP

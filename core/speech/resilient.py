@@ -31,6 +31,7 @@ from core.speech.engine import (
 )
 from core.speech.gate import has_speech
 from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
 from core.speech.shares import Ticket
 from core.speech.slots import SlotPool
 
@@ -44,7 +45,7 @@ RETRY_HOPELESS_S = 30.0  # somebody must act (bad key, no credit): look again no
 # after 15 s at the latest (see `init_body`), also to who never pauses. Without one, as of noise,
 # the stream ends all the same.
 GIVE_WAY_WITHIN_S = 20.0
-BUSY = "all transcription streams are busy; catching up"
+BUSY = Reason("busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class ResilientStream:
     ) -> None:
         self.id = secrets.token_hex(6)  # the first half of the ids of its engine streams
         self.state: SpeechState = "listening"  # what becomes of the speech: see `_set_state`
-        self.reason: str | None = None  # why, for people; None while all is well
+        self.reason: Reason | None = None  # why; None while all is well
         self._services = services  # the engine and its slots
         # By which slots are shared fairly between spaces, rooms and people.
         self._ticket = Ticket(space, room, person, self)
@@ -254,10 +255,10 @@ class ResilientStream:
             attempt = await self._serve()
         except NoSlotError:
             slots.refused(self._ticket)  # which also decides when the next one is granted
-            self._set_state("delayed", "the speech service takes no further stream now")
+            self._set_state("delayed", Reason("no_stream"))
             return 0.0
         except EngineError as problem:
-            self._set_state("failed", str(problem))
+            self._set_state("failed", problem.reason)
             return pause if problem.retry else backoff.shortened(RETRY_HOPELESS_S)
         finally:
             self._release_slot()
@@ -344,7 +345,7 @@ class ResilientStream:
         """Stretch."""
         self._sink.withdrawn(self, attempt.id, utterance)
 
-    def delayed(self, is_delayed: bool, reason: str | None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None) -> None:
         """Stretch."""
         self._set_state("delayed" if is_delayed else "listening", reason if is_delayed else None)
 
@@ -361,14 +362,13 @@ class ResilientStream:
         # In pieces of a second: what is dropped for want of memory is dropped by whole pieces.
         for start in range(0, len(audio), BYTES_PER_SECOND):
             self._wait(audio[start : start + BYTES_PER_SECOND])
-        dropped = "the speech service dropped the connection; catching up"
-        self._set_state("delayed", BUSY if attempt.gave_way else dropped)
+        self._set_state("delayed", BUSY if attempt.gave_way else Reason("dropped"))
 
     def _tell_delay(self) -> None:
         if self._attempt is None and self.state == "listening":
             self._set_state("delayed", BUSY)
 
-    def _set_state(self, state: SpeechState, reason: str | None) -> None:
+    def _set_state(self, state: SpeechState, reason: Reason | None) -> None:
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason = state, reason
             self._sink.state_changed(self)

@@ -43,10 +43,17 @@ export interface Face extends Person {
   reason: string;
 }
 
+/** Why something is not as it should be: core/speech/reasons.py has the codes. */
+export interface Reason {
+  code: string;
+  /** what it was about, in the words of whoever said it; '' for nothing */
+  detail: string;
+}
+
 export interface Engine {
   name: string;
   health: 'ok' | 'degraded' | 'off';
-  reason: string | null;
+  reason: Reason | null;
 }
 
 export interface SessionState {
@@ -93,7 +100,7 @@ export interface Speech {
   type: 'speech';
   identity: string;
   state: SpeechState;
-  reason: string | null;
+  reason: Reason | null;
   since: string;
 }
 

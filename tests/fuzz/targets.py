@@ -27,6 +27,7 @@ from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.results import Results
 from core.speech.gladia.timeline import Timeline
 from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
 from tests.fuzz.connections import frames, requests
 from tests.fuzz.mutation import JSON, mutated
 from web import forms
@@ -156,13 +157,13 @@ class _Heard:
             assert "\0" not in text
         assert len(said.utterance) <= 200, "the index of a database takes 2.7 kB"
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Nothing to look at."""
 
     def dropped(self, start: float, end: float) -> None:
         """Nothing to look at."""
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         """Nothing to look at."""
 
 

@@ -20,6 +20,7 @@ from core.room.wire import Batch, Hello, Message
 from core.speech import resilient as resilient_module
 from core.speech.engine import BYTES_PER_SAMPLE, BYTES_PER_SECOND, EngineError
 from core.speech.microphone import MicrophoneOptions
+from core.speech.reasons import Reason
 from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
@@ -117,7 +118,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(resilient_module, "RETRY_HOPELESS_S", 0.1)
     monkeypatch.setattr(room_module, "ABANDONED_AFTER_S", 1.5)
     monkeypatch.setattr(microphones_module, "MICROPHONE_KEPT_S", 0.5)
-    refusal = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    refusal = EngineError(Reason("key_refused"), retry=False)
     engine, memory = ScriptedEngine(script=[refusal] * 1000), Memory()
     rooms = Rooms(engine, memory, Alone(), MicrophoneOptions())
     rooms.start()

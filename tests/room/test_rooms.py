@@ -20,6 +20,7 @@ from core.room.session import RoomSession
 from core.room.wire import CLOSE_ENDED, CLOSE_REMOVED, Batch, Hello, Message
 from core.speech.engines import OffEngine
 from core.speech.microphone import MicrophoneOptions
+from core.speech.reasons import Reason
 from tests.room.test_abandoned import Memory
 from tests.support.alone import Alone
 
@@ -76,7 +77,7 @@ class Hall:
 
 @pytest.fixture
 async def hall() -> AsyncIterator[Hall]:
-    rooms = Rooms(OffEngine("it is switched off"), Memory(), Alone(), MicrophoneOptions())
+    rooms = Rooms(OffEngine(Reason("switched_off")), Memory(), Alone(), MicrophoneOptions())
     rooms.start()
     yield Hall(rooms)
     await rooms.close()

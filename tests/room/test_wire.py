@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 
 from core.room import wire
 from core.room.wire import Hello, Message, Mic, WireError, parse_audio, parse_message
+from core.speech.reasons import Reason
 from tests.support import ROOT
 
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
@@ -173,7 +174,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     utterance = wire.UtteranceMessage(
         "s1-3", 18, "p_…", "Ada", 4, "Good morning.", 12.4, 13.6, "en", final=True
     )
-    late = wire.Speech("p_…", "delayed", "all transcription streams are busy", started)
+    late = wire.Speech("p_…", "delayed", Reason("busy"), started)
     people = wire.People(
         [wire.PersonView("p_…", "Ada", "HOST", 4, started)],
         [wire.KnockView("p_…", "Bob", 7)],

@@ -141,7 +141,7 @@ class Room:
                 assert final["start"] == pytest.approx(begin, abs=TOLERANCE), final
                 assert final["end"] == pytest.approx(end, abs=TOLERANCE), final
 
-    def states(self, speaker: Speaker) -> list[tuple[str, str | None]]:
+    def states(self, speaker: Speaker) -> list[tuple[str, dict[str, str] | None]]:
         me = speaker.page.welcome["you"]["identity"]
         told = [one for one in self.reader.of_type("speech") if one["identity"] == me]
         return [(one["state"], one["reason"]) for one in told]

@@ -24,6 +24,7 @@ from core.speech.gladia.engine import GladiaEngine
 from core.speech.gladia.stream import GladiaStream
 from core.speech.gladia.timeouts import Timeouts
 from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
 from tests.emulators.gladia import Faults, GladiaEmulator, Switches, Timings
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.tls import behind_tls
@@ -31,7 +32,7 @@ from tests.support.waiting import WAIT_TIMEOUT_S
 
 FRAME = BYTES_PER_SECOND // 20
 PACE = 0.002  # seconds between frames of 50 ms: 25 times as fast as people speak
-MISSED = "results were missed while the connection was broken"
+MISSED = Reason("results_missed")
 ENGLISH = StreamOptions(("en",))
 HASTY = Timeouts(
     connect_s=0.4,
@@ -87,8 +88,8 @@ class Listener:
 
     engine: GladiaEngine
     heard_all: list[Recognition] = field(default_factory=list)
-    delays: list[tuple[bool, str | None]] = field(default_factory=list)
-    losses: list[str] = field(default_factory=list)
+    delays: list[tuple[bool, Reason | None]] = field(default_factory=list)
+    losses: list[Reason] = field(default_factory=list)
     usages: list[StreamUsage] = field(default_factory=list)
     gaps: list[float] | None = None  # seconds that were given up, where that is expected
     memory: AudioBudget = field(default_factory=AudioBudget)
@@ -111,13 +112,13 @@ class Listener:
         name = f"{len(self.usages)}/{recognition.utterance}"
         self.heard_all.append(structs.replace(recognition.later(shift), utterance=name))
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         self.delays.append((is_delayed, reason))
 
     def dropped(self, start: float, end: float) -> None:
         raise AssertionError("audio was dropped")
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         assert self.stream is not None
         self.losses.append(reason)
         self._kept = self.stream.tail(replay_from)

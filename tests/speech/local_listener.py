@@ -9,6 +9,7 @@ from core.speech.engine import (
 )
 from core.speech.local.engine import LocalEngine
 from core.speech.local.stream import LocalStream
+from core.speech.reasons import Reason
 from tests.support.waiting import until
 
 
@@ -17,20 +18,20 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard_all: list[Recognition] = []
-        self.delays: list[tuple[bool, str | None]] = []
-        self.losses: list[tuple[str, int]] = []
+        self.delays: list[tuple[bool, Reason | None]] = []
+        self.losses: list[tuple[Reason, int]] = []
         self.dropped_seconds = 0.0
 
     def heard(self, recognition: Recognition) -> None:
         self.heard_all.append(recognition)
 
-    def delayed(self, is_delayed: bool, reason: str | None = None) -> None:
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         self.delays.append((is_delayed, reason))
 
     def dropped(self, start: float, end: float) -> None:
         self.dropped_seconds += end - start
 
-    def lost(self, reason: str, replay_from: int) -> None:
+    def lost(self, reason: Reason, replay_from: int) -> None:
         self.losses.append((reason, replay_from))
 
     @property

@@ -30,6 +30,7 @@ from core.speech.engine import (
 from core.speech.hearing import Span
 from core.speech.memory import AudioBudget
 from core.speech.microphone import Microphone, MicrophoneOptions
+from core.speech.reasons import Reason
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
 from tests.emulators.wordaudio import WordDecoder, speak, vocabulary
@@ -75,7 +76,7 @@ class Ear:
     def lose(self) -> None:
         self.over = self.lost = True
         self._sink.heard(Recognition("open", "half a wo", 0.0, 0.1, final=False))
-        self._sink.lost("the test says so", self._settled)
+        self._sink.lost(Reason("stream_cut"), self._settled)
 
     @property
     def end(self) -> int:
@@ -158,7 +159,7 @@ class Room:
         self.now = 0.0
         self.heard_words: list[tuple[str, Span]] = []
         self.withdrawn_ids: list[str] = []
-        self.states: list[tuple[str, str | None]] = []
+        self.states: list[tuple[str, Reason | None]] = []
         self.lost = 0.0
         self.loss_notices = 0
         self.gaps: list[tuple[float, Span]] = []

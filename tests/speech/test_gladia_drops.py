@@ -10,6 +10,7 @@ import pytest
 from core.speech.engine import (
     BYTES_PER_SECOND,
 )
+from core.speech.reasons import Reason
 from tests.emulators.gladia import Faults, Switches, Timings
 from tests.emulators.wordaudio import silence
 from tests.speech.gladia_world import (
@@ -112,7 +113,7 @@ async def test_words_counted_twice_are_said_again_on_a_new_stream() -> None:
         w.faults.drop(last_chunk="unacked", after_bytes=in_word - in_word % FRAME + 2)
         await w.listener.transcribe(speech)
         w.listener.assert_all_of(speech)
-        assert w.listener.losses == ["the speech service got words twice"]
+        assert w.listener.losses == [Reason("words_twice")]
 
 
 async def miss_the_first_final(w: World, speech: Speech) -> None:
@@ -173,7 +174,7 @@ async def test_lost_acknowledgments_at_the_very_end_are_told_by_the_total() -> N
         w.faults.drop(code=1011, last_chunk="acked", after_bytes=len(speech.pcm) - 4 * FRAME)
         await w.listener.transcribe(speech)
         w.listener.assert_all_of(speech)
-        assert w.listener.losses == ["the speech service got words twice"]
+        assert w.listener.losses == [Reason("words_twice")]
 
 
 async def test_a_session_that_is_gone_is_replaced() -> None:
@@ -186,4 +187,4 @@ async def test_a_session_that_is_gone_is_replaced() -> None:
         await w.listener.finish()
         w.listener.assert_all_of(speech)
         assert len(w.emulator.sessions) == 2
-        assert w.listener.losses == ["the speech service refused the connection (status 403)"]
+        assert w.listener.losses == [Reason("connection_refused", "403")]

@@ -11,6 +11,7 @@ from core.speech.engine import (
     BYTES_PER_SECOND,
     Health,
 )
+from core.speech.reasons import Reason
 from tests.emulators.gladia import Switches, Timings
 from tests.emulators.wordaudio import silence
 from tests.speech.gladia_world import (
@@ -80,7 +81,7 @@ async def test_finishing_is_bounded_and_hands_unfinished_speech_back() -> None:
         await w.listener.feed(speech.pcm)
         assert w.listener.stream is not None
         await asyncio.wait_for(w.listener.stream.finish(), 0.6)
-        assert w.listener.losses == ["the speech service did not finish in time"]
+        assert w.listener.losses == [Reason("unfinished")]
         w.engine.drain_seconds = 3.0
         await w.listener.finish()
         w.listener.assert_all_of(speech)
@@ -107,7 +108,7 @@ async def test_an_old_stream_is_replaced_in_a_pause() -> None:
         await w.listener.feed(speech.pcm, pace=0.01)
         await w.listener.finish()
         w.listener.assert_all_of(speech)
-        assert set(w.listener.losses) == {"the stream is as old as Gladia allows"}
+        assert set(w.listener.losses) == {Reason("too_old")}
         assert all(usage.errors == 0 for usage in w.listener.usages)
         assert w.engine.health().health is Health.OK
 

@@ -20,6 +20,7 @@ from core.speech.engine import (
 from core.speech.local.ear import punctuate
 from core.speech.local.engine import LocalEngine, local_engine_available
 from core.speech.local.moonshine import Recognizer
+from core.speech.reasons import Reason
 from tests.speech.local_listener import (
     Listener,
     assert_sound,
@@ -70,7 +71,7 @@ async def test_a_burst_of_speech_is_delayed_caught_up_with_and_complete(
     assert engine.health().health is Health.DEGRADED
     await until(lambda: len(listener.delays) == 2)
     assert listener.delays == [
-        (True, "this machine is transcribing slower than people speak"),
+        (True, Reason("too_slow")),
         (False, None),
     ]
     assert engine.health().health is Health.OK
@@ -189,7 +190,8 @@ async def test_a_failing_library_loses_the_stream_but_no_word(
     health = engine.health()
     assert health.health is Health.DEGRADED
     assert health.reason is not None
-    assert "unknown error" in health.reason
+    assert health.reason.code == "engine_failed"
+    assert "unknown error" in health.reason.detail
     [(_, position)] = listener.losses
     assert position > 0
     assert stream.tail(position) == pcm[position:fed]
@@ -211,9 +213,8 @@ async def test_without_the_package_the_engine_is_off_and_says_what_helps(
     health = engine.health()
     assert health.health is Health.OFF
     assert health.reason == local_engine_available()
-    assert health.reason is not None
-    assert "GLADIA_API_KEY" in health.reason
-    with pytest.raises(EngineError, match="GLADIA_API_KEY") as refusal:
+    assert health.reason == Reason("no_package")
+    with pytest.raises(EngineError, match="no_package") as refusal:
         await engine.open(StreamOptions(), Listener())
     assert not refusal.value.retry
     await engine.close()

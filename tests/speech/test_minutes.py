@@ -17,6 +17,7 @@ from core.minutes import READ_EVERY_S, midnight
 from core.model import StreamAccount
 from core.speech.allowance import USED_UP, Allowance
 from core.speech.engine import BYTES_PER_SECOND, StreamUsage
+from core.speech.reasons import Reason
 from core.store import usage
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
@@ -96,7 +97,7 @@ async def test_used_up_minutes_are_told_and_what_is_said_then_is_a_gap() -> None
     page.microphone.tick(time.monotonic())
     await until(lambda: not page.microphone.busy)
     assert page.room.words == WORDS[:60], "what was taken is written down"
-    failed: tuple[str, str | None] = ("failed", USED_UP)
+    failed: tuple[str, Reason | None] = ("failed", USED_UP)
     assert page.room.states[-1] == failed
     page.send(silence(3))
     page.say(*WORDS[60:80])
@@ -193,7 +194,7 @@ async def test_a_space_has_its_minutes_of_each_day_and_no_more(
         await room.all_arrived()
         await ada.say(*WORDS[10:40])
         await room.reader.until(lambda: failed(room))
-        assert {one["reason"] for one in failed(room)} == {USED_UP}
+        assert {one["reason"]["code"] for one in failed(room)} == {USED_UP.code}
         await room.all_arrived()
         said = list(ada.words)
         await ada.say(*WORDS[40:60])

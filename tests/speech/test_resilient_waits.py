@@ -13,6 +13,7 @@ from core.speech.engine import (
     EngineError,
     NoSlotError,
 )
+from core.speech.reasons import Reason
 from tests.emulators.wordaudio import silence
 from tests.speech.scripted import (
     FRAME,
@@ -35,7 +36,7 @@ async def test_audio_waits_for_a_slot_and_is_heard_in_full() -> None:
     first.say(*WORDS[:10])
     second.say(*WORDS[10:20])
     await until(lambda: second.microphone.state[0] == "delayed")
-    assert "busy" in (second.microphone.state[1] or "")
+    assert second.microphone.state[1] == Reason("busy")
     assert first.microphone.state == ("listening", None)
     assert second.room.words == []
     await first.done()
@@ -74,11 +75,11 @@ async def test_refused_streams_are_tried_again() -> None:
 
 
 async def test_trouble_that_somebody_must_end_is_told_and_ends_by_itself() -> None:
-    trouble = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    trouble = EngineError(Reason("key_refused"), retry=False)
     engine = ScriptedEngine(script=[trouble])
     page = Page(engine)
     page.say(*WORDS[:5])
-    await until(lambda: ("failed", str(trouble)) in page.room.states)
+    await until(lambda: ("failed", trouble.reason) in page.room.states)
     await until(lambda: engine.streams)
     await settle()
     assert page.room.states[-1] == ("listening", None)
@@ -88,7 +89,7 @@ async def test_trouble_that_somebody_must_end_is_told_and_ends_by_itself() -> No
 
 async def test_who_can_only_be_helped_by_somebody_asks_every_half_minute() -> None:
     """Not as often as for trouble that passes: each ask is a refused request to the service."""
-    trouble = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    trouble = EngineError(Reason("key_refused"), retry=False)
     engine = ScriptedEngine(script=[trouble] * 6)
     page = Page(engine)
     page.say(*WORDS[:5])
@@ -102,7 +103,7 @@ async def test_who_can_only_be_helped_by_somebody_asks_every_half_minute() -> No
 
 
 async def test_trouble_that_passes_is_asked_about_ever_more_rarely() -> None:
-    engine = ScriptedEngine(script=[EngineError("Gladia can't be reached")] * 8)
+    engine = ScriptedEngine(script=[EngineError(Reason("unreachable"))] * 8)
     page = Page(engine)
     page.say(*WORDS[:5])
     await asyncio.sleep(200)
@@ -114,7 +115,7 @@ async def test_trouble_that_passes_is_asked_about_ever_more_rarely() -> None:
 
 
 async def test_who_speaks_next_finds_out_for_all_that_somebody_has_helped() -> None:
-    trouble = EngineError("Gladia refuses the key: set GLADIA_API_KEY", retry=False)
+    trouble = EngineError(Reason("key_refused"), retry=False)
     engine = ScriptedEngine(script=[trouble])
     services = services_of(engine)
     first, second = Page(engine, services), Page(engine, services)

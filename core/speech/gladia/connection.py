@@ -34,6 +34,7 @@ from core.speech.gladia.protocol import (
     judge_handshake,
     parse_message,
 )
+from core.speech.reasons import Reason
 
 log = logging.getLogger(__name__)
 _socket_log = log.getChild("socket")
@@ -92,11 +93,11 @@ async def connect(
         status = refused.response.status if refused.response is not None else 502
         return judge_handshake(int(status))
     except (OSError, TimeoutError):
-        return Verdict(Next.RESUME, "the speech service can't be reached")
+        return Verdict(Next.RESUME, Reason("unreachable"))
     except Exception as problem:
         # Only its type is told: its text may hold the URL.
         log.warning("connecting failed: %s", type(problem).__name__)
-        return Verdict(Next.RESUME, "the speech service answered something unexpected")
+        return Verdict(Next.RESUME, Reason("unexpected_answer"))
     if connection.transport is None:  # it ended within the handshake's own step of the loop
         return judge_close(1006, stopped=False)
     return connection

@@ -26,6 +26,7 @@ from core.speech.gladia.connection import CLOSE_TIMEOUT_S
 from core.speech.gladia.opening import accepted, init_body, judge_status, parse_init_reply
 from core.speech.gladia.stream import GladiaStream
 from core.speech.gladia.timeouts import Timeouts
+from core.speech.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +97,11 @@ class GladiaEngine:
             refusal = judge_status(response.status_code, response.content)
             self._opening_trouble = self._degraded(self._opening_trouble, refusal.reason)
             if refusal.busy:
-                raise NoSlotError(refusal.reason)
+                raise NoSlotError
             raise EngineError(refusal.reason, retry=refusal.retry)
         reply = parse_init_reply(response.content)
         if reply is None:  # a proxy's page, or an address that isn't Gladia's
-            raise self._unreachable("Gladia answered something that is not its live API")
+            raise self._unreachable(Reason("not_the_service"))
         self._opening_trouble = None
         stream = GladiaStream(self, reply.url, self._tls, sink, options.memory)
         self._streams.add(stream)
@@ -115,7 +116,7 @@ class GladiaEngine:
         """Whether open streams were last seen in trouble."""
         return self._stream_trouble is not None
 
-    def note_trouble(self, reason: str) -> None:
+    def note_trouble(self, reason: Reason) -> None:
         """Take note that an open stream does not work; called by streams."""
         self._stream_trouble = self._degraded(self._stream_trouble, reason)
 
@@ -139,19 +140,19 @@ class GladiaEngine:
                 self._url, params=self._query, headers=headers, content=body
             )
         except httpx2.TimeoutException:
-            problem = self._unreachable("Gladia does not answer")
+            problem = self._unreachable(Reason("no_answer"))
         except (httpx2.HTTPError, OSError):
-            problem = self._unreachable("Gladia can't be reached")
+            problem = self._unreachable(Reason("unreachable"))
         except (httpx2.InvalidURL, ValueError):
-            problem = EngineError("GLADIA_API_URL or GLADIA_API_KEY is malformed", retry=False)
+            problem = EngineError(Reason("malformed"), retry=False)
         raise problem
 
-    def _unreachable(self, reason: str) -> EngineError:
+    def _unreachable(self, reason: Reason) -> EngineError:
         self._opening_trouble = self._degraded(self._opening_trouble, reason)
         return EngineError(reason)
 
     @staticmethod
-    def _degraded(before: EngineHealth | None, reason: str) -> EngineHealth:
+    def _degraded(before: EngineHealth | None, reason: Reason) -> EngineHealth:
         # The same again is no news, and an outage began with its first reason.
         if before is not None and before.reason == reason:
             return before

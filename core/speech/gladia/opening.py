@@ -15,6 +15,7 @@ import msgspec
 
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, StreamOptions
 from core.speech.gladia.protocol import UNDECODABLE
+from core.speech.reasons import Reason
 
 # What Gladia transcribes (its SDK's generated types, 2.2.1).
 _CODES = (
@@ -175,19 +176,19 @@ def error_hints(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why `POST /v2/live` was refused, as a sentence for people, and what may help."""
+    """Why `POST /v2/live` was refused, and what may help."""
 
-    reason: str
+    reason: Reason
     retry: bool
     busy: bool = False  # no slot: the plan's number of concurrent streams is reached
 
 
 # Gladia's plans are prepaid since July 2026. What it answers without credit isn't documented: 402
 # says so by itself, and the others that may mean it are told by their words.
-EMPTY_WALLET = "the Gladia credit is used up: captions go on after a top-up at app.gladia.io"
+EMPTY_WALLET = Reason("credit_used_up")
 _FOR_GOOD = {
-    401: "the Gladia key was refused: check GLADIA_API_KEY",
-    403: "the Gladia plan doesn't allow this: see app.gladia.io",
+    401: Reason("key_refused"),
+    403: Reason("plan_forbids"),
 }
 _ABOUT_MONEY = re.compile(r"\b(wallet|credits?|balance|billing|payment|top.?up)\b", re.IGNORECASE)
 
@@ -199,11 +200,9 @@ def judge_status(status: int, content: bytes) -> Refusal:
     if status in _FOR_GOOD:
         return Refusal(_FOR_GOOD[status], retry=False)
     if status == 429:
-        return Refusal("the Gladia plan allows no further stream at the moment", True, busy=True)
+        return Refusal(Reason("plan_full"), True, busy=True)
     if status in (400, 422):
-        hints = error_hints(content)
-        reason = f"Gladia refused the settings: {hints}" if hints else "Gladia refused the settings"
-        return Refusal(reason, retry=False)
+        return Refusal(Reason("settings_refused", error_hints(content)), retry=False)
     if status >= 500 or status in (408, 413, 425):
-        return Refusal(f"Gladia has trouble at the moment (status {status})", retry=True)
-    return Refusal(f"Gladia answered with status {status}: check GLADIA_API_URL", retry=False)
+        return Refusal(Reason("service_trouble", str(status)), retry=True)
+    return Refusal(Reason("not_the_service", str(status)), retry=False)

@@ -12,6 +12,8 @@ from typing import Any, get_args
 
 import msgspec
 
+from core.speech.reasons import Reason
+
 MAX_PIECE = 512 * 1024  # bytes of audio in one message; Gladia closes above 1 MiB
 STOP = '{"type":"stop_recording"}'
 
@@ -156,10 +158,10 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an end means; `reason` is a sentence for people."""
+    """What an end means, and why it came."""
 
     next: Next
-    reason: str
+    reason: Reason
 
 
 def judge_close(code: int, *, stopped: bool) -> Verdict:
@@ -172,13 +174,13 @@ def judge_close(code: int, *, stopped: bool) -> Verdict:
         # After a stop it is the answer. Before one the service has ended the session by itself, and
         # its URL is no longer good.
         if stopped:
-            return Verdict(Next.DONE, "the stream has ended")
-        return Verdict(Next.REPLACE, "the speech service ended the stream unasked")
+            return Verdict(Next.DONE, Reason("stream_ended"))
+        return Verdict(Next.REPLACE, Reason("stream_cut"))
     if 4400 <= code <= 4499:
-        return Verdict(Next.REPLACE, f"the speech service ended the stream (code {code})")
+        return Verdict(Next.REPLACE, Reason("stream_cut", str(code)))
     if code in (1005, 1006):
-        return Verdict(Next.RESUME, "the connection to the speech service broke")
-    return Verdict(Next.RESUME, f"the speech service closed the connection (code {code})")
+        return Verdict(Next.RESUME, Reason("connection_lost"))
+    return Verdict(Next.RESUME, Reason("connection_lost", str(code)))
 
 
 def judge_handshake(status: int) -> Verdict:
@@ -186,11 +188,15 @@ def judge_handshake(status: int) -> Verdict:
 
     A 4xx says that this URL is no longer good; 408, 409, 425 and 429 pass by themselves.
     """
-    reason = f"the speech service refused the connection (status {status})"
+    reason = Reason("connection_refused", str(status))
     if 400 <= status <= 499 and status not in (408, 409, 425, 429):
         return Verdict(Next.REPLACE, reason)
     return Verdict(Next.RESUME, reason)
 
 
 class StreamLostError(Exception):
-    """A new stream must say anew what has no final yet; the text is a sentence for people."""
+    """A new stream must say anew what has no final yet."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -27,6 +27,7 @@ from core.speech.gladia.protocol import (
 from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.timeline import Timeline
 from core.speech.gladia.utterances import Utterances
+from core.speech.reasons import Reason
 from core.text import without_controls
 
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
@@ -140,7 +141,7 @@ class Results:
         first = max(0, self._timeline.resumed_from - MARGIN)
         last = self._timeline.resumed_from + size + MARGIN
         if has_speech(self._ring.read(first, last - first), steps=1):
-            raise StreamLostError("the speech service got words twice")
+            raise StreamLostError(Reason("words_twice"))
 
     def _report_held(self) -> None:
         """Report transcripts; a final waits for that of an utterance which began before it."""
@@ -161,7 +162,7 @@ class Results:
             start, end = self._timeline.seconds(start), self._timeline.seconds(end)
         # The first result after a drop: whatever was said before it should have had its final.
         if self._doubt > self._ring.final_until and self._missed_before(to_position(start)):
-            raise StreamLostError("results were missed while the connection was broken")
+            raise StreamLostError(Reason("results_missed"))
         # A final lets go of all audio before its end, of which a replay would need the words of an
         # utterance that is still open.
         if final and self._utterances.open_before(id_, start):
@@ -220,7 +221,7 @@ class Results:
             # The service has had its time since the reconnect and since it last said something.
             if now - max(opened_at, self._event_at) > wait_s:
                 if self._missed_before(self._doubt + MARGIN):
-                    raise StreamLostError("results were missed while the connection was broken")
+                    raise StreamLostError(Reason("results_missed"))
                 self._doubt = 0
         elif not self.in_pause or self._event_at > self._mark_at:
             # Something is being said: what is acknowledged from here on is looked at anew.

@@ -45,6 +45,7 @@ from core.speech.gladia.timeline import Timeline
 from core.speech.gladia.timeouts import Timeouts
 from core.speech.gladia.upload import Upload
 from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Streams(Protocol):
     def disturbed(self) -> bool:
         """Whether open streams were last seen in trouble."""
 
-    def note_trouble(self, reason: str) -> None:
+    def note_trouble(self, reason: Reason) -> None:
         """An open stream does not work."""
 
     def note_success(self) -> None:
@@ -130,7 +131,7 @@ class GladiaStream:
         self._delayed = False  # what the sink was told last
         # Since when no connection was stable; None while one is. And why the last one ended.
         self._trouble_since: float | None = None
-        self._trouble = "the speech service has not answered yet"
+        self._trouble = Reason("no_answer")
         # For the account, see `usage`; the rest of it is counted by the two above.
         self._errors = self._connections = 0
         self._task = asyncio.create_task(self._run())  # lives until the last connection's end
@@ -160,7 +161,7 @@ class GladiaStream:
         try:
             self._upload.feed(pcm)
         except StreamLostError as loss:
-            self._lose(str(loss))
+            self._lose(loss.reason)
 
     def tail(self, position: int) -> bytes:
         """Stream."""
@@ -180,7 +181,7 @@ class GladiaStream:
             async with asyncio.timeout(self._engine.drain_seconds):
                 await self._ended.wait()
         except TimeoutError:
-            self._conclude(Verdict(Next.REPLACE, "the speech service did not finish in time"))
+            self._conclude(Verdict(Next.REPLACE, Reason("unfinished")))
         finally:
             self._leave()  # also when the caller is cancelled: the slot must be freed
 
@@ -264,7 +265,7 @@ class GladiaStream:
         try:
             self._upload.connected(connection, transport)
         except StreamLostError as loss:
-            self._lose(str(loss))
+            self._lose(loss.reason)
 
     def disconnected(self, connection: Connection) -> None:
         """Keep everything until the next connection; called by the connection."""
@@ -302,12 +303,12 @@ class GladiaStream:
             elif isinstance(message, EndSession):
                 # Unasked for, the close code behind it says more.
                 if connection.stopped:
-                    self._conclude(Verdict(Next.DONE, "the stream has ended"))
+                    self._conclude(Verdict(Next.DONE, Reason("stream_ended")))
             elif isinstance(message, ErrorMessage) or not message.readable:
                 self._errors += 1
                 log.warning("Gladia reported an error or said something unreadable within a stream")
         except StreamLostError as loss:
-            self._lose(str(loss))
+            self._lose(loss.reason)
 
     def _acknowledged(self, message: AudioAck) -> None:
         if not message.acknowledged:
@@ -340,9 +341,9 @@ class GladiaStream:
         try:
             step()
         except StreamLostError as loss:
-            self._lose(str(loss))
+            self._lose(loss.reason)
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: Reason) -> None:
         if self._over:
             return
         self._leave()  # first, so that nothing is reported of what is fed anew
@@ -375,19 +376,19 @@ class GladiaStream:
         if connection is not None:
             connection.read_acknowledgment()
         if self._upload.is_too_far_behind():
-            self._engine.note_trouble("the speech service does not keep up")
-            self._lose("the speech service does not keep up")
+            self._engine.note_trouble(Reason("falls_behind"))
+            self._lose(Reason("falls_behind"))
         elif self._due_for_replacement(now - self._opened_at):
-            self._lose("the stream is as old as Gladia allows")
+            self._lose(Reason("too_old"))
         elif connection is None:
             if now - self._gone_at > self._timeouts.delayed_s:
-                self._set_delayed(True, f"{self._trouble}; trying again")
+                self._set_delayed(True, self._trouble)
         else:
             self._check_reactions(connection, now)
             try:
                 self._results.check(now, connection.opened_at, self._timeouts.missed_s)
             except StreamLostError as loss:
-                self._lose(str(loss))
+                self._lose(loss.reason)
 
     def _due_for_replacement(self, age: float) -> bool:
         in_pause = self._results.in_pause
@@ -402,13 +403,13 @@ class GladiaStream:
         slow = self._timeouts.slow_s
         # Both: a backlog that is worked off is far behind, and who says nothing hears nothing.
         if behind > slow and silent > slow:
-            self._set_delayed(True, "the speech service does not react")
+            self._set_delayed(True, Reason("no_reaction"))
         elif behind < slow / 2:  # well below the other bound, at which it would flicker
             self._set_delayed(False)
         if silent > self._timeouts.silent_s and behind > min(1.0, slow):
             connection.cut()
 
-    def _set_delayed(self, delayed: bool, reason: str | None = None) -> None:
+    def _set_delayed(self, delayed: bool, reason: Reason | None = None) -> None:
         if delayed != self._delayed:
             self._delayed = delayed
             if reason is not None:

@@ -16,6 +16,7 @@ from core.speech.gladia.connection import BINARY, TEXT, Connection
 from core.speech.gladia.protocol import MAX_PIECE, STOP, StreamLostError
 from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.timeline import Timeline
+from core.speech.reasons import Reason
 
 PIECE = BYTES_PER_SECOND // 10  # of audio that waited: picows keeps a buffer for the longest
 # Bytes that may be unacknowledged, a minute of speech, on top of the least that ever were: a stream
@@ -121,7 +122,7 @@ class Upload:
         if timeline.sent < ring.start:
             # The speech of others filled the memory meanwhile. Sent with a hole in it, everything
             # behind the hole would come at a wrong time; a new stream begins behind it.
-            raise StreamLostError("there was no memory to keep speech for the speech service")
+            raise StreamLostError(Reason("no_memory"))
         # `paused` may change with every piece: the transport calls back when the kernel is full.
         while timeline.sent < ring.end and not connection.paused:
             self._send(transport, ring.read(timeline.sent, PIECE))
@@ -158,7 +159,7 @@ class Upload:
         # service has counted nothing yet before which it would have to come.
         kept = underway == self._last_size and self._ring.start <= self._ring.acknowledged
         if self._transport is None or self._refusals > MAX_REFUSALS or not kept:
-            raise StreamLostError("the speech service refused audio")
+            raise StreamLostError(Reason("audio_refused"))
         self.resent += underway
         self.frames += 1
         self._transport.send(BINARY, self._ring.read(self._ring.acknowledged, underway))

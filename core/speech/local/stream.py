@@ -10,8 +10,9 @@ from core.speech.engine import BYTES_PER_SECOND, StreamOptions, StreamSink, Stre
 from core.speech.local.ear import Ear, Heard, Line
 from core.speech.local.moonshine import Recognizer
 from core.speech.local.worker import Worker
+from core.speech.reasons import Reason
 
-TOO_SLOW = "this machine is transcribing slower than people speak"
+TOO_SLOW = Reason("too_slow")
 # The text so far is shown as delayed above two seconds, which people notice as a stall, and as
 # caught up well below that: at one bound it would flicker.
 DELAYED_ABOVE_S = 2.0
@@ -196,7 +197,7 @@ class LocalStream:
         if self._drained:
             self._end()
 
-    def failed(self, reason: str) -> None:
+    def failed(self, reason: Reason) -> None:
         """Report that a worker failed on the piece it took last; the stream is over."""
         if self._over.done():
             return

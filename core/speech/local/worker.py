@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from core.speech.local.ear import Heard
 from core.speech.local.moonshine import Recognizer
+from core.speech.reasons import Reason
 
 # One call of the model can't be interrupted, and some take longer. By then all words are written,
 # and the process ends anyway.
@@ -39,7 +40,7 @@ class Waiting(Protocol):
     def end_turn(self, heard: Heard) -> None:
         """Take what was heard in that piece."""
 
-    def failed(self, reason: str) -> None:
+    def failed(self, reason: Reason) -> None:
         """The worker failed on that piece."""
 
 
@@ -54,7 +55,7 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self.failure: str | None = None  # why the last turn failed; None once one went well
+        self.failure: Reason | None = None  # why the last turn failed; None once one went well
         self._streams: dict[str, list[Waiting]] = {}  # by speaker, each one's oldest first
         self._turns: deque[str] = deque()  # speakers who wait for their turn, each once
         self._current: Waiting | None = None  # whose piece the thread computes right now
@@ -124,7 +125,7 @@ class Worker:
             return
         try:
             if isinstance(heard, Exception):
-                self.failure = f"the local speech engine failed: {heard}"
+                self.failure = Reason("engine_failed", str(heard))
                 stream.failed(self.failure)
             else:
                 self.failure = None

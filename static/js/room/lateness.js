@@ -1,6 +1,7 @@
 /** What is wrong with captions, in one calm line: whose are late or failing, and the engine's own trouble. */
 
 import { sentence } from '../lib/text.js';
+import { reasonWords } from './reasons.js';
 
 const list = new Intl.ListFormat('en', { type: 'conjunction' });
 const WORDS = { delayed: 'are delayed', failed: 'have failed' };
@@ -96,14 +97,14 @@ export class Lateness {
   }
 
   #text() {
-    const reason = this.#engine?.reason;
+    const reason = this.#engine?.reason ? reasonWords(this.#engine.reason) : null;
     if (this.#health === 'off') return sentence(reason ? `Captions are off: ${reason}` : 'Captions are off');
     /** @type {Map<string, string[]>} */
     const namesByTrouble = new Map();
     for (const { name, shown } of this.#people.values()) {
       if (!shown) continue;
       const words = WORDS[/** @type {'delayed' | 'failed'} */ (shown.state)];
-      const trouble = shown.reason ? `${words}: ${shown.reason}` : words;
+      const trouble = shown.reason ? `${words}: ${reasonWords(shown.reason)}` : words;
       namesByTrouble.set(trouble, [...(namesByTrouble.get(trouble) ?? []), name]);
     }
     if (namesByTrouble.size) return [...namesByTrouble].map(([trouble, names]) => sentence(`Captions of ${listed(names)} ${trouble}`)).join(' ');

@@ -15,7 +15,7 @@ const page = find('#room').dataset;
 const engine = {
   name: page.speech ?? '',
   health: /** @type {import('../types').Engine['health']} */ (page.health),
-  reason: page.reason || null,
+  reason: page.reason ? { code: page.reason, detail: page.detail ?? '' } : null,
 };
 const api = new RoomApi(page.slug ?? '');
 const notices = new Notices();

@@ -1,5 +1,7 @@
 /** Everybody who is here: what the server, the call and the captions know of them, as one list. */
 
+import { reasonWords } from './reasons.js';
+
 /** @typedef {import('../types').Person} Person */
 /** @typedef {import('../types').CallPerson} CallPerson */
 /** @typedef {import('../types').Speech} Speech */
@@ -124,7 +126,7 @@ export class Roster {
       quality: call?.quality ?? 'unknown',
       hand: person.hand ?? null,
       trouble: away ? AWAY : trouble?.state === 'delayed' || trouble?.state === 'failed' ? TROUBLES[trouble.state] : '',
-      reason: trouble?.reason ?? '',
+      reason: trouble?.reason ? reasonWords(trouble.reason) : '',
     };
   }
 

@@ -2,8 +2,9 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
+import { CaptionLook } from './caption_look.js';
 
-const LINES = 3;
+const MOST = 8;
 const STAYS = 5_000;
 const TAIL = 180;
 const CHOICE = 'subtitles';
@@ -17,6 +18,7 @@ export class Subtitles {
   /** @type {Map<string, { element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }>} */
   #lines = new Map();
   #choice = recall(CHOICE);
+  #look = new CaptionLook(() => this.#fit());
   #transcriptOpen = true;
   // Everything up to this seq was said before we came.
   #replayed = 0;
@@ -53,6 +55,7 @@ export class Subtitles {
     line.timer = setTimeout(() => this.#remove(utterance.id), STAYS);
     find('.name', line.element).textContent = utterance.name;
     find('.subtitle-words', line.element).textContent = tail(utterance.text);
+    this.#fit();
   }
 
   /** @param {import('../types').Person[]} people who is here: the words of who has left or was removed go */
@@ -68,6 +71,18 @@ export class Subtitles {
   #draw() {
     this.#box.hidden = !this.#isOn;
     this.#button.setAttribute('aria-pressed', String(this.#isOn));
+    this.#fit();
+  }
+
+  /** Keeps to as many lines as the reader wants: the oldest words go first, as they were read the longest ago. */
+  #fit() {
+    if (this.#box.hidden) return;
+    const shown = [...this.#lines];
+    let free = this.#look.lines;
+    for (const [id, { element }] of shown.reverse()) {
+      if (free <= 0) this.#remove(id);
+      else free -= shortened(element, free);
+    }
   }
 
   /** @param {Utterance} utterance */
@@ -78,7 +93,7 @@ export class Subtitles {
     const line = { element, identity: utterance.identity };
     this.#lines.set(utterance.id, line);
     const oldest = this.#lines.keys().next().value;
-    if (this.#lines.size > LINES && oldest !== undefined) this.#remove(oldest);
+    if (this.#lines.size > MOST && oldest !== undefined) this.#remove(oldest);
     return /** @type {{ element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }} */ (line);
   }
 
@@ -89,6 +104,28 @@ export class Subtitles {
     line?.element.remove();
     this.#lines.delete(id);
   }
+}
+
+/**
+ * @param {HTMLElement} element a line of captions, which loses its first words until it fits
+ * @param {number} most lines that it may take
+ * @returns {number} lines that it takes
+ */
+function shortened(element, most) {
+  const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(element);
+  const padding = parseFloat(paddingTop) + parseFloat(paddingBottom);
+  const taken = () => Math.round((element.clientHeight - padding) / parseFloat(lineHeight));
+  const words = find('.subtitle-words', element);
+  let lines = taken();
+  while (lines > most) {
+    const text = (words.textContent ?? '').replace(/^… /, '');
+    const cut = text.slice(Math.ceil(text.length / 6));
+    const next = cut.slice(cut.indexOf(' ') + 1);
+    if (next.length >= text.length || !next) break;
+    words.textContent = `… ${next}`;
+    lines = taken();
+  }
+  return Math.min(lines, most);
 }
 
 /** @param {string} text its end, from the beginning of a word */

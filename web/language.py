@@ -7,6 +7,7 @@ Guests have a cookie, which is neither signed nor secret.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -39,8 +40,18 @@ class SpeakTheirLanguage:
             chosen = asked.cookies.get(COOKIE)
             wanted = asked.headers.get("accept-language", "")
             speak(chosen if is_language(chosen) else accepted(wanted))
-            _own_path.set(scope["path"] if scope["method"] == "GET" else "/")
+            _own_path.set(_address(asked) if scope["method"] == "GET" else "/")
         await self._app(scope, receive, send)
+
+
+def _address(asked: HTTPConnection) -> str:
+    """Return the address of a page without what it may carry that is nobody's business.
+
+    Where somebody is to go after signing in stays, as else they would not get there.
+    """
+    target = asked.query_params.get("next")
+    path = str(asked.scope["path"])
+    return f"{path}?{urlencode({'next': target})}" if target else path
 
 
 def remember(response: Response, chosen: Language, settings: Settings) -> None:

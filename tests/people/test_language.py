@@ -71,6 +71,18 @@ def test_nothing_else_can_be_chosen(visitor: Visitors, code: str) -> None:
     )
 
 
+def test_who_was_on_the_way_somewhere_still_gets_there(visitor: Visitors) -> None:
+    guest = visitor()
+    html = guest.http.get("/sign-in", params={"next": "/s/abc", "code": "s3cret"}).text
+    form = re.search(
+        r'action="/language">\s*<input type="hidden" name="next" value="([^"]*)"', html
+    )
+    assert form
+    back = choose(guest, "ru", form[1]).headers["location"]
+    assert back == "/sign-in?next=%2Fs%2Fabc", "and nothing else of the address"
+    assert 'name="next" value="/s/abc"' in guest.http.get(back).text
+
+
 def test_it_leads_to_no_other_site(visitor: Visitors) -> None:
     assert choose(visitor(), "ru", "https://elsewhere.example/").headers["location"] == "/"
 

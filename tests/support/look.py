@@ -1,0 +1,90 @@
+"""Looks at a page as it stands: who can't read it (axe-core), and what doesn't fit into its window.
+
+With `SHOTS=/tmp/shots` in the environment each page looked at is also written there as pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.async_api import BrowserContext, Page
+
+SHOTS = os.environ.get("SHOTS")
+WINDOWS = {1280: 800, 390: 844}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+# What axe finds and calls serious or critical, as lines to read. Colours are all that another
+# colour scheme changes.
+_FINDINGS = """async (rules) => {
+  const only = rules.length ? { runOnly: { type: 'rule', values: rules } } : {};
+  const { violations } = await axe.run(document, { ...only, resultTypes: ['violations'] });
+  return violations
+    .filter((one) => ['serious', 'critical'].includes(one.impact))
+    .flatMap((one) => one.nodes.map((node) =>
+      `${one.id}: ${node.target.join(' ')} ${node.any[0]?.message ?? node.failureSummary}`));
+}"""
+# What sticks out of its window, and text that is cut off or leaves its button: an ellipsis or
+# something to scroll is on purpose.
+_OVERFLOWS = """() => {
+  const found = [];
+  const told = (what, one) => found.push(
+    `${what}: ${one.tagName}.${[...one.classList].join('.')} “${one.textContent.trim()}”`);
+  const hasText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  const onPurpose = (one) => {
+    if (!one || one === document.body) return false;
+    const style = getComputedStyle(one);
+    return style.textOverflow === 'ellipsis' || style.clipPath !== 'none'
+      || ['auto', 'scroll'].includes(style.overflowX) || one.matches('.skip, [aria-hidden="true"]')
+      || onPurpose(one.parentElement);
+  };
+  const root = document.scrollingElement;
+  if (root.scrollWidth > innerWidth) found.push(`the page is ${root.scrollWidth} wide`);
+  const range = document.createRange();
+  for (const one of document.querySelectorAll('body *')) {
+    const words = [...one.childNodes].find(hasText);
+    if (!words || onPurpose(one)) continue;
+    if (!one.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    const clips = getComputedStyle(one).overflowX !== 'visible';
+    if (clips && one.scrollWidth > one.clientWidth + 1) told('cut off', one);
+    range.selectNode(words);
+    const { left, right } = range.getBoundingClientRect();
+    if (right > innerWidth + 1 || left < -1) told('outside of the window', one);
+    const frame = one.closest('button, .button, dialog, .panel, .side, .tile, .notice, .toast');
+    const box = frame?.getBoundingClientRect();
+    if (box && (right > box.right + 1 || left < box.left - 1)) told('outside of its frame', one);
+  }
+  return found;
+}"""
+
+
+async def can_be_looked_at(context: BrowserContext) -> None:
+    """Have axe-core in all pages of a context, which must be made with `bypass_csp=True`."""
+    await context.add_init_script(_AXE)
+
+
+async def look(
+    page: Page,
+    name: str,
+    *,
+    at: tuple[int, ...] = (1280, 390),
+    schemes: tuple[Scheme, ...] = SCHEMES,
+) -> list[str]:
+    """Return what is wrong with a page, at these widths and in these colour schemes."""
+    wrong: list[str] = []
+    for width in at:
+        await page.set_viewport_size({"width": width, "height": WINDOWS[width]})
+        wrong += [f"{name} at {width}: {one}" for one in await page.evaluate(_OVERFLOWS)]
+        for scheme in schemes if not SHOTS else SCHEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            if scheme in schemes:
+                rules = [] if scheme == schemes[0] else ["color-contrast"]
+                found: list[Any] = await page.evaluate(_FINDINGS, rules)
+                wrong += [f"{name} at {width}, {scheme}: {one}" for one in found]
+            if SHOTS:
+                await page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{scheme}.png")
+    return wrong

@@ -126,7 +126,6 @@ export type ServerMessage =
   | { type: 'active'; on: boolean }
   | { type: 'beat' }
   | ({ type: 'session' } & SessionState)
-  | { type: 'insights'; title: string | null; topics: unknown[] }
   | { type: 'settled'; index: number }
   | { type: 'error'; code: string; seconds?: number; detail?: string };
 

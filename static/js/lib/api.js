@@ -1,5 +1,7 @@
 /** Calls to our own server that answer JSON. */
 
+import { t } from './words.js';
+
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /** A refusal, with the server's words for people. */
@@ -41,7 +43,7 @@ export async function post(path, fields) {
  * @returns {string} in words for people
  */
 export function reasonOf(error) {
-  return error instanceof ApiError ? error.message : 'The server can’t be reached. Check your connection and try again.';
+  return error instanceof ApiError ? error.message : t('The server can’t be reached. Check your connection and try again.');
 }
 
 /**
@@ -49,7 +51,7 @@ export function reasonOf(error) {
  * @param {string} text
  */
 function refusal(response, text) {
-  let error = { code: 'failed', message: `The server answered with an error (${response.status}).` };
+  let error = { code: 'failed', message: t('The server answered with an error ({status}).', { status: response.status }) };
   try {
     error = { ...error, ...JSON.parse(text).error };
   } catch {

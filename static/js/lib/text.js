@@ -1,5 +1,10 @@
 /** Times, names and web addresses as people write them. */
 
+import { LOCALE, t, tn } from './words.js';
+
+const MOST_NAMES = 3;
+const list = new Intl.ListFormat(LOCALE, { type: 'conjunction' });
+
 /**
  * @param {number} seconds
  * @returns {string} "3:07" or "1:02:45"
@@ -17,8 +22,20 @@ export function clock(seconds) {
  */
 export function howLong(seconds) {
   const whole = Math.max(1, Math.round(seconds));
-  const parts = [[Math.floor(whole / 60), 'min'], [whole % 60, 's']];
-  return parts.filter(([count]) => count).map((part) => part.join(' ')).join(' ');
+  const [minutes, rest] = [Math.floor(whole / 60), whole % 60];
+  if (!minutes) return t('{seconds} s', { seconds: rest });
+  if (!rest) return t('{minutes} min', { minutes });
+  return t('{minutes} min {seconds} s', { minutes, seconds: rest });
+}
+
+/**
+ * @param {string[]} names
+ * @returns {string} "Ada, Bob and Dora" or "Ada, Bob, Dora, and 4 others"
+ */
+export function listed(names) {
+  const more = names.length - MOST_NAMES;
+  if (more < 2) return list.format(names);
+  return list.format([...names.slice(0, MOST_NAMES), tn('{count} other', '{count} others', more)]);
 }
 
 /**

@@ -1,8 +1,10 @@
 /** Shows every `<time datetime>` in the reader's own time zone and words for the day. */
 
+import { LOCALE } from './words.js';
+
 const DAY = 86_400_000;
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const nearDays = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+const clock = new Intl.DateTimeFormat(LOCALE, { timeStyle: 'short' });
+const nearDays = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' });
 
 /** @param {Date} date */
 function midnight(date) {
@@ -18,7 +20,7 @@ export function localTime(date, now = new Date()) {
   const days = Math.round((midnight(date) - midnight(now)) / DAY);
   if (days === 0 || days === -1) return `${capital(nearDays.format(days, 'day'))}, ${clock.format(date)}`;
   const year = date.getFullYear() === now.getFullYear() ? undefined : /** @type {const} */ ('numeric');
-  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'long', year })}, ${clock.format(date)}`;
+  return `${date.toLocaleDateString(LOCALE, { day: 'numeric', month: 'long', year })}, ${clock.format(date)}`;
 }
 
 /**
@@ -28,12 +30,12 @@ export function localTime(date, now = new Date()) {
  */
 export function shortTime(date, now = new Date()) {
   if (midnight(date) === midnight(now)) return clock.format(date);
-  return `${date.toLocaleDateString(undefined, { day: 'numeric', month: 'long' })}, ${clock.format(date)}`;
+  return `${date.toLocaleDateString(LOCALE, { day: 'numeric', month: 'long' })}, ${clock.format(date)}`;
 }
 
 /** @param {string} text */
 function capital(text) {
-  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+  return text.charAt(0).toLocaleUpperCase(LOCALE) + text.slice(1);
 }
 
 function showLocalTimes() {
@@ -41,7 +43,7 @@ function showLocalTimes() {
     const date = new Date(element.getAttribute('datetime') ?? '');
     if (Number.isNaN(date.getTime())) continue;
     element.textContent = element.hasAttribute('data-short') ? shortTime(date) : localTime(date);
-    element.setAttribute('title', date.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' }));
+    element.setAttribute('title', date.toLocaleString(LOCALE, { dateStyle: 'full', timeStyle: 'long' }));
   }
 }
 

@@ -9,6 +9,9 @@ let catalogue = {};
 /** What the page is written in. */
 export const LANGUAGE = globalThis.document?.documentElement.lang || 'en';
 
+/** The same as this browser's reader writes it, where that is known: a clock in en-GB isn't that of en-US. */
+export const LOCALE = globalThis.navigator?.languages?.find((one) => one.split('-')[0] === LANGUAGE) ?? LANGUAGE;
+
 const plurals = new Intl.PluralRules(LANGUAGE);
 // The forms of gettext's Russian plural in its order. English has the first and the last, which stand in the code.
 const FORMS = ['one', 'few', 'many'];

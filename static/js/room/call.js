@@ -1,5 +1,6 @@
 /** The call: livekit-client's room, reduced to what this page shows. */
 
+import { t } from '../lib/words.js';
 import { connectReason, describe, kindOf, matchTrack, pictureOf } from './tracks.js';
 
 const RETRY_AFTER = 10_000;
@@ -74,8 +75,8 @@ export class Call {
 
   /** @param {Pass | null} pass null when this server has no call */
   async connect(pass) {
-    if (!pass) return this.#events.state('off', 'this server has no video set up');
-    if (typeof LivekitClient === 'undefined') return this.#events.state('off', 'its program did not load');
+    if (!pass) return this.#events.state('off', t('this server has no video set up'));
+    if (typeof LivekitClient === 'undefined') return this.#events.state('off', t('its program did not load'));
     this.#events.state('connecting', null);
     const room = this.#newRoom();
     this.#room = room;
@@ -101,7 +102,7 @@ export class Call {
       const pass = await this.#ask();
       if (!this.#aside && !this.#room) await this.connect(pass);
     } catch {
-      this.#off('the server can’t be reached');
+      this.#off(t('the server can’t be reached'));
     }
   }
 
@@ -221,7 +222,7 @@ export class Call {
         await this.#matchTracks(this.#room.localParticipant);
       }
     } catch {
-      if (this.isLive) this.#events.state('live', 'your microphone or camera could not be sent to the call');
+      if (this.isLive) this.#events.state('live', t('your microphone or camera could not be sent to the call'));
     } finally {
       this.#matching = false;
     }
@@ -334,9 +335,9 @@ export class Call {
   #lost(room, reason) {
     if (room !== this.#room || !this.#joined || this.#leaving) return;
     const { DisconnectReason } = LivekitClient;
-    if (reason === DisconnectReason.DUPLICATE_IDENTITY) return this.#off('it is open in another tab or window of yours');
-    if (reason === DisconnectReason.PARTICIPANT_REMOVED) return this.#off('you were removed from the call');
-    this.#off('the connection to the video server was lost');
+    if (reason === DisconnectReason.DUPLICATE_IDENTITY) return this.#off(t('it is open in another tab or window of yours'));
+    if (reason === DisconnectReason.PARTICIPANT_REMOVED) return this.#off(t('you were removed from the call'));
+    this.#off(t('the connection to the video server was lost'));
     this.#timer = setTimeout(() => this.retry(), RETRY_AFTER);
   }
 

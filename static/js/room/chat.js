@@ -2,11 +2,12 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { pieces } from '../lib/text.js';
+import { LOCALE, t } from '../lib/words.js';
 
 const NEAR_BOTTOM = 64;
 // A line comes back within moments. One that doesn't was lost with the connection, or refused.
 const ECHO_TIMEOUT_MS = 8_000;
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const time = new Intl.DateTimeFormat(LOCALE, { timeStyle: 'short' });
 
 /** @typedef {import('../types').ChatLine} ChatLine */
 /** @typedef {{ text: string, element: HTMLElement, timer: ReturnType<typeof setTimeout> }} Pending */
@@ -90,7 +91,7 @@ export class Chat {
     if (!this.#send(text)) return false;
     const element = stamp('[data-chat-template]');
     element.classList.add('mine', 'pending');
-    find('.at', element).textContent = 'sending…';
+    find('.at', element).textContent = t('sending…');
     fill(find('.chat-text', element), text);
     /** @type {Pending} */
     const pending = { text, element, timer: setTimeout(() => this.#fail(pending), ECHO_TIMEOUT_MS) };
@@ -116,12 +117,12 @@ export class Chat {
   /** @param {Pending} pending */
   #fail(pending) {
     clearTimeout(pending.timer);
-    find('.at', pending.element).textContent = 'not sent';
+    find('.at', pending.element).textContent = t('not sent');
     pending.element.classList.add('failed');
     const again = document.createElement('button');
     again.type = 'button';
     again.className = 'text-button';
-    again.textContent = 'Send again';
+    again.textContent = t('Send again');
     again.addEventListener('click', () => this.#post(pending.text) && this.#forget(pending));
     if (!pending.element.querySelector('button')) pending.element.append(again);
   }

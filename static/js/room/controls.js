@@ -1,6 +1,7 @@
 /** The buttons at the thumb and their keys. A label always says what is, never what a click would do. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 import { Keys } from './keys.js';
 
 /**
@@ -74,23 +75,23 @@ export class Controls {
 
   /** @param {boolean} on */
   microphone(on) {
-    this.#press(this.#mic, on, '[data-mic-text]', on ? 'Mic on' : 'Mic off');
+    this.#press(this.#mic, on, '[data-mic-text]', on ? t('Mic on') : t('Mic off'));
     if (!on) this.level(0);
   }
 
   /** @param {boolean} on */
   camera(on) {
-    this.#press(this.#camera, on, '[data-camera-text]', on ? 'Camera on' : 'Camera off');
+    this.#press(this.#camera, on, '[data-camera-text]', on ? t('Camera on') : t('Camera off'));
   }
 
   /** @param {boolean} on */
   sharing(on) {
-    this.#press(this.#share, on, '[data-share-text]', on ? 'Sharing' : 'Share');
+    this.#press(this.#share, on, '[data-share-text]', on ? t('Sharing') : t('Share'));
   }
 
   /** @param {boolean} up */
   hand(up) {
-    this.#press(this.#hand, up, '[data-hand-text]', up ? 'Hand up' : 'Hand');
+    this.#press(this.#hand, up, '[data-hand-text]', up ? t('Hand up') : t('Hand'));
   }
 
   /**
@@ -111,7 +112,7 @@ export class Controls {
    * @param {Element} button
    * @param {boolean} on
    * @param {string} label
-   * @param {string} words
+   * @param {string} words of which the first is the button's name, in every language
    */
   #press(button, on, label, words) {
     button.setAttribute('aria-pressed', String(on));

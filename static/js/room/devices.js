@@ -1,9 +1,11 @@
 /** The fields in which a device is chosen, in the lobby and in the settings: they always show the same. */
 
+import { t } from '../lib/words.js';
+
 /**
  * @typedef {object} Kind
  * @property {MediaDeviceKind} kind
- * @property {string} name for devices that don't tell theirs
+ * @property {(number: number) => string} name for devices that don't tell theirs
  * @property {() => string} current the id in use, '' for none
  * @property {(deviceId: string) => Promise<void>} choose
  */
@@ -35,10 +37,10 @@ export class DeviceFields {
     const devices = all.filter(({ kind, deviceId }) => kind === this.#kind.kind && deviceId);
     for (const field of this.#fields) {
       field.replaceChildren(
-        ...devices.map(({ deviceId, label }, place) => new Option(label || `${this.#kind.name} ${place + 1}`, deviceId)),
+        ...devices.map(({ deviceId, label }, place) => new Option(label || this.#kind.name(place + 1), deviceId)),
       );
       field.disabled = devices.length === 0;
-      if (devices.length === 0) field.append(new Option('Turn it on to choose', ''));
+      if (devices.length === 0) field.append(new Option(t('Turn it on to choose'), ''));
       else field.value = this.#kind.current() || devices[0].deviceId;
     }
   }

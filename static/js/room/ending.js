@@ -1,5 +1,6 @@
 /** The host's "End for everyone", asked twice. */
 
+import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 
 /**
@@ -22,7 +23,7 @@ export function wireEnding(end, done) {
       await end();
       done();
     } catch (error) {
-      problem.textContent = error instanceof Error ? error.message : String(error);
+      problem.textContent = reasonOf(error);
       problem.hidden = false;
       confirm.disabled = false;
     }

@@ -1,12 +1,10 @@
 /** Our own microphone and camera: turned on and off, chosen, and in words what is wrong with them. */
 
+import { t } from '../lib/words.js';
 import { Camera } from './camera.js';
 import { DeviceFields } from './devices.js';
 import { Microphone } from './microphone.js';
 import { remedyFor } from './remedies.js';
-
-const SILENT = 'Your microphone is silent. Is it switched off, or is another one meant?';
-const SILENCED = 'A host muted your microphone. You can turn it on again when it is your turn.';
 
 /** @typedef {import('./remedies.js').Device} Device */
 
@@ -41,8 +39,8 @@ export class Equipment {
       track: () => events.camera(),
       gone: (error) => this.#explain(error, 'camera'),
     });
-    this.#microphoneFields = fields('audioinput', 'Microphone', this.microphone, (error) => this.#explain(error, 'microphone'));
-    this.#cameraFields = fields('videoinput', 'Camera', this.camera, (error) => this.#explain(error, 'camera'));
+    this.#microphoneFields = this.#fields('audioinput', (number) => t('Microphone {number}', { number }), 'microphone');
+    this.#cameraFields = this.#fields('videoinput', (number) => t('Camera {number}', { number }), 'camera');
     void this.#microphoneFields.list();
     void this.#cameraFields.list();
   }
@@ -79,7 +77,7 @@ export class Equipment {
   silenced() {
     if (!this.microphone.isMeant) return;
     this.#mute();
-    this.#notices.toast(SILENCED);
+    this.#notices.toast(t('A host muted your microphone. You can turn it on again when it is your turn.'));
   }
 
   /** Another page of ours has them now: lets both devices go, and says nothing more about them. */
@@ -103,14 +101,29 @@ export class Equipment {
         this.#settings.level(level);
         this.#events.level(level);
       },
-      silent: (silent) =>
-        this.#say('silent', silent ? SILENT : null, { label: 'Choose a microphone', act: () => this.#settings.open() }),
+      silent: (silent) => this.#saySilent(silent),
       track: () => this.#events.microphone(),
       gone: (error) => {
         this.#events.microphone();
         this.#explain(error, 'microphone');
       },
     });
+  }
+
+  /** @param {boolean} silent */
+  #saySilent(silent) {
+    const text = silent ? t('Your microphone is silent. Is it switched off, or is another one meant?') : null;
+    this.#say('silent', text, { label: t('Choose a microphone'), act: () => this.#settings.open() });
+  }
+
+  /**
+   * @param {MediaDeviceKind} kind
+   * @param {(number: number) => string} name
+   * @param {Device} device
+   */
+  #fields(kind, name, device) {
+    const choose = (/** @type {string} */ id) => this[device].choose(id);
+    return new DeviceFields({ kind, name, current: () => this[device].deviceId, choose }, (error) => this.#explain(error, device));
   }
 
   #mute() {
@@ -147,7 +160,7 @@ export class Equipment {
   #explain(error, device) {
     const { says, remedy } = remedyFor(error, device);
     const act = () => void (device === 'microphone' ? this.#openMicrophone() : this.#openCamera());
-    this.#say(device, `${says} ${remedy}`, { label: 'Try again', act });
+    this.#say(device, `${says} ${remedy}`, { label: t('Try again'), act });
   }
 
   /**
@@ -159,14 +172,4 @@ export class Equipment {
     this.#events.hint(text);
     this.#notices.set(topic, text, action);
   }
-}
-
-/**
- * @param {MediaDeviceKind} kind
- * @param {string} name
- * @param {Microphone | Camera} device
- * @param {(error: unknown) => void} failed
- */
-function fields(kind, name, device, failed) {
-  return new DeviceFields({ kind, name, current: () => device.deviceId, choose: (id) => device.choose(id) }, failed);
 }

@@ -2,8 +2,7 @@
 
 import { find } from '../lib/dom.js';
 import { clock } from '../lib/text.js';
-
-const WORDS = { connecting: 'Connecting…', offline: 'Reconnecting…' };
+import { t } from '../lib/words.js';
 
 export class Header {
   #title = find('[data-title]');
@@ -44,8 +43,9 @@ export class Header {
   }
 
   #tick() {
-    if (this.#state !== 'live') this.#say(WORDS[this.#state]);
-    else this.#say(this.#startedAt ? clock((Date.now() - this.#startedAt) / 1000) : 'Live');
+    if (this.#state === 'connecting') this.#say(t('Connecting…'));
+    else if (this.#state === 'offline') this.#say(t('Reconnecting…'));
+    else this.#say(this.#startedAt ? clock((Date.now() - this.#startedAt) / 1000) : t('Live'));
   }
 
   /** A status that is spoken: the running clock is not, only a change of state. */

@@ -2,21 +2,9 @@
 
 import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 import { confirmed } from './confirm.js';
 import { wireEnding } from './ending.js';
-
-const QUESTIONS = {
-  remove: {
-    title: (/** @type {string} */ name) => `Remove ${name}?`,
-    text: 'They leave at once and can’t come back to this session.',
-    verb: 'Remove',
-  },
-  host: {
-    title: (/** @type {string} */ name) => `Make ${name} a host?`,
-    text: 'They can then let people in, mute and remove them, and end the session for everyone.',
-    verb: 'Make host',
-  },
-};
 
 export class Hosting {
   #api;
@@ -50,8 +38,7 @@ export class Hosting {
    * @param {{ identity: string, name: string }} person
    */
   async act(action, { identity, name }) {
-    const question = action === 'remove' || action === 'host' ? QUESTIONS[action] : null;
-    if (question && !(await confirmed(question.title(name), question.text, question.verb))) return;
+    if (!(await meant(action, name))) return;
     try {
       const { call: trouble } = await this.#api.act(identity, action);
       if (trouble) this.#notices.toast(trouble.message);
@@ -74,4 +61,20 @@ export class Hosting {
   async change(fields) {
     await this.#api.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));
   }
+}
+
+/**
+ * @param {import('../types').HostAction} action
+ * @param {string} name
+ * @returns {Promise<boolean>} whether it is to be done
+ */
+async function meant(action, name) {
+  if (action === 'remove') {
+    return confirmed(t('Remove {name}?', { name }), t('They leave at once and can’t come back to this session.'), t('Remove'));
+  }
+  if (action === 'host') {
+    const text = t('They can then let people in, mute and remove them, and end the session for everyone.');
+    return confirmed(t('Make {name} a host?', { name }), text, t('Make host'));
+  }
+  return true;
 }

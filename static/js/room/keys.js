@@ -88,10 +88,11 @@ export class Keys {
     if (!this.#choice.checked || performance.now() < this.#settledAt) return;
     if (event.key === ' ') return this.#hold(event);
     if (run) return;
-    const key = this.#keys[event.key.toLowerCase()];
+    const letter = letterOf(event);
+    const key = this.#keys[letter];
     if (!key) return;
     event.preventDefault();
-    this.#press(event.key.toLowerCase(), key);
+    this.#press(letter, key);
   }
 
   /**
@@ -154,4 +155,13 @@ export class Keys {
     if (this.#talking) this.#talk.talk(false);
     this.#talking = false;
   }
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @returns {string} in lower case; of a keyboard that writes another alphabet, the Latin letter on the same key
+ */
+function letterOf({ key, code }) {
+  const latin = /^Key([A-Z])$/.exec(code)?.[1];
+  return (latin && /^[^\x00-\x7f]$/.test(key) ? latin : key).toLowerCase();
 }

@@ -1,16 +1,15 @@
 /** What is wrong with captions, in one calm line: whose are late or failing, and the engine's own trouble. */
 
-import { sentence } from '../lib/text.js';
+import { listed, sentence } from '../lib/text.js';
+import { t } from '../lib/words.js';
 import { reasonWords } from './reasons.js';
 
-const list = new Intl.ListFormat('en', { type: 'conjunction' });
-const WORDS = { delayed: 'are delayed', failed: 'have failed' };
+const TROUBLES = new Set(['delayed', 'failed']);
 // On a busy machine captions fall behind and catch up every few seconds. Nobody can do anything about that, so that
 // trouble is told once it lasts, and stays told until it has been over for as long.
 const STEADY = 5_000;
 // Who listens to the page rather than looks at it hears of the same trouble once in a while only.
 const HEARD_FOR = 120_000;
-const MOST_NAMES = 3;
 
 /** @typedef {import('../types').Speech} Speech */
 /** @typedef {import('../types').Engine} Engine */
@@ -55,7 +54,7 @@ export class Lateness {
    * @param {string} name of the person
    */
   speech(speech, name) {
-    const wanted = speech.state in WORDS ? speech : null;
+    const wanted = TROUBLES.has(speech.state) ? speech : null;
     const person = this.#people.get(speech.identity) ?? { name, wanted: null, shown: null };
     this.#people.set(speech.identity, person);
     const same = Boolean(person.wanted) === Boolean(wanted);
@@ -97,24 +96,41 @@ export class Lateness {
   }
 
   #text() {
-    const reason = this.#engine?.reason ? reasonWords(this.#engine.reason) : null;
-    if (this.#health === 'off') return sentence(reason ? `Captions are off: ${reason}` : 'Captions are off');
-    /** @type {Map<string, string[]>} */
-    const namesByTrouble = new Map();
+    const reason = this.#engine?.reason ?? null;
+    if (this.#health === 'off') return offWords(reason);
+    /** @type {Map<string, { names: string[], speech: Speech }>} */
+    const troubles = new Map();
     for (const { name, shown } of this.#people.values()) {
       if (!shown) continue;
-      const words = WORDS[/** @type {'delayed' | 'failed'} */ (shown.state)];
-      const trouble = shown.reason ? `${words}: ${reasonWords(shown.reason)}` : words;
-      namesByTrouble.set(trouble, [...(namesByTrouble.get(trouble) ?? []), name]);
+      const key = JSON.stringify([shown.state, shown.reason && reasonWords(shown.reason)]);
+      const trouble = troubles.get(key) ?? { names: [], speech: shown };
+      trouble.names.push(name);
+      troubles.set(key, trouble);
     }
-    if (namesByTrouble.size) return [...namesByTrouble].map(([trouble, names]) => sentence(`Captions of ${listed(names)} ${trouble}`)).join(' ');
-    if (this.#health === 'degraded') return sentence(reason ? `Captions may be late: ${reason}` : 'Captions may be late');
-    return null;
+    if (troubles.size) return [...troubles.values()].map(({ names, speech }) => troubleWords(listed(names), speech)).join(' ');
+    return this.#health === 'degraded' ? lateWords(reason) : null;
   }
 }
 
-/** @param {string[]} names */
-function listed(names) {
-  const more = names.length - MOST_NAMES;
-  return more > 1 ? list.format([...names.slice(0, MOST_NAMES), `${more} others`]) : list.format(names);
+/** @param {Engine['reason']} reason */
+function offWords(reason) {
+  if (!reason) return t('Captions are off.');
+  return sentence(t('Captions are off: {reason}', { reason: reasonWords(reason) }));
+}
+
+/** @param {Engine['reason']} reason */
+function lateWords(reason) {
+  if (!reason) return t('Captions may be late.');
+  return sentence(t('Captions may be late: {reason}', { reason: reasonWords(reason) }));
+}
+
+/**
+ * @param {string} names
+ * @param {Speech} speech
+ */
+function troubleWords(names, { state, reason }) {
+  const failed = state === 'failed';
+  if (!reason) return failed ? t('Captions of {names} have failed.', { names }) : t('Captions of {names} are delayed.', { names });
+  const values = { names, reason: reasonWords(reason) };
+  return sentence(failed ? t('Captions of {names} have failed: {reason}', values) : t('Captions of {names} are delayed: {reason}', values));
 }

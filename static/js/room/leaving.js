@@ -3,16 +3,8 @@
 import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { howLong } from '../lib/text.js';
+import { t } from '../lib/words.js';
 import { confirmed } from './confirm.js';
-
-const STAY = {
-  alone: 'Nobody else is here. The session stays open: you can come back, and after half an hour without anybody it ends.',
-  others: 'The others can go on talking. Who knocks has to wait until a host is back.',
-};
-const END = {
-  alone: 'It is over, and its link shows what was said.',
-  others: 'Everybody leaves the call. The session’s link then shows what was said.',
-};
 
 /**
  * @typedef {object} LeavingActions
@@ -49,15 +41,15 @@ export class Leaving {
     const unsent = this.#actions.unsent();
     if (!lastHost && !unsent) return this.#actions.leave();
     event.preventDefault();
-    if (unsent && !(await confirmed('Leave, and lose what you said?', unsentWords(unsent), 'Leave'))) return;
+    if (unsent && !(await confirmed(t('Leave, and lose what you said?'), unsentWords(unsent), t('Leave')))) return;
     if (lastHost) this.#ask();
     else this.#go();
   }
 
   #ask() {
-    const company = this.#faces.length > 1 ? 'others' : 'alone';
-    find('[data-leave-stay-words]').textContent = STAY[company];
-    find('[data-leave-end-words]').textContent = END[company];
+    const alone = this.#faces.length < 2;
+    find('[data-leave-stay-words]').textContent = stayWords(alone);
+    find('[data-leave-end-words]').textContent = endWords(alone);
     this.#problem.hidden = true;
     this.#dialog.showModal();
   }
@@ -80,7 +72,23 @@ export class Leaving {
   }
 }
 
+/** @param {boolean} alone */
+function stayWords(alone) {
+  return alone
+    ? t('Nobody else is here. The session stays open: you can come back, and after half an hour without anybody it ends.')
+    : t('The others can go on talking. Who knocks has to wait until a host is back.');
+}
+
+/** @param {boolean} alone */
+function endWords(alone) {
+  return alone
+    ? t('It is over, and its link shows what was said.')
+    : t('Everybody leaves the call. The session’s link then shows what was said.');
+}
+
 /** @param {number} seconds */
 function unsentWords(seconds) {
-  return `${howLong(seconds)} of what you said could not be sent yet. If you stay, it is sent by itself once the connection is back.`;
+  return t('{time} of what you said could not be sent yet. If you stay, it is sent by itself once the connection is back.', {
+    time: howLong(seconds),
+  });
 }

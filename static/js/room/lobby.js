@@ -3,11 +3,10 @@
 import { ApiError, reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
+import { t } from '../lib/words.js';
 import { focusRoom } from './focus.js';
 
 const ASK_EVERY = 2_500;
-const HOST_HERE = 'A host is here and sees that you knock. You join by yourself as soon as you are let in.';
-const NO_HOST = 'No host is here at the moment. Keep this page open: you join as soon as one comes and lets you in.';
 const MICROPHONE = 'microphone-on';
 const CAMERA = 'camera-on';
 
@@ -112,7 +111,9 @@ export class Lobby {
   /** @param {number | undefined} hosts in the room; undefined: not known, what was said stays */
   #waitingFor(hosts) {
     const words = find('[data-lobby-waiting-words]');
-    const says = hosts ? HOST_HERE : NO_HOST;
+    const says = hosts
+      ? t('A host is here and sees that you knock. You join by yourself as soon as you are let in.')
+      : t('No host is here at the moment. Keep this page open: you join as soon as one comes and lets you in.');
     if (hosts !== undefined && words.textContent !== says) words.textContent = says;
   }
 
@@ -172,8 +173,8 @@ export class Lobby {
     find('[data-join-text]').textContent = joinWords(microphone, camera);
     this.#primary.dataset.microphone = String(microphone);
     this.#listen.hidden = !microphone && !camera;
-    find('[data-lobby-mic-text]').textContent = pressed(this.#mic) ? 'Microphone is on' : 'Microphone is off';
-    find('[data-lobby-camera-text]').textContent = pressed(this.#camera) ? 'Camera is on' : 'Camera is off';
+    find('[data-lobby-mic-text]').textContent = pressed(this.#mic) ? t('Microphone is on') : t('Microphone is off');
+    find('[data-lobby-camera-text]').textContent = pressed(this.#camera) ? t('Camera is on') : t('Camera is off');
     if (!pressed(this.#mic)) this.level(0);
   }
 
@@ -193,8 +194,8 @@ function pressed(button) {
  * @param {boolean} camera
  */
 function joinWords(microphone, camera) {
-  if (microphone) return camera ? 'Join with microphone and camera' : 'Join with microphone';
-  return camera ? 'Join with camera, muted' : 'Join and listen only';
+  if (microphone) return camera ? t('Join with microphone and camera') : t('Join with microphone');
+  return camera ? t('Join with camera, muted') : t('Join and listen only');
 }
 
 /**

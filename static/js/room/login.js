@@ -3,10 +3,9 @@
  * and sends nothing, stays as it is on screen, and goes on once we are signed in again.
  */
 
+import { t } from '../lib/words.js';
 import { leaveOnPurpose } from './accidents.js';
 
-const SIGNED_OUT = 'You were signed out. Nobody hears or sees you here, and what others say doesn’t come in.';
-const SIGNED_IN = 'You’re signed in again.';
 // A small page that sends people back here; the meeting itself stays as it is.
 const WAY_BACK = '/sign-in?next=/signed-in';
 
@@ -47,7 +46,10 @@ export class Login {
     const ticket = await this.#api.join();
     if ('waiting' in ticket) {
       // Who was let in once waits no more: it is somebody else who knocks.
-      this.#sayWho('somebody else');
+      this.#sayOther(
+        t('You’re signed in as somebody else now. Here you were {before}.', { before: this.#last.you.name }),
+        t('Join as somebody else'),
+      );
     } else if (ticket.you.identity === this.#last.you.identity) {
       this.#last = ticket;
       this.#sayMe();
@@ -73,22 +75,31 @@ export class Login {
     }
     this.#out = true;
     const act = () => void window.open(WAY_BACK, '_blank');
-    this.#notices.set('login', SIGNED_OUT, { label: 'Sign in again', act });
+    const text = t('You were signed out. Nobody hears or sees you here, and what others say doesn’t come in.');
+    this.#notices.set('login', text, { label: t('Sign in again'), act });
   }
 
   #sayMe() {
     if (!this.#out && !this.#other) return;
     this.#out = this.#other = false;
     this.#notices.set('login', null);
-    this.#notices.toast(SIGNED_IN);
+    this.#notices.toast(t('You’re signed in again.'));
     this.#back();
   }
 
   /** @param {string} name who this browser is now */
   #sayWho(name) {
+    const text = t('You’re signed in as {name} now. Here you were {before}.', { name, before: this.#last.you.name });
+    this.#sayOther(text, t('Join as {name}', { name }));
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} label of the button that begins anew
+   */
+  #sayOther(text, label) {
     this.#out = false;
     this.#other = true;
-    const text = `You’re signed in as ${name} now. Here you were ${this.#last.you.name}.`;
-    this.#notices.set('login', text, { label: `Join as ${name}`, act: () => [leaveOnPurpose(), location.reload()] });
+    this.#notices.set('login', text, { label, act: () => [leaveOnPurpose(), location.reload()] });
   }
 }

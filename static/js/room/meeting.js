@@ -1,6 +1,7 @@
 /** From joining to leaving: everybody who is here, what they say and show, and our own part in it. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 import { askBeforeLeaving, onWaking } from './accidents.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
@@ -25,9 +26,6 @@ import { toggleFullScreen } from './tile.js';
 import { Transcript } from './transcript.js';
 import { Video } from './video.js';
 
-const LOST_WORDS = 'The connection was away for too long: some of your words are lost, and the transcript shows the gap.';
-const STILL_ON = 'Your microphone is on.';
-const NOT_NOW = 'Not connected right now: try again in a moment.';
 const REPLAYED_WITHIN = 1_000;
 const TOASTED = 120;
 
@@ -145,7 +143,7 @@ export class Meeting {
     wireDialogs();
     keepAwake();
     askBeforeLeaving(() => this.#isInCall || this.#unsent > 0);
-    this.#awake = onWaking(() => this.#equipment.microphone.isOn && this.#notices.toast(STILL_ON));
+    this.#awake = onWaking(() => this.#equipment.microphone.isOn && this.#notices.toast(t('Your microphone is on.')));
   }
 
   /** Whole seconds of our speech that would be lost if we left. */
@@ -217,7 +215,7 @@ export class Meeting {
       (text) => this.#say({ type: 'chat', text }),
       (unread, line) => {
         this.#news.unread(unread);
-        const open = { label: 'Open chat', act: () => this.#panels.show('chat') };
+        const open = { label: t('Open chat'), act: () => this.#panels.show('chat') };
         if (line) this.#notices.toast(`${line.name}: ${line.text.slice(0, TOASTED)}`, open, 'chat');
       },
     );
@@ -241,7 +239,8 @@ export class Meeting {
       message: (message) => this.#take(message),
       over: (why) => this.#end(why),
       signedOut: () => this.#signedOut(),
-      lost: () => this.#notices.toast(LOST_WORDS),
+      lost: () =>
+        this.#notices.toast(t('The connection was away for too long: some of your words are lost, and the transcript shows the gap.')),
     });
   }
 
@@ -258,7 +257,7 @@ export class Meeting {
 
   /** @returns {boolean} whether nothing can be turned on here, which is said */
   #refuses() {
-    if (this.#out) this.#notices.toast(NOT_NOW);
+    if (this.#out) this.#sayNotNow();
     return this.#out || this.#place.refuses();
   }
 
@@ -278,7 +277,7 @@ export class Meeting {
         return this.#subtitles.show(message);
       case 'speech':
         this.#roster.speech(message);
-        return this.#lateness.speech(message, this.#roster.nameOf(message.identity) ?? 'someone');
+        return this.#lateness.speech(message, this.#roster.nameOf(message.identity) ?? t('someone'));
       case 'people':
         this.#showPeople(message);
         return this.#lateness.people(message.people);
@@ -371,8 +370,12 @@ export class Meeting {
   /** @param {import('../types').Remark} remark */
   #say(remark) {
     const said = this.#socket.say(remark);
-    if (!said) this.#notices.toast(NOT_NOW);
+    if (!said) this.#sayNotNow();
     return said;
+  }
+
+  #sayNotNow() {
+    this.#notices.toast(t('Not connected right now: try again in a moment.'));
   }
 
   /** @param {string} why */

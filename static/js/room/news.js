@@ -1,12 +1,12 @@
 /** What waits for our attention: unread lines, knocks, hands that go up, and who comes and goes. */
 
 import { find } from '../lib/dom.js';
+import { listed } from '../lib/text.js';
+import { t } from '../lib/words.js';
 import { Chimes } from './chimes.js';
 
 // Who reloads is away for a moment, and people come together: what is over by then is no news, the rest is one.
 const GATHERING = 2_500;
-const MOST_NAMES = 3;
-const list = new Intl.ListFormat('en', { type: 'conjunction' });
 
 export class News {
   #header;
@@ -69,8 +69,8 @@ export class News {
     this.#known = this.#here;
     const came = [...this.#here].filter(([identity]) => !known.has(identity)).map(([, name]) => name);
     const left = [...known].filter(([identity]) => !this.#here.has(identity)).map(([, name]) => name);
-    if (came.length) this.#notices.toast(`${named(came)} joined.`);
-    if (left.length) this.#notices.toast(`${named(left)} left.`);
+    if (came.length) this.#notices.toast(t('{names} joined.', { names: listed(came) }));
+    if (left.length) this.#notices.toast(t('{names} left.', { names: listed(left) }));
     if (came.length) this.#chimes.join();
     else if (left.length) this.#chimes.leave();
   }
@@ -82,7 +82,7 @@ export class News {
   hands(people, me) {
     const up = people.filter(({ hand }) => hand);
     for (const { identity, name } of up) {
-      if (!this.isUp(identity) && identity !== me) this.#notices.toast(`${name} raised a hand.`);
+      if (!this.isUp(identity) && identity !== me) this.#notices.toast(t('{name} raised a hand.', { name }));
     }
     this.#handsUp = new Set(up.map(({ identity }) => identity));
   }
@@ -99,10 +99,4 @@ export class News {
     mark.hidden = this.#unread === 0;
     find('[data-unread-words]').hidden = this.#unread === 0;
   }
-}
-
-/** @param {string[]} names */
-function named(names) {
-  const more = names.length - MOST_NAMES;
-  return list.format(more > 1 ? [...names.slice(0, MOST_NAMES), `${more} others`] : names);
 }

@@ -2,14 +2,13 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { initials } from '../lib/text.js';
+import { t } from '../lib/words.js';
 import { focusRoom, keepingFocus } from './focus.js';
 
 /** @typedef {import('../types').Face} Face */
 /** @typedef {import('../types').Knock} Knock */
 /** @typedef {import('../types').HostAction} HostAction */
 /** @typedef {import('../types').SessionState} SessionState */
-
-const ROLES = { HOST: 'host', MEMBER: '', GUEST: 'guest' };
 
 /**
  * @typedef {object} PeopleActions all of them checked by the server
@@ -108,7 +107,7 @@ export class People {
     find('.avatar', row).textContent = initials(one.name);
     find('.name', row).textContent = one.name;
     const button = find('button', row);
-    button.setAttribute('aria-label', `Admit ${one.name}`);
+    button.setAttribute('aria-label', t('Admit {name}', { name: one.name }));
     button.addEventListener('click', () => this.#actions.act('admit', one));
     return row;
   }
@@ -143,18 +142,18 @@ export class People {
     paint(row, face.hue);
     find('.avatar', row).textContent = initials(face.name);
     find('.name', row).textContent = face.name;
-    const facts = [face.me && 'you', ROLES[face.role], face.trouble].filter(Boolean);
+    const facts = [face.me && t('you'), roleWords(face), face.trouble].filter(Boolean);
     find('.person-facts', row).textContent = facts.join(', ');
     find('.person-hand', row).hidden = !face.hand;
     const mic = find('.person-mic', row);
     mic.dataset.on = String(face.mic);
-    find('.visually-hidden', mic).textContent = face.mic ? 'microphone on' : 'muted';
+    find('.visually-hidden', mic).textContent = face.mic ? t('microphone on') : t('muted');
     find('.person-actions', row).hidden = !this.#host || face.me;
     this.#button(row, 'lower-hand').hidden = !face.hand;
     this.#button(row, 'mute').hidden = !face.mic;
     this.#button(row, 'host').hidden = face.role === 'HOST';
-    for (const [action, words] of /** @type {[HostAction, string][]} */ ([['lower-hand', 'Lower hand:'], ['mute', 'Mute'], ['host', 'Make host:'], ['remove', 'Remove']])) {
-      this.#button(row, action).setAttribute('aria-label', `${words} ${face.name}`);
+    for (const action of /** @type {const} */ (['lower-hand', 'mute', 'host', 'remove'])) {
+      this.#button(row, action).setAttribute('aria-label', actionWords(action, face.name));
     }
   }
 
@@ -175,7 +174,7 @@ export class People {
     find('.name', card).textContent = knock.name;
     for (const button of card.querySelectorAll('[data-act]')) {
       const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);
-      button.setAttribute('aria-label', `${button.textContent} ${knock.name}`);
+      button.setAttribute('aria-label', actionWords(action, knock.name));
       button.addEventListener('click', () => this.#actions.act(action, knock));
     }
     this.#waiting.set(knock.identity, card);
@@ -187,4 +186,31 @@ export class People {
 function inOrder(faces) {
   const up = faces.filter(({ hand }) => hand).sort((a, b) => String(a.hand).localeCompare(String(b.hand)));
   return [...up, ...faces.filter(({ hand }) => !hand)];
+}
+
+/** @param {Face} face */
+function roleWords({ role }) {
+  if (role === 'HOST') return t('host');
+  return role === 'GUEST' ? t('guest') : '';
+}
+
+/**
+ * @param {HostAction} action
+ * @param {string} name to whom
+ */
+function actionWords(action, name) {
+  switch (action) {
+    case 'admit':
+      return t('Admit {name}', { name });
+    case 'deny':
+      return t('Deny {name}', { name });
+    case 'lower-hand':
+      return t('Lower hand: {name}', { name });
+    case 'mute':
+      return t('Mute {name}', { name });
+    case 'host':
+      return t('Make host: {name}', { name });
+    case 'remove':
+      return t('Remove {name}', { name });
+  }
 }

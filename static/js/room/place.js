@@ -1,8 +1,6 @@
 /** Which of our own tabs, windows and devices has the microphone and the call. The server decides; here it is said. */
 
-const ELSEWHERE = 'This meeting is open in another tab or window of yours. Sound and microphone are there.';
-const HERE = 'Sound is here now. Your microphone is off.';
-const BACK = 'Your other tab or window is gone, so sound is here again. Your microphone is off.';
+import { t } from '../lib/words.js';
 
 export class Place {
   #notices;
@@ -31,19 +29,27 @@ export class Place {
   set(active) {
     if (active === this.#active) return false;
     this.#active = active;
-    this.#notices.set('place', active ? null : ELSEWHERE, this.#action());
-    if (active) this.#notices.toast(this.#asked ? HERE : BACK);
+    this.#notices.set('place', active ? null : elsewhere(), this.#action());
+    if (active) this.#notices.toast(this.#asked ? t('Sound is here now. Your microphone is off.') : back());
     this.#asked = false;
     return true;
   }
 
   /** Reminds of it whoever wants to turn something on here. @returns {boolean} whether it is elsewhere */
   refuses() {
-    if (!this.#active) this.#notices.toast(ELSEWHERE, this.#action());
+    if (!this.#active) this.#notices.toast(elsewhere(), this.#action());
     return !this.#active;
   }
 
   #action() {
-    return { label: 'Use this one', act: () => void (this.#asked = this.#take()) };
+    return { label: t('Use this one'), act: () => void (this.#asked = this.#take()) };
   }
+}
+
+function elsewhere() {
+  return t('This meeting is open in another tab or window of yours. Sound and microphone are there.');
+}
+
+function back() {
+  return t('Your other tab or window is gone, so sound is here again. Your microphone is off.');
 }

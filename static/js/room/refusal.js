@@ -1,16 +1,23 @@
 /** Why somebody can't be in this session: one page per reason, in words for people. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 
-/** @type {Record<string, { title: string, words: string }>} */
+/** @type {Record<string, () => { title: string, words: string }>} */
 const REASONS = {
-  denied: { title: 'You weren’t let in.', words: 'A host of this session declined your knock.' },
-  removed: { title: 'You were removed from this session.', words: 'A host took you out. This link no longer works for you.' },
-  locked: { title: 'This session is locked.', words: 'Its hosts let nobody new come in right now. Ask one of them, or try again later.' },
-  members_only: {
-    title: 'This session is for members.',
-    words: 'Only members of the space it belongs to can join. If you are one, sign in with the account you use there.',
-  },
+  denied: () => ({ title: t('You weren’t let in.'), words: t('A host of this session declined your knock.') }),
+  removed: () => ({
+    title: t('You were removed from this session.'),
+    words: t('A host took you out. This link no longer works for you.'),
+  }),
+  locked: () => ({
+    title: t('This session is locked.'),
+    words: t('Its hosts let nobody new come in right now. Ask one of them, or try again later.'),
+  }),
+  members_only: () => ({
+    title: t('This session is for members.'),
+    words: t('Only members of the space it belongs to can join. If you are one, sign in with the account you use there.'),
+  }),
 };
 
 /**
@@ -23,7 +30,7 @@ export function isRefusal(code) {
 
 /** @param {string} code */
 export function showRefusal(code) {
-  const { title, words } = REASONS[code];
+  const { title, words } = REASONS[code]();
   const room = find('#room');
   for (const part of room.querySelectorAll('[data-lobby], [data-joined]')) part.setAttribute('hidden', '');
   for (const dialog of document.querySelectorAll('dialog')) dialog.close();

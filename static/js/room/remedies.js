@@ -1,45 +1,65 @@
 /** Why there is no microphone or camera, and what to do about it in this browser. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 
 /** @typedef {'microphone' | 'camera'} Device */
 /** @typedef {{ says: string, remedy: string }} Remedy */
 
-/**
- * @param {Device} device
- * @returns {string} where this browser keeps the permission
- */
-function permissionPlace(device) {
+/** @returns {string} where this browser keeps the permission */
+function microphonePermission() {
   const agent = navigator.userAgent;
-  if (/Firefox\//.test(agent)) return `Click the crossed-out ${device} left of the address, remove the block, and try again.`;
-  if (/Edg\/|Chrome\/|Chromium\//.test(agent)) return `Click the icon left of the address, allow the ${device}, and try again.`;
-  if (/iPhone|iPad/.test(agent)) return `Tap the page menu next to the address, open Website Settings, allow the ${device}, and reload.`;
-  if (/Safari\//.test(agent)) return `Open Safari’s menu, Settings for This Website, allow the ${device}, and try again.`;
-  return `Allow the ${device} for this page in your browser’s settings, and try again.`;
+  if (/Firefox\//.test(agent)) return t('Click the crossed-out microphone left of the address, remove the block, and try again.');
+  if (/Edg\/|Chrome\/|Chromium\//.test(agent)) return t('Click the icon left of the address, allow the microphone, and try again.');
+  if (/iPhone|iPad/.test(agent)) {
+    return t('Tap the page menu next to the address, open Website Settings, allow the microphone, and reload.');
+  }
+  if (/Safari\//.test(agent)) return t('Open Safari’s menu, Settings for This Website, allow the microphone, and try again.');
+  return t('Allow the microphone for this page in your browser’s settings, and try again.');
+}
+
+/** @returns {string} likewise */
+function cameraPermission() {
+  const agent = navigator.userAgent;
+  if (/Firefox\//.test(agent)) return t('Click the crossed-out camera left of the address, remove the block, and try again.');
+  if (/Edg\/|Chrome\/|Chromium\//.test(agent)) return t('Click the icon left of the address, allow the camera, and try again.');
+  if (/iPhone|iPad/.test(agent)) {
+    return t('Tap the page menu next to the address, open Website Settings, allow the camera, and reload.');
+  }
+  if (/Safari\//.test(agent)) return t('Open Safari’s menu, Settings for This Website, allow the camera, and try again.');
+  return t('Allow the camera for this page in your browser’s settings, and try again.');
 }
 
 /** @returns {string} how to get to an address where microphones work: the server's own, where it has one */
 function secureWay() {
   const link = find('#room').dataset.link ?? '';
-  if (link.startsWith('https:')) return `Open ${link} instead.`;
-  return 'Whoever runs this server: “Other computers” in the README says how to get an address with TLS.';
+  if (link.startsWith('https:')) {
+    return t('Browsers allow it only over https, or on the computer that runs Sessions as localhost. Open {link} instead.', { link });
+  }
+  return t('Browsers allow it only over https, or on the computer that runs Sessions as localhost. Whoever runs this server: “Other computers” in the README says how to get an address with TLS.');
 }
 
-/** @type {Record<string, (device: Device) => Remedy>} */
+/** @type {Record<string, (camera: boolean) => Remedy>} by the error's name */
 const REMEDIES = {
-  InsecureOrigin: (device) => ({
-    says: `This page may not use a ${device}.`,
-    remedy: `Browsers allow it only over https, or on the computer that runs Sessions as localhost. ${secureWay()}`,
+  InsecureOrigin: (camera) => ({
+    says: camera ? t('This page may not use a camera.') : t('This page may not use a microphone.'),
+    remedy: secureWay(),
   }),
-  NotAllowedError: (device) => ({ says: `Your browser is blocking the ${device}.`, remedy: permissionPlace(device) }),
-  NotFoundError: (device) => ({ says: `No ${device} was found.`, remedy: 'Plug one in or switch it on, and try again.' }),
-  NotReadableError: (device) => ({
-    says: `The ${device} can’t be opened.`,
-    remedy: 'Another program may be using it: close that one, and try again.',
+  NotAllowedError: (camera) => ({
+    says: camera ? t('Your browser is blocking the camera.') : t('Your browser is blocking the microphone.'),
+    remedy: camera ? cameraPermission() : microphonePermission(),
   }),
-  OverconstrainedError: (device) => ({
-    says: `The chosen ${device} is gone.`,
-    remedy: 'Choose another one in Settings.',
+  NotFoundError: (camera) => ({
+    says: camera ? t('No camera was found.') : t('No microphone was found.'),
+    remedy: t('Plug one in or switch it on, and try again.'),
+  }),
+  NotReadableError: (camera) => ({
+    says: camera ? t('The camera can’t be opened.') : t('The microphone can’t be opened.'),
+    remedy: t('Another program may be using it: close that one, and try again.'),
+  }),
+  OverconstrainedError: (camera) => ({
+    says: camera ? t('The chosen camera is gone.') : t('The chosen microphone is gone.'),
+    remedy: t('Choose another one in Settings.'),
   }),
 };
 
@@ -50,9 +70,13 @@ const REMEDIES = {
  */
 export function remedyFor(error, device = 'microphone') {
   const name = error instanceof Error || error instanceof DOMException ? error.name : '';
+  const camera = device === 'camera';
   const known = REMEDIES[name === 'SecurityError' ? 'NotAllowedError' : name];
-  if (known) return known(device);
-  return { says: `The ${device} didn’t start.`, remedy: 'Reload the page, or try another browser.' };
+  if (known) return known(camera);
+  return {
+    says: camera ? t('The camera didn’t start.') : t('The microphone didn’t start.'),
+    remedy: t('Reload the page, or try another browser.'),
+  };
 }
 
 /** @returns {Error} for pages that are neither https nor localhost */

@@ -1,14 +1,12 @@
 /** Everybody who is here: what the server, the call and the captions know of them, as one list. */
 
+import { t } from '../lib/words.js';
 import { reasonWords } from './reasons.js';
 
 /** @typedef {import('../types').Person} Person */
 /** @typedef {import('../types').CallPerson} CallPerson */
 /** @typedef {import('../types').Speech} Speech */
 /** @typedef {import('../types').Face} Face */
-
-const AWAY = 'connection lost';
-const TROUBLES = { delayed: 'captions delayed', failed: 'captions failed' };
 
 /** The server decides names and roles; people whom only the call knows are here all the same. */
 export class Roster {
@@ -125,7 +123,7 @@ export class Roster {
       speaking: mic && heard && !away,
       quality: call?.quality ?? 'unknown',
       hand: person.hand ?? null,
-      trouble: away ? AWAY : trouble?.state === 'delayed' || trouble?.state === 'failed' ? TROUBLES[trouble.state] : '',
+      trouble: away ? t('connection lost') : troubleWords(trouble),
       reason: trouble?.reason ? reasonWords(trouble.reason) : '',
     };
   }
@@ -138,4 +136,10 @@ export class Roster {
       this.#changed(this.faces());
     });
   }
+}
+
+/** @param {Speech | undefined} trouble */
+function troubleWords(trouble) {
+  if (trouble?.state === 'delayed') return t('captions delayed');
+  return trouble?.state === 'failed' ? t('captions failed') : '';
 }

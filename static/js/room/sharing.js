@@ -1,6 +1,7 @@
 /** The buttons that copy the session's link. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 
 const SAID_FOR = 2_000;
 
@@ -22,15 +23,15 @@ export function wireSharing(link, local) {
  * @param {HTMLElement} label
  */
 async function copy(link, local, label) {
-  let said = local ? 'Copied, for this computer' : 'Copied';
+  let said = local ? t('Copied, for this computer') : t('Copied');
   try {
     await navigator.clipboard.writeText(link);
   } catch {
     // Without a secure origin there is no clipboard, but the old way still works there.
-    if (!copiedFromField(link)) said = 'Copy the address above';
+    if (!copiedFromField(link)) said = t('Copy the address above');
   }
   label.textContent = said;
-  setTimeout(() => (label.textContent = 'Copy link'), SAID_FOR);
+  setTimeout(() => (label.textContent = t('Copy link')), SAID_FOR);
 }
 
 /**

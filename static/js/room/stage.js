@@ -1,6 +1,7 @@
 /** Everybody's tiles: a grid, or a few large with the others in a strip, in pages where they don't all fit. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 import { grid, spotlight } from './layout.js';
 import { put, Tile } from './tile.js';
 
@@ -51,7 +52,7 @@ export class Stage {
 
   /** Somebody else is or was here: who is alone from now on isn't the first. */
   company() {
-    find('[data-invite-words]').textContent = 'Everybody else has left.';
+    find('[data-invite-words]').textContent = t('Everybody else has left.');
   }
 
   /**

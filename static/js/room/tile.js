@@ -2,11 +2,11 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { initials } from '../lib/text.js';
+import { t } from '../lib/words.js';
 
 /** @typedef {import('../types').Face} Face */
 /** @typedef {import('./layout.js').Rect} Rect */
 
-const QUALITY = { lost: 'connection lost', poor: 'weak connection', good: 'fair connection', excellent: 'good connection', unknown: '' };
 const REACTION_TIME = 3_500;
 
 /**
@@ -46,13 +46,13 @@ export class Tile {
   /** @param {Face} face */
   draw(face) {
     const { element } = this;
-    this.#name = this.#screen ? `${face.me ? 'Your' : `${face.name}’s`} screen` : face.name;
+    this.#name = this.#screen ? screenWords(face) : face.name;
     element.dataset.identity = face.identity;
     element.classList.toggle('mine', face.me);
     element.classList.toggle('away', face.away);
     element.classList.toggle('speaking', face.speaking && !this.#screen);
     paint(element, face.hue);
-    find('.tile-name', element).textContent = this.#screen ? this.#name : `${face.name}${face.me ? ' (you)' : ''}`;
+    find('.tile-name', element).textContent = !this.#screen && face.me ? t('{name} (you)', { name: face.name }) : this.#name;
     find('.tile-guest', element).hidden = this.#screen || face.role !== 'GUEST';
     find('.tile-initials', element).textContent = initials(face.name);
     find('.tile-mic', element).hidden = this.#screen || face.mic;
@@ -113,8 +113,9 @@ export class Tile {
 
   #label() {
     const pinned = this.#pin.getAttribute('aria-pressed') === 'true';
-    this.#pin.title = pinned ? 'Unpin' : 'Pin';
-    this.#pin.setAttribute('aria-label', `${pinned ? 'Unpin' : 'Pin'} ${this.#name}`);
+    const name = this.#name;
+    this.#pin.title = pinned ? t('Unpin') : t('Pin');
+    this.#pin.setAttribute('aria-label', pinned ? t('Unpin {name}', { name }) : t('Pin {name}', { name }));
   }
 
   /** @param {Face} face */
@@ -122,8 +123,29 @@ export class Tile {
     const bars = find('.tile-quality', this.element);
     bars.hidden = this.#screen || quality === 'unknown';
     bars.dataset.quality = quality;
-    bars.title = QUALITY[quality] ?? '';
-    find('.visually-hidden', bars).textContent = quality === 'poor' || quality === 'lost' ? QUALITY[quality] : '';
+    bars.title = qualityWords(quality);
+    find('.visually-hidden', bars).textContent = quality === 'poor' || quality === 'lost' ? qualityWords(quality) : '';
+  }
+}
+
+/** @param {Face} face whose screen it is */
+function screenWords({ me, name }) {
+  return me ? t('Your screen') : t('{name}’s screen', { name });
+}
+
+/** @param {import('../types').Quality} quality */
+function qualityWords(quality) {
+  switch (quality) {
+    case 'lost':
+      return t('connection lost');
+    case 'poor':
+      return t('weak connection');
+    case 'good':
+      return t('fair connection');
+    case 'excellent':
+      return t('good connection');
+    default:
+      return '';
   }
 }
 

@@ -1,5 +1,7 @@
 /** What livekit-client's tracks, people and errors mean here. */
 
+import { t } from '../lib/words.js';
+
 /** @typedef {import('../types').CallPerson} CallPerson */
 /** @typedef {'camera' | 'screen'} Picture */
 
@@ -28,7 +30,7 @@ export function describe(participant) {
   const { role = 'GUEST', hue = '0' } = participant.attributes ?? {};
   return {
     identity: participant.identity,
-    name: participant.name || 'Somebody',
+    name: participant.name || t('Somebody'),
     role,
     hue: Number(hue),
     mic: voice ? !voice.isMuted : null,
@@ -52,18 +54,18 @@ export function pictureOf(track) {
   return element;
 }
 
-/** @param {any} error */
+/** @param {any} error @returns {string} the end of a sentence */
 export function connectReason(error) {
   const { ConnectionErrorReason } = LivekitClient;
   switch (error?.reason) {
     case ConnectionErrorReason.ServerUnreachable:
     case ConnectionErrorReason.WebSocket:
-      return 'the video server can’t be reached';
+      return t('the video server can’t be reached');
     case ConnectionErrorReason.NotAllowed:
-      return 'the video server refused this server’s key';
+      return t('the video server refused this server’s key');
     case ConnectionErrorReason.Timeout:
-      return 'the video server doesn’t answer';
+      return t('the video server doesn’t answer');
     default:
-      return 'the call could not be joined';
+      return t('the call could not be joined');
   }
 }

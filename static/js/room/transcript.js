@@ -2,6 +2,7 @@
 
 import { find, paint, stamp } from '../lib/dom.js';
 import { clock, howLong } from '../lib/text.js';
+import { t } from '../lib/words.js';
 
 const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
@@ -136,7 +137,7 @@ export class Transcript {
 
 /** @param {Utterance} utterance a gap says so instead */
 function wordsOf({ text, lost }) {
-  return lost ? `${howLong(lost)} could not be transcribed` : text;
+  return lost ? t('{time} could not be transcribed', { time: howLong(lost) }) : text;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The call as the room shows it: whose pictures it has, what we send into it, and whether it is there. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 import { Call } from './call.js';
 import { DeviceFields } from './devices.js';
 
@@ -81,7 +82,7 @@ export class Video {
     } catch (error) {
       // Who closes the browser's own dialog knows that nothing is shared.
       if (error instanceof DOMException && error.name === 'NotAllowedError') return;
-      this.#notices.toast('The screen can’t be shared in this browser.');
+      this.#notices.toast(t('The screen can’t be shared in this browser.'));
     }
   }
 
@@ -125,7 +126,7 @@ export class Video {
   /** @param {boolean} blocked */
   #showBlocked(blocked) {
     const act = () => void this.#call.startSound();
-    this.#notices.set('sound', blocked ? 'Your browser holds back the sound.' : null, { label: 'Play sound', act });
+    this.#notices.set('sound', blocked ? t('Your browser holds back the sound.') : null, { label: t('Play sound'), act });
   }
 
   #offerSpeakers() {
@@ -134,6 +135,7 @@ export class Video {
       return;
     }
     const choose = (/** @type {string} */ id) => this.#call.setSpeaker((this.#speaker = id));
-    void new DeviceFields({ kind: 'audiooutput', name: 'Speaker', current: () => this.#speaker, choose }, () => {}).list();
+    const name = (/** @type {number} */ number) => t('Speaker {number}', { number });
+    void new DeviceFields({ kind: 'audiooutput', name, current: () => this.#speaker, choose }, () => {}).list();
   }
 }

@@ -1,6 +1,7 @@
 /** The transcript page: exports in the reader's time zone, a copy of all of it, and the keys among its times. */
 
 import { find } from '../lib/dom.js';
+import { t } from '../lib/words.js';
 
 const SAID = 4_000; // milliseconds for which the button says what became of a copy
 
@@ -34,9 +35,9 @@ function offerCopy() {
     try {
       // The promise goes in at once: later, Safari no longer sees that somebody asked for it.
       await navigator.clipboard.write([new ClipboardItem({ 'text/plain': plainText() })]);
-      button.textContent = 'Copied';
+      button.textContent = t('Copied');
     } catch {
-      button.textContent = 'It could not be copied';
+      button.textContent = t('It could not be copied');
     }
     setTimeout(() => (button.textContent = label), SAID);
   });
@@ -59,7 +60,7 @@ function choose(link) {
   stop?.removeAttribute('aria-description');
   stop = link;
   stop.tabIndex = 0;
-  stop.setAttribute('aria-description', 'Arrow keys go to the other times');
+  stop.setAttribute('aria-description', t('Arrow keys go to the other times'));
 }
 
 function target() {

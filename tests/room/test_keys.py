@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
-from tests.support.firefox import FirefoxPage, find_firefox, firefox_page
+from tests.support.firefox import FirefoxPage, find_firefox, firefox_page, sign_in_and_start
 
 pytestmark = pytest.mark.browser
 
@@ -148,14 +148,7 @@ async def test_in_firefox_too(server: AppServer, tmp_path: Path) -> None:
 
 
 async def _sign_in_and_listen(page: FirefoxPage, url: str) -> None:
-    await page.goto(url)
-    await page.click('[name="name"]')
-    await page.type("Ada Lovelace")
-    await page.click('[name="email"]')
-    await page.type("ada@example.com\ue007")
-    await page.becomes("document.querySelector('form[action=\"/sessions\"]')")
-    await page.run("document.querySelector('form[action=\"/sessions\"] button').click()")
-    await page.becomes("location.pathname.startsWith('/s/') && document.querySelector('#room')")
+    await sign_in_and_start(page, url)
     await page.run("localStorage.setItem('sessions.microphone-on', 'off')")
     await page.goto(await page.run("location.href"))
     await page.click('[data-join="wish"]')  # which listens only, as the microphone is off

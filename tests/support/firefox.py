@@ -51,6 +51,10 @@ class FirefoxPage:
         tree = await self._do("browsingContext.getTree")
         self._context = tree["contexts"][0]["context"]
 
+    async def before_each_page(self, script: str) -> None:
+        """Run a script in each page from now on, before its own."""
+        await self._do("script.addPreloadScript", functionDeclaration=f"() => {{ {script} }}")
+
     async def goto(self, url: str) -> None:
         """Open an address and wait until it has loaded."""
         await self._do("browsingContext.navigate", url=url, wait="complete", context=self._context)
@@ -110,6 +114,18 @@ class FirefoxPage:
                 raise RuntimeError(answer["message"])
             return answer["result"]
         raise ConnectionError(method)
+
+
+async def sign_in_and_start(page: FirefoxPage, url: str) -> None:
+    """Do what a first-time visitor does: afterwards the page is the lobby of a new session."""
+    await page.goto(url)
+    await page.click('[name="name"]')
+    await page.type("Ada Lovelace")
+    await page.click('[name="email"]')
+    await page.type("ada@example.com\ue007")
+    await page.becomes("document.querySelector('form[action=\"/sessions\"]')")
+    await page.run("document.querySelector('form[action=\"/sessions\"] button').click()")
+    await page.becomes("location.pathname.startsWith('/s/') && document.querySelector('#room')")
 
 
 @asynccontextmanager

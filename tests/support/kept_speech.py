@@ -15,7 +15,7 @@ from tests.support.call_page import LIVE, WIDE
 from tests.support.visitors import RoomPage, Visitor
 
 # In the place of the audio thread: `say` and `hum` are what it would have posted.
-_THREAD = """
+THREAD = """
 const Node = AudioWorkletNode;
 window.AudioWorkletNode = class extends Node {
   constructor(...given) {
@@ -59,7 +59,7 @@ class KeptSpeech:
         await cls.sign_in(visitor, context)
         speech = cls(await context.new_page())
         await speech.page.clock.install()
-        await speech.page.add_init_script(_THREAD)
+        await speech.page.add_init_script(THREAD)
         return speech
 
     @staticmethod

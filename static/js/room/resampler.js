@@ -6,13 +6,13 @@ const PHASES = 256;
 const PASS = 0.92;
 
 /**
- * One row of filter weights per fractional position, each summing to 1.
+ * One row of filter weights per fractional position, each summing to 1. The last is the first, a sample further.
  * @param {number} cutoff in cycles per input sample
  * @param {number} half taps on either side
  */
 function filterBank(cutoff, half) {
   const bank = [];
-  for (let phase = 0; phase < PHASES; phase++) {
+  for (let phase = 0; phase <= PHASES; phase++) {
     const row = new Float32Array(2 * half);
     for (let tap = 0; tap < 2 * half; tap++) row[tap] = weight(tap - half + 1 - phase / PHASES, cutoff, half);
     const sum = row.reduce((total, value) => total + value, 0);
@@ -80,7 +80,7 @@ export class Resampler {
    * @param {number} start
    */
   #at(input, start) {
-    const row = this.#bank[Math.floor((this.#position - start) * PHASES)];
+    const row = this.#bank[Math.round((this.#position - start) * PHASES)];
     let sum = 0;
     for (let tap = 0; tap < row.length; tap++) sum += row[tap] * input[start + tap];
     return sum;

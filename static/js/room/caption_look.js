@@ -13,7 +13,8 @@ export class CaptionLook {
   /** @param {() => void} changed after every choice */
   constructor(changed) {
     this.#changed = changed;
-    for (const choice of document.querySelectorAll('[data-caption-look]')) this.#attach(/** @type {HTMLSelectElement} */ (choice));
+    const choices = /** @type {NodeListOf<HTMLSelectElement>} */ (document.querySelectorAll('[data-caption-look]'));
+    for (const choice of choices) this.#attach(choice);
   }
 
   /** How many lines captions over the picture may take at most. */

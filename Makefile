@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock" $(LOCK)
 AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture fuzz lint format words bench picture lock audit clean
+.PHONY: run test torture fuzz lint format words docs bench picture lock audit clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -49,6 +49,10 @@ format: $(VENV)/.development
 # After a change of words: extracts them, and compiles locale/ to what is read at run time.
 words: $(VENV)/.development
 	$(BIN)/python -m tests.support.words
+
+# docs/configuration*.md and .env.example, after a change of core/settings/variables.py.
+docs: words
+	$(BIN)/python -m tests.support.configuration
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks

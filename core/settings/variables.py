@@ -1,6 +1,7 @@
 """Every environment variable of Sessions, declared once.
 
-`VARIABLES` is the single list: what is read, what `check` prints and the README's table.
+`VARIABLES` is the single list: what is read, what `check` prints, and what `make docs` makes
+docs/configuration.md and .env.example of. Its words are English, and marked for translation.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from dataclasses import dataclass
 
 from core.settings import parsing as accept
 from core.settings.parsing import Parsed
-from core.settings.values import DEVELOPMENT_LIVEKIT_URL, GLADIA_API_URL
+from core.settings.words import N_
+
+PRODUCTION = N_("Production")
+SIGN_IN = N_("Sign-in")
+VIDEO = N_("Video")
+SPEECH = N_("Speech recognition")
+NETWORK = N_("Network")
+LIMITS = N_("Limits")
+FILES = N_("Files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +28,11 @@ class Variable:
 
     name: str
     field: str
+    group: str
     purpose: str
     unset: str
     parse: Callable[[str], Parsed] = accept.text
+    example: str = ""
     aliases: tuple[str, ...] = ()
     required: bool = False
     secret: bool = False
@@ -36,222 +47,286 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "NODE_ENV",
         "production",
-        "`production` demands real services and forbids the development sign-in.",
+        PRODUCTION,
+        N_("`production` demands real services and forbids the development sign-in."),
         "development",
         accept.production,
+        example="production",
     ),
     Variable(
         "DATABASE_URL",
         "database_url",
-        "PostgreSQL 13 or newer, as postgresql://user:password@host/name.",
-        "an embedded PostgreSQL in DATA_DIR",
+        PRODUCTION,
+        N_("PostgreSQL 13 or newer, as postgresql://user:password@host/name."),
+        N_("an embedded PostgreSQL in DATA_DIR"),
         accept.postgres_url,
+        example="postgresql://user:password@localhost/sessions",
         required=True,
         secret=True,
     ),
     Variable(
         "NEXTAUTH_URL",
         "public_url",
-        "The address people open, without a slash at the end. Google's redirect address is this"
-        " plus /api/auth/callback/google.",
-        "http://localhost and PORT",
+        PRODUCTION,
+        N_(
+            "The address people open, without a slash at the end. Google's redirect address "
+            "is this plus /api/auth/callback/google."
+        ),
+        N_("http://localhost and PORT"),
         accept.origin,
+        example="https://meet.example.com",
         required=True,
     ),
     Variable(
         "NEXTAUTH_SECRET",
         "login_secret",
-        "Signs the login cookie: `openssl rand -base64 32`.",
-        "made once and kept in DATA_DIR",
+        PRODUCTION,
+        N_("Signs the login cookie: `openssl rand -base64 32`."),
+        N_("made once and kept in DATA_DIR"),
         accept.long_secret,
-        required=True,
-        secret=True,
-    ),
-    Variable(
-        "LOGIN_IDLE_DAYS",
-        "login_idle_days",
-        "Days without use after which a login ends. After 30 days it ends in any case.",
-        "14",
-        accept.number(0.01, 30),
-    ),
-    Variable(
-        "GOOGLE_CLIENT_ID",
-        "google_client_id",
-        "Google sign-in: console.cloud.google.com, Credentials, OAuth client of type web.",
-        "development sign-in, on this computer only",
-        required=True,
-    ),
-    Variable(
-        "GOOGLE_CLIENT_SECRET",
-        "google_client_secret",
-        "The secret of that OAuth client.",
-        "development sign-in, on this computer only",
-        required=True,
-        secret=True,
-    ),
-    Variable(
-        "GOOGLE_METADATA_URL",
-        "google_metadata_url",
-        "OpenID Connect metadata of the provider behind “Sign in with Google”. Only tests and"
-        " other providers need it.",
-        "Google's",
-        accept.metadata_url,
-    ),
-    Variable(
-        "ALLOWED_EMAILS",
-        "allowed_emails",
-        "E-mail addresses whose accounts may sign in, with commas between them. Guests by link need"
-        " none.",
-        "any account, unless ALLOWED_EMAIL_DOMAINS is set",
-        accept.emails,
-    ),
-    Variable(
-        "ALLOWED_EMAIL_DOMAINS",
-        "allowed_email_domains",
-        "Domains of e-mail addresses whose accounts may sign in, such as example.com, with commas."
-        " An account of Google Workspace must belong to one of them, too.",
-        "any account, unless ALLOWED_EMAILS is set",
-        accept.domains,
-    ),
-    Variable(
-        "LIVEKIT_URL",
-        "livekit_url",
-        "The LiveKit server for video, as wss://host.",
-        f"{DEVELOPMENT_LIVEKIT_URL}, what `livekit-server --dev` answers to",
-        accept.livekit_url,
-        aliases=("NEXT_PUBLIC_LIVEKIT_URL",),
-        required=True,
-    ),
-    Variable(
-        "LIVEKIT_API_KEY",
-        "livekit_api_key",
-        "LiveKit's API key.",
-        "devkey",
-        required=True,
-    ),
-    Variable(
-        "LIVEKIT_API_SECRET",
-        "livekit_api_secret",
-        "LiveKit's API secret.",
-        "secret",
         required=True,
         secret=True,
     ),
     Variable(
         "TRANSCRIPTION_JWT_SECRET",
         "transcription_secret",
-        "Signs the tokens of /ws. May equal NEXTAUTH_SECRET.",
+        PRODUCTION,
+        N_("Signs the tokens of /ws. May equal NEXTAUTH_SECRET."),
         "NEXTAUTH_SECRET",
         accept.long_secret,
         secret=True,
     ),
     Variable(
+        "LOGIN_IDLE_DAYS",
+        "login_idle_days",
+        SIGN_IN,
+        N_("Days without use after which a login ends. After 30 days it ends in any case."),
+        "14",
+        accept.number(0.01, 30),
+        example="14",
+    ),
+    Variable(
+        "GOOGLE_CLIENT_ID",
+        "google_client_id",
+        SIGN_IN,
+        N_("Google sign-in: console.cloud.google.com, Credentials, OAuth client of type web."),
+        N_("development sign-in, on this computer only"),
+        example="1234-abcd.apps.googleusercontent.com",
+        required=True,
+    ),
+    Variable(
+        "GOOGLE_CLIENT_SECRET",
+        "google_client_secret",
+        SIGN_IN,
+        N_("The secret of that OAuth client."),
+        N_("development sign-in, on this computer only"),
+        required=True,
+        secret=True,
+    ),
+    Variable(
+        "GOOGLE_METADATA_URL",
+        "google_metadata_url",
+        SIGN_IN,
+        N_(
+            "OpenID Connect metadata of the provider behind “Sign in with Google”. Only tests "
+            "and other providers need it."
+        ),
+        N_("Google's"),
+        accept.metadata_url,
+        example="https://accounts.google.com/.well-known/openid-configuration",
+    ),
+    Variable(
+        "ALLOWED_EMAILS",
+        "allowed_emails",
+        SIGN_IN,
+        N_(
+            "E-mail addresses whose accounts may sign in, with commas between them. Guests by "
+            "link need none."
+        ),
+        N_("any account, unless ALLOWED_EMAIL_DOMAINS is set"),
+        accept.emails,
+        example="ada@example.com,grace@example.com",
+    ),
+    Variable(
+        "ALLOWED_EMAIL_DOMAINS",
+        "allowed_email_domains",
+        SIGN_IN,
+        N_(
+            "Domains of e-mail addresses whose accounts may sign in, such as example.com, "
+            "with commas. An account of Google Workspace must belong to one of them, too."
+        ),
+        N_("any account, unless ALLOWED_EMAILS is set"),
+        accept.domains,
+        example="example.com",
+    ),
+    Variable(
+        "LIVEKIT_URL",
+        "livekit_url",
+        VIDEO,
+        N_("The LiveKit server for video, as wss://host."),
+        N_("ws://localhost:7880, what `livekit-server --dev` answers to"),
+        accept.livekit_url,
+        example="wss://video.example.com",
+        aliases=("NEXT_PUBLIC_LIVEKIT_URL",),
+        required=True,
+    ),
+    Variable(
+        "LIVEKIT_API_KEY",
+        "livekit_api_key",
+        VIDEO,
+        N_("LiveKit's API key."),
+        "devkey",
+        required=True,
+    ),
+    Variable(
+        "LIVEKIT_API_SECRET",
+        "livekit_api_secret",
+        VIDEO,
+        N_("LiveKit's API secret."),
+        "secret",
+        required=True,
+        secret=True,
+    ),
+    Variable(
         "GLADIA_API_KEY",
         "gladia_api_key",
-        "Gladia's key for speech recognition: app.gladia.io, API keys.",
-        "the local English engine",
+        SPEECH,
+        N_("Gladia's key for speech recognition: app.gladia.io, API keys."),
+        N_("the local English engine"),
         required=True,
         secret=True,
     ),
     Variable(
         "SPEECH_ENGINE",
         "speech_engine",
-        "Which engine transcribes: auto, gladia, local or off.",
-        "auto: gladia with a key, else local",
+        SPEECH,
+        N_("Which engine transcribes: auto, gladia, local or off."),
+        N_("auto: gladia with a key, else local"),
         accept.choice("auto", "gladia", "local", "off"),
+        example="auto",
     ),
     Variable(
         "GLADIA_API_URL",
         "gladia_api_url",
-        "Gladia's address; for tests against an emulator.",
-        GLADIA_API_URL,
+        SPEECH,
+        N_("Gladia's address; for tests against an emulator."),
+        "https://api.gladia.io",
         accept.url("https", "http"),
+        example="https://api.gladia.io",
     ),
     Variable(
         "GLADIA_REGION",
         "gladia_region",
-        "Where Gladia processes speech: eu-west or us-west.",
-        "Gladia's choice",
+        SPEECH,
+        N_("Where Gladia processes speech: eu-west or us-west."),
+        N_("Gladia's choice"),
         accept.choice("eu-west", "us-west"),
+        example="eu-west",
     ),
     Variable(
         "GLADIA_MAX_STREAMS",
         "gladia_max_streams",
-        "Live streams that the Gladia plan allows at once: 1 on the free plan.",
+        SPEECH,
+        N_("Live streams that the Gladia plan allows at once: 1 on the free plan."),
         "30",
         accept.integer(1, 10_000),
+        example="30",
     ),
     Variable(
         "STREAM_IDLE_SECONDS",
         "stream_idle_seconds",
-        "Seconds of silence after which a stream is finished: billed audio follows speech.",
+        SPEECH,
+        N_("Seconds of silence after which a stream is finished: billed audio follows speech."),
         "8",
         accept.number(2, 25),
+        example="8",
     ),
     Variable(
         "VOICE_GATE",
         "voice_gate",
-        "`off` sends every frame to the engine, also silence. For measurements.",
+        SPEECH,
+        N_("`off` sends every frame to the engine, also silence. For measurements."),
         "on",
         accept.switch,
+        example="on",
     ),
     Variable(
         "COST_PER_MINUTE",
         "cost_per_minute",
-        "Price of a minute of transcribed audio, for the usage that hosts see.",
+        SPEECH,
+        N_("Price of a minute of transcribed audio, for the usage that hosts see."),
         "0.01",
         accept.number(0, 1000),
-    ),
-    Variable(
-        "SPACE_MINUTES_PER_DAY",
-        "space_minutes_per_day",
-        "Minutes of audio that all sessions of one space together may have transcribed in a day"
-        " (UTC): with it nobody who may sign in can spend all that you have prepaid.",
-        "no bound",
-        accept.number(1, 1_000_000),
-    ),
-    Variable(
-        "RATE_LIMIT_FACTOR",
-        "rate_limit_factor",
-        "Multiplies all rate limits: raise it when many people share one address.",
-        "1",
-        accept.number(0.1, 1000),
+        example="0.01",
     ),
     Variable(
         "PORT",
         "port",
-        "Port to listen on.",
+        NETWORK,
+        N_("Port to listen on."),
         "8000",
         accept.integer(1, 65_535),
+        example="8000",
         aliases=("WS_PORT",),
     ),
     Variable(
         "HOST",
         "host",
-        "Address to listen on.",
-        "127.0.0.1; 0.0.0.0 in production",
+        NETWORK,
+        N_("Address to listen on."),
+        N_("127.0.0.1; 0.0.0.0 in production"),
         accept.address,
+        example="127.0.0.1",
     ),
     Variable(
         "NEXT_PUBLIC_WS_HOST",
         "websocket_host",
-        "Host of /ws when it isn't the page's own; a host only.",
-        "the page's own",
+        NETWORK,
+        N_("Host of /ws when it isn't the page's own; a host only."),
+        N_("the page's own"),
         accept.host,
+        example="ws.example.com",
     ),
     Variable(
         "NEXT_PUBLIC_WS_PORT",
         "websocket_port",
-        "Port of /ws when it isn't the page's own.",
-        "the page's own",
+        NETWORK,
+        N_("Port of /ws when it isn't the page's own."),
+        N_("the page's own"),
         accept.integer(1, 65_535),
+        example="443",
+    ),
+    Variable(
+        "SPACE_MINUTES_PER_DAY",
+        "space_minutes_per_day",
+        LIMITS,
+        N_(
+            "Minutes of audio that all sessions of one space together may have transcribed in "
+            "a day (UTC): with it nobody who may sign in can spend all that you have prepaid."
+        ),
+        N_("no bound"),
+        accept.number(1, 1_000_000),
+        example="600",
+    ),
+    Variable(
+        "RATE_LIMIT_FACTOR",
+        "rate_limit_factor",
+        LIMITS,
+        N_("Multiplies all rate limits: raise it when many people share one address."),
+        "1",
+        accept.number(0.1, 1000),
+        example="1",
     ),
     Variable(
         "DATA_DIR",
         "data_dir",
-        "Folder of what the process keeps: embedded database, generated secret, text that waits for"
-        " the database.",
+        FILES,
+        N_(
+            "Folder of what the process keeps: embedded database, generated secret, text that "
+            "waits for the database."
+        ),
         ".data",
         accept.path,
+        example=".data",
     ),
 )

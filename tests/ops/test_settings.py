@@ -306,7 +306,8 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
 
 def test_nothing_is_promised_that_no_code_does(tmp_path: Path) -> None:
     _, told = check(tmp_path, **READY, OPENAI_API_KEY="sk")
-    told += EXAMPLE.read_text() + (ROOT / "README.md").read_text()
+    told += EXAMPLE.read_text("utf-8") + (ROOT / "README.md").read_text()
+    told += (ROOT / "docs" / "configuration.md").read_text("utf-8")
     assert "OPENAI" not in told
 
 
@@ -493,14 +494,14 @@ EXAMPLE = ROOT / ".env.example"
 
 
 def test_the_example_names_every_variable_as_a_comment() -> None:
-    text = EXAMPLE.read_text()
+    text = EXAMPLE.read_text("utf-8")
     shown = re.findall(r"^# ?([A-Z_]+)=", text, re.M)
     assert sorted(shown) == sorted(name for variable in VARIABLES for name in variable.names)
     assert not re.findall(r"^[^#\n]", text, re.M), "a copied example must change nothing"
 
 
 def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
-    lines = EXAMPLE.read_text().splitlines()
+    lines = EXAMPLE.read_text("utf-8").splitlines()
     used = [re.sub("^# ?", "", line) for line in lines if re.match(r"# ?[A-Z_]+=.", line)]
     (tmp_path / ".env").write_text("\n".join(used))
     values = read_env_file(tmp_path / ".env")

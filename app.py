@@ -79,6 +79,7 @@ ROUTES = [
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
     Route("/s/{slug}/join", session.join, methods=["POST"]),
     Route("/s/{slug}/end", session.end, methods=["POST"]),
+    Route("/s/{slug}/settings", hosting.settings_page, methods=["GET"]),
     Route("/s/{slug}/settings", hosting.settings, methods=["POST"]),
     Route("/s/{slug}/admit-all", hosting.admit_all, methods=["POST"]),
     Route("/s/{slug}/mute-all", hosting.mute_all, methods=["POST"]),

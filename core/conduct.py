@@ -139,8 +139,11 @@ class Conduct:
         title: str | None = None,
         admission: Admission | None = None,
         locked: bool | None = None,
-    ) -> None:
-        """Change what is given. Raises EndedError when the session has ended meanwhile."""
+    ) -> Session:
+        """Change what is given, and return the session as it is now.
+
+        Raises EndedError when it has ended meanwhile.
+        """
         changed = await sessions.change(
             self._db, session.id, title=title, admission=admission, locked=locked
         )
@@ -149,6 +152,7 @@ class Conduct:
         self._rooms.tell(
             session.id, Change(changed.title, changed.admission, locked=changed.locked)
         )
+        return changed
 
     async def end(self, session: Session, *, by: str | None, reason: EndReason) -> None:
         """End a session for everybody; a second time changes nothing but finishes the first.

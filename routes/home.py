@@ -15,11 +15,13 @@ from core.text import initials, one_line
 from routes.login import sign_in_context
 from web.forms import form_of
 from web.guard import limit
-from web.render import page
+from web.render import is_fragment, page
 from web.request import person_of, services
+from web.words import gettext
 
 TITLE_LENGTH = 120
 SHOWN_PEOPLE = 6
+SESSIONS_CHANGED = "sessions-changed"  # as which event htmx tells the list of it
 
 
 async def home(request: Request) -> Response:
@@ -33,7 +35,7 @@ async def home(request: Request) -> Response:
 async def session_list(request: Request) -> Response:
     """GET /sessions: the list alone, for people who are signed in."""
     person = await person_of(request)
-    if person is None and "HX-Request" in request.headers:
+    if person is None and is_fragment(request):
         # A redirect would be followed unseen, and the whole page put where the list was.
         return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
     if person is None:
@@ -49,10 +51,13 @@ async def create_session(request: Request) -> Response:
     limit(services(request).limits.create, request, person.id)
     form = await form_of(request)
     db = services(request).db
-    title = one_line(form.get("title", ""), TITLE_LENGTH) or f"{person.name}’s session"
+    title = one_line(form.get("title", ""), TITLE_LENGTH) or gettext(
+        "%(name)s’s session", name=person.name
+    )
     chosen = form.get("admission")
     admission = chosen if is_admission(chosen) else "KNOCK"
-    space = await spaces.first_space(db, person.id, f"{person.name}’s space")
+    called = gettext("%(name)s’s space", name=person.name)
+    space = await spaces.first_space(db, person.id, called)
     session = await sessions.create(db, space, person.id, title, admission)
     audit.note("session_started", session=session.id, by=person.id)
     return RedirectResponse(f"/s/{session.slug}", 303)
@@ -82,6 +87,7 @@ def _row(listed: ListedSession, standing: Standing, waiting: int) -> dict[str, A
         "people_count": len(people),
         "here": listed.presence.here,
         "empty_since": listed.presence.last_left or session.started_at or session.created_at,
+        "hosted": not session.over and may(standing, Action.SETTINGS),
         "readable": may(standing, Action.READ),
         "waiting": waiting if may(standing, Action.SEE_WAITING) else 0,
     }

@@ -7,26 +7,31 @@ well and didn't is reported with status 200, `{"call": {"code", "message"}}`; el
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from core import access, audit
-from core.access import Action, EndedError
+from core.access import Action, EndedError, Look, may
 from core.conduct import Conduct
 from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
 from core.text import one_line
-from routes.home import TITLE_LENGTH
+from routes.home import SESSIONS_CHANGED, TITLE_LENGTH
 from web.forms import form_of
 from web.guard import limit
+from web.render import is_fragment, page, wants_html
 from web.request import look, services
+from web.words import N_, gettext
 
 CALL_PROBLEMS: dict[CallProblem, str] = {
-    "unreachable": "The video server doesn’t answer; the call itself may take a while to follow.",
-    "refused": "The video server refuses our key; the call itself is unchanged.",
-    "failed": "The video server could not do it; the call itself may take a while to follow.",
+    "unreachable": N_(
+        "The video server doesn’t answer; the call itself may take a while to follow."
+    ),
+    "refused": N_("The video server refuses our key; the call itself is unchanged."),
+    "failed": N_("The video server could not do it; the call itself may take a while to follow."),
 }
 
 
@@ -70,9 +75,21 @@ async def mute_all(request: Request) -> Response:
     return await _all(request, Action.MUTE, Conduct.mute_all)
 
 
+async def settings_page(request: Request) -> Response:
+    """GET /s/{slug}/settings: hosts see title, admission and lock, as a page or a part of one."""
+    at = await look(request, strangers=False)
+    session = access.hosted(at, Action.SETTINGS)
+    if session.over:
+        raise EndedError
+    return _show_settings(request, at, session, saved="saved" in request.query_params)
+
+
 async def settings(request: Request) -> Response:
-    """POST /s/{slug}/settings: hosts change title, admission or lock, whichever are given."""
-    session = await _hosted(request, Action.SETTINGS)
+    """POST /s/{slug}/settings: hosts change title, admission or lock, whichever are given.
+
+    The page's modules get 204 or JSON, htmx the forms as they are now, a plain form their page.
+    """
+    at, session = await _looked(request, Action.SETTINGS)
     form = await form_of(request)
     title, admission, locked = form.get("title"), form.get("admission"), form.get("locked")
     if admission is not None and not is_admission(admission):
@@ -81,17 +98,42 @@ async def settings(request: Request) -> Response:
         raise HTTPException(422)
     line = one_line(title, TITLE_LENGTH) if title is not None else None
     if line == "":
-        raise HTTPException(422)
-    await services(request).conduct.change(
+        if not wants_html(request):
+            raise HTTPException(422)
+        return _show_settings(request, at, session, error=gettext("Type a title."))
+    changed = await services(request).conduct.change(
         session,
         title=line,
         admission=admission,
         locked=None if locked is None else locked == "on",
     )
+    if is_fragment(request):
+        shown = _show_settings(request, at, changed, saved=True)
+        shown.headers["HX-Trigger"] = SESSIONS_CHANGED
+        return shown
+    if wants_html(request):
+        return RedirectResponse(f"/s/{session.slug}/settings?saved", 303)
     return Response(status_code=204)
 
 
-async def _hosted(request: Request, action: Action) -> Session:
+def _show_settings(
+    request: Request, at: Look, session: Session, *, saved: bool = False, error: str | None = None
+) -> Response:
+    asked_at = request.headers.get("hx-current-url", "")
+    return page(
+        "home/_settings.html" if is_fragment(request) else "home/settings.html",
+        at.person,
+        status=422 if error else 200,
+        session=session,
+        may_end=may(at.standing, Action.END),
+        # Who ends a session in the list stays there; elsewhere they see what was said.
+        listed=is_fragment(request) and urlsplit(asked_at).path == "/",
+        saved=saved,
+        error=error,
+    )
+
+
+async def _looked(request: Request, action: Action) -> tuple[Look, Session]:
     at = await look(request, strangers=False)
     session = access.hosted(at, action)
     if session.over:
@@ -99,7 +141,11 @@ async def _hosted(request: Request, action: Action) -> Session:
     limit(services(request).limits.default, request, at.who)
     of = request.path_params.get("identity")
     audit.note("host_act", act=action.name.lower(), by=at.who, of=of, session=session.id)
-    return session
+    return at, session
+
+
+async def _hosted(request: Request, action: Action) -> Session:
+    return (await _looked(request, action))[1]
 
 
 async def _about(
@@ -122,6 +168,6 @@ async def _done(act: Awaitable[None]) -> Response:
     try:
         await act
     except CallError as problem:
-        what = {"code": problem.problem, "message": CALL_PROBLEMS[problem.problem]}
+        what = {"code": problem.problem, "message": gettext(CALL_PROBLEMS[problem.problem])}
         return JSONResponse({"call": what}, headers={"Cache-Control": "no-store"})
     return Response(status_code=204)

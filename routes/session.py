@@ -26,12 +26,13 @@ from core.room.knocks import MAX_DENIED
 from core.settings import Settings, is_loopback
 from core.text import one_line
 from routes import transcript
+from routes.home import SESSIONS_CHANGED
 from routes.login import can_sign_in
 from web.addresses import address_of
 from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
-from web.render import page, wants_json
+from web.render import is_fragment, page, wants_json
 from web.request import forget_guest, look, remember_guest, services
 from web.words import gettext
 
@@ -53,11 +54,11 @@ async def left(request: Request) -> Response:
     at = await look(request)
     session, me = at.session, access.who_left(at)
     if me is None or session.over:
-        if "HX-Request" in request.headers:  # it would follow a redirect unseen
+        if is_fragment(request):  # it would follow a redirect unseen
             headers = {"HX-Redirect": f"/s/{session.slug}", "Cache-Control": "no-store"}
             return Response(headers=headers)
         return RedirectResponse(f"/s/{session.slug}", 303)
-    template = "session/_left.html" if "HX-Request" in request.headers else "session/left.html"
+    template = "session/_left.html" if is_fragment(request) else "session/left.html"
     # Who has just left may still be counted: the call tells so a moment later.
     return page(template, at.person, session=session, me=me, others=at.others)
 
@@ -214,4 +215,8 @@ async def end(request: Request) -> Response:
     by = at.person.id if at.person else None  # a guest may have been made a host
     audit.note("host_act", act="end", by=at.who, session=session.id)
     await services(request).conduct.end(session, by=by, reason="ADMIN_ENDED")
+    if is_fragment(request):
+        told = page("home/_ended.html", at.person, session=session)
+        told.headers["HX-Trigger"] = SESSIONS_CHANGED
+        return told
     return RedirectResponse(f"/s/{session.slug}", 303)

@@ -13,7 +13,7 @@ from starlette.types import ExceptionHandler
 from core import audit
 from core.problems import ProblemError
 from web.addresses import address_of
-from web.render import json_error, page, wants_json
+from web.render import is_fragment, json_error, page, wants_json
 from web.words import N_, gettext
 
 log = logging.getLogger(__name__)
@@ -115,12 +115,12 @@ WORDS = {  # title and message for the code of a ProblemError
 
 
 def show(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    """Answer with a problem, as a page or as JSON."""
+    """Answer with a problem: as a page, as what htmx puts into one, or as JSON."""
     headers = headers or {}
     if wants_json(request):
         return json_error(problem.status, problem.code, gettext(problem.message), headers)
     response = page(
-        "error.html",
+        "_partials/problem.html" if is_fragment(request) else "error.html",
         None,
         status=problem.status,
         title=gettext(problem.title),

@@ -140,6 +140,16 @@ def wants_json(connection: HTTPConnection) -> bool:
     return "application/json" in accept and "text/html" not in accept
 
 
+def is_fragment(connection: HTTPConnection) -> bool:
+    """Whether htmx asks, which puts a part of a page where it belongs."""
+    return "HX-Request" in connection.headers
+
+
+def wants_html(connection: HTTPConnection) -> bool:
+    """Whether a person sees the answer: htmx asks, or a browser on its way to a page."""
+    return is_fragment(connection) or "text/html" in connection.headers.get("accept", "")
+
+
 def json_error(status: int, code: str, message: str, headers: dict[str, str]) -> Response:
     """Return the one shape of errors in JSON."""
     kept = {"Cache-Control": "no-store"} | headers

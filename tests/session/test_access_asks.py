@@ -89,7 +89,8 @@ def test_where_what_hosts_see_and_all_read_is_offered(strict: Strict) -> None:
         lobby = stage.ada.http.get(f"/s/{stage.slug}").text
         left = stage.ada.http.get(f"/s/{stage.slug}/left").status_code == 200
         so_far = f"/s/{stage.slug}/transcript"
-        return "1 person waits" in row, so_far in row, so_far in lobby, left
+        settings = f'hx-get="/s/{stage.slug}/settings"' in row
+        return "1 person waits" in row, so_far in row, so_far in lobby, left, settings
 
     async def come() -> None:
         async with stage.ada.page(stage.slug):
@@ -101,11 +102,17 @@ def test_where_what_hosts_see_and_all_read_is_offered(strict: Strict) -> None:
         " WHERE slug = $1 AND p.left_at IS NOT NULL"
     )
     wait_until(lambda: stage.place.tables.one(left, stage.slug))
-    assert offered() == (True, True, True, True)
+    assert offered() == (True, True, True, True, True)
     with strict.forbidden(Action.SEE_WAITING):
-        assert offered() == (False, True, True, True)
+        assert offered() == (False, True, True, True, True)
     with strict.forbidden(Action.READ):
-        assert offered() == (True, False, False, False)
+        assert offered() == (True, False, False, False, True)
+    with strict.forbidden(Action.SETTINGS):
+        assert offered() == (True, True, True, True, False)
+    settings = f"/s/{stage.slug}/settings"
+    assert f'action="/s/{stage.slug}/end"' in stage.ada.http.get(settings).text
+    with strict.forbidden(Action.END):
+        assert f'action="/s/{stage.slug}/end"' not in stage.ada.http.get(settings).text
 
 
 async def test_who_sees_knocks_is_counted_for_who_knocks(strict: Strict) -> None:

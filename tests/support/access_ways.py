@@ -225,6 +225,15 @@ def hosts(what: str, **form: str) -> Callable[[Stage], bool]:
     return way
 
 
+def changes(stage: Stage) -> bool:
+    """Lock it, where the page with the settings is shown to who may."""
+    address = f"/s/{stage.slug}/settings"
+    shown = stage.who.http.get(address, headers={"Accept": "text/html"}).status_code == 200
+    changed = hosts("settings", locked="on")(stage)
+    assert shown is changed
+    return changed
+
+
 def ends(stage: Stage) -> bool:
     status = stage.who.end(stage.slug).status_code
     assert status in (303, 401, 404)
@@ -259,7 +268,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.LOWER_HAND: hosts("lower-hand"),
     Action.REMOVE: hosts("remove"),
     Action.MAKE_HOST: hosts("host"),
-    Action.SETTINGS: hosts("settings", locked="on"),
+    Action.SETTINGS: changes,
     Action.END: ends,
     Action.READ: reads,
 }

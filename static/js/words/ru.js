@@ -118,6 +118,7 @@ speak({
   "The screen can’t be shared in this browser.": "Этот браузер не может показать экран.",
   "The server answered with an error ({status}).": "Сервер ответил ошибкой ({status}).",
   "The server can’t be reached. Check your connection and try again.": "Сервер недоступен. Проверьте соединение и попробуйте ещё раз.",
+  "The server doesn’t answer. Try again in a moment.": "Сервер не отвечает. Попробуйте чуть позже.",
   "The server doesn’t understand this page. Reload it.": "Сервер не понимает эту страницу. Перезагрузите её.",
   "They can then let people in, mute and remove them, and end the session for everyone.": "Ведущий может впускать и удалять участников, выключать им микрофон и завершить встречу для всех.",
   "They leave at once and can’t come back to this session.": "Участник сразу покинет встречу и не сможет вернуться.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,24 +79,53 @@ def _digest(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
+def scripts() -> str:
+    """Return the digest of all our scripts, anew once one of them has changed."""
+    return _digest_of(
+        tuple(
+            (Path(folder, name), (Path(folder, name)).stat().st_mtime_ns)
+            for folder, _, names in os.walk(STATIC / "js")
+            for name in names
+        )
+    )
+
+
+@lru_cache(maxsize=2)
+def _digest_of(files: tuple[tuple[Path, int], ...]) -> str:
+    whole = hashlib.sha256()
+    for path in sorted(path for path, _ in files):
+        whole.update(f"{path.relative_to(STATIC)}\0".encode() + path.read_bytes())
+    return whole.hexdigest()[:12]
+
+
 def static(path: str) -> str:
-    """Return the address of a static file, which changes with its content."""
+    """Return the address of a static file, which changes with its content.
+
+    Scripts have one digest for all of them, as a folder: what they import of each other is found
+    beside them, under the same one.
+    """
+    if path.startswith("js/"):
+        return f"/static/js@{scripts()}/{path.removeprefix('js/')}"
     return f"/static/{path}?v={_digest(path)}"
 
 
-@cache
-def modules(entry: str) -> tuple[str, ...]:
+def modules(entry: str) -> list[str]:
     """Return the addresses of all that a script imports, as its import statements ask for them.
 
     A browser that is told of them at once need not find them step by step.
     """
+    return [static(path) for path in _imported(entry, scripts())]
+
+
+@lru_cache(maxsize=8)
+def _imported(entry: str, _digest: str) -> tuple[str, ...]:
     found = [(STATIC / entry).resolve()]
     for script in found:  # which grows meanwhile
         for path in _IMPORT.findall(script.read_text()):
             imported = (script.parent / path).resolve()
             if imported not in found:
                 found.append(imported)
-    return tuple(f"/static/{path.relative_to(STATIC)}" for path in found[1:])
+    return tuple(str(path.relative_to(STATIC)) for path in found[1:])
 
 
 _environment = Environment(

@@ -15,10 +15,11 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from web.render import STATIC
+from web.render import STATIC, scripts
 
 COMPRESSED = {".js", ".css", ".svg"}
 SCRIPTS = STATIC / "js"
+_VERSION = re.compile(r"js@([0-9a-f]+)(?=/)")
 _DOCUMENTATION = re.compile(r"/\*\*.*?\*/", re.DOTALL)
 
 
@@ -40,14 +41,22 @@ def _compressed(path: Path, _modified: float) -> bytes:
 
 
 class VersionedStatic(StaticFiles):
-    """Static files; JS modules import each other without a version, so those are revalidated."""
+    """Static files. Under another digest than theirs, scripts are served as they are and not kept:
+
+    a page of the release before may still ask, or another server that has the next one already.
+    """
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        versioned = "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        digest = _VERSION.match(super().get_path(scope))
+        versioned = (
+            digest[1] == scripts()
+            if digest
+            else "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        )
         keep = "public, max-age=31536000, immutable" if versioned else "no-cache"
 
         async def send_kept(message: Message) -> None:
@@ -56,6 +65,10 @@ class VersionedStatic(StaticFiles):
             await send(message)
 
         await super().__call__(scope, receive, send_kept)
+
+    def get_path(self, scope: Scope) -> str:
+        """Return which file is asked for."""
+        return _VERSION.sub("js", super().get_path(scope), count=1)
 
     def file_response(
         self,

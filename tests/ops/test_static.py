@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import socket
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from tests.support.app_server import AppServer
 from tests.support.http import outside
 from tests.support.visitors import Visitor
 from tests.support.waiting import WAIT_TIMEOUT_S
+from web import render
 from web.render import STATIC
 from web.static import lean
 
@@ -44,6 +46,25 @@ def test_who_takes_no_compression_gets_none(server: AppServer) -> None:
 def test_versioned_addresses_are_kept(server: AppServer) -> None:
     kept = outside("GET", f"{server.url}/static/css/tokens.css?v=1")
     assert "immutable" in kept.headers["cache-control"]
+
+
+def test_scripts_are_kept_until_one_of_them_changes(
+    server: AppServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a digest of them all, so that what one imports has it in its address, too."""
+    address = render.static("js/room/main.js")
+    now = outside("GET", server.url + address)
+    assert "immutable" in now.headers["cache-control"]
+    # Of the release before or the next one: it is served, and asked for again.
+    other = outside("GET", server.url + re.sub("@[0-9a-f]+", "@000000000000", address))
+    assert (other.text, other.headers["cache-control"]) == (now.text, "no-cache")
+
+    shutil.copytree(STATIC / "js", tmp_path / "js")
+    monkeypatch.setattr(render, "STATIC", tmp_path)
+    assert render.static("js/room/main.js") == address, "the same on every server"
+    with (tmp_path / "js/lib/dom.js").open("a") as file:
+        file.write("// changed\n")
+    assert render.static("js/room/main.js") != address
 
 
 def raw(server: AppServer, target: bytes) -> tuple[int, bytes]:
@@ -132,7 +153,8 @@ def test_a_room_names_all_its_scripts_at_once(server: AppServer) -> None:
     named = re.findall(r'<link rel="modulepreload" href="([^"]+)">', html)
     main = STATIC / "js/room/main.js"
     wanted = _imported(main, set()) - {main}
-    assert sorted(named) == sorted(f"/static/{path.relative_to(STATIC)}" for path in wanted)
+    (entry,) = re.findall(r'src="(/static/js@[0-9a-f]+)/room/main\.js"', html)
+    assert sorted(named) == sorted(f"{entry}/{path.relative_to(STATIC / 'js')}" for path in wanted)
     assert {outside("GET", server.url + address).status_code for address in named} == {200}
 
 

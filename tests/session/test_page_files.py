@@ -20,9 +20,7 @@ def test_what_the_pages_ask_for_is_there_and_kept(site: AppServer, live: Meeting
     for file in files:
         answer = ada.http.get(file)
         assert answer.status_code == 200, file
-        # Scripts import each other without a version, and are named in the page the same way.
-        is_imported = f'rel="modulepreload" href="{file}"' in pages[1]
-        kept = "no-cache" if is_imported else "public, max-age=31536000, immutable"
+        kept = "public, max-age=31536000, immutable"
         assert answer.headers["cache-control"] == kept, file
         assert answer.headers["etag"]
 

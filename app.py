@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import io
 import logging
 import os
 import sys
@@ -47,7 +48,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, transcript, ws
-from web import errors
+from web import checklist, errors
 from web.access_log import AccessLog
 from web.cookies import LoginCookie
 from web.guard import Guard
@@ -57,6 +58,7 @@ from web.serving import Serving
 from web.starting import Starting, stopped_by_signals
 from web.static import VersionedStatic
 from web.stopping import patient_with_signals
+from web.words import LANGUAGES, gettext, of_environment, speak
 
 
 class State(TypedDict):
@@ -210,7 +212,8 @@ def load_settings() -> Settings:
             return settings
         secret = settings_module.local_secret(settings.data_dir)
     except SettingsError as problem:
-        sys.exit(str(problem))
+        speak(of_environment(os.environ))
+        sys.exit(checklist.refusal(problem))
     return dataclasses.replace(
         settings,
         login_secret=secret,
@@ -238,13 +241,16 @@ def check() -> int:
     try:
         environ = read_environment()
     except SettingsError as problem:
-        sys.exit(str(problem))
+        sys.exit(checklist.refusal(problem))
     findings = settings_module.checklist(environ, strict=True)
-    print(settings_module.render_checklist(findings))
-    for sentence in settings_module.advice(environ):
-        print(f"\nNote: {sentence}")
+    print(checklist.told(findings))
+    for words in settings_module.advice(environ):
+        print("\n" + gettext("Note: %(advice)s", advice=checklist.say(words)))
     ready = settings_module.would_start(findings)
-    print("\nProduction would start." if ready else "\nProduction would not start.")
+    print(
+        "\n"
+        + (gettext("Production would start.") if ready else gettext("Production would not start."))
+    )
     return 0 if ready else 1
 
 
@@ -252,11 +258,11 @@ def set_disabled(email: str, *, disabled: bool) -> int:
     """Disable or enable an account, and print what came of it. Returns 1 when nobody is it."""
     settings = load_settings()
     try:
-        code, told = accounts.set_disabled(settings, email, disabled=disabled)
+        changed = accounts.set_disabled(settings, email, disabled=disabled)
     except DatabaseStartError as problem:
         sys.exit(str(problem))
-    print(told)
-    return code
+    print(checklist.disabled(email, changed) if disabled else checklist.enabled(email, changed))
+    return 0 if changed else 1
 
 
 def main() -> None:
@@ -264,13 +270,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Sessions")
     commands = parser.add_subparsers(dest="command", metavar="serve, check, disable or enable")
     commands.add_parser("serve", help="serve, which is what it does without a command, too")
-    commands.add_parser("check", help="say what is set, missing or invalid for production")
+    checking = commands.add_parser(
+        "check", help="say what is set, missing or invalid for production"
+    )
+    checking.add_argument("--lang", choices=LANGUAGES, help="in this language")
     for name, what in (
         ("disable", "sign somebody out everywhere, for good"),
         ("enable", "undo it"),
     ):
         commands.add_parser(name, help=what).add_argument("email")
     asked = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters shows the rest
+        sys.stdout.reconfigure(errors="replace")
+    if asked.command != "serve" and asked.command is not None:
+        speak(getattr(asked, "lang", None) or of_environment(os.environ))
     if asked.command == "check":
         sys.exit(check())
     if asked.command in ("disable", "enable"):

@@ -8,6 +8,7 @@ said here at the edge, and in the page's modules by static/js/lib/words.js in th
 from __future__ import annotations
 
 import gettext as catalogues
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -39,6 +40,14 @@ def language() -> Language:
 def speak(chosen: Language) -> None:
     """Answer in this language from now on, in the request or command that is under way."""
     _language.set(chosen)
+
+
+def of_environment(environ: Mapping[str, str]) -> Language:
+    """Return the command line's language: the first of ours in gettext's order of variables."""
+    names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    wanted = next((environ[name] for name in names if environ.get(name)), "")
+    codes = (re.split("[_.@]", one.lower())[0] for one in wanted.split(":"))
+    return next((code for code in codes if is_language(code)), "en")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from core.settings.words import N_, Words
+
 # uvicorn's variable: whose X-Forwarded-For is believed. It takes 127.0.0.1 when it is unset.
 TRUSTED_PROXIES = "FORWARDED_ALLOW_IPS"
 
 
-def advice(environ: Mapping[str, str]) -> Iterator[str]:
+def advice(environ: Mapping[str, str]) -> Iterator[Words]:
     """Yield sentences about what is left open."""
     if not any(
         environ.get(name, "").strip() for name in ("ALLOWED_EMAILS", "ALLOWED_EMAIL_DOMAINS")
     ):
-        yield (
-            "Any account of the sign-in provider may start sessions here, which you pay for. Name"
-            " those who may in ALLOWED_EMAILS or ALLOWED_EMAIL_DOMAINS."
+        yield Words(
+            N_(
+                "Any account of the sign-in provider may start sessions here, which you pay"
+                " for. Name those who may in ALLOWED_EMAILS or ALLOWED_EMAIL_DOMAINS."
+            )
         )
     trusted = environ.get(TRUSTED_PROXIES)
     if trusted is None:
-        yield (
-            "X-Forwarded-For is believed of whoever connects from this computer. That is right for"
-            " a proxy here that writes it, such as Caddy or nginx. Behind one that passes it on"
-            " unread (HAProxy in TCP mode, socat, ssh -L) people choose their address, so that"
-            f" limits per address don't hold: then set {TRUSTED_PROXIES} to nothing."
+        yield Words(
+            N_(
+                "X-Forwarded-For is believed of whoever connects from this computer. That is"
+                " right for a proxy here that writes it, such as Caddy or nginx. Behind one"
+                " that passes it on unread (HAProxy in TCP mode, socat, ssh -L) people choose"
+                " their address, so that limits per address don't hold: then set"
+                " FORWARDED_ALLOW_IPS to nothing."
+            )
         )
     elif trusted.strip() == "*":
-        yield (
-            f"{TRUSTED_PROXIES}=* believes the first address in X-Forwarded-For, which anybody can"
-            " write, so that limits per address don't hold. Name the addresses of your proxies, or"
-            " their networks, such as 10.0.0.0/8."
+        yield Words(
+            N_(
+                "FORWARDED_ALLOW_IPS=* believes the first address in X-Forwarded-For, which"
+                " anybody can write, so that limits per address don't hold. Name the"
+                " addresses of your proxies, or their networks, such as 10.0.0.0/8."
+            )
         )

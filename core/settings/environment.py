@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from core.settings.parsing import InvalidError
 from core.settings.production import objections
 from core.settings.values import DEFAULT_PORT, Settings
 from core.settings.variables import VARIABLES, Variable
+from core.settings.words import N_, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Finding:
     variable: Variable
     state: Literal["set", "default", "missing", "invalid"]
     note: str
+    warning: Words | None = None
 
 
 def _given(variable: Variable, environ: Mapping[str, str]) -> str | None:
@@ -39,13 +41,13 @@ def _examine(
     given = _given(variable, environ)
     if given is None:
         needed = strict and _is_required(variable, environ)
-        return Finding(variable, "missing" if needed else "default", variable.unset), None
+        return Finding(variable, "missing" if needed else "default", Words(variable.unset)), None
     try:
         value, warning = variable.parse(given)
     except InvalidError as problem:
-        return Finding(variable, "invalid", str(problem)), None
-    shown = "(secret)" if variable.secret else given
-    return Finding(variable, "set", f"{shown}; {warning}" if warning else shown), value
+        return Finding(variable, "invalid", problem.words), None
+    shown = Words(N_("(secret)")) if variable.secret else given
+    return Finding(variable, "set", shown, warning), value
 
 
 def _is_required(variable: Variable, environ: Mapping[str, str]) -> bool:
@@ -83,21 +85,38 @@ def would_start(findings: list[Finding]) -> bool:
     return all(finding.state in {"set", "default"} for finding in findings)
 
 
-def render_checklist(findings: list[Finding]) -> str:
-    """Lay the findings out as text for a terminal."""
+STATES = {
+    "set": N_("set"),
+    "default": N_("default"),
+    "missing": N_("missing"),
+    "invalid": N_("invalid"),
+}
+
+
+def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -> str:
+    """Lay the findings out as text for a terminal. `say` translates words."""
     lines = []
     for finding in findings:
         variable = finding.variable
-        name = " or ".join(variable.names)
-        note = f"unset: {finding.note}" if finding.state == "default" else finding.note
+        name = say(Words(N_(" or "))).join(variable.names)
+        note = say(finding.note)
+        if finding.state == "default":
+            note = say(Words(N_("unset: %(instead)s"), instead=note))
         if finding.state == "missing":
-            note = "needed in production"
-        lines.append(f"{finding.state:8} {name}: {note}\n         {variable.purpose}")
+            note = say(Words(N_("needed in production")))
+        if finding.warning is not None:
+            note += f"; {say(finding.warning)}"
+        state = say(Words(STATES[finding.state]))
+        lines.append(f"{state:8} {name}: {note}\n         {say(Words(variable.purpose))}")
     return "\n".join(lines)
 
 
 class SettingsError(Exception):
-    """The environment can't be used; the message is the full checklist for people."""
+    """The environment can't be used; the message is the full checklist for people, in English."""
+
+    def __init__(self, message: str, findings: list[Finding] | None = None) -> None:
+        super().__init__(message)
+        self.findings = findings or []
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -120,7 +139,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             if mended:
                 warnings.append(f"{variable.name}: {mended}")
     if problems:
-        raise SettingsError("Sessions can't start:\n" + render_checklist(problems))
+        raise SettingsError("Sessions can't start:\n" + render_checklist(problems), problems)
     return _with_defaults(values, warnings)
 
 

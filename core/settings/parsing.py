@@ -10,13 +10,18 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from core.settings.values import WELL_KNOWN
+from core.settings.words import N_, Words
 
 
 class InvalidError(ValueError):
-    """One value is unusable; the message says why without repeating it."""
+    """One value is unusable; the words say why without repeating it."""
+
+    def __init__(self, text: str, **values: object) -> None:
+        self.words = Words(text, **values)
+        super().__init__(self.words)
 
 
-Parsed = tuple[Any, str | None]
+Parsed = tuple[Any, Words | None]
 """A parsed value and a warning about what was mended on the way."""
 
 
@@ -30,7 +35,9 @@ def integer(low: int, high: int) -> Callable[[str], Parsed]:
 
     def parse(value: str) -> Parsed:
         if not value.isdecimal() or not low <= int(value) <= high:
-            raise InvalidError(f"must be a whole number from {low} to {high}")
+            raise InvalidError(
+                N_("must be a whole number from %(low)s to %(high)s"), low=low, high=high
+            )
         return int(value), None
 
     return parse
@@ -45,7 +52,9 @@ def number(low: float, high: float) -> Callable[[str], Parsed]:
         except ValueError:
             found = float("nan")
         if not low <= found <= high:
-            raise InvalidError(f"must be a number from {low:g} to {high:g}")
+            raise InvalidError(
+                N_("must be a number from %(low)s to %(high)s"), low=f"{low:g}", high=f"{high:g}"
+            )
         return found, None
 
     return parse
@@ -56,7 +65,7 @@ def choice(*allowed: str) -> Callable[[str], Parsed]:
 
     def parse(value: str) -> Parsed:
         if value not in allowed:
-            raise InvalidError(f"must be one of {', '.join(allowed)}")
+            raise InvalidError(N_("must be one of %(those)s"), those=", ".join(allowed))
         return value, None
 
     return parse
@@ -65,14 +74,14 @@ def choice(*allowed: str) -> Callable[[str], Parsed]:
 def switch(value: str) -> Parsed:
     """Accept on or off."""
     if value not in {"on", "off"}:
-        raise InvalidError("must be on or off")
+        raise InvalidError(N_("must be on or off"))
     return value == "on", None
 
 
 def production(value: str) -> Parsed:
     """Accept the values that Node.js programs know: a typing error must not open development."""
     if value.lower() not in {"production", "development", "test"}:
-        raise InvalidError("must be production, development or test")
+        raise InvalidError(N_("must be production, development or test"))
     return value.lower() == "production", None
 
 
@@ -81,7 +90,7 @@ def path(value: str) -> Parsed:
     try:
         return Path(value).expanduser(), None
     except RuntimeError:
-        raise InvalidError("begins with ~ and a user who isn't known here") from None
+        raise InvalidError(N_("begins with ~ and a user who isn't known here")) from None
 
 
 def _split(value: str) -> SplitResult:
@@ -90,7 +99,7 @@ def _split(value: str) -> SplitResult:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        raise InvalidError("isn't an address that can be understood") from None
+        raise InvalidError(N_("isn't an address that can be understood")) from None
     return parts
 
 
@@ -104,10 +113,13 @@ def url(*schemes: str) -> Callable[[str], Parsed]:
         trimmed = value.rstrip("/")
         parts = _split(trimmed)
         if parts.scheme not in schemes or not parts.hostname:
-            raise InvalidError(f"must be an address that starts with {' or '.join(schemes)}://")
+            raise InvalidError(
+                N_("must be an address that starts with %(schemes)s://"),
+                schemes=" / ".join(schemes),
+            )
         if parts.username is not None:
-            raise InvalidError("must not carry a user name or password: addresses are shown")
-        return trimmed, "the slash at its end was removed" if trimmed != value else None
+            raise InvalidError(N_("must not carry a user name or password: addresses are shown"))
+        return trimmed, Words(N_("the slash at its end was removed")) if trimmed != value else None
 
     return parse
 
@@ -116,7 +128,7 @@ def metadata_url(value: str) -> Parsed:
     """Accept the address of an issuer's metadata, which says who the issuer is."""
     found, warning = url("https", "http")(value)
     if WELL_KNOWN not in found:
-        raise InvalidError(f"must be the issuer's address and {WELL_KNOWN}")
+        raise InvalidError(N_("must be the issuer's address and %(rest)s"), rest=WELL_KNOWN)
     return found, warning
 
 
@@ -125,7 +137,7 @@ def origin(value: str) -> Parsed:
     found, warning = url("https", "http")(value)
     parts = _split(found)
     if parts.path or parts.query or parts.fragment:
-        raise InvalidError("must be an origin such as https://meet.example.com, without a path")
+        raise InvalidError(N_("must be an origin such as https://meet.example.com, without a path"))
     netloc = parts.netloc.lower()
     usual = {"https": ":443", "http": ":80"}[parts.scheme]
     return f"{parts.scheme}://{netloc.removesuffix(usual)}", warning
@@ -136,14 +148,16 @@ def livekit_url(value: str) -> Parsed:
     found, warning = url("wss", "ws", "https", "http")(value)
     scheme, _, rest = found.partition("://")
     if scheme.startswith("http"):
-        return f"{scheme.replace('http', 'ws')}://{rest}", "its scheme was changed to ws(s)://"
+        return f"{scheme.replace('http', 'ws')}://{rest}", Words(
+            N_("its scheme was changed to ws(s)://")
+        )
     return found, warning
 
 
 def postgres_url(value: str) -> Parsed:
     """Accept PostgreSQL's address."""
     if _split(value).scheme not in {"postgres", "postgresql"}:
-        raise InvalidError("must start with postgresql://")
+        raise InvalidError(N_("must start with postgresql://"))
     return value, None
 
 
@@ -152,8 +166,8 @@ def host(value: str) -> Parsed:
     scheme, found, rest = value.partition("://")
     name = (rest if found else scheme).rstrip("/")
     if not name or any(c in name for c in "/ ?#@:"):
-        raise InvalidError("must be a host name only; a port goes into NEXT_PUBLIC_WS_PORT")
-    mended = "it must be a host only: the scheme or slash was removed"
+        raise InvalidError(N_("must be a host name only; a port goes into NEXT_PUBLIC_WS_PORT"))
+    mended = Words(N_("it must be a host only: the scheme or slash was removed"))
     return name, mended if name != value else None
 
 
@@ -163,14 +177,16 @@ def address(value: str) -> Parsed:
         try:
             ipaddress.ip_address(value)
         except ValueError:
-            raise InvalidError("must be an IP address or localhost") from None
+            raise InvalidError(N_("must be an IP address or localhost")) from None
     return value, None
 
 
 def long_secret(value: str) -> Parsed:
     """Accept a secret; one that can be guessed is warned of."""
     if len(value) < 32:
-        return value, "shorter than 32 characters: make one with `openssl rand -base64 32`"
+        return value, Words(
+            N_("shorter than 32 characters: make one with `openssl rand -base64 32`")
+        )
     return value, None
 
 
@@ -179,7 +195,7 @@ def _several(value: str) -> list[str]:
     found = [one.strip().lower() for one in value.split(",") if one.strip()]
     if not found:
         raise InvalidError(
-            "must have at least one entry: a list of nobody would lock everybody out"
+            N_("must have at least one entry: a list of nobody would lock everybody out")
         )
     return found
 
@@ -188,7 +204,7 @@ def emails(value: str) -> Parsed:
     """Accept e-mail addresses with commas between them."""
     found = _several(value)
     if not all(re.fullmatch(r"[^\s@]+@[^\s@]+", one) for one in found):
-        raise InvalidError("must be e-mail addresses such as ada@example.com, with commas")
+        raise InvalidError(N_("must be e-mail addresses such as ada@example.com, with commas"))
     return frozenset(found), None
 
 
@@ -196,5 +212,7 @@ def domains(value: str) -> Parsed:
     """Accept the domains of e-mail addresses with commas between them; an @ in front may stand."""
     found = [one.removeprefix("@") for one in _several(value)]
     if not all(re.fullmatch(r"[^\s@*/:.]+(\.[^\s@*/:.]+)+", one) for one in found):
-        raise InvalidError("must be domains such as example.com, with commas; no * and no address")
+        raise InvalidError(
+            N_("must be domains such as example.com, with commas; no * and no address")
+        )
     return frozenset(found), None

@@ -48,7 +48,7 @@ REQUIRED = set(READY) - {"NODE_ENV"}
 def finding(environ: dict[str, str], name: str) -> tuple[str, str]:
     """Return what the checklist says of one variable."""
     (found,) = [one for one in checklist(environ) if one.variable.name == name]
-    return found.state, found.note
+    return found.state, f"{found.note}; {found.warning}" if found.warning else found.note
 
 
 # Values
@@ -275,6 +275,8 @@ def run(*command: str, cwd: Path = ROOT, **environ: str) -> subprocess.Completed
         env=port | environ,
         capture_output=True,
         text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=WAIT_TIMEOUT_S,
         check=False,
     )
@@ -302,6 +304,26 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
         assert variable.purpose in ready.stdout
     for name in ("DATABASE_URL", "NEXTAUTH_SECRET", "GLADIA_API_KEY"):
         assert re.search(rf"^set +{name}: \(secret\)$", ready.stdout, re.M)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"LANGUAGE": "de:ru:en", "LANG": "en_GB.UTF-8"}, {"LC_ALL": "ru_RU.UTF-8"}]
+)
+def test_check_speaks_the_language_of_the_terminal(tmp_path: Path, asked: dict[str, str]) -> None:
+    said = run(APP, "check", cwd=tmp_path, PORT="x", PYTHONIOENCODING="utf-8", **asked)
+    assert said.returncode == 1
+    assert "должно быть целым числом от 1 до 65535" in said.stdout
+    assert "Рабочий сервер не запустится." in said.stdout
+    assert not re.search(r"^(set|default|missing|invalid|Note|.*unset:)", said.stdout, re.M)
+    refused = run(APP, "serve", cwd=tmp_path, PORT="x", PYTHONIOENCODING="utf-8", **asked)
+    assert "Запустить Sessions нельзя:" in refused.stderr
+
+
+def test_check_speaks_the_language_it_is_asked_for(tmp_path: Path) -> None:
+    latin = {"PYTHONIOENCODING": "latin-1", "LANG": "en_GB"}
+    assert run(APP, "check", "--lang", "ru", cwd=tmp_path, **latin).stderr == ""
+    said = run(APP, "check", "--lang", "en", cwd=tmp_path, LANG="ru_RU.UTF-8")
+    assert "Production would not start." in said.stdout
 
 
 def test_nothing_is_promised_that_no_code_does(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ document.addEventListener('visibilitychange', () => {
 
 // No answer at all: the network is away, or the server. A refresh simply tries again.
 document.addEventListener('htmx:error', (event) => {
-  const { ctx } = /** @type {Partial<Asking['detail']>} */ (/** @type {CustomEvent} */ (event).detail);
+  const { detail } = /** @type {CustomEvent} */ (event);
+  const { ctx } = /** @type {Partial<Asking['detail']>} */ (detail);
   const problem = ctx?.sourceElement.closest('.settings')?.querySelector('[role="alert"]');
   if (problem) problem.textContent = t('The server doesn’t answer. Try again in a moment.');
 });

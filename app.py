@@ -34,7 +34,6 @@ from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.minutes import SpaceMinutes
 from core.process import accounts
-from core.process.banner import banner
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
 from core.process.listening import own_address, refusal
@@ -50,6 +49,7 @@ from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, transcript, ws
 from web import checklist, errors
 from web.access_log import AccessLog
+from web.banner import banner
 from web.cookies import LoginCookie
 from web.guard import Guard
 from web.language import SpeakTheirLanguage
@@ -137,6 +137,7 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
             if url is None:
                 url = await asyncio.to_thread(embedded.start)
             async with _running(settings, Database(url), deadline) as (services, stop):
+                speak(of_environment(os.environ))  # uvicorn alone comes by no command line
                 print(
                     banner(settings, services.rooms.engine, own_address(settings, sys.argv)),
                     flush=True,

@@ -54,6 +54,13 @@ def test_with_an_address_for_others_both_are_named(make_server: MakeServer) -> N
     assert "On this computer only" not in server.log
 
 
+def test_the_banner_speaks_the_terminals_language(make_server: MakeServer) -> None:
+    server = make_server(SPEECH_ENGINE="off", LANG="ru_RU.UTF-8")
+    assert f"Откройте {server.url}" in server.log
+    assert re.search(r"речь +выключено +субтитры отключены настройкой SPEECH_ENGINE", server.log)
+    assert opened(server) == []
+
+
 @pytest.mark.parametrize(
     ("command", "address"),
     [

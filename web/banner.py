@@ -1,0 +1,91 @@
+"""The short table that a start prints: what each part runs on, and the address to open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.settings import Settings
+from core.speech.engine import Engine, Health
+from core.speech.reasons import Reason, ReasonCode
+from web.words import N_, gettext
+
+# Why an engine is off at the start; the room has the words for all that may come later.
+_OFF: Mapping[ReasonCode, str] = {
+    "switched_off": N_("captions are switched off by SPEECH_ENGINE"),
+    "key_missing": N_("captions need GLADIA_API_KEY"),
+    "no_package": N_(
+        "the local speech engine has no package for this platform: set GLADIA_API_KEY to"
+        " transcribe with Gladia"
+    ),
+    "not_loadable": N_("the local speech engine can’t be loaded (%(detail)s): set GLADIA_API_KEY"),
+    "model_not_loadable": N_(
+        "the local speech engine can’t be loaded (%(detail)s): set GLADIA_API_KEY"
+    ),
+}
+
+
+def banner(settings: Settings, engine: Engine, own: str | None) -> str:
+    """Return the table; it names hosts, never secrets.
+
+    `own` is where this computer reaches it, None when that can't be told.
+    """
+    rows = [
+        (gettext("database"), *_database(settings)),
+        (gettext("login"), *_login(settings)),
+        (gettext("video"), *_video(settings)),
+        (gettext("speech"), *_speech(engine)),
+    ]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"  {part:{first}}  {kind:{second}}  {what}" for part, kind, what in rows]
+    return "\n".join(["", *lines, "", *_where(settings, own), ""])
+
+
+def _where(settings: Settings, own: str | None) -> list[str]:
+    """Say where to open it, as far as that is known, and what others would need."""
+    public = settings.public_url
+    if settings.production:
+        return ["  " + gettext("Open %(address)s", address=public)]
+    if settings.https:
+        here = ["  " + gettext("Open %(address)s on this computer", address=own)] if own else []
+        return [*here, "  " + gettext("Open %(address)s on others", address=public)]
+    here = ["  " + gettext("Open %(address)s", address=own)] if own else []
+    alone = gettext("On this computer only: “Other computers” in the README says what others need.")
+    return [*here, "  " + alone]
+
+
+def _database(settings: Settings) -> tuple[str, str]:
+    if settings.database_url:
+        return gettext("configured"), gettext("PostgreSQL at DATABASE_URL")
+    folder = settings.data_dir / "postgres"
+    return gettext("embedded"), gettext("PostgreSQL in %(folder)s", folder=folder)
+
+
+def _login(settings: Settings) -> tuple[str, str]:
+    if settings.google_sign_in:
+        return gettext("configured"), "Google"
+    return gettext("embedded"), gettext("a name and e-mail, on this computer only")
+
+
+def _video(settings: Settings) -> tuple[str, str]:
+    address = settings.livekit_url
+    if settings.livekit_api_key != "devkey":
+        return gettext("configured"), address
+    return gettext("default"), gettext(
+        "%(address)s (`livekit-server --dev`); without it, captions only", address=address
+    )
+
+
+def _speech(engine: Engine) -> tuple[str, str]:
+    health = engine.health()
+    if health.health is Health.OFF:
+        return gettext("off"), _why(health.reason)
+    if engine.name == "gladia":
+        return gettext("configured"), "Gladia"
+    return gettext("embedded"), gettext("local engine, English")
+
+
+def _why(reason: Reason | None) -> str:
+    if reason is None:
+        return ""
+    words = _OFF.get(reason.code)
+    return str(reason) if words is None else gettext(words, detail=reason.detail)

@@ -95,6 +95,8 @@ STATES = {
 
 def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -> str:
     """Lay the findings out as text for a terminal. `say` translates words."""
+    states = {state: say(Words(words)) for state, words in STATES.items()}
+    width = max(8, *map(len, states.values()))
     lines = []
     for finding in findings:
         variable = finding.variable
@@ -106,8 +108,8 @@ def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -
             note = say(Words(N_("needed in production")))
         if finding.warning is not None:
             note += f"; {say(finding.warning)}"
-        state = say(Words(STATES[finding.state]))
-        lines.append(f"{state:8} {name}: {note}\n         {say(Words(variable.purpose))}")
+        purpose = say(Words(variable.purpose))
+        lines.append(f"{states[finding.state]:{width}} {name}: {note}\n{'':{width}} {purpose}")
     return "\n".join(lines)
 
 

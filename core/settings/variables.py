@@ -254,7 +254,7 @@ VARIABLES: tuple[Variable, ...] = (
         "COST_PER_MINUTE",
         "cost_per_minute",
         SPEECH,
-        N_("Price of a minute of transcribed audio, for the usage that hosts see."),
+        N_("Price of a minute of transcribed audio, for the usage that members of the space see."),
         "0.01",
         accept.number(0, 1000),
         example="0.01",

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from core.speech.engine import BYTES_PER_SECOND
-from tests.room.test_room import FINALS, LEAD, LIVE, all_finals
+from tests.room.test_room import FINALS, LEAD, LIVE, PARTIALS, all_finals
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
 from tests.support.speech_samples import BECKETT, beckett, wav_bytes, words_in_order
@@ -51,6 +51,9 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     last = re.compile("better", re.IGNORECASE)  # it was heard as Fale better, too
     for one in (page, guest):
         await expect(one.locator(FINALS).filter(has_text=last)).to_be_visible()
+    await page.keyboard.press("m")
+    await expect(page.locator("[data-mic-text]")).to_have_text("Микрофон выкл.")
+    await expect(guest.locator(PARTIALS)).to_have_count(0)
     said = await all_finals(page)
     assert words_in_order(BECKETT, " ".join(said)) >= 0.75, said
     assert await all_finals(guest) == said
@@ -60,7 +63,7 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     await expect(page.get_by_role("link", name="Все встречи")).to_be_visible()
     await expect(page.locator("html")).to_have_attribute("lang", "ru")
     await expect(page.get_by_role("button", name="Копировать")).to_be_visible()
-    assert await page.locator("#transcript .words").all_inner_texts() == said
+    await expect(page.locator("#transcript .words")).to_have_text(said)
     await page.get_by_role("link", name="Все встречи").click()
     await expect(page.get_by_role("link", name="Планы на год")).to_be_visible()
     assert browsers.errors == []

@@ -48,7 +48,7 @@ class StatementLine(DatabaseLine):
         noted += [sql for sql in self.statements[before:] if self._is_asked_for(sql)]
 
     def _is_asked_for(self, sql: str) -> bool:
-        return sql not in self._routine and not any(part in sql for part in ELSEWHERE)
+        return sql not in self._routine and not any(part in sql for part in (*ROUTINE, *ELSEWHERE))
 
     @asynccontextmanager
     async def kept_back(self, part: str) -> AsyncIterator[Callable[[], Any]]:

@@ -19,12 +19,13 @@ from core.conduct import Conduct
 from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
 from core.text import one_line
+from core.words import N_
 from routes.home import SESSIONS_CHANGED, TITLE_LENGTH
 from web.forms import form_of
 from web.guard import limit
 from web.render import is_fragment, page, wants_html
 from web.request import look, services
-from web.words import N_, gettext
+from web.words import gettext
 
 CALL_PROBLEMS: dict[CallProblem, str] = {
     "unreachable": N_(

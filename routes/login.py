@@ -21,6 +21,7 @@ from core.settings import Settings
 from core.store import people as users
 from core.store import spaces
 from core.text import one_line
+from core.words import N_
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit, on_this_computer
@@ -34,7 +35,7 @@ from web.request import (
     sign_in,
     sign_out,
 )
-from web.words import N_, gettext
+from web.words import gettext
 
 log = logging.getLogger(__name__)
 

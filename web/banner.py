@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from core.settings import Settings
 from core.speech.engine import Engine, Health
 from core.speech.reasons import Reason, ReasonCode
-from web.words import N_, gettext
+from core.words import N_
+from web.words import gettext
 
 # Why an engine is off at the start; the room has the words for all that may come later.
 _OFF: Mapping[ReasonCode, str] = {

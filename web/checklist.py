@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.settings import Finding, SettingsError, render_checklist
-from core.settings.words import Words
+from core.words import Words
 from web.words import gettext, ngettext
 
 

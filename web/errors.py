@@ -12,9 +12,10 @@ from starlette.types import ExceptionHandler
 
 from core import audit
 from core.problems import ProblemError
+from core.words import N_
 from web.addresses import address_of
 from web.render import is_fragment, json_error, page, wants_json
-from web.words import N_, gettext
+from web.words import gettext
 
 log = logging.getLogger(__name__)
 

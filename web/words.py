@@ -50,11 +50,6 @@ def of_environment(environ: Mapping[str, str]) -> Language:
     return next((code for code in codes if is_language(code)), "en")
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Mark words that are translated where they are shown, not where they stand."""
-    return text
-
-
 def gettext(text: str, **values: object) -> str:
     """Return words in the reader's language, with values for their `%(name)s`."""
     return unfilled(text) % values

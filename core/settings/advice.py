@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from core.settings.words import N_, Words
+from core.words import N_, Words
 
 # uvicorn's variable: whose X-Forwarded-For is believed. It takes 127.0.0.1 when it is unset.
 TRUSTED_PROXIES = "FORWARDED_ALLOW_IPS"

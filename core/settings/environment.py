@@ -16,7 +16,7 @@ from core.settings.parsing import InvalidError
 from core.settings.production import objections
 from core.settings.values import DEFAULT_PORT, Settings
 from core.settings.variables import VARIABLES, Variable
-from core.settings.words import N_, Words
+from core.words import N_, Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from core.settings.values import WELL_KNOWN
-from core.settings.words import N_, Words
+from core.words import N_, Words
 
 
 class InvalidError(ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.settings.values import is_loopback
-from core.settings.words import N_, Words
+from core.words import N_, Words
 
 # A secret signs who somebody is, so it must outlast any guessing. 128 bits do. What the usual
 # commands make has more and passes: `openssl rand -hex 16` is 32 characters with 128 bits,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.settings import parsing as accept
 from core.settings.parsing import Parsed
-from core.settings.words import N_
+from core.words import N_
 
 PRODUCTION = N_("Production")
 SIGN_IN = N_("Sign-in")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.http import outside
 from tests.support.visitors import Visitor
@@ -85,6 +86,14 @@ def test_who_was_on_the_way_somewhere_still_gets_there(visitor: Visitors) -> Non
 
 def test_it_leads_to_no_other_site(visitor: Visitors) -> None:
     assert choose(visitor(), "ru", "https://elsewhere.example/").headers["location"] == "/"
+
+
+def test_nobody_chooses_all_the_time(make_server: MakeServer) -> None:
+    eager = Visitor(make_server(RATE_LIMIT_FACTOR="1", SPEECH_ENGINE="off").url)
+    answers = [choose(eager, "ru").status_code for _ in range(32)]
+    assert answers[:30] == [303] * 30
+    assert answers[-1] == 429
+    assert eager.http.get("/language").status_code == 405
 
 
 def test_no_other_site_can_choose(server: AppServer) -> None:

@@ -22,8 +22,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from tests.support import ROOT
+from web.words import DOMAIN, FOLDER, LANGUAGES
 
-LANGUAGES = ("ru",)  # besides English, which stands in the code
+TRANSLATED = tuple(one for one in LANGUAGES if one != "en")  # English stands in the code
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "gettext": None,
@@ -44,7 +45,7 @@ class Domain:
 
 
 SERVER = Domain(
-    "sessions",
+    DOMAIN,
     (
         ("app.py", "python"),
         ("core/**.py", "python"),
@@ -61,7 +62,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 
 def po_path(domain: Domain, language: str) -> Path:
     """Return where the translations of a catalogue are kept."""
-    return ROOT / "locale" / language / "LC_MESSAGES" / f"{domain.name}.po"
+    return FOLDER / language / "LC_MESSAGES" / f"{domain.name}.po"
 
 
 def extracted(domain: Domain) -> Catalog:
@@ -180,7 +181,7 @@ def _placeholders(text: str) -> frozenset[str]:
 
 def outputs() -> Iterator[tuple[Path, bytes]]:
     """Yield every file that is made here, and what it should hold."""
-    for language in LANGUAGES:
+    for language in TRANSLATED:
         for domain in DOMAINS:
             catalog, path = updated(domain, language), po_path(domain, language)
             yield path, as_po(catalog).encode()
@@ -199,7 +200,7 @@ def main() -> int:
             path.write_bytes(content)
             print("written:", path.relative_to(ROOT))
     missing = 0
-    for language in LANGUAGES:
+    for language in TRANSLATED:
         for domain in DOMAINS:
             for message in updated(domain, language):
                 for mistake in mistakes(message) if message.id else ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -81,20 +82,24 @@ def _digest(path: str) -> str:
 
 def scripts() -> str:
     """Return the digest of all our scripts, anew once one of them has changed."""
-    return _digest_of(
-        tuple(
-            (Path(folder, name), (Path(folder, name)).stat().st_mtime_ns)
-            for folder, _, names in os.walk(STATIC / "js")
-            for name in names
-        )
-    )
+    return _digest_of(STATIC, tuple(_changed(str(STATIC / "js"))))
+
+
+def _changed(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield the files in a folder, and when each was changed. Each page looks: no Path is made."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _changed(entry.path)
+            else:
+                yield entry.path, entry.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=2)
-def _digest_of(files: tuple[tuple[Path, int], ...]) -> str:
+def _digest_of(root: Path, files: tuple[tuple[str, int], ...]) -> str:
     whole = hashlib.sha256()
-    for path in sorted(path for path, _ in files):
-        whole.update(f"{path.relative_to(STATIC)}\0".encode() + path.read_bytes())
+    for path in sorted(Path(name) for name, _ in files):
+        whole.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return whole.hexdigest()[:12]
 
 
@@ -105,8 +110,12 @@ def static(path: str) -> str:
     beside them, under the same one.
     """
     if path.startswith("js/"):
-        return f"/static/js@{scripts()}/{path.removeprefix('js/')}"
+        return _script(path, scripts())
     return f"/static/{path}?v={_digest(path)}"
+
+
+def _script(path: str, digest: str) -> str:
+    return f"/static/js@{digest}/{path.removeprefix('js/')}"
 
 
 def modules(entry: str) -> list[str]:
@@ -114,7 +123,8 @@ def modules(entry: str) -> list[str]:
 
     A browser that is told of them at once need not find them step by step.
     """
-    return [static(path) for path in _imported(entry, scripts())]
+    digest = scripts()  # once for all: it looks at every file
+    return [_script(path, digest) for path in _imported(entry, digest)]
 
 
 @lru_cache(maxsize=8)

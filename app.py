@@ -1,13 +1,11 @@
 """Sessions: routes, middleware, error pages and lifespan.
 
 `python app.py serve` serves it, at the settings' address; `uvicorn app:app --reload` does so just
-as safely while one works on it. `python app.py check` prints what the environment says, `disable`
-and `enable` are for accounts.
+as safely while one works on it. `python app.py --help` tells of the other commands.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import dataclasses
 import io
@@ -28,7 +26,7 @@ from starlette.types import Lifespan
 
 from core import settings as settings_module
 from core.conduct import Conduct
-from core.database import Database, DatabaseStartError, EmbeddedPostgres
+from core.database import Database, DatabaseAwayError, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
@@ -36,18 +34,19 @@ from core.minutes import SpaceMinutes
 from core.process import accounts
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
-from core.process.listening import own_address, refusal
+from core.process.listening import own_address, try_place
 from core.process.nodes import take_place
 from core.room.rooms import Rooms
 from core.services import RateLimits, Services
 from core.settings import Settings, SettingsError
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
+from core.starting import StartError
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, transcript, ws
-from web import checklist, errors
+from web import command_line, errors
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -55,10 +54,10 @@ from web.guard import Guard
 from web.language import SpeakTheirLanguage
 from web.logs import set_up as set_up_logs
 from web.serving import Serving
-from web.starting import Starting, stopped_by_signals
+from web.starting import Starting, refusal, stopped_by_signals
 from web.static import VersionedStatic
 from web.stopping import patient_with_signals
-from web.words import LANGUAGES, gettext, of_environment, speak
+from web.words import of_environment, speaking
 
 
 class State(TypedDict):
@@ -137,11 +136,9 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
             if url is None:
                 url = await asyncio.to_thread(embedded.start)
             async with _running(settings, Database(url), deadline) as (services, stop):
-                speak(of_environment(os.environ))  # uvicorn alone comes by no command line
-                print(
-                    banner(settings, services.rooms.engine, own_address(settings, sys.argv)),
-                    flush=True,
-                )
+                with speaking(of_environment(os.environ)):
+                    own = own_address(settings, sys.argv)
+                    print(banner(settings, services.rooms.engine, own), flush=True)
                 with patient_with_signals(stop):
                     yield {"services": services, "stop": stop}
         finally:
@@ -213,8 +210,7 @@ def load_settings() -> Settings:
             return settings
         secret = settings_module.local_secret(settings.data_dir)
     except SettingsError as problem:
-        speak(of_environment(os.environ))
-        sys.exit(checklist.refusal(problem))
+        sys.exit(refusal(problem))
     return dataclasses.replace(
         settings,
         login_secret=secret,
@@ -225,8 +221,10 @@ def load_settings() -> Settings:
 def serve() -> None:
     """Serve where the settings say, with clean logs; web.serving has the bounds."""
     settings = load_settings()
-    if (why := refusal(settings.host, settings.port)) is not None:
-        sys.exit(f"Sessions can't start: {why}.")
+    try:
+        try_place(settings.host, settings.port)
+    except StartError as problem:
+        sys.exit(refusal(problem))
     uvicorn.run(
         "app:app",
         host=settings.host,
@@ -242,16 +240,9 @@ def check() -> int:
     try:
         environ = read_environment()
     except SettingsError as problem:
-        sys.exit(checklist.refusal(problem))
-    findings = settings_module.checklist(environ, strict=True)
-    print(checklist.told(findings))
-    for words in settings_module.advice(environ):
-        print("\n" + gettext("Note: %(advice)s", advice=checklist.say(words)))
-    ready = settings_module.would_start(findings)
-    print(
-        "\n"
-        + (gettext("Production would start.") if ready else gettext("Production would not start."))
-    )
+        sys.exit(refusal(problem))
+    told, ready = command_line.checked(environ)
+    print(told)
     return 0 if ready else 1
 
 
@@ -260,36 +251,25 @@ def set_disabled(email: str, *, disabled: bool) -> int:
     settings = load_settings()
     try:
         changed = accounts.set_disabled(settings, email, disabled=disabled)
-    except DatabaseStartError as problem:
-        sys.exit(str(problem))
-    print(checklist.disabled(email, changed) if disabled else checklist.enabled(email, changed))
+    except (StartError, DatabaseAwayError) as problem:
+        sys.exit(command_line.unchanged(problem))
+    say = command_line.disabled if disabled else command_line.enabled
+    print(say(email, changed))
     return 0 if changed else 1
 
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Sessions")
-    commands = parser.add_subparsers(dest="command", metavar="serve, check, disable or enable")
-    commands.add_parser("serve", help="serve, which is what it does without a command, too")
-    checking = commands.add_parser(
-        "check", help="say what is set, missing or invalid for production"
-    )
-    checking.add_argument("--lang", choices=LANGUAGES, help="in this language")
-    for name, what in (
-        ("disable", "sign somebody out everywhere, for good"),
-        ("enable", "undo it"),
-    ):
-        commands.add_parser(name, help=what).add_argument("email")
-    asked = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters shows the rest
         sys.stdout.reconfigure(errors="replace")
-    if asked.command != "serve" and asked.command is not None:
-        speak(getattr(asked, "lang", None) or of_environment(os.environ))
-    if asked.command == "check":
-        sys.exit(check())
-    if asked.command in ("disable", "enable"):
+    asked = command_line.asked(sys.argv[1:])
+    if asked.command in (None, "serve"):
+        serve()  # in no language: whoever comes is answered in theirs
+        return
+    with speaking(of_environment(os.environ)):
+        if asked.command == "check":
+            sys.exit(check())
         sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
-    serve()
 
 
 if __name__ == "__main__":

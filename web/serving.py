@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.settings import Settings
+from core.starting import StartError
+from core.words import N_
 from web.http.bounds import KEEP_ALIVE_S, LINGER_S
 from web.http.connections import KEY, Connections, most_connections
 from web.http.protocol import BoundedHttpProtocol
@@ -63,13 +65,16 @@ BOUNDS: dict[str, object] = {
 }
 
 
-class WrongServerError(Exception):
+class WrongServerError(StartError):
     """The server isn't the uvicorn that our protocol classes are made for."""
 
     def __init__(self) -> None:
         super().__init__(
-            f"it is served by uvicorn {UVICORN}, and not at its log level trace: "
-            "python app.py serve"
+            N_(
+                "only uvicorn %(version)s can serve it, and not at its log level trace: start it"
+                " with python app.py serve"
+            ),
+            version=UVICORN,
         )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.database import DatabaseStartError
-from web.serving import WrongServerError
+from core.settings import FindingsError
+from core.starting import StartError, of_file
+from web.command_line import told
 from web.signals import PassOn, heard_first
+from web.words import gettext, of_environment, said, speaking
 
 FAILED = "lifespan.startup.failed"
 
@@ -51,14 +54,23 @@ class Starting:
                 raise
 
 
+def refusal(problem: StartError) -> str:
+    """Return why Sessions can't start, in the language of the terminal that started it."""
+    with speaking(of_environment(os.environ)):
+        if isinstance(problem, FindingsError):
+            return gettext("Sessions can't start:") + "\n" + told(problem.findings)
+        return gettext("Sessions can't start: %(why)s.", why=said(problem.words))
+
+
 def _sentence(problem: BaseException) -> str | None:
     """Say what a person must know of an expected problem; None for any other."""
-    if isinstance(problem, DatabaseStartError | WrongServerError):
-        return f"Sessions can't start: {problem}."
     if isinstance(problem, OSError) and problem.filename is not None:
-        return f"Sessions can't start: {problem.strerror}: {problem.filename}."
+        problem = StartError("%(why)s", why=of_file(problem))
+    if isinstance(problem, StartError):
+        return refusal(problem)
     if isinstance(problem, asyncio.CancelledError):
-        return "Sessions was stopped before it had started."
+        with speaking(of_environment(os.environ)):
+            return gettext("Sessions was stopped before it had started.")
     return None
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import gettext as catalogues
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal, TypeGuard, get_args
+
+from core.words import Words
 
 Language = Literal["en", "ru"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -42,6 +45,16 @@ def speak(chosen: Language) -> None:
     _language.set(chosen)
 
 
+@contextmanager
+def speaking(chosen: Language) -> Iterator[None]:
+    """Speak this language inside, and after it the one from before."""
+    before = _language.set(chosen)
+    try:
+        yield
+    finally:
+        _language.reset(before)
+
+
 def of_environment(environ: Mapping[str, str]) -> Language:
     """Return the command line's language: the first of ours in gettext's order of variables."""
     names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -58,6 +71,18 @@ def gettext(text: str, **values: object) -> str:
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """Return the words for so many of something; `%(num)s` is the count, as in templates."""
     return unfilled_plural(one, many, count) % {"num": count, **values}
+
+
+def said(words: str) -> str:
+    """Return words of the core in the reader's language, and a text that isn't words as it is."""
+    if not isinstance(words, Words) or not words:
+        return words
+    values = {name: _said(value) for name, value in words.values.items()}
+    return gettext(words.text, **values) if values else unfilled(words.text)
+
+
+def _said(value: object) -> object:
+    return said(value) if isinstance(value, Words) else value
 
 
 @cache

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from core.database.errors import DatabaseStartError
 from core.database.programs import MAJOR, Programs
+from core.words import N_, Words
 
 SOCKET = ".s.PGSQL.5432"
 MAX_SOCKET = 100  # bytes of a socket's path; systems differ from 103 on
@@ -46,7 +47,8 @@ class DataFolder:
             self._check_version()
         elif path.exists() and any(path.iterdir()):
             raise DatabaseStartError(
-                f"{path} isn't the data of a PostgreSQL, and isn't empty: move it away"
+                N_("%(folder)s isn't the data of a PostgreSQL, and isn't empty: move it away"),
+                folder=path,
             )
         else:
             self._make()
@@ -70,13 +72,21 @@ class DataFolder:
         version = (self.path / "PG_VERSION").read_bytes().strip().decode("ascii", "replace")
         if not version.isdecimal():
             raise DatabaseStartError(
-                f"the data in {self.path} is damaged (PG_VERSION): restore it from a backup, or"
-                " move it away to begin anew"
+                N_(
+                    "the data in %(folder)s is damaged (PG_VERSION): restore it from a backup, or"
+                    " move it away to begin anew"
+                ),
+                folder=self.path,
             )
         if int(version) != MAJOR:
             raise DatabaseStartError(
-                f"the data in {self.path} is of PostgreSQL {version}, and the embedded one is"
-                f" {MAJOR}: move it with pg_dump, or set DATABASE_URL"
+                N_(
+                    "the data in %(folder)s is of PostgreSQL %(version)s, and the embedded one is"
+                    " %(own)s: move it with pg_dump, or set DATABASE_URL"
+                ),
+                folder=self.path,
+                version=version,
+                own=MAJOR,
             )
 
     def _make(self) -> None:
@@ -99,7 +109,9 @@ class DataFolder:
             os.close(fd)
         if code:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise DatabaseStartError(f"the embedded PostgreSQL can't be made ({_reason(told)})")
+            raise DatabaseStartError(
+                N_("the embedded PostgreSQL can't be made (%(why)s)"), why=_reason(told)
+            )
         if self.path.exists():
             self.path.rmdir()  # empty
         fresh.rename(self.path)
@@ -142,7 +154,12 @@ class DataFolder:
 
             for pid in filter(self._serves, psutil.pids()):
                 raise DatabaseStartError(
-                    f"{path} is damaged, while process {pid} uses the data: end that first"
+                    N_(
+                        "%(file)s is damaged, while process %(number)s uses the data: end that"
+                        " first"
+                    ),
+                    file=path,
+                    number=pid,
                 )
         path.unlink(missing_ok=True)
         return None
@@ -172,8 +189,9 @@ class DataFolder:
         )
         if code:
             raise DatabaseStartError(
-                f"the embedded PostgreSQL doesn't start ({self._logged(before) or _reason(told)});"
-                f" its log is {self.log}"
+                N_("the embedded PostgreSQL doesn't start (%(why)s); its log is %(file)s"),
+                why=self._logged(before) or _reason(told),
+                file=self.log,
             )
 
     def _logged(self, since: int) -> str:
@@ -213,5 +231,6 @@ class DataFolder:
 def _reason(told: str) -> str:
     """Return what a program gave as its reason, in its words."""
     lines = [line for line in told.splitlines() if "error:" in line or "FATAL" in line]
-    last = lines[-1] if lines else next(reversed(told.splitlines()), "it doesn't say why")
-    return re.sub(r"^.*?(?:error|FATAL): +", "", last).strip()
+    last = lines[-1] if lines else next(reversed(told.splitlines()), "")
+    reason = re.sub(r"^.*?(?:error|FATAL): +", "", last).strip()
+    return reason or Words(N_("it doesn't say why"))

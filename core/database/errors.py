@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.problems import ProblemError
+from core.starting import StartError
 
 
 class DatabaseAwayError(ProblemError):
@@ -17,5 +18,5 @@ class DatabaseRefusesError(DatabaseAwayError):
     code = "database_refuses"
 
 
-class DatabaseStartError(Exception):
-    """PostgreSQL can't be used; the message says why, for people and without a secret."""
+class DatabaseStartError(StartError):
+    """PostgreSQL can't be used."""

@@ -20,6 +20,7 @@ from enum import Enum, auto
 import asyncpg
 
 from core.database.errors import DatabaseAwayError, DatabaseRefusesError
+from core.words import N_
 
 log = logging.getLogger(__name__)
 
@@ -46,26 +47,30 @@ class Over(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutageKind:
-    """One kind of outage: its code in `/health`, its sentence in the log, and its end."""
+    """One kind of outage: its code in `/health`, its sentence in the log and at starts, its end."""
 
     code: str
     sentence: str
     over: Over
 
 
-AWAY = OutageKind("away", "PostgreSQL is away", Over.ANYTHING)
+AWAY = OutageKind("away", N_("PostgreSQL is away"), Over.ANYTHING)
 REFUSED = OutageKind(
-    "refused", "PostgreSQL refuses the user or the password in DATABASE_URL", Over.ANYTHING
+    "refused", N_("PostgreSQL refuses the user or the password in DATABASE_URL"), Over.ANYTHING
 )
 NO_DATABASE = OutageKind(
-    "refused", "PostgreSQL has no database of the name in DATABASE_URL", Over.ANYTHING
+    "refused",
+    N_("PostgreSQL has no database of the name in DATABASE_URL: create it"),
+    Over.ANYTHING,
 )
-NO_RIGHT = OutageKind("refused", "PostgreSQL doesn't let our user do what it must", Over.NOTHING)
-BUSY = OutageKind("busy", "PostgreSQL doesn't get to our statements", Over.NOTHING)
-READ_ONLY = OutageKind("read-only", "PostgreSQL takes no writes: it is read-only", Over.WRITE)
-FULL = OutageKind("full", "PostgreSQL takes no writes: its disk is full", Over.INSERT)
-NO_MEMORY = OutageKind("no memory", "PostgreSQL is out of memory", Over.INSERT)
-BROKEN = OutageKind("broken", "PostgreSQL can't use its files", Over.INSERT)
+NO_RIGHT = OutageKind(
+    "refused", N_("PostgreSQL doesn't let our user do what it must"), Over.NOTHING
+)
+BUSY = OutageKind("busy", N_("PostgreSQL doesn't get to our statements"), Over.NOTHING)
+READ_ONLY = OutageKind("read-only", N_("PostgreSQL takes no writes: it is read-only"), Over.WRITE)
+FULL = OutageKind("full", N_("PostgreSQL takes no writes: its disk is full"), Over.INSERT)
+NO_MEMORY = OutageKind("no memory", N_("PostgreSQL is out of memory"), Over.INSERT)
+BROKEN = OutageKind("broken", N_("PostgreSQL can't use its files"), Over.INSERT)
 
 # The first that fits. Whoever is refused while we run may be let in again: somebody has changed a
 # password, a name or a right.

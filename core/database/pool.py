@@ -34,7 +34,17 @@ from databases.backends.postgres import PostgresBackend, PostgresConnection
 
 from core.backoff import Backoff
 from core.database.errors import DatabaseStartError
-from core.database.outages import AWAY, PASSING_ERRORS, OutageKind, Outages, named, reason_of
+from core.database.outages import (
+    AWAY,
+    NO_DATABASE,
+    PASSING_ERRORS,
+    REFUSED,
+    OutageKind,
+    Outages,
+    named,
+    reason_of,
+)
+from core.words import N_, Words
 
 log = logging.getLogger(__name__)
 
@@ -50,20 +60,17 @@ Row = Mapping[str, Any]
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
-MISUNDERSTOOD = "the host, port or sslmode in DATABASE_URL can't be understood"
+MISUNDERSTOOD = N_("the host, port or sslmode in DATABASE_URL can't be understood")
 # Waiting changes nothing about these when we start.
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (
-    (
-        asyncpg.InvalidAuthorizationSpecificationError,  # also of a wrong password
-        "PostgreSQL refuses the user or the password in DATABASE_URL",
-    ),
-    (
-        asyncpg.InvalidCatalogNameError,
-        "PostgreSQL has no database of the name in DATABASE_URL: create it first",
-    ),
+    (asyncpg.InvalidAuthorizationSpecificationError, REFUSED.sentence),  # also a wrong password
+    (asyncpg.InvalidCatalogNameError, NO_DATABASE.sentence),
     (
         asyncpg.InsufficientPrivilegeError,
-        "PostgreSQL doesn't let the user in DATABASE_URL make tables in its database",
+        N_(
+            "PostgreSQL doesn't let the user in DATABASE_URL make tables in its database: make that"
+            " user its owner"
+        ),
     ),
     (asyncpg.ClientConfigurationError, MISUNDERSTOOD),
 )
@@ -138,7 +145,7 @@ class Database:
                 reason, why, now = reason_of(problem), named(problem), time.monotonic()
             left = START_TIMEOUT_S - (now - began)
             if left <= 0:
-                raise DatabaseStartError(_never_came(reason, why))
+                raise _never_came(reason, why)
             if now - told_at >= START_NEWS_S:
                 what = "it can't be reached yet" if reason is AWAY else reason.sentence
                 log.warning("waiting for PostgreSQL: %s (%s)", what, why)
@@ -158,8 +165,11 @@ class Database:
             raise DatabaseStartError(MISUNDERSTOOD) from problem
         except asyncpg.PostgresError as problem:
             raise DatabaseStartError(
-                "PostgreSQL doesn't take our tables: DATABASE_URL may name another program's"
-                f" database ({problem.args[0]})"
+                N_(
+                    "PostgreSQL doesn't take our tables: DATABASE_URL may name another program's"
+                    " database (%(why)s)"
+                ),
+                why=problem.args[0],
             ) from problem
 
     async def disconnect(self) -> None:
@@ -236,15 +246,28 @@ class Database:
 
 
 def _refusal(problem: BaseException) -> str | None:
-    """Return why the server refuses us, as a sentence; None when that isn't the trouble."""
+    """Return why the server refuses us, in words; None when that isn't the trouble."""
     return next((why for kind, why in REFUSALS if isinstance(problem, kind)), None)
 
 
-def _never_came(reason: OutageKind, why: str) -> str:
+def _never_came(reason: OutageKind, why: str) -> DatabaseStartError:
     """Say what was waited for in vain when we started."""
+    seconds = f"{START_TIMEOUT_S:.0f}"
     if reason is AWAY:
-        return f"PostgreSQL could not be reached within {START_TIMEOUT_S:.0f} s ({why})"
-    return f"{reason.sentence}, and was so for {START_TIMEOUT_S:.0f} s ({why})"
+        return DatabaseStartError(
+            N_(
+                "PostgreSQL could not be reached within %(seconds)s s (%(why)s): start it, or"
+                " correct the address in DATABASE_URL"
+            ),
+            seconds=seconds,
+            why=why,
+        )
+    return DatabaseStartError(
+        N_("%(what)s, and was so for %(seconds)s s (%(why)s)"),
+        what=Words(reason.sentence),
+        seconds=seconds,
+        why=why,
+    )
 
 
 def _bound(sql: str, values: Mapping[str, object]) -> list[object]:

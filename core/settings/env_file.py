@@ -12,6 +12,8 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from core.settings.environment import SettingsError
+from core.starting import of_system
+from core.words import N_
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -24,13 +26,17 @@ def read_env_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as problem:
-        raise SettingsError(_sentence(path, f"can't be read: {problem.strerror}")) from problem
+        raise SettingsError(
+            N_("%(file)s can't be read: %(why)s"), file=path, why=of_system(problem)
+        ) from problem
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         raise SettingsError(
-            _sentence(path, f"isn't text in UTF-8 (line {line}): save it as UTF-8")
+            N_("%(file)s isn't text in UTF-8 (line %(line)s): save it as UTF-8"),
+            file=path,
+            line=line,
         ) from problem
     return dict(_pair(path, one) for one in parse_stream(io.StringIO(text)) if not _blank(one))
 
@@ -45,9 +51,7 @@ def _pair(path: Path, binding: Binding) -> tuple[str, str]:
         # Empty lines before it are part of what it was read from.
         begun = binding.original.string
         line = binding.original.line + begun[: len(begun) - len(begun.lstrip())].count("\n")
-        raise SettingsError(_sentence(path, f"can't be understood: line {line} isn't NAME=value"))
+        raise SettingsError(
+            N_("%(file)s can't be understood: line %(line)s isn't NAME=value"), file=path, line=line
+        )
     return binding.key, binding.value
-
-
-def _sentence(path: Path, what: str) -> str:
-    return f"Sessions can't start: {path} {what}."

@@ -16,6 +16,7 @@ from core.settings.parsing import InvalidError
 from core.settings.production import objections
 from core.settings.values import DEFAULT_PORT, Settings
 from core.settings.variables import VARIABLES, Variable
+from core.starting import StartError, of_file
 from core.words import N_, Words
 
 
@@ -113,18 +114,22 @@ def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -
     return "\n".join(lines)
 
 
-class SettingsError(Exception):
-    """The environment can't be used; the message is the full checklist for people, in English."""
+class SettingsError(StartError):
+    """The environment can't be used."""
 
-    def __init__(self, message: str, findings: list[Finding] | None = None) -> None:
-        super().__init__(message)
-        self.findings = findings or []
+
+class FindingsError(SettingsError):
+    """Something is missing or invalid: `findings` has all of it."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("%(list)s", list=render_checklist(findings))
+        self.findings = findings
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Turn an environment into Settings.
 
-    Raises SettingsError with the checklist of what is missing or invalid. Unset secrets
+    Raises FindingsError with what is missing or invalid. Unset secrets
     stay empty here: see `local_secret`.
     """
     strict = is_production(environ)
@@ -141,7 +146,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             if mended:
                 warnings.append(f"{variable.name}: {mended}")
     if problems:
-        raise SettingsError("Sessions can't start:\n" + render_checklist(problems), problems)
+        raise FindingsError(problems)
     return _with_defaults(values, warnings)
 
 
@@ -172,9 +177,15 @@ def local_secret(data_dir: Path) -> str:
             fresh.replace(path)
         return path.read_text("utf-8").strip()
     except OSError as problem:
-        why = f"{problem.strerror}: {problem.filename or path}"
-    except UnicodeDecodeError:
-        why = f"{path} isn't text: remove it to have a new one, which signs everybody out"
-    raise SettingsError(
-        f"Sessions can't start: without NEXTAUTH_SECRET it keeps one in DATA_DIR and can't ({why})."
-    )
+        raise SettingsError(
+            N_(
+                "without NEXTAUTH_SECRET it keeps one in DATA_DIR, which fails (%(why)s): set"
+                " NEXTAUTH_SECRET, or another DATA_DIR"
+            ),
+            why=of_file(problem, path),
+        ) from problem
+    except UnicodeDecodeError as problem:
+        raise SettingsError(
+            N_("%(file)s isn't text: remove it to have a new secret, which signs everybody out"),
+            file=path,
+        ) from problem

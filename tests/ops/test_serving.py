@@ -73,7 +73,7 @@ def test_a_server_that_cannot_be_bounded_is_told_in_a_sentence(
     server = AppServer(tmp_path, {"DATABASE_URL": "postgresql://nobody@nowhere/none"}, TRACING)
     server.launch()
     assert server.wait() != 0
-    assert f"Sessions can't start: it is served by uvicorn {UVICORN}" in server.log
+    assert f"Sessions can't start: only uvicorn {UVICORN} can serve it" in server.log
     assert "Traceback" not in server.log
 
 

@@ -13,13 +13,14 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from core.database import Database
+from core.database import Database, DatabaseStartError, pool
 from core.database.pool import START_NEWS_S
-from tests.support.app_server import AppServer
+from tests.support.app_server import AppServer, free_port
 from tests.support.http import outside
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
 from tests.support.waiting import wait_until
+from web.starting import refusal
 
 PASSWORD = "only-for-tests-and-nobody-else"
 ODD_PASSWORD = "a@b:c/d?e#f%20 +g&h=ü"
@@ -28,6 +29,8 @@ UVICORN = ["sh", "-c", f'exec {sys.executable} -m uvicorn app:app --port "$PORT"
 # The same in Python, for what has to be changed first.
 SERVE_CODE = "import app; app.serve()"
 UVICORN_CODE = "import os, uvicorn; uvicorn.main(['app:app', '--port', os.environ['PORT']])"
+# In both languages.
+REFUSES = "refuses the user or the password", "не принимает имя пользователя или пароль"
 
 
 @pytest.fixture(scope="module")
@@ -142,27 +145,59 @@ def test_the_wait_can_be_ended(
 @pytest.mark.parametrize(
     ("who", "name", "why"),
     [
-        ("guarded:wrong", "postgres", "refuses the user or the password"),
-        ("guarded", "postgres", "refuses the user or the password"),
-        ("nobody", "postgres", "refuses the user or the password"),
-        ("postgres", "nowhere", "has no database of the name"),
-        (f"guarded:{PASSWORD}", "postgres", "doesn't let the user in DATABASE_URL make tables"),
-        ("postgres", "postgres?sslmode=whatever", "sslmode in DATABASE_URL can't be understood"),
+        ("guarded:wrong", "postgres", REFUSES),
+        ("guarded", "postgres", REFUSES),
+        ("nobody", "postgres", REFUSES),
+        ("postgres", "nowhere", ("has no database of the name", "нет базы данных с именем")),
+        (
+            f"guarded:{PASSWORD}",
+            "postgres",
+            (
+                "doesn't let the user in DATABASE_URL make tables",
+                "не даёт пользователю из DATABASE_URL создавать таблицы",
+            ),
+        ),
+        (
+            "postgres",
+            "postgres?sslmode=whatever",
+            ("sslmode in DATABASE_URL can't be understood", "нельзя разобрать хост, порт или ssl"),
+        ),
     ],
     ids=["wrong password", "no password", "no user", "no database", "no rights", "no sslmode"],
 )
-def test_a_database_that_refuses_is_told_at_once(
-    postgres: OwnPostgres, launch: Launch, who: str, name: str, why: str
+async def test_a_database_that_refuses_is_told_at_once(
+    postgres: OwnPostgres, launch: Launch, who: str, name: str, why: tuple[str, str]
 ) -> None:
+    english, russian = why
     server = launch(SERVE, at(postgres, who, name))
     began = time.monotonic()
     assert server.wait() != 0
     assert time.monotonic() - began < 50, "it waits for a minute otherwise"
     (told,) = [line for line in server.log.splitlines() if "Sessions can't start" in line]
-    assert why in told
+    assert english in told
     assert "waiting for PostgreSQL" not in server.log
     assert "wrong" not in server.log
     assert_clean(server)
+    assert russian in await told_in_russian(Database(at(postgres, who, name)))
+
+
+async def told_in_russian(db: Database) -> str:
+    """Return why a database can't be used, as a Russian terminal is told."""
+    with pytest.raises(DatabaseStartError) as problem:
+        await db.connect()
+    await db.disconnect()
+    with pytest.MonkeyPatch.context() as terminal:
+        terminal.setenv("LANGUAGE", "ru")
+        return refusal(problem.value)
+
+
+async def test_how_long_a_database_was_waited_for_is_told_in_russian(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "START_TIMEOUT_S", 0.0)
+    nowhere = Database(f"postgresql://postgres@127.0.0.1:{free_port()}/postgres")
+    told = await told_in_russian(nowhere)
+    assert "PostgreSQL не отвечает уже 0 с (ConnectionRefusedError): запустите его" in told
 
 
 async def test_a_password_may_have_any_character(postgres: OwnPostgres) -> None:

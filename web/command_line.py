@@ -1,0 +1,143 @@
+"""What `python app.py` takes and answers, in the language of the terminal or of `--lang`."""
+
+from __future__ import annotations
+
+import argparse
+import gettext as catalogues
+import os
+from collections.abc import Mapping, Sequence
+
+from core.problems import ProblemError
+from core.settings import Finding, advice, checklist, render_checklist, would_start
+from core.starting import StartError
+from core.words import N_
+from web.errors import WORDS
+from web.words import (
+    DOMAIN,
+    FOLDER,
+    LANGUAGES,
+    gettext,
+    is_language,
+    ngettext,
+    of_environment,
+    said,
+    speaking,
+)
+
+# argparse has these sentences, and asks gettext for the terminal's.
+ARGPARSE = (
+    N_("usage: "),
+    N_("positional arguments"),
+    N_("options"),
+    N_("show this help message and exit"),
+    N_("%(prog)s: error: %(message)s\n"),
+    N_("argument %(argument_name)s: %(message)s"),
+    N_("the following arguments are required: %s"),
+    N_("unrecognized arguments: %s"),
+    N_("invalid choice: %(value)r (choose from %(choices)s)"),
+    N_("expected one argument"),
+    N_("ignored explicit argument %r"),
+)
+
+
+def asked(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what is asked for; ends the process after `--help` and after a mistake.
+
+    From here on this process speaks to its terminal in the language of `--lang`, if there is one.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--lang", nargs="?")
+    chosen = first.parse_known_args(arguments)[0].lang
+    language = chosen if is_language(chosen) else of_environment(os.environ)
+    # The variable that counts first for gettext, and so for argparse, too.
+    os.environ["LANGUAGE"] = language
+    catalogues.bindtextdomain(DOMAIN, FOLDER)
+    catalogues.textdomain(DOMAIN)
+    with speaking(language):
+        return _parser().parse_args(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--lang", choices=LANGUAGES, help=gettext("the language to answer in, else the terminal's")
+    )
+    parser = argparse.ArgumentParser(
+        prog="python app.py",
+        usage="%(prog)s [-h] [--lang {en,ru}] [serve | check | disable EMAIL | enable EMAIL]",
+        description=gettext("Sessions: meetings you can read."),
+        epilog=gettext(
+            "Settings are variables of the environment, or lines NAME=value of a file .env in the"
+            " working directory: docs/configuration.md has all of them."
+        ),
+        parents=[shared],
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(
+        dest="command", title=gettext("commands"), prog=parser.prog, metavar=gettext("COMMAND")
+    )
+    for name, what in (
+        ("serve", gettext("serve at HOST and PORT, which it does without a command, too")),
+        ("check", gettext("say what is set, missing or invalid for production")),
+        ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
+        ("enable", gettext("undo that: let them sign in again")),
+    ):
+        command = commands.add_parser(
+            name, help=what, description=what, parents=[shared], allow_abbrev=False
+        )
+        if name in ("disable", "enable"):
+            command.add_argument(
+                "email", metavar="EMAIL", help=gettext("the e-mail address of their account")
+            )
+    return parser
+
+
+def told(findings: list[Finding]) -> str:
+    """Return the checklist."""
+    return render_checklist(findings, said)
+
+
+def checked(environ: Mapping[str, str]) -> tuple[str, bool]:
+    """Return what is to be said of an environment in production, and whether it would start."""
+    findings = checklist(environ, strict=True)
+    ready = would_start(findings)
+    notes = [gettext("Note: %(advice)s", advice=said(words)) for words in advice(environ)]
+    outcome = (
+        gettext("Production would start.") if ready else gettext("Production would not start.")
+    )
+    return "\n\n".join([told(findings), *notes, outcome]), ready
+
+
+def disabled(email: str, accounts: int) -> str:
+    """Say what came of disabling so many accounts."""
+    if not accounts:
+        return _nobody(email)
+    return ngettext(
+        "Disabled 1 account of %(email)s: signed out everywhere, within seconds.",
+        "Disabled %(num)s accounts of %(email)s: signed out everywhere, within seconds.",
+        accounts,
+        email=email,
+    )
+
+
+def enabled(email: str, accounts: int) -> str:
+    """Say what came of enabling so many."""
+    if not accounts:
+        return _nobody(email)
+    return ngettext(
+        "Enabled 1 account of %(email)s: whoever it is can sign in again.",
+        "Enabled %(num)s accounts of %(email)s: whoever it is can sign in again.",
+        accounts,
+        email=email,
+    )
+
+
+def unchanged(problem: StartError | ProblemError) -> str:
+    """Say why neither could be done."""
+    if isinstance(problem, StartError):
+        return gettext("Nothing was changed: %(why)s.", why=said(problem.words))
+    return gettext(WORDS[problem.code][1])
+
+
+def _nobody(email: str) -> str:
+    return gettext("Nobody has signed in here as %(email)s.", email=email)

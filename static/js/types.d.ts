@@ -166,6 +166,154 @@ export interface Frame {
   peak: number;
 }
 
+/** One of our own devices: whether it is on, and what it gives. */
+export interface Device {
+  isOn: boolean;
+  track: MediaStreamTrack | null;
+}
+
+export type Panel = 'transcript' | 'chat' | 'people';
+export type ConnectionState = 'connecting' | 'live' | 'offline';
+export type CallState = 'off' | 'connecting' | 'live' | 'reconnecting' | 'aside';
+
+/** Something to do about what a notice or a toast says: a button with these words that posts this act. */
+export interface Offer {
+  label: string;
+  act: keyof Acts;
+}
+
+export interface Notice {
+  text: string;
+  offer?: Offer;
+  /** whether a screen reader says it when it comes or changes; true unless said otherwise */
+  aloud?: boolean;
+}
+
+/** What one can do something about comes first: the order in which they stand. */
+export type Topic = 'login' | 'place' | 'connection' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'video';
+
+/** What is true in a room, as its page knows it: static/js/room/state.js. No part keeps a copy of any of it. */
+export interface Truth {
+  me: {
+    /** as the server knows us; the identity is '' until we are in */
+    person: Person;
+    guest: boolean;
+    microphone: Device;
+    camera: Device;
+    /** whether this page has our microphone and call, or another one of ours */
+    active: boolean;
+    /** We have asked for them: what comes then is no surprise. */
+    taking: boolean;
+    /** Our login has ended: until we are back nothing is heard or sent. */
+    signedOut: boolean;
+    left: boolean;
+  };
+  people: {
+    /** everybody who is connected to the server, us included or not */
+    here: Person[];
+    /** whether the room itself has told who is here: a welcome may come before others are back */
+    listed: boolean;
+    /** who knocks, and who was denied; told to hosts only */
+    waiting: Knock[];
+    denied: Knock[];
+  };
+  /** everybody who is here as the page shows them, made of the other slices by roster.js */
+  faces: { all: Face[] };
+  session: Partial<SessionState> & {
+    connection: ConnectionState;
+    /** when the last connection began, in milliseconds of the page's clock */
+    welcomedAt: number;
+  };
+  speech: {
+    engine: Engine;
+    /** what becomes of whose speech, as it was said last */
+    of: ReadonlyMap<string, Speech>;
+    /** whose captions have been in trouble for a while, by identity */
+    troubled: ReadonlyMap<string, Speech>;
+  };
+  call: {
+    state: CallState;
+    /** why it is off or not as it should be */
+    reason: string | null;
+    /** everybody in the call; null without one */
+    people: CallPerson[] | null;
+    /** identities of those whom the call hears */
+    voices: ReadonlySet<string>;
+    /** by identity, of shared screens by `screenOf(identity)` */
+    pictures: ReadonlyMap<string, HTMLElement>;
+    /** whether we share our screen */
+    sharing: boolean;
+  };
+  view: {
+    panel: Panel | null;
+    /** lines of the chat that nobody has looked at */
+    unread: number;
+  };
+  notices: Record<Topic, Notice | null>;
+}
+
+/** What happens in a room and is over at once, by name. */
+export interface Happenings {
+  /** We are in. */
+  joined: Ticket;
+  /** We have left: microphone, camera, call and connection are given up. */
+  left: void;
+  /** We can't stay or come back just so: `ended`, `signed_out` or the code of a refusal. */
+  over: string;
+  /** A connection begins; what the last one left open is stale. */
+  welcome: Welcome;
+  utterance: Utterance;
+  chat: ChatLine;
+  /** The newest of our own lines was not taken. */
+  chatRefused: void;
+  reaction: { identity: string; emoji: string };
+  /** A host muted us, or the server did. */
+  muted: void;
+  /** Of our own voice, while the microphone is on. */
+  frame: Frame;
+  /** Of our own voice, 0 to 1. */
+  level: number;
+  /** The call has put another track in our microphone's place. */
+  restarted: MediaStreamTrack;
+  /** We are who we were again. */
+  signedIn: void;
+  toast: { text: string; offer?: Offer; topic?: string };
+}
+
+/** What can be done in a room, by the name that a button has in `data-do`: static/js/room/actions.js. */
+export interface Acts {
+  microphone(how?: { on?: boolean }): Promise<boolean>;
+  camera(how?: { on?: boolean }): Promise<boolean>;
+  'open-microphone'(): Promise<boolean>;
+  'open-camera'(): Promise<boolean>;
+  share(): void;
+  'stop-sharing'(): void;
+  'retry-call'(): void;
+  'start-sound'(): void;
+  hand(): boolean;
+  react(what: { emoji: string }): boolean;
+  chat(what: { text: string }): boolean;
+  take(): void;
+  panel(which: { panelButton: Panel }): void;
+  'open-chat'(): void;
+  'close-panel'(): void;
+  subtitles(): void;
+  'full-screen'(): void;
+  settings(): void;
+  shortcuts(): void;
+  /** to somebody, as a host */
+  act(what: { action: HostAction; identity: string; name: string }): void;
+  'admit-all'(): void;
+  'mute-all'(): void;
+  /** who may come in; whether the server took it */
+  door(fields: Record<string, string>): Promise<boolean>;
+  leave(how: unknown, click: Event): void;
+  'leave-anyway'(): void;
+  'end-and-leave'(): void;
+  'sign-in'(): void;
+  'start-anew'(): void;
+}
+
 declare global {
   // livekit-client's own typings are not vendored; its surface is used in room/call.js only.
   const LivekitClient: any;

@@ -36,3 +36,17 @@ def test_modules_without_a_browser() -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert re.search(r"^\D+ pass [1-9]", ran.stdout, re.MULTILINE), ran.stdout
+
+
+def test_what_buttons_do_is_done() -> None:
+    """A name in `data-do` that no part of the room takes would throw when it is clicked."""
+    templates = "".join(p.read_text() for p in (ROOT / "templates/room").glob("*.html"))
+    modules = "".join(p.read_text() for p in (ROOT / "static/js/room").glob("*.js"))
+    named = set(re.findall(r'data-do="([^"]*)"', templates))
+    done = set(re.findall(r"\bactions\.on\('([^']+)'", modules))
+    assert named
+    assert named <= done
+    # What no button of a template does is posted by a part, or offered by a notice.
+    posted = set(re.findall(r"(?:\.post\(|\bact: (?:/\*\* @type \S+ \*/ \()?)'([^']+)'", modules))
+    offered = {"open-microphone", "open-camera"}  # `open-${device}`
+    assert done - named <= posted | offered

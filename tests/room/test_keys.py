@@ -135,7 +135,7 @@ async def test_in_firefox_too(server: AppServer, tmp_path: Path) -> None:
         await page.type(SENTENCE)
         assert await page.run(TEXT) == SENTENCE
         await page.run("document.querySelector('[data-chat-text]').value = ''")
-        await page.click(".side.chat [data-panel-close]")
+        await page.click(".side.chat [data-do=close-panel]")
         await page.click("[data-chat-button]")
         await page.type(SENTENCE)
         assert await page.run(TEXT) == SENTENCE

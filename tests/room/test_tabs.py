@@ -136,6 +136,7 @@ async def test_signed_out_in_another_tab(place: Place, browsers: Browsers) -> No
     await ada.keyboard.press("p")
     await lock(ada)
     await expect(ada.locator(".toast").last).to_contain_text("Sign in again")
+    await expect(ada.locator("[data-lock]")).not_to_be_checked()
     await expect(ada.locator(".notice[data-topic='video']")).to_have_count(0)
 
     # Somebody else signs in: said, and this page isn't theirs.

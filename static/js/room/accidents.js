@@ -1,5 +1,7 @@
 /** What happens to a meeting by accident: a slip that closes its tab, and a lid that is opened again. */
 
+import { t } from '../lib/words.js';
+
 const LOOK_EVERY = 1_000;
 // No busy page stands still for so long; a computer that sleeps does.
 const SLEPT = 20_000;
@@ -20,16 +22,18 @@ export function askBeforeLeaving(matters) {
 }
 
 /**
- * @param {() => void} woke the computer was asleep
- * @returns {() => void} to call on whatever happens while it isn't: of a tab that is hidden, timers stand still for a minute
+ * Who opens a lid again is told that the microphone is on.
+ * @param {import('./state.js').State} state
  */
-export function onWaking(woke) {
+export function tellWaking(state) {
   let last = Date.now();
   const look = () => {
     const now = Date.now();
-    if (now - last > SLEPT && !document.hidden) woke();
+    const slept = now - last > SLEPT && !document.hidden;
     last = now;
+    if (slept && state.me.microphone.isOn) state.toast(t('Your microphone is on.'));
   };
   setInterval(look, LOOK_EVERY);
-  return look;
+  // Of a tab that is hidden, timers stand still for a minute: our own voice shows that the computer doesn't sleep.
+  state.when('frame', look);
 }

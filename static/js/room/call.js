@@ -14,7 +14,7 @@ const SHARING = {
 
 /** @typedef {import('../types').Pass} Pass */
 /** @typedef {import('../types').CallPerson} CallPerson */
-/** @typedef {'off' | 'connecting' | 'live' | 'reconnecting' | 'aside'} CallState */
+/** @typedef {import('../types').CallState} CallState */
 /** @typedef {import('./tracks.js').Picture} Picture */
 
 /**

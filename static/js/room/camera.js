@@ -49,18 +49,6 @@ export class Camera {
     if (this.#track) this.#adopt(null);
   }
 
-  /** @returns {HTMLVideoElement | null} a new view of what the camera sees, as in a mirror unless it looks away from us */
-  view() {
-    if (!this.#track) return null;
-    const video = document.createElement('video');
-    video.autoplay = video.muted = video.playsInline = true;
-    video.tabIndex = -1;
-    video.setAttribute('aria-hidden', 'true');
-    video.classList.toggle('mirrored', this.#track.getSettings().facingMode !== 'environment');
-    video.srcObject = new MediaStream([this.#track]);
-    return video;
-  }
-
   /** @param {MediaStreamTrack | null} track */
   #adopt(track) {
     const previous = this.#track;
@@ -73,4 +61,18 @@ export class Camera {
       this.#events.gone(new DOMException('the camera went away', 'NotFoundError'));
     });
   }
+}
+
+/**
+ * @param {MediaStreamTrack} track of our camera
+ * @returns {HTMLVideoElement} a new view of what it sees, as in a mirror unless it looks away from us
+ */
+export function viewOf(track) {
+  const video = document.createElement('video');
+  video.autoplay = video.muted = video.playsInline = true;
+  video.tabIndex = -1;
+  video.setAttribute('aria-hidden', 'true');
+  video.classList.toggle('mirrored', track.getSettings().facingMode !== 'environment');
+  video.srcObject = new MediaStream([track]);
+  return video;
 }

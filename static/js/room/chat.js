@@ -7,6 +7,8 @@ import { LOCALE, t } from '../lib/words.js';
 const NEAR_BOTTOM = 64;
 // A line comes back within moments. One that doesn't was lost with the connection, or refused.
 const ECHO_TIMEOUT_MS = 8_000;
+const REPLAYED_WITHIN = 1_000;
+const TOASTED = 120; // characters
 const time = new Intl.DateTimeFormat(LOCALE, { timeStyle: 'short' });
 
 /** @typedef {import('../types').ChatLine} ChatLine */
@@ -18,23 +20,26 @@ export class Chat {
   #empty = find('[data-chat-empty]');
   #form = /** @type {HTMLFormElement} */ (find('[data-chat-form]'));
   #field = /** @type {HTMLTextAreaElement} */ (find('[data-chat-text]'));
-  #send;
-  #news;
+  #state;
+  #actions;
   /** @type {Set<number>} */
   #ids = new Set();
   /** @type {Pending[]} own lines on their way */
   #pending = [];
-  #me = '';
-  #open = false;
-  #unread = 0;
 
   /**
-   * @param {(text: string) => boolean} send false while there is no connection
-   * @param {(unread: number, line: ChatLine | null) => void} news unread lines, and the one that has just been written
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
    */
-  constructor(send, news) {
-    this.#send = send;
-    this.#news = news;
+  constructor(state, actions) {
+    this.#state = state;
+    this.#actions = actions;
+    state.when('chat', (line) => this.#show(line));
+    state.when('chatRefused', () => this.#refused());
+    state.follow(
+      ({ view }) => view.panel === 'chat',
+      (open) => open && this.#read(),
+    );
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
@@ -46,37 +51,29 @@ export class Chat {
     });
   }
 
-  /** @param {string} me identity whose lines are our own */
-  begin(me) {
-    this.#me = me;
-  }
-
-  /** @param {boolean} open whether the reader sees it */
-  opened(open) {
-    this.#open = open;
-    if (!open) return;
-    this.#unread = 0;
-    this.#news(0, null);
+  /** The panel was opened: nothing is unread any more. */
+  #read() {
+    this.#state.set('view', { unread: 0 });
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
   }
 
-  /**
-   * @param {ChatLine} line
-   * @param {boolean} fresh false when it was written while we weren't connected
-   */
-  show(line, fresh) {
+  /** @param {ChatLine} line */
+  #show(line) {
     if (this.#ids.has(line.id)) return;
     this.#ids.add(line.id);
-    const mine = line.identity === this.#me;
+    const { me, view, session } = this.#state;
+    const mine = line.identity === me.person.identity;
     if (mine) this.#arrived(line.text);
     this.#place(draw(line));
-    if (this.#open || mine) return;
-    this.#unread += 1;
-    this.#news(this.#unread, fresh ? line : null);
+    if (view.panel === 'chat' || mine) return;
+    this.#state.set('view', { unread: view.unread + 1 });
+    // What was written while we weren't connected comes at once, and is no news.
+    if (performance.now() - session.welcomedAt < REPLAYED_WITHIN) return;
+    this.#state.toast(`${line.name}: ${line.text.slice(0, TOASTED)}`, { label: t('Open chat'), act: 'open-chat' }, 'chat');
   }
 
   /** The server took no more lines for now: the newest one was not kept. */
-  refused() {
+  #refused() {
     const newest = this.#pending.at(-1);
     if (newest) this.#fail(newest);
   }
@@ -88,7 +85,7 @@ export class Chat {
 
   /** @param {string} text */
   #post(text) {
-    if (!this.#send(text)) return false;
+    if (!this.#actions.post('chat', { text })) return false;
     const element = stamp('[data-chat-template]');
     element.classList.add('mine', 'pending');
     find('.at', element).textContent = t('sending…');

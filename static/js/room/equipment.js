@@ -8,37 +8,36 @@ import { remedyFor } from './remedies.js';
 
 /** @typedef {import('./remedies.js').Device} Device */
 
-/**
- * @typedef {object} EquipmentEvents
- * @property {(frame: import('../types').Frame) => void} frame while the microphone is on
- * @property {(level: number) => void} level of the microphone, 0 to 1
- * @property {() => void} microphone it was turned on or off, or has another track
- * @property {() => void} camera likewise
- * @property {(text: string | null) => void} hint what is wrong with either, null when nothing is any more
- */
-
 /** Nothing here throws: who uses it looks at what is on. */
 export class Equipment {
-  #notices;
-  #settings;
-  #events;
+  #state;
+  #microphone;
+  #camera;
   #microphoneFields;
   #cameraFields;
 
   /**
-   * @param {import('./notices.js').Notices} notices
-   * @param {import('./settings.js').Settings} settings where another device is chosen
-   * @param {EquipmentEvents} events
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
    */
-  constructor(notices, settings, events) {
-    this.#notices = notices;
-    this.#settings = settings;
-    this.#events = events;
-    this.microphone = this.#newMicrophone();
-    this.camera = new Camera({
-      track: () => events.camera(),
+  constructor(state, actions) {
+    this.#state = state;
+    this.#microphone = this.#newMicrophone();
+    this.#camera = new Camera({
+      track: () => this.#tell(),
       gone: (error) => this.#explain(error, 'camera'),
     });
+    actions.on('microphone', ({ on = !this.#microphone.isOn } = {}) => this.#turnMicrophone(on));
+    actions.on('camera', ({ on = !this.#camera.isOn } = {}) => this.#turnCamera(on));
+    actions.on('open-microphone', () => this.#turnMicrophone(true));
+    actions.on('open-camera', () => this.#turnCamera(true));
+    state.when('muted', () => this.#silenced());
+    state.when('restarted', (track) => void this.#microphone.adopt(track));
+    state.when('left', () => this.stop());
+    state.follow(
+      ({ isHere }) => isHere,
+      (here) => here || this.#standBy(),
+    );
     this.#microphoneFields = this.#fields('audioinput', (number) => t('Microphone {number}', { number }), 'microphone');
     this.#cameraFields = this.#fields('videoinput', (number) => t('Camera {number}', { number }), 'camera');
     void this.#microphoneFields.list();
@@ -49,20 +48,20 @@ export class Equipment {
    * @param {boolean} on
    * @returns {Promise<boolean>} whether it is on now
    */
-  async turnMicrophone(on) {
+  async #turnMicrophone(on) {
     if (on) await this.#openMicrophone();
     else this.#mute();
-    return this.microphone.isOn;
+    return this.#microphone.isOn;
   }
 
   /**
    * @param {boolean} on
    * @returns {Promise<boolean>} whether it is on now
    */
-  async turnCamera(on) {
+  async #turnCamera(on) {
     if (on) await this.#openCamera();
-    else this.camera.stop();
-    return this.camera.isOn;
+    else this.#camera.stop();
+    return this.#camera.isOn;
   }
 
   /**
@@ -70,41 +69,46 @@ export class Equipment {
    * @param {{ microphone: boolean, camera: boolean }} wish
    */
   async prepare({ microphone, camera }) {
-    await Promise.all([microphone ? this.#openMicrophone() : this.microphone.stop(), camera ? this.#openCamera() : this.camera.stop()]);
+    await Promise.all([microphone ? this.#openMicrophone() : this.#microphone.stop(), camera ? this.#openCamera() : this.#camera.stop()]);
+    this.#tell();
   }
 
   /** A host muted us, or the server did: captions stop with the voice, and what still opens stays off. */
-  silenced() {
-    if (!this.microphone.isMeant) return;
+  #silenced() {
+    if (!this.#microphone.isMeant) return;
     this.#mute();
-    this.#notices.toast(t('A host muted your microphone. You can turn it on again when it is your turn.'));
+    this.#state.toast(t('A host muted your microphone. You can turn it on again when it is your turn.'));
   }
 
   /** Another page of ours has them now: lets both devices go, and says nothing more about them. */
-  standBy() {
+  #standBy() {
     this.stop();
-    this.#events.microphone();
-    this.#events.camera();
-    for (const topic of /** @type {const} */ (['silent', 'microphone', 'camera'])) this.#say(topic, null);
+    for (const topic of /** @type {const} */ (['silent', 'microphone', 'camera'])) this.#state.notice(topic, null);
   }
 
   /** Lets both devices go. */
   stop() {
-    this.microphone.stop();
-    this.camera.stop();
+    this.#microphone.stop();
+    this.#camera.stop();
+    this.#tell();
+  }
+
+  /** What is on, and with which track. */
+  #tell() {
+    const { me } = this.#state;
+    for (const [name, { isOn, track }] of /** @type {const} */ ([['microphone', this.#microphone], ['camera', this.#camera]])) {
+      if (me[name].isOn !== isOn || me[name].track !== track) this.#state.set('me', { [name]: { isOn, track } });
+    }
   }
 
   #newMicrophone() {
     return new Microphone({
-      frame: this.#events.frame,
-      level: (level) => {
-        this.#settings.level(level);
-        this.#events.level(level);
-      },
+      frame: (frame) => this.#state.happen('frame', frame),
+      level: (level) => this.#state.happen('level', level),
       silent: (silent) => this.#saySilent(silent),
-      track: () => this.#events.microphone(),
+      track: () => this.#tell(),
       gone: (error) => {
-        this.#events.microphone();
+        this.#tell();
         this.#explain(error, 'microphone');
       },
     });
@@ -112,8 +116,8 @@ export class Equipment {
 
   /** @param {boolean} silent */
   #saySilent(silent) {
-    const text = silent ? t('Your microphone is silent. Is it switched off, or is another one meant?') : null;
-    this.#say('silent', text, { label: t('Choose a microphone'), act: () => this.#settings.open() });
+    const text = t('Your microphone is silent. Is it switched off, or is another one meant?');
+    this.#state.notice('silent', silent ? { text, offer: { label: t('Choose a microphone'), act: 'settings' } } : null);
   }
 
   /**
@@ -122,31 +126,32 @@ export class Equipment {
    * @param {Device} device
    */
   #fields(kind, name, device) {
-    const choose = (/** @type {string} */ id) => this[device].choose(id);
-    return new DeviceFields({ kind, name, current: () => this[device].deviceId, choose }, (error) => this.#explain(error, device));
+    const own = device === 'microphone' ? this.#microphone : this.#camera;
+    const choose = (/** @type {string} */ id) => own.choose(id);
+    return new DeviceFields({ kind, name, current: () => own.deviceId, choose }, (error) => this.#explain(error, device));
   }
 
   #mute() {
-    this.microphone.setOn(false);
-    this.#events.microphone();
+    this.#microphone.setOn(false);
+    this.#tell();
   }
 
   async #openMicrophone() {
     try {
-      if (this.microphone.track) this.microphone.setOn(true);
-      else await this.microphone.start();
-      this.#say('microphone', null);
+      if (this.#microphone.track) this.#microphone.setOn(true);
+      else await this.#microphone.start();
+      this.#state.notice('microphone', null);
       void this.#microphoneFields.list();
     } catch (error) {
       this.#explain(error, 'microphone');
     }
-    this.#events.microphone();
+    this.#tell();
   }
 
   async #openCamera() {
     try {
-      await this.camera.start();
-      this.#say('camera', null);
+      await this.#camera.start();
+      this.#state.notice('camera', null);
       void this.#cameraFields.list();
     } catch (error) {
       this.#explain(error, 'camera');
@@ -159,17 +164,6 @@ export class Equipment {
    */
   #explain(error, device) {
     const { says, remedy } = remedyFor(error, device);
-    const act = () => void (device === 'microphone' ? this.#openMicrophone() : this.#openCamera());
-    this.#say(device, `${says} ${remedy}`, { label: t('Try again'), act });
-  }
-
-  /**
-   * @param {Device | 'silent'} topic
-   * @param {string | null} text null when it is over
-   * @param {import('./notices.js').Action} [action]
-   */
-  #say(topic, text, action) {
-    this.#events.hint(text);
-    this.#notices.set(topic, text, action);
+    this.#state.notice(device, { text: `${says} ${remedy}`, offer: { label: t('Try again'), act: `open-${device}` } });
   }
 }

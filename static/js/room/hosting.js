@@ -7,29 +7,26 @@ import { confirmed } from './confirm.js';
 import { wireEnding } from './ending.js';
 
 export class Hosting {
+  #state;
   #api;
-  #notices;
-  #settings;
 
   /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
    * @param {import('./api.js').RoomApi} api
-   * @param {import('./notices.js').Notices} notices
-   * @param {import('./settings.js').Settings} settings
    */
-  constructor(api, notices, settings) {
+  constructor(state, actions, api) {
+    this.#state = state;
     this.#api = api;
-    this.#notices = notices;
-    this.#settings = settings;
+    actions.on('act', ({ action, ...person }) => void this.#act(action, person));
+    actions.on('admit-all', () => void this.#do(() => api.actOnAll('admit-all')));
+    actions.on('mute-all', () => void this.#do(() => api.actOnAll('mute-all')));
+    actions.on('door', (fields) => this.#change(fields));
     wireEnding(
       () => api.end(),
       () => api.show(),
     );
-  }
-
-  /** @param {boolean} host whether we are one now */
-  show(host) {
-    find('[data-end]').hidden = !host;
-    this.#settings.hosting(host);
+    state.on(['me'], ({ me }) => (find('[data-end]').hidden = me.person.role !== 'HOST'));
   }
 
   /**
@@ -37,29 +34,34 @@ export class Hosting {
    * @param {import('../types').HostAction} action
    * @param {{ identity: string, name: string }} person
    */
-  async act(action, { identity, name }) {
-    if (!(await meant(action, name))) return;
-    try {
-      const { call: trouble } = await this.#api.act(identity, action);
-      if (trouble) this.#notices.toast(trouble.message);
-    } catch (error) {
-      this.#notices.toast(reasonOf(error));
-    }
+  async #act(action, { identity, name }) {
+    if (await meant(action, name)) await this.#do(() => this.#api.act(identity, action));
   }
 
-  /** @param {'admit-all' | 'mute-all'} action */
-  async actOnAll(action) {
-    try {
-      const { call: trouble } = await this.#api.actOnAll(action);
-      if (trouble) this.#notices.toast(trouble.message);
-    } catch (error) {
-      this.#notices.toast(reasonOf(error));
-    }
+  /**
+   * @param {Record<string, string>} fields who may come in
+   * @returns {Promise<boolean>} whether the server took it; why not is said
+   */
+  async #change(fields) {
+    return this.#do(async () => {
+      await this.#api.settings(fields);
+      return {};
+    });
   }
 
-  /** @param {Record<string, string>} fields who may come in */
-  async change(fields) {
-    await this.#api.settings(fields).catch((error) => this.#notices.toast(reasonOf(error)));
+  /**
+   * @param {() => Promise<{ call?: { message: string } }>} request
+   * @returns {Promise<boolean>} whether the server took it; what it or the call did not do is said
+   */
+  async #do(request) {
+    try {
+      const { call: trouble } = await request();
+      if (trouble) this.#state.toast(trouble.message);
+      return true;
+    } catch (error) {
+      this.#state.toast(reasonOf(error));
+      return false;
+    }
   }
 }
 

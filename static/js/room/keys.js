@@ -1,5 +1,5 @@
 /**
- * The room's single keys: letters that act, and space, which talks while it is held down.
+ * The room's single keys: letters that press the buttons which name them, and space, which talks while it is held down.
  *
  * People type where they look, and now and then the focus isn't there. A sentence that goes nowhere must not switch on a
  * microphone, a camera or a screen, so that letters act only when they aren't text:
@@ -20,16 +20,9 @@ const RUN = 400;
 const HELD = 250;
 const CHOICE = 'single-keys';
 
-/**
- * @typedef {object} Key
- * @property {() => void} act
- * @property {() => boolean} [grave] whether it would open something or be shown to all now
- */
-
 export class Keys {
-  #keys;
-  #talk;
-  #escape;
+  #state;
+  #actions;
   #choice = /** @type {HTMLInputElement} */ (find('[data-single-keys]'));
   /** When letters may act again, in milliseconds of the page's clock. */
   #settledAt = 0;
@@ -42,14 +35,12 @@ export class Keys {
   #talking = false;
 
   /**
-   * @param {Record<string, Key>} keys by the letter in lower case
-   * @param {{ possible: () => boolean, talk: (on: boolean) => void }} talk by space
-   * @param {() => void} escape
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
    */
-  constructor(keys, talk, escape) {
-    this.#keys = keys;
-    this.#talk = talk;
-    this.#escape = escape;
+  constructor(state, actions) {
+    this.#state = state;
+    this.#actions = actions;
     this.#choice.checked = recall(CHOICE) !== 'off';
     this.#choice.addEventListener('change', () => {
       keep(CHOICE, this.#choice.checked ? 'on' : 'off');
@@ -59,11 +50,15 @@ export class Keys {
     document.addEventListener('keydown', (event) => this.#down(event));
     document.addEventListener('keyup', (event) => event.key === ' ' && this.#release());
     window.addEventListener('blur', () => this.#release());
-    document.addEventListener('pointerdown', ({ target }) => target instanceof Element && target.closest('.side') && this.settle());
+    document.addEventListener('pointerdown', ({ target }) => target instanceof Element && target.closest('.side') && this.#settle());
+    state.follow(
+      ({ view }) => view.panel,
+      (panel) => panel && this.#settle(),
+    );
   }
 
   /** Somebody looks for a place to type: letters don't act for a moment. */
-  settle() {
+  #settle() {
     this.#settledAt = performance.now() + SETTLING;
     this.#cancel();
   }
@@ -82,17 +77,17 @@ export class Keys {
     if (event.ctrlKey || event.metaKey || event.altKey || find('#room').dataset.state !== 'joined') return;
     const run = this.#note(event);
     if (document.querySelector('dialog[open], [popover]:popover-open')) return;
-    if (event.key === 'Escape') return void (document.fullscreenElement || this.#escape());
-    if (event.key === 'Tab') return this.settle();
+    if (event.key === 'Escape') return void (document.fullscreenElement || this.#actions.post('close-panel'));
+    if (event.key === 'Tab') return this.#settle();
     if (isTyping(event.target) || event.repeat || this.#toChat(event)) return;
     if (!this.#choice.checked || performance.now() < this.#settledAt) return;
     if (event.key === ' ') return this.#hold(event);
     if (run) return;
     const letter = letterOf(event);
-    const key = this.#keys[letter];
-    if (!key) return;
+    const button = [...document.querySelectorAll('[data-keys]')].find((one) => /** @type {HTMLElement} */ (one).dataset.keys === letter);
+    if (!(button instanceof HTMLButtonElement)) return;
     event.preventDefault();
-    this.#press(letter, key);
+    if (!button.disabled && !button.hidden) this.#press(letter, button);
   }
 
   /**
@@ -117,13 +112,15 @@ export class Keys {
 
   /**
    * @param {string} letter
-   * @param {Key} key
+   * @param {HTMLButtonElement} button whose `data-grave` says that it opens something, or is shown to all once it is on
    */
-  #press(letter, { act, grave }) {
+  #press(letter, button) {
+    const grave = button.dataset.grave !== undefined && button.ariaPressed !== 'true';
+    const act = () => button.disabled || this.#actions.press(button);
     const again = this.#waiting.timer !== undefined && this.#waiting.key === letter;
     this.#cancel();
     if (again) return; // on, and off again
-    if (!grave?.()) return act();
+    if (!grave) return act();
     const timer = setTimeout(() => {
       this.#cancel();
       act();
@@ -142,17 +139,17 @@ export class Keys {
   #hold(event) {
     if (event.target instanceof Element && event.target.closest('button, a, summary, .side-scroll')) return;
     event.preventDefault();
-    if (!this.#talk.possible()) return;
+    if (this.#state.me.microphone.isOn) return;
     this.#held = setTimeout(() => {
       this.#talking = true;
-      this.#talk.talk(true);
+      this.#actions.post('microphone', { on: true });
     }, HELD);
   }
 
   #release() {
     clearTimeout(this.#held);
     this.#held = undefined;
-    if (this.#talking) this.#talk.talk(false);
+    if (this.#talking) this.#actions.post('microphone', { on: false });
     this.#talking = false;
   }
 }

@@ -3,6 +3,7 @@
 import { listed, sentence } from '../lib/text.js';
 import { t } from '../lib/words.js';
 import { reasonWords } from './reasons.js';
+import { nameOf } from './roster.js';
 
 const TROUBLES = new Set(['delayed', 'failed']);
 // On a busy machine captions fall behind and catch up every few seconds. Nobody can do anything about that, so that
@@ -13,32 +14,33 @@ const HEARD_FOR = 120_000;
 
 /** @typedef {import('../types').Speech} Speech */
 /** @typedef {import('../types').Engine} Engine */
+/** @typedef {ReturnType<typeof setTimeout>} Timer */
 
-/**
- * @typedef {object} Told
- * @property {(text: string | null, aloud: boolean) => void} show null when everybody's captions are well
- * @property {(identity: string, speech: Speech | null) => void} mark what is shown with that person, null for nothing
- */
-
+/** From `speech` as it is said, which flickers, makes `speech.troubled` and the line about captions, which don't. */
 export class Lateness {
-  #told;
-  /** @type {Map<string, { name: string, wanted: Speech | null, shown: Speech | null, timer?: ReturnType<typeof setTimeout> }>} */
+  #state;
+  /** @type {Map<string, { wanted: Speech | null, shown: Speech | null, timer?: Timer }>} */
   #people = new Map();
-  /** @type {Engine | null} */
+  /** @type {Engine | null} of which we heard last */
   #engine = null;
   /** @type {Engine['health']} the engine's health as it is told */
   #health = 'ok';
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {Timer | undefined} */
   #engineTimer;
   #aloudAt = -Infinity;
 
-  /** @param {Told} told */
-  constructor(told) {
-    this.#told = told;
+  /** @param {import('./state.js').State} state */
+  constructor(state) {
+    this.#state = state;
+    state.on(['speech'], ({ speech }) => {
+      if (speech.engine !== this.#engine) this.#hearEngine(speech.engine);
+      for (const identity of this.#people.keys()) if (!speech.of.has(identity)) this.#forget(identity);
+      for (const said of speech.of.values()) this.#hear(said);
+    });
   }
 
   /** @param {Engine} engine that it is off is told at once: no captions come */
-  engine(engine) {
+  #hearEngine(engine) {
     this.#engine = engine;
     clearTimeout(this.#engineTimer);
     const follow = () => {
@@ -49,33 +51,27 @@ export class Lateness {
     else this.#engineTimer = setTimeout(follow, STEADY);
   }
 
-  /**
-   * @param {Speech} speech
-   * @param {string} name of the person
-   */
-  speech(speech, name) {
+  /** @param {Speech} speech */
+  #hear(speech) {
+    const { identity } = speech;
     const wanted = TROUBLES.has(speech.state) ? speech : null;
-    const person = this.#people.get(speech.identity) ?? { name, wanted: null, shown: null };
-    this.#people.set(speech.identity, person);
+    const person = this.#people.get(identity) ?? { wanted: null, shown: null };
+    this.#people.set(identity, person);
     const same = Boolean(person.wanted) === Boolean(wanted);
-    Object.assign(person, { name, wanted });
+    person.wanted = wanted;
     if (!same) {
       clearTimeout(person.timer);
-      person.timer = Boolean(person.shown) === Boolean(wanted) ? undefined : setTimeout(() => this.#follow(speech.identity), STEADY);
+      person.timer = Boolean(person.shown) === Boolean(wanted) ? undefined : setTimeout(() => this.#follow(identity), STEADY);
     }
-    if (person.shown && wanted) this.#follow(speech.identity);
+    // Another kind of trouble, or another reason, is told at once.
+    if (person.shown && wanted && person.shown !== wanted) this.#follow(identity);
   }
 
-  /** @param {import('../types').Person[]} people who is still here */
-  people(people) {
-    const here = new Set(people.map(({ identity }) => identity));
-    for (const [identity, { timer }] of this.#people) {
-      if (here.has(identity)) continue;
-      clearTimeout(timer);
-      this.#people.delete(identity);
-      this.#told.mark(identity, null);
-    }
-    this.#tell();
+  /** @param {string} identity who is gone, or of whom nothing is known any more */
+  #forget(identity) {
+    clearTimeout(this.#people.get(identity)?.timer);
+    this.#people.delete(identity);
+    this.#mark(identity, null);
   }
 
   /** @param {string} identity */
@@ -83,16 +79,28 @@ export class Lateness {
     const person = this.#people.get(identity);
     if (!person) return;
     person.shown = person.wanted;
-    this.#told.mark(identity, person.shown);
+    this.#mark(identity, person.shown);
+  }
+
+  /**
+   * @param {string} identity
+   * @param {Speech | null} shown with that person, null for nothing
+   */
+  #mark(identity, shown) {
+    const { troubled } = this.#state.speech;
+    if (!shown && !troubled.has(identity)) return;
+    const others = [...troubled].filter(([other]) => other !== identity);
+    this.#state.set('speech', { troubled: new Map(shown ? [...others, [identity, shown]] : others) });
     this.#tell();
   }
 
   #tell() {
     const text = this.#text();
+    if (this.#state.notices.captions?.text === text) return;
     const now = performance.now();
-    const aloud = text !== null && now - this.#aloudAt > HEARD_FOR;
-    if (aloud) this.#aloudAt = now;
-    this.#told.show(text, aloud);
+    const aloud = now - this.#aloudAt > HEARD_FOR;
+    if (aloud && text !== null) this.#aloudAt = now;
+    this.#state.notice('captions', text === null ? null : { text, aloud });
   }
 
   #text() {
@@ -100,11 +108,10 @@ export class Lateness {
     if (this.#health === 'off') return offWords(reason);
     /** @type {Map<string, { names: string[], speech: Speech }>} */
     const troubles = new Map();
-    for (const { name, shown } of this.#people.values()) {
-      if (!shown) continue;
-      const key = JSON.stringify([shown.state, shown.reason && reasonWords(shown.reason)]);
-      const trouble = troubles.get(key) ?? { names: [], speech: shown };
-      trouble.names.push(name);
+    for (const [identity, speech] of this.#state.speech.troubled) {
+      const key = JSON.stringify([speech.state, speech.reason && reasonWords(speech.reason)]);
+      const trouble = troubles.get(key) ?? { names: [], speech };
+      trouble.names.push(nameOf(this.#state, identity));
       troubles.set(key, trouble);
     }
     if (troubles.size) return [...troubles.values()].map(({ names, speech }) => troubleWords(listed(names), speech)).join(' ');

@@ -4,42 +4,61 @@ import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { howLong } from '../lib/text.js';
 import { t } from '../lib/words.js';
+import { askBeforeLeaving } from './accidents.js';
 import { confirmed } from './confirm.js';
-
-/**
- * @typedef {object} LeavingActions
- * @property {() => number} unsent seconds of our speech that would be lost
- * @property {() => void} leave gives microphone, call and connection up
- * @property {() => Promise<void>} end for everyone
- * @property {() => void} ended
- */
+import { isRefusal, showRefusal } from './refusal.js';
 
 export class Leaving {
   #dialog = /** @type {HTMLDialogElement} */ (find('[data-leave-dialog]'));
   #end = /** @type {HTMLButtonElement} */ (find('[data-leave-end]'));
   #problem = find('[data-leave-problem]');
-  #actions;
-  /** @type {import('../types').Face[]} everybody who is here */
-  #faces = [];
+  #state;
+  #api;
+  #unsent;
 
-  /** @param {LeavingActions} actions */
-  constructor(actions) {
-    this.#actions = actions;
-    find('[data-leave-stay]').addEventListener('click', () => this.#go());
-    this.#end.addEventListener('click', () => this.#endForAll());
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   * @param {import('./api.js').RoomApi} api
+   * @param {() => number} unsent whole seconds of our speech that would be lost
+   */
+  constructor(state, actions, api, unsent) {
+    this.#state = state;
+    this.#api = api;
+    this.#unsent = unsent;
+    actions.on('leave', (_, click) => void this.#click(click));
+    actions.on('leave-anyway', () => this.#go());
+    actions.on('end-and-leave', () => void this.#endForAll());
+    state.when('over', (why) => this.#over(why));
+    askBeforeLeaving(() => this.#matters);
   }
 
-  /** @param {import('../types').Face[]} faces everybody who is here now */
-  show(faces) {
-    this.#faces = faces;
+  /** Whether to close this page would leave a call, or lose what was said. */
+  get #matters() {
+    const { me, call } = this.#state;
+    if (me.left || !me.person.identity) return false;
+    return me.microphone.isOn || me.camera.isOn || call.state === 'live' || this.#unsent() > 0;
+  }
+
+  /** Gives microphone, camera, call and connection up. */
+  #leave() {
+    this.#state.set('me', { left: true });
+    this.#state.happen('left');
+  }
+
+  /** @param {string} why we can't stay */
+  #over(why) {
+    this.#leave();
+    if (isRefusal(why)) showRefusal(why);
+    else this.#api.show();
   }
 
   /** @param {Event} event the click on Leave, a link to the page for those who left */
-  async click(event) {
-    const hosts = this.#faces.filter(({ role }) => role === 'HOST');
+  async #click(event) {
+    const hosts = this.#state.faces.filter(({ role }) => role === 'HOST');
     const lastHost = hosts.length === 1 && hosts[0].me;
-    const unsent = this.#actions.unsent();
-    if (!lastHost && !unsent) return this.#actions.leave();
+    const unsent = this.#unsent();
+    if (!lastHost && !unsent) return this.#leave();
     event.preventDefault();
     if (unsent && !(await confirmed(t('Leave, and lose what you said?'), unsentWords(unsent), t('Leave')))) return;
     if (lastHost) this.#ask();
@@ -47,7 +66,7 @@ export class Leaving {
   }
 
   #ask() {
-    const alone = this.#faces.length < 2;
+    const alone = this.#state.faces.length < 2;
     find('[data-leave-stay-words]').textContent = stayWords(alone);
     find('[data-leave-end-words]').textContent = endWords(alone);
     this.#problem.hidden = true;
@@ -55,15 +74,15 @@ export class Leaving {
   }
 
   #go() {
-    this.#actions.leave();
+    this.#leave();
     location.assign(/** @type {HTMLAnchorElement} */ (find('[data-leave]')).href);
   }
 
   async #endForAll() {
     this.#end.disabled = true;
     try {
-      await this.#actions.end();
-      this.#actions.ended();
+      await this.#api.end();
+      this.#api.show();
     } catch (error) {
       this.#problem.textContent = reasonOf(error);
       this.#problem.hidden = false;

@@ -4,7 +4,9 @@ import { ApiError, reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
 import { t } from '../lib/words.js';
+import { viewOf } from './camera.js';
 import { focusRoom } from './focus.js';
+import { isRefusal } from './refusal.js';
 
 const ASK_EVERY = 2_500;
 const MICROPHONE = 'microphone-on';
@@ -12,13 +14,6 @@ const CAMERA = 'camera-on';
 
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {{ microphone: boolean, camera: boolean }} Wish */
-
-/**
- * @typedef {object} LobbyActions
- * @property {(on: boolean) => Promise<boolean>} microphone turns it on or off; whether it is on now
- * @property {(on: boolean) => Promise<boolean>} camera
- * @property {(wish: Wish) => Promise<void>} join its failure is shown here, and turns both off
- */
 
 export class Lobby {
   #root = find('[data-lobby]');
@@ -29,16 +24,33 @@ export class Lobby {
   #camera = /** @type {HTMLButtonElement} */ (find('[data-lobby-camera]'));
   #meter = /** @type {HTMLMeterElement} */ (find('[data-lobby-meter]'));
   #hint = find('[data-lobby-hint]');
+  #state;
   #actions;
+  #api;
+  #equipment;
   /** @type {Wish} what joining will turn on */
   #wish = { microphone: recall(MICROPHONE) !== 'off', camera: recall(CAMERA) === 'on' };
   /** @type {Set<keyof Wish>} devices that are being opened or closed */
   #turning = new Set();
   #joining = false;
 
-  /** @param {LobbyActions} actions */
-  constructor(actions) {
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   * @param {import('./api.js').RoomApi} api
+   * @param {import('./equipment.js').Equipment} equipment
+   */
+  constructor(state, actions, api, equipment) {
+    this.#state = state;
     this.#actions = actions;
+    this.#api = api;
+    this.#equipment = equipment;
+    state.follow(
+      ({ me }) => me.camera.track,
+      (track) => this.#picture(track && viewOf(track)),
+    );
+    state.on(['notices'], ({ notices }) => this.#warn(notices.microphone ?? notices.camera ?? notices.silent));
+    state.when('level', (level) => (this.#meter.value = level));
     this.#mic.addEventListener('click', () => this.#toggle('microphone'));
     this.#camera.addEventListener('click', () => this.#toggle('camera'));
     this.#primary.addEventListener('click', () => this.#try(this.#wish));
@@ -50,30 +62,50 @@ export class Lobby {
   }
 
   /** @param {HTMLElement | null} view of the own camera */
-  picture(view) {
+  #picture(view) {
     find('[data-preview]').replaceChildren(...(view ? [view] : []));
     find('[data-preview-off]').hidden = view !== null;
   }
 
-  /** @param {number} level 0 to 1 */
-  level(level) {
-    this.#meter.value = level;
+  /** @param {import('../types').Notice | null} notice what is wrong with microphone or camera */
+  #warn(notice) {
+    this.#hint.textContent = notice?.text ?? '';
+    this.#hint.hidden = !notice;
   }
 
-  /** @param {string | null} text what is wrong with microphone or camera */
-  hint(text) {
-    this.#hint.textContent = text ?? '';
-    this.#hint.hidden = !text;
+  /**
+   * The browser's questions and our request run side by side; the room opens without waiting for the answers.
+   * @param {Wish} wish
+   */
+  async #join(wish) {
+    const prepared = this.#equipment.prepare(wish);
+    const ticket = await this.#admitted().catch((error) => this.#turnedAway(error));
+    if (!ticket) return;
+    this.#leave();
+    this.#state.set('me', { person: ticket.you });
+    this.#state.set('session', ticket.session);
+    this.#state.happen('joined', ticket);
+    await prepared;
+  }
+
+  /**
+   * @param {unknown} error
+   * @returns {null} when another page says it all; throws what the lobby should show
+   */
+  #turnedAway(error) {
+    this.#equipment.stop();
+    if (!(error instanceof ApiError && (error.code === 'ended' || isRefusal(error.code)))) throw error;
+    this.#state.happen('over', error.code);
+    return null;
   }
 
   /**
    * Asks until somebody has answered the knock.
-   * @param {() => Promise<Ticket | import('../types').Waiting>} ask
-   * @returns {Promise<Ticket>} throws what `ask` throws when refused
+   * @returns {Promise<Ticket>} throws ApiError when refused
    */
-  async admitted(ask) {
+  async #admitted() {
     for (;;) {
-      const answer = await ask().catch((error) => this.#whileWaiting(error));
+      const answer = await this.#api.join().catch((error) => this.#whileWaiting(error));
       if (!('waiting' in answer)) return answer;
       this.#wait(true);
       this.#waitingFor(answer.hosts);
@@ -82,7 +114,7 @@ export class Lobby {
   }
 
   /** The room takes the page over. */
-  leave() {
+  #leave() {
     this.#root.hidden = true;
     this.#wait(false);
     for (const part of document.querySelectorAll('[data-joined]')) part.removeAttribute('hidden');
@@ -141,7 +173,7 @@ export class Lobby {
     // Nothing turns itself on after the choice to only listen.
     if (this.#turning.has(device) || this.#joining) return;
     this.#turning.add(device);
-    const isOn = await this.#actions[device](on);
+    const isOn = await this.#actions.post(device, { on });
     this.#turning.delete(device);
     this.#wish[device] = isOn;
     const button = device === 'microphone' ? this.#mic : this.#camera;
@@ -155,7 +187,7 @@ export class Lobby {
     this.#joining = true;
     this.#problem.hidden = true;
     try {
-      await this.#actions.join(wish);
+      await this.#join(wish);
     } catch (error) {
       this.#joining = false;
       this.#wait(false);
@@ -175,7 +207,7 @@ export class Lobby {
     this.#listen.hidden = !microphone && !camera;
     find('[data-lobby-mic-text]').textContent = pressed(this.#mic) ? t('Microphone is on') : t('Microphone is off');
     find('[data-lobby-camera-text]').textContent = pressed(this.#camera) ? t('Camera is on') : t('Camera is off');
-    if (!pressed(this.#mic)) this.level(0);
+    if (!pressed(this.#mic)) this.#meter.value = 0;
   }
 
   /** @param {boolean} busy */

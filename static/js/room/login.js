@@ -12,28 +12,32 @@ const WAY_BACK = '/sign-in?next=/signed-in';
 /** @typedef {import('../types').Ticket} Ticket */
 
 export class Login {
+  #state;
   #api;
-  #notices;
-  #back;
-  // The last passes that were ours: they end with the login that they were given for.
-  #last;
+  /** @type {Ticket | null} The last passes that were ours: they end with the login that they were given for. */
+  #last = null;
   #out = false;
   // This browser is signed in as somebody else.
   #other = false;
   #looking = false;
 
   /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
    * @param {import('./api.js').RoomApi} api
-   * @param {import('./notices.js').Notices} notices
-   * @param {Ticket} ticket with which we came in
-   * @param {() => void} back we are who we were again
    */
-  constructor(api, notices, ticket, back) {
-    this.#back = back;
+  constructor(state, actions, api) {
+    this.#state = state;
     this.#api = api;
-    this.#notices = notices;
-    this.#last = ticket;
-    api.onLogin = (signedIn) => this.#seen(signedIn);
+    actions.on('sign-in', () => void window.open(WAY_BACK, '_blank'));
+    actions.on('start-anew', () => {
+      leaveOnPurpose();
+      location.reload();
+    });
+    state.when('joined', (ticket) => {
+      this.#last = ticket;
+      api.onLogin = (signedIn) => this.#seen(signedIn);
+    });
     document.addEventListener('visibilitychange', () => document.hidden || void this.#lookAgain());
     window.addEventListener('focus', () => void this.#lookAgain());
   }
@@ -44,19 +48,19 @@ export class Login {
    */
   async join() {
     const ticket = await this.#api.join();
+    const last = /** @type {Ticket} */ (this.#last);
+    const before = last.you.name;
     if ('waiting' in ticket) {
       // Who was let in once waits no more: it is somebody else who knocks.
-      this.#sayOther(
-        t('You’re signed in as somebody else now. Here you were {before}.', { before: this.#last.you.name }),
-        t('Join as somebody else'),
-      );
-    } else if (ticket.you.identity === this.#last.you.identity) {
+      this.#sayOther(t('You’re signed in as somebody else now. Here you were {before}.', { before }), t('Join as somebody else'));
+    } else if (ticket.you.identity === last.you.identity) {
       this.#last = ticket;
       this.#sayMe();
     } else {
-      this.#sayWho(ticket.you.name);
+      const { name } = ticket.you;
+      this.#sayOther(t('You’re signed in as {name} now. Here you were {before}.', { name, before }), t('Join as {name}', { name }));
     }
-    return this.#last;
+    return /** @type {Ticket} */ (this.#last);
   }
 
   async #lookAgain() {
@@ -74,23 +78,18 @@ export class Login {
       return;
     }
     this.#out = true;
-    const act = () => void window.open(WAY_BACK, '_blank');
-    const text = t('You were signed out. Nobody hears or sees you here, and what others say doesn’t come in.');
-    this.#notices.set('login', text, { label: t('Sign in again'), act });
+    this.#state.notice('login', {
+      text: t('You were signed out. Nobody hears or sees you here, and what others say doesn’t come in.'),
+      offer: { label: t('Sign in again'), act: 'sign-in' },
+    });
   }
 
   #sayMe() {
     if (!this.#out && !this.#other) return;
     this.#out = this.#other = false;
-    this.#notices.set('login', null);
-    this.#notices.toast(t('You’re signed in again.'));
-    this.#back();
-  }
-
-  /** @param {string} name who this browser is now */
-  #sayWho(name) {
-    const text = t('You’re signed in as {name} now. Here you were {before}.', { name, before: this.#last.you.name });
-    this.#sayOther(text, t('Join as {name}', { name }));
+    this.#state.notice('login', null);
+    this.#state.toast(t('You’re signed in again.'));
+    this.#state.happen('signedIn');
   }
 
   /**
@@ -100,6 +99,6 @@ export class Login {
   #sayOther(text, label) {
     this.#out = false;
     this.#other = true;
-    this.#notices.set('login', text, { label, act: () => [leaveOnPurpose(), location.reload()] });
+    this.#state.notice('login', { text, offer: { label, act: 'start-anew' } });
   }
 }

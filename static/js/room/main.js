@@ -1,71 +1,75 @@
-/** The room's entry: the lobby, our own equipment in it, and from the click that joins on the meeting. */
+/** The room's entry: what is true in it, what can be done in it, and its parts, which meet nowhere else. */
 
-import { ApiError } from '../lib/api.js';
 import { find } from '../lib/dom.js';
+import { tellWaking } from './accidents.js';
+import { Actions } from './actions.js';
 import { RoomApi } from './api.js';
+import { keepAwake } from './awake.js';
+import { Chat } from './chat.js';
+import { Controls } from './controls.js';
 import { Equipment } from './equipment.js';
+import { wireDialogs } from './focus.js';
+import { Header } from './header.js';
+import { Hosting } from './hosting.js';
+import { Keys } from './keys.js';
+import { Lateness } from './lateness.js';
+import { Leaving } from './leaving.js';
 import { Lobby } from './lobby.js';
-import { Meeting } from './meeting.js';
+import { Login } from './login.js';
+import { News } from './news.js';
 import { Notices } from './notices.js';
-import { isRefusal, showRefusal } from './refusal.js';
+import { tellOutages } from './outages.js';
+import { Panels } from './panels.js';
+import { People } from './people.js';
+import { tellPlace } from './place.js';
+import { keepRoster } from './roster.js';
 import { Settings } from './settings.js';
 import { wireSharing } from './sharing.js';
+import { Stage } from './stage.js';
+import { first, State } from './state.js';
+import { Subtitles } from './subtitles.js';
+import { toggleFullScreen } from './tile.js';
+import { Transcript } from './transcript.js';
+import { Video } from './video.js';
+import { Wire } from './wire.js';
 
 const page = find('#room').dataset;
-const engine = {
-  name: page.speech ?? '',
-  health: /** @type {import('../types').Engine['health']} */ (page.health),
-  reason: page.reason ? { code: page.reason, detail: page.detail ?? '' } : null,
-};
+const state = new State(first(page));
+const actions = new Actions(state);
 const api = new RoomApi(page.slug ?? '');
-const notices = new Notices();
-const settings = new Settings((title) => api.settings({ title }));
-/** @type {Meeting | null} */
-let meeting = null;
-const equipment = new Equipment(notices, settings, {
-  frame: (frame) => meeting?.frame(frame),
-  level: (level) => {
-    lobby.level(level);
-    meeting?.level(level);
-  },
-  microphone: () => meeting?.microphone(),
-  camera: () => {
-    lobby.picture(equipment.camera.view());
-    meeting?.camera();
-  },
-  hint: (text) => lobby.hint(text),
-});
-const lobby = new Lobby({
-  microphone: (on) => equipment.turnMicrophone(on),
-  camera: (on) => equipment.turnCamera(on),
-  join,
-});
+
+// What makes it true.
+const login = new Login(state, actions, api);
+const wire = new Wire(state, actions, () => login.join());
+const equipment = new Equipment(state, actions);
+new Video(state, actions, () => login.join());
+keepRoster(state);
+
+// What is said of it.
+new Lateness(state);
+tellOutages(state, () => wire.unsent);
+tellPlace(state);
+new News(state);
+new Notices(state);
+new Header(state);
+
+// What shows it.
+new Stage(state);
+new Transcript(state);
+new Subtitles(state, actions);
+new Panels(state, actions);
+new Chat(state, actions);
+new People(state, actions);
+
+// What is done about it.
+new Controls(state, actions);
+new Keys(state, actions);
+new Settings(state, actions, api);
+new Hosting(state, actions, api);
+new Leaving(state, actions, api, () => wire.unsent);
+new Lobby(state, actions, api, equipment);
+actions.on('full-screen', () => void toggleFullScreen(document.documentElement));
 wireSharing(page.link ?? location.href, page.linkLocal !== undefined);
-
-/** @param {import('./lobby.js').Wish} wish */
-async function join(wish) {
-  // The browser's questions and our request run side by side; the room opens without waiting for the answers.
-  const prepared = equipment.prepare(wish);
-  const ticket = await lobby.admitted(() => api.join()).catch(turnedAway);
-  if (!ticket) return;
-  lobby.leave();
-  meeting = new Meeting(ticket, { api, equipment, notices, settings, engine, over });
-  await prepared;
-}
-
-/**
- * @param {unknown} error
- * @returns {null} when another page says it all; throws what the lobby should show
- */
-function turnedAway(error) {
-  equipment.stop();
-  if (!(error instanceof ApiError && (error.code === 'ended' || isRefusal(error.code)))) throw error;
-  over(error.code);
-  return null;
-}
-
-/** @param {string} why */
-function over(why) {
-  if (isRefusal(why)) showRefusal(why);
-  else api.show();
-}
+wireDialogs();
+state.when('joined', keepAwake);
+tellWaking(state);

@@ -9,94 +9,81 @@ import { Chimes } from './chimes.js';
 const GATHERING = 2_500;
 
 export class News {
-  #header;
-  #notices;
-  #unread = 0;
-  /** @type {Set<string>} who knocks */
-  #knocking = new Set();
+  #state;
   #chimes = new Chimes();
   /** @type {Map<string, string> | null} who was here when it was told last, with names; null before the first list */
   #known = null;
-  /** @type {Map<string, string>} who is here now */
-  #here = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #gathering;
-  /** @type {Set<string>} */
+  /** @type {Set<string>} who knocked when we looked last */
+  #knocking = new Set();
+  /** @type {Set<string>} whose hand was up then */
   #handsUp = new Set();
 
-  /**
-   * @param {import('./header.js').Header} header
-   * @param {import('./notices.js').Notices} notices
-   */
-  constructor(header, notices) {
-    this.#header = header;
-    this.#notices = notices;
-  }
-
-  /** @param {number} count of lines in the chat */
-  unread(count) {
-    this.#unread = count;
-    this.#draw();
-  }
-
-  /** @param {import('../types').Knock[]} waiting who wants to come in; told to hosts only */
-  knocking(waiting) {
-    if (waiting.some(({ identity }) => !this.#knocking.has(identity))) this.#chimes.knock();
-    this.#knocking = new Set(waiting.map(({ identity }) => identity));
-    this.#draw();
+  /** @param {import('./state.js').State} state */
+  constructor(state) {
+    this.#state = state;
+    state.when('welcome', () => this.#begin());
+    state.on(['people'], () => {
+      this.#hearKnocks();
+      this.#hearHands();
+      this.#hearComings();
+    });
+    state.on(['view'], ({ view }) => this.#markUnread(view.unread));
   }
 
   /** A connection begins: who came or went meanwhile isn't told. */
-  begin() {
+  #begin() {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     this.#known = null;
   }
 
-  /**
-   * @param {import('../types').Person[]} people everybody who is here now
-   * @param {string} me who is no news
-   */
-  people(people, me) {
-    this.#here = new Map(people.filter(({ identity }) => identity !== me).map(({ identity, name }) => [identity, name]));
-    if (!this.#known) this.#known = this.#here;
-    else this.#gathering ??= setTimeout(() => this.#tellComings(), GATHERING);
+  #hearKnocks() {
+    const { waiting } = this.#state.people;
+    if (waiting.some(({ identity }) => !this.#knocking.has(identity))) this.#chimes.knock();
+    this.#knocking = new Set(waiting.map(({ identity }) => identity));
   }
 
-  #tellComings() {
-    this.#gathering = undefined;
-    const known = this.#known ?? this.#here;
-    this.#known = this.#here;
-    const came = [...this.#here].filter(([identity]) => !known.has(identity)).map(([, name]) => name);
-    const left = [...known].filter(([identity]) => !this.#here.has(identity)).map(([, name]) => name);
-    if (came.length) this.#notices.toast(t('{names} joined.', { names: listed(came) }));
-    if (left.length) this.#notices.toast(t('{names} left.', { names: listed(left) }));
-    if (came.length) this.#chimes.join();
-    else if (left.length) this.#chimes.leave();
-  }
-
-  /**
-   * @param {import('../types').Person[]} people everybody who is here now
-   * @param {string} me whose own hand is no news
-   */
-  hands(people, me) {
-    const up = people.filter(({ hand }) => hand);
+  /** Our own hand is no news. */
+  #hearHands() {
+    const { me, people } = this.#state;
+    const up = people.here.filter(({ hand }) => hand);
     for (const { identity, name } of up) {
-      if (!this.isUp(identity) && identity !== me) this.#notices.toast(t('{name} raised a hand.', { name }));
+      const known = this.#handsUp.has(identity) || identity === me.person.identity;
+      if (!known) this.#state.toast(t('{name} raised a hand.', { name }));
     }
     this.#handsUp = new Set(up.map(({ identity }) => identity));
   }
 
-  /** @param {string} identity whose hand may be up */
-  isUp(identity) {
-    return this.#handsUp.has(identity);
+  #hearComings() {
+    if (!this.#state.people.listed) return;
+    if (!this.#known) this.#known = this.#others();
+    else this.#gathering ??= setTimeout(() => this.#tellComings(this.#known ?? new Map()), GATHERING);
   }
 
-  #draw() {
-    this.#header.news(this.#unread + this.#knocking.size);
+  /** @returns {Map<string, string>} who else is here now, with names */
+  #others() {
+    const { me, people } = this.#state;
+    return new Map(people.here.filter(({ identity }) => identity !== me.person.identity).map(({ identity, name }) => [identity, name]));
+  }
+
+  /** @param {Map<string, string>} known who was here before */
+  #tellComings(known) {
+    this.#gathering = undefined;
+    const here = (this.#known = this.#others());
+    const came = [...here].filter(([identity]) => !known.has(identity)).map(([, name]) => name);
+    const left = [...known].filter(([identity]) => !here.has(identity)).map(([, name]) => name);
+    if (came.length) this.#state.toast(t('{names} joined.', { names: listed(came) }));
+    if (left.length) this.#state.toast(t('{names} left.', { names: listed(left) }));
+    if (came.length) this.#chimes.join();
+    else if (left.length) this.#chimes.leave();
+  }
+
+  /** @param {number} count of lines in the chat */
+  #markUnread(count) {
     const mark = find('[data-unread]');
-    mark.textContent = this.#unread ? String(this.#unread) : '';
-    mark.hidden = this.#unread === 0;
-    find('[data-unread-words]').hidden = this.#unread === 0;
+    mark.textContent = count ? String(count) : '';
+    mark.hidden = find('[data-unread-words]').hidden = count === 0;
   }
 }

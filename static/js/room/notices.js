@@ -7,7 +7,8 @@ const MOST_TOASTS = 3;
 // What one can do something about comes first; the style shows the first two, on small screens one.
 const RANKS = ['connection', 'sound', 'microphone', 'camera', 'silent', 'captions', 'video'];
 
-/** @typedef {{ label: string, act: () => void }} Action */
+/** @typedef {import('../types').Notice} Notice */
+/** @typedef {import('../types').Topic} Topic */
 
 export class Notices {
   #box = find('[data-notices]');
@@ -16,50 +17,57 @@ export class Notices {
   /** @type {Map<string, HTMLElement>} */
   #shown = new Map();
 
+  /** @param {import('./state.js').State} state */
+  constructor(state) {
+    state.on(['notices'], ({ notices }) => {
+      for (const [topic, notice] of Object.entries(notices)) this.#draw(topic, notice);
+    });
+    state.when('toast', (toast) => this.#toast(toast));
+    state.on(['view'], ({ view }) => view.panel && this.#seen(view.panel));
+  }
+
   /**
-   * @param {string} topic one line per topic
-   * @param {string | null} text null takes the line away
-   * @param {Action} [action]
-   * @param {boolean} [aloud] whether a screen reader says it too
+   * @param {string} topic
+   * @param {Notice | null} notice
    */
-  set(topic, text, action, aloud = true) {
+  #draw(topic, notice) {
     const old = this.#shown.get(topic);
-    if (text === null) {
+    if (!notice) {
       old?.remove();
       this.#shown.delete(topic);
       return;
     }
-    if (old && find('.notice-text', old).textContent === text) return;
+    if (old && find('.notice-text', old).textContent === notice.text) return;
     const line = stamp('[data-notice-template]');
     line.dataset.topic = topic;
-    find('.notice-text', line).textContent = text;
-    if (action) line.append(actionButton(action));
+    find('.notice-text', line).textContent = notice.text;
+    if (notice.offer) line.append(button(notice.offer));
     if (old) old.replaceWith(line);
     else this.#box.insertBefore(line, /** @type {HTMLElement[]} */ ([...this.#box.children]).find((other) => rank(other) > rank(line)) ?? null);
     this.#shown.set(topic, line);
     // The lines themselves are silent, because most changes of them are no news.
-    if (aloud) this.#announcer.textContent = text;
+    if (notice.aloud !== false) this.#announcer.textContent = notice.text;
   }
 
-  /**
-   * @param {string} text gone by itself; the same text is not shown twice at once
-   * @param {Action} [action]
-   * @param {string} [topic] by which it can be taken away
-   */
-  toast(text, action, topic = '') {
+  /** @param {import('../types').Happenings['toast']} toast gone by itself; the same text is not shown twice at once */
+  #toast({ text, offer, topic = '' }) {
     for (const shown of this.#toasts.children) if (shown.firstChild?.textContent === text) return;
     const toast = document.createElement('p');
     toast.className = 'toast';
     toast.dataset.topic = topic;
     toast.append(text);
-    if (action) toast.append(' ', actionButton({ label: action.label, act: () => [toast.remove(), action.act()] }));
+    if (offer) {
+      const act = button(offer);
+      act.addEventListener('click', () => toast.remove());
+      toast.append(' ', act);
+    }
     this.#toasts.append(toast);
     while (this.#toasts.childElementCount > MOST_TOASTS) this.#toasts.firstElementChild?.remove();
     setTimeout(() => toast.remove(), TOAST_TIME);
   }
 
   /** @param {string} topic of toasts that are no news any more */
-  seen(topic) {
+  #seen(topic) {
     for (const toast of /** @type {Iterable<HTMLElement>} */ ([...this.#toasts.children])) if (toast.dataset.topic === topic) toast.remove();
   }
 }
@@ -69,12 +77,12 @@ function rank(line) {
   return RANKS.indexOf(line.dataset.topic ?? '');
 }
 
-/** @param {Action} action */
-function actionButton({ label, act }) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'text-button';
-  button.textContent = label;
-  button.addEventListener('click', act);
-  return button;
+/** @param {import('../types').Offer} offer */
+function button({ label, act }) {
+  const element = document.createElement('button');
+  element.type = 'button';
+  element.className = 'text-button';
+  element.textContent = label;
+  element.dataset.do = act;
+  return element;
 }

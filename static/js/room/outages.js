@@ -9,6 +9,67 @@ const MOST = 600;
 const NEARLY = 540;
 const FEW = 5;
 
+/** @typedef {import('../types').Notice} Notice */
+/** @typedef {import('./state.js').State} State */
+
+/**
+ * The header says at once that the connection is gone; the longer line waits, as most losses are over by then.
+ * @param {State} state
+ * @param {() => number} unsent seconds of our speech that the server may not have
+ */
+export function tellOutages(state, unsent) {
+  state.when('joined', () => {
+    state.on(['call', 'speech'], () => state.notice('video', ofCall(state)));
+    tellConnection(state, unsent);
+  });
+}
+
+/**
+ * @param {State} state
+ * @param {() => number} unsent
+ */
+function tellConnection(state, unsent) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  // Whether the loss has lasted long enough to be said.
+  let said = false;
+  // Who is signed out knows it, and that nothing is sent.
+  const there = () => state.session.connection === 'live' || state.me.signedOut;
+  const tell = () => {
+    const seconds = state.me.signedOut ? 0 : unsent();
+    if (there()) state.notice('connection', sending(seconds));
+    else if (said) state.notice('connection', lost(seconds));
+  };
+  state.on(['session', 'me'], () => {
+    if (!there()) {
+      timer ??= setTimeout(() => {
+        said = true;
+        tell();
+      }, LOSS_SAID_AFTER);
+      return;
+    }
+    clearTimeout(timer);
+    timer = undefined;
+    said = false;
+    tell();
+  });
+  setInterval(tell, LOOK_EVERY);
+}
+
+/** @param {number} seconds of our speech @returns {Notice | null} */
+function sending(seconds) {
+  return seconds > FEW ? { text: t('What you said meanwhile is being sent. Keep this page open until that is done.') } : null;
+}
+
+/**
+ * How much is kept is shown each minute, and heard only when something has to be known.
+ * @param {number} seconds of our speech
+ * @returns {Notice}
+ */
+function lost(seconds) {
+  return { text: lostWords(seconds), aloud: seconds < 60 || seconds >= NEARLY };
+}
+
 /**
  * @param {number} seconds of our speech that are kept
  * @returns {string}
@@ -26,82 +87,19 @@ function lostWords(seconds) {
   return t('The connection is lost. Your last 10 minutes are kept, and what you said before that is let go. Keep this page open.');
 }
 
-export class Outages {
-  #notices;
-  #unsent;
-  #live = false;
-  // Whether the loss has lasted long enough to be said.
-  #said = false;
-  /** Whether there is speech recognition, as far as we were told. */
-  #captions = true;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-
-  /**
-   * @param {import('./notices.js').Notices} notices
-   * @param {() => number} unsent seconds of our speech that the server may not have
-   */
-  constructor(notices, unsent) {
-    this.#notices = notices;
-    this.#unsent = unsent;
-    setInterval(() => this.#tell(), LOOK_EVERY);
-  }
-
-  /**
-   * The header says at once that the connection is gone; the longer line waits, as most losses are over by then.
-   * @param {boolean} live
-   */
-  connection(live) {
-    this.#live = live;
-    if (live) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      this.#said = false;
-      this.#tell();
-    } else {
-      this.#timer ??= setTimeout(() => {
-        this.#said = true;
-        this.#tell();
-      }, LOSS_SAID_AFTER);
-    }
-  }
-
-  /** How much is kept is shown each minute, and heard only when something has to be known. */
-  #tell() {
-    const seconds = this.#unsent();
-    if (!this.#live) {
-      if (this.#said) this.#notices.set('connection', lostWords(seconds), undefined, seconds < 60 || seconds >= NEARLY);
-      return;
-    }
-    const sending = seconds > FEW ? t('What you said meanwhile is being sent. Keep this page open until that is done.') : null;
-    this.#notices.set('connection', sending);
-  }
-
-  /** What becomes of captions is said elsewhere; here, whether they go on without the call. @param {import('../types').Engine} engine */
-  engine({ health }) {
-    this.#captions = health !== 'off';
-  }
-
-  /**
-   * @param {import('./call.js').CallState} state
-   * @param {string | null} reason
-   * @param {() => void} retry
-   */
-  call(state, reason, retry) {
-    this.#notices.set('video', this.#callWords(state, reason), state === 'off' ? { label: t('Try again'), act: retry } : undefined);
-  }
-
-  /**
-   * @param {import('./call.js').CallState} state
-   * @param {string | null} why
-   */
-  #callWords(state, why) {
-    const reason = why ?? '';
-    if (state === 'reconnecting') return t('Sound and video are reconnecting…');
-    if (state === 'live') return why && t('Video: {reason}.', { reason });
-    if (state !== 'off') return null;
-    return this.#captions
-      ? t('Sound and video are off: {reason}. People in this session can’t hear or see each other here; captions go on.', { reason })
-      : t('Sound and video are off: {reason}. People in this session can’t hear or see each other here.', { reason });
-  }
+/**
+ * What becomes of captions is said elsewhere; here, whether they go on without the call.
+ * @param {State} state
+ * @returns {Notice | null}
+ */
+function ofCall({ call, speech }) {
+  const reason = call.reason ?? '';
+  if (call.state === 'reconnecting') return { text: t('Sound and video are reconnecting…') };
+  if (call.state === 'live') return call.reason ? { text: t('Video: {reason}.', { reason }) } : null;
+  if (call.state !== 'off') return null;
+  const text =
+    speech.engine.health === 'off'
+      ? t('Sound and video are off: {reason}. People in this session can’t hear or see each other here.', { reason })
+      : t('Sound and video are off: {reason}. People in this session can’t hear or see each other here; captions go on.', { reason });
+  return { text, offer: { label: t('Try again'), act: 'retry-call' } };
 }

@@ -2,44 +2,44 @@
 
 import { find } from '../lib/dom.js';
 
-/** @typedef {'transcript' | 'chat' | 'people'} Panel */
+/** @typedef {import('../types').Panel} Panel */
 
 export class Panels {
   #room = find('#room');
-  #shown;
-  /** @type {Panel | null} */
-  #open = 'transcript';
+  #state;
 
-  /** @param {(panel: Panel | null) => void} shown after every change */
-  constructor(shown) {
-    this.#shown = shown;
-    for (const button of document.querySelectorAll('[data-panel-button]')) {
-      button.addEventListener('click', () => this.toggle(panelOf(button, 'panelButton')));
-    }
-    for (const button of document.querySelectorAll('[data-panel-close]')) button.addEventListener('click', () => this.close());
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   */
+  constructor(state, actions) {
+    this.#state = state;
+    actions.on('panel', ({ panelButton }) => this.#toggle(panelButton));
+    actions.on('open-chat', () => this.#show('chat'));
+    actions.on('close-panel', () => this.#close());
     find('.skip').addEventListener('click', (event) => this.#skip(event));
   }
 
-  get open() {
-    return this.#open;
+  get #open() {
+    return this.#state.view.panel;
   }
 
   /** @param {Panel} panel */
-  toggle(panel) {
-    if (this.#open !== panel) return this.show(panel);
+  #toggle(panel) {
+    if (this.#open !== panel) return this.#show(panel);
     const held = sectionOf(panel).contains(document.activeElement);
     this.#set(null);
     if (held) find(`[data-panel-button="${panel}"]`).focus();
   }
 
   /** Opens it, and puts the focus where the eyes are. @param {Panel} panel */
-  show(panel) {
+  #show(panel) {
     if (this.#open !== panel) this.#set(panel);
     find('[data-panel-focus]', sectionOf(panel)).focus({ preventScroll: true });
   }
 
   /** The focus goes back to the button that opened it. */
-  close() {
+  #close() {
     const panel = this.#open;
     if (!panel) return;
     this.#set(null);
@@ -50,13 +50,14 @@ export class Panels {
   #skip(event) {
     if (this.#room.dataset.state !== 'joined') return;
     event.preventDefault();
-    if (this.#open) this.show(this.#open);
+    if (this.#open) this.#show(this.#open);
     else find('[data-mic]').focus();
   }
 
   /** @param {Panel | null} panel */
   #set(panel) {
-    this.#open = panel;
+    this.#state.set('view', { panel });
+    // At once: what is shown takes the focus next.
     this.#room.dataset.panel = panel ?? 'none';
     for (const section of document.querySelectorAll('[data-panel]')) {
       if (section instanceof HTMLElement && section !== this.#room) section.hidden = panelOf(section, 'panel') !== panel;
@@ -64,7 +65,6 @@ export class Panels {
     for (const button of document.querySelectorAll('[data-panel-button]')) {
       button.setAttribute('aria-pressed', String(panelOf(button, 'panelButton') === panel));
     }
-    this.#shown(panel);
   }
 }
 

@@ -8,14 +8,7 @@ import { focusRoom, keepingFocus } from './focus.js';
 /** @typedef {import('../types').Face} Face */
 /** @typedef {import('../types').Knock} Knock */
 /** @typedef {import('../types').HostAction} HostAction */
-/** @typedef {import('../types').SessionState} SessionState */
-
-/**
- * @typedef {object} PeopleActions all of them checked by the server
- * @property {(action: HostAction, person: { identity: string, name: string }) => void} act
- * @property {(action: 'admit-all' | 'mute-all') => void} all
- * @property {(fields: Record<string, string>) => void} settings
- */
+/** @typedef {import('./state.js').State} State */
 
 export class People {
   #list = find('[data-people]');
@@ -26,6 +19,7 @@ export class People {
   #knocks = find('[data-knocks]');
   #admitAll = find('[data-admit-all]');
   #denied = find('[data-denied]');
+  #state;
   #actions;
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
@@ -33,18 +27,38 @@ export class People {
   #waiting = new Map();
   #host = false;
 
-  /** @param {PeopleActions} actions */
-  constructor(actions) {
+  /**
+   * @param {State} state
+   * @param {import('./actions.js').Actions} actions all that hosts do is checked by the server
+   */
+  constructor(state, actions) {
+    this.#state = state;
     this.#actions = actions;
-    this.#admitAll.addEventListener('click', () => actions.all('admit-all'));
-    find('[data-mute-all]').addEventListener('click', () => actions.all('mute-all'));
-    this.#lock.addEventListener('change', () => actions.settings({ locked: this.#lock.checked ? 'on' : 'off' }));
-    this.#admission.addEventListener('change', () => actions.settings({ admission: this.#admission.value }));
+    this.#lock.addEventListener('change', () => this.#change({ locked: this.#lock.checked ? 'on' : 'off' }));
+    this.#admission.addEventListener('change', () => this.#change({ admission: this.#admission.value }));
+    state.on(['people'], ({ people }) => {
+      this.#knock(people.waiting);
+      this.#deny(people.denied);
+    });
+    state.on(['faces'], ({ faces }) => {
+      keepingFocus(this.#list, () => this.#draw(faces), () => this.#listBox.focus({ preventScroll: true }));
+    });
+    // Not whenever the session changes: what was chosen is on its way to the server.
+    state.follow(
+      ({ session: { admission, locked } }) => `${admission} ${locked}`,
+      () => this.#drawDoor(),
+    );
   }
 
-  /** @param {Face[]} faces */
-  draw(faces) {
-    keepingFocus(this.#list, () => this.#draw(faces), () => this.#listBox.focus({ preventScroll: true }));
+  /** What the server didn't take isn't so. @param {Record<string, string>} fields */
+  async #change(fields) {
+    if (!(await this.#actions.post('door', fields))) this.#drawDoor();
+  }
+
+  #drawDoor() {
+    const { admission, locked } = this.#state.session;
+    if (admission) this.#admission.value = admission;
+    if (locked !== undefined) this.#lock.checked = locked;
   }
 
   /** @param {Face[]} faces */
@@ -65,8 +79,8 @@ export class People {
     }
   }
 
-  /** @param {Knock[]} waiting who wants to come in; told to hosts only */
-  knocks(waiting) {
+  /** @param {Knock[]} waiting who wants to come in */
+  #knock(waiting) {
     // To the next card rather than to its button: a key that was meant for the last one admits nobody.
     const next = () => (waiting.length ? find('.knock', this.#knocks).focus({ preventScroll: true }) : focusRoom());
     keepingFocus(this.#knocks, () => this.#drawKnocks(waiting), next);
@@ -86,8 +100,8 @@ export class People {
     this.#knocks.append(this.#admitAll);
   }
 
-  /** @param {Knock[]} denied who was denied and may still be admitted; told to hosts only */
-  denied(denied) {
+  /** @param {Knock[]} denied who was denied and may still be admitted */
+  #deny(denied) {
     const list = find('ul', this.#denied);
     // Drawn anew only when it changes, so that the focus isn't lost for nothing.
     const key = JSON.stringify(denied);
@@ -108,7 +122,7 @@ export class People {
     find('.name', row).textContent = one.name;
     const button = find('button', row);
     button.setAttribute('aria-label', t('Admit {name}', { name: one.name }));
-    button.addEventListener('click', () => this.#actions.act('admit', one));
+    button.addEventListener('click', () => this.#act('admit', one));
     return row;
   }
 
@@ -116,10 +130,12 @@ export class People {
     return /** @type {HTMLElement} */ (this.#list.parentElement);
   }
 
-  /** @param {SessionState} session */
-  session({ admission, locked }) {
-    if (admission) this.#admission.value = admission;
-    if (locked !== undefined) this.#lock.checked = locked;
+  /**
+   * @param {HostAction} action
+   * @param {{ identity: string, name: string }} person
+   */
+  #act(action, { identity, name }) {
+    this.#actions.post('act', { action, identity, name });
   }
 
   /** @param {string} identity */
@@ -128,7 +144,7 @@ export class People {
     row.dataset.identity = identity;
     for (const button of row.querySelectorAll('[data-act]')) {
       const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);
-      button.addEventListener('click', () => this.#actions.act(action, { identity, name: find('.name', row).textContent ?? '' }));
+      button.addEventListener('click', () => this.#act(action, { identity, name: find('.name', row).textContent ?? '' }));
     }
     this.#rows.set(identity, row);
     return row;
@@ -175,7 +191,7 @@ export class People {
     for (const button of card.querySelectorAll('[data-act]')) {
       const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);
       button.setAttribute('aria-label', actionWords(action, knock.name));
-      button.addEventListener('click', () => this.#actions.act(action, knock));
+      button.addEventListener('click', () => this.#act(action, knock));
     }
     this.#waiting.set(knock.identity, card);
     this.#knocks.append(card);

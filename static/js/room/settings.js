@@ -10,13 +10,20 @@ export class Settings {
   #title = /** @type {HTMLInputElement} */ (find('[data-title-field]'));
   #problem = find('[data-title-problem]');
 
-  /** @param {(title: string) => Promise<void>} rename */
-  constructor(rename) {
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   * @param {import('./api.js').RoomApi} api
+   */
+  constructor(state, actions, api) {
+    actions.on('settings', () => this.#open(state.session.title));
+    state.on(['me'], ({ me }) => (this.#form.hidden = me.person.role !== 'HOST'));
+    state.when('level', (level) => this.#dialog.open && (this.#meter.value = level));
     this.#form.addEventListener('submit', async (event) => {
       event.preventDefault();
       this.#problem.hidden = true;
       try {
-        await rename(this.#title.value.trim());
+        await api.settings({ title: this.#title.value.trim() });
         this.#dialog.close();
       } catch (error) {
         this.#problem.textContent = reasonOf(error);
@@ -25,23 +32,10 @@ export class Settings {
     });
   }
 
-  open() {
+  /** @param {string | null | undefined} title as it is now; undefined: as the page was told */
+  #open(title) {
+    if (title !== undefined) this.#title.value = title ?? '';
     this.#problem.hidden = true;
     this.#dialog.showModal();
-  }
-
-  /** @param {string} title */
-  title(title) {
-    if (!this.#dialog.open) this.#title.value = title;
-  }
-
-  /** @param {boolean} host whether the title may be changed */
-  hosting(host) {
-    this.#form.hidden = !host;
-  }
-
-  /** @param {number} level 0 to 1 */
-  level(level) {
-    if (this.#dialog.open) this.#meter.value = level;
   }
 }

@@ -24,7 +24,7 @@ const ANSWERED = 1_500;
 const KNOCK_DELAY = 2_500;
 const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, ended: 4410, tooFast: 4429 };
 
-/** @typedef {'connecting' | 'live' | 'offline'} ConnectionState */
+/** @typedef {import('../types').ConnectionState} ConnectionState */
 /** @typedef {import('../types').Ticket} Ticket */
 /** @typedef {import('../types').Waiting} Waiting */
 

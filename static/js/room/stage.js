@@ -6,8 +6,8 @@ import { grid, spotlight } from './layout.js';
 import { put, Tile } from './tile.js';
 
 /** @typedef {import('../types').Face} Face */
-/** @typedef {import('./call.js').Picture} Picture */
 
+// Behind an identity: the screen that is shared by it.
 const SCREEN = '#screen';
 
 export class Stage {
@@ -15,10 +15,9 @@ export class Stage {
   #list = find('[data-tiles]');
   #invite = find('[data-invite]');
   #pager = find('[data-pager]');
-  #stopSharing;
-  /** @type {Map<string, Tile>} by identity, shared screens by identity + SCREEN */
+  /** @type {Map<string, Tile>} as `call.pictures` names them */
   #tiles = new Map();
-  /** @type {Map<string, HTMLElement>} */
+  /** @type {import('../types').Truth['call']['pictures']} */
   #pictures = new Map();
   /** @type {Map<string, Face>} */
   #faces = new Map();
@@ -30,50 +29,38 @@ export class Stage {
   #page = 0;
   #me = '';
 
-  /** @param {() => void} stopSharing the button on the own shared screen */
-  constructor(stopSharing) {
-    this.#stopSharing = stopSharing;
+  /** @param {import('./state.js').State} state */
+  constructor(state) {
     find('[data-previous]', this.#pager).addEventListener('click', () => this.#turn(-1));
     find('[data-next]', this.#pager).addEventListener('click', () => this.#turn(1));
     this.#list.addEventListener('keydown', (event) => this.#walk(event));
     new ResizeObserver(() => this.#arrange()).observe(this.#area);
+    state.on(['faces', 'call'], ({ faces, call }) => this.#draw(faces, call.pictures));
+    state.on(['session'], ({ session }) => session.others_came && this.#company());
+    state.when('reaction', ({ identity, emoji }) => this.#tiles.get(identity)?.react(emoji));
   }
 
-  /** @param {Face[]} faces everybody who is here now, in the order of arrival */
-  draw(faces) {
+  /**
+   * @param {Face[]} faces everybody who is here now, in the order of arrival
+   * @param {import('../types').Truth['call']['pictures']} pictures
+   */
+  #draw(faces, pictures) {
+    for (const [key, tile] of this.#tiles) {
+      if (pictures.get(key) !== this.#pictures.get(key)) tile.picture(pictures.get(key) ?? null);
+    }
+    this.#pictures = pictures;
     this.#faces = new Map(faces.map((face) => [face.identity, face]));
     this.#me = faces.find(({ me }) => me)?.identity ?? '';
     for (const face of faces) if (face.speaking) this.#heard.set(face.identity, Date.now());
     this.#invite.hidden = faces.length > 1;
-    if (faces.length > 1) this.company();
+    if (faces.length > 1) this.#company();
     this.#list.dataset.count = String(faces.length);
     this.#refresh();
   }
 
   /** Somebody else is or was here: who is alone from now on isn't the first. */
-  company() {
+  #company() {
     find('[data-invite-words]').textContent = t('Everybody else has left.');
-  }
-
-  /**
-   * @param {string} identity
-   * @param {Picture} picture
-   * @param {HTMLElement | null} element null when it is off
-   */
-  picture(identity, picture, element) {
-    const key = picture === 'screen' ? identity + SCREEN : identity;
-    if (element) this.#pictures.set(key, element);
-    else this.#pictures.delete(key);
-    this.#tiles.get(key)?.picture(element);
-    this.#refresh();
-  }
-
-  /**
-   * @param {string} identity
-   * @param {string} emoji
-   */
-  react(identity, emoji) {
-    this.#tiles.get(identity)?.react(emoji);
   }
 
   #refresh() {
@@ -89,8 +76,7 @@ export class Stage {
 
   /** @param {string} key */
   #add(key) {
-    const pin = () => this.#pin(key);
-    const tile = new Tile(key.endsWith(SCREEN), { pin, stopSharing: this.#stopSharing });
+    const tile = new Tile(key.endsWith(SCREEN), () => this.#pin(key));
     tile.picture(this.#pictures.get(key) ?? null);
     this.#tiles.set(key, tile);
     this.#order.push(key);
@@ -189,6 +175,11 @@ export class Stage {
     for (const tile of this.#tiles.values()) tile.tabStop(tile === next);
     next.focus();
   }
+}
+
+/** @param {string} identity @returns {string} under which its shared screen stands in `call.pictures` */
+export function screenOf(identity) {
+  return identity + SCREEN;
 }
 
 /** @param {string} key */

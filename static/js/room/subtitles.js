@@ -19,35 +19,37 @@ export class Subtitles {
   #lines = new Map();
   #choice = recall(CHOICE);
   #look = new CaptionLook(() => this.#fit());
-  #transcriptOpen = true;
+  #state;
   // Everything up to this seq was said before we came.
   #replayed = 0;
 
-  constructor() {
-    this.#button.addEventListener('click', () => this.toggle());
-    this.#draw();
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   */
+  constructor(state, actions) {
+    this.#state = state;
+    actions.on('subtitles', () => this.#toggle());
+    state.on(['view'], () => this.#draw());
+    state.on(['people'], ({ people }) => this.#keepOnly(people.here));
+    state.when('welcome', (welcome) => this.#begin(welcome));
+    state.when('utterance', (utterance) => this.#show(utterance));
   }
 
-  /** @param {boolean} open */
-  transcript(open) {
-    this.#transcriptOpen = open;
-    this.#draw();
-  }
-
-  toggle() {
+  #toggle() {
     this.#choice = this.#isOn ? 'off' : 'on';
     keep(CHOICE, this.#choice);
     this.#draw();
   }
 
   /** @param {import('../types').Welcome} welcome a connection begins: everything of the last one is stale */
-  begin(welcome) {
+  #begin(welcome) {
     this.#replayed = welcome.seq;
     for (const id of this.#lines.keys()) this.#remove(id);
   }
 
   /** @param {Utterance} utterance shown unless it was said before we came */
-  show(utterance) {
+  #show(utterance) {
     if (utterance.final && (utterance.seq ?? 0) <= this.#replayed) return;
     if (!utterance.text) return this.#remove(utterance.id);
     const line = this.#lines.get(utterance.id) ?? this.#add(utterance);
@@ -59,13 +61,13 @@ export class Subtitles {
   }
 
   /** @param {import('../types').Person[]} people who is here: the words of who has left or was removed go */
-  people(people) {
+  #keepOnly(people) {
     const here = new Set(people.map(({ identity }) => identity));
     for (const [id, { identity }] of this.#lines) if (!here.has(identity)) this.#remove(id);
   }
 
   get #isOn() {
-    return this.#choice ? this.#choice === 'on' : !this.#transcriptOpen;
+    return this.#choice ? this.#choice === 'on' : this.#state.view.panel !== 'transcript';
   }
 
   #draw() {

@@ -9,12 +9,6 @@ import { t } from '../lib/words.js';
 
 const REACTION_TIME = 3_500;
 
-/**
- * @typedef {object} TileActions
- * @property {() => void} pin
- * @property {() => void} stopSharing
- */
-
 export class Tile {
   element = stamp('[data-tile-template]');
   #media = find('.tile-media', this.element);
@@ -27,14 +21,13 @@ export class Tile {
 
   /**
    * @param {boolean} screen whether it shows a screen rather than a person
-   * @param {TileActions} actions
+   * @param {() => void} pin
    */
-  constructor(screen, { pin, stopSharing }) {
+  constructor(screen, pin) {
     this.#screen = screen;
     this.element.classList.toggle('screen', screen);
     this.#pin.addEventListener('click', pin);
     this.element.addEventListener('dblclick', pin);
-    this.#stop.addEventListener('click', stopSharing);
     this.#pip.addEventListener('click', () => void this.#video?.requestPictureInPicture().catch(() => {}));
     this.#full.addEventListener('click', () => void toggleFullScreen(this.element));
   }

@@ -19,28 +19,30 @@ export class Transcript {
   #announcer = find('[data-announcer]');
   /** @type {Map<string, Line>} */
   #lines = new Map();
-  #me;
+  #state;
   #following = true;
   // Everything up to this seq was said before we came: drawn, but not read out.
   #replayed = 0;
 
-  /** @param {string} me identity whose words are not read out to themselves */
-  constructor(me) {
-    this.#me = me;
+  /** @param {import('./state.js').State} state */
+  constructor(state) {
+    this.#state = state;
     this.#scroll.addEventListener('scroll', () => this.#noticePlace(), { passive: true });
     this.#latest.addEventListener('click', () => this.#goToLatest());
     new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
+    state.when('welcome', (welcome) => this.#begin(welcome));
+    state.when('utterance', (utterance) => this.#show(utterance));
+    state.follow(awayFrom, (away) => this.#stall(new Set(away.split(' '))));
   }
 
   /** @param {import('../types').Welcome} welcome a connection begins: open lines of the last one, and text it doesn't know, are stale */
-  begin(welcome) {
-    this.#me = welcome.you.identity;
+  #begin(welcome) {
     this.#replayed = welcome.seq;
     for (const [id, line] of this.#lines) if (!line.final || line.seq > welcome.seq) this.#remove(id, line);
   }
 
   /** @param {Utterance} utterance a new one, a later wording, the final, or a withdrawal (empty partial) */
-  show(utterance) {
+  #show(utterance) {
     const line = this.#lines.get(utterance.id);
     if (!utterance.final && (!utterance.text || line?.final)) {
       if (line && !line.final) this.#remove(utterance.id, line);
@@ -54,7 +56,7 @@ export class Transcript {
   }
 
   /** @param {Set<string>} identities who is away: what they were saying isn't in the making for now */
-  away(identities) {
+  #stall(identities) {
     for (const { element } of this.#lines.values()) element.classList.toggle('stalled', identities.has(element.dataset.identity ?? ''));
   }
 
@@ -116,7 +118,7 @@ export class Transcript {
 
   /** Finals only, said by others, from now on: a screen reader is not flooded with words in the making. */
   #announce(/** @type {Utterance} */ utterance) {
-    if (utterance.identity === this.#me || (utterance.seq ?? 0) <= this.#replayed) return;
+    if (utterance.identity === this.#state.me.person.identity || (utterance.seq ?? 0) <= this.#replayed) return;
     const line = document.createElement('p');
     line.textContent = `${utterance.name}: ${wordsOf(utterance)}`;
     this.#announcer.append(line);
@@ -133,6 +135,14 @@ export class Transcript {
     this.#scroll.scrollTop = this.#scroll.scrollHeight;
     this.#latest.hidden = true;
   }
+}
+
+/** @param {import('./state.js').State} state @returns {string} the identities of who is away, with spaces between them */
+function awayFrom({ faces }) {
+  return faces
+    .filter(({ away }) => away)
+    .map(({ identity }) => identity)
+    .join(' ');
 }
 
 /** @param {Utterance} utterance a gap says so instead */

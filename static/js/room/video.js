@@ -3,103 +3,78 @@
 import { find } from '../lib/dom.js';
 import { t } from '../lib/words.js';
 import { Call } from './call.js';
+import { viewOf } from './camera.js';
 import { DeviceFields } from './devices.js';
-
-/**
- * @typedef {object} VideoParts
- * @property {() => Promise<import('../types').Ticket | import('../types').Waiting>} join
- * @property {import('./equipment.js').Equipment} equipment
- * @property {import('./roster.js').Roster} roster
- * @property {import('./stage.js').Stage} stage
- * @property {import('./controls.js').Controls} controls
- * @property {import('./notices.js').Notices} notices
- * @property {import('./outages.js').Outages} outages
- */
+import { screenOf } from './stage.js';
 
 export class Video {
+  #state;
   #join;
-  #equipment;
-  #roster;
-  #stage;
-  #controls;
-  #notices;
-  #outages;
   #call;
-  #live = false;
   #speaker = '';
 
-  /** @param {VideoParts} parts */
-  constructor({ join, equipment, roster, stage, controls, notices, outages }) {
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./actions.js').Actions} actions
+   * @param {() => Promise<import('../types').Ticket | import('../types').Waiting>} join asks for a fresh token
+   */
+  constructor(state, actions, join) {
+    this.#state = state;
     this.#join = join;
-    this.#equipment = equipment;
-    this.#roster = roster;
-    this.#stage = stage;
-    this.#controls = controls;
-    this.#notices = notices;
-    this.#outages = outages;
     this.#call = this.#newCall();
-    this.#offerSpeakers();
+    actions.on('share', () => void this.#share());
+    actions.on('stop-sharing', () => void this.#call.share(false));
+    actions.on('retry-call', () => void this.#call.retry());
+    actions.on('start-sound', () => void this.#call.startSound());
+    state.when('joined', ({ video }) => {
+      this.#offerSpeakers();
+      this.#follow();
+      void this.#call.connect(video);
+    });
+    state.when('left', () => this.#call.leave());
   }
 
-  /** @param {import('../types').Pass | null} pass null when this server has no call */
-  async connect(pass) {
-    await this.#call.connect(pass);
-  }
-
-  get isLive() {
-    return this.#live;
-  }
-
-  leave() {
-    this.#call.leave();
-  }
-
-  /** @param {boolean} active whether this page has the call, or another one of ours */
-  active(active) {
-    if (active) void this.#call.resume();
-    else this.#call.standBy();
-  }
-
-  /** Our microphone was turned on or off, or has another track. */
-  microphone() {
-    const { track, isOn } = this.#equipment.microphone;
-    void this.#call.setMicrophone(track, !isOn);
-  }
-
-  /** Our camera likewise. */
-  camera() {
-    const { camera } = this.#equipment;
-    this.#controls.camera(camera.isOn);
-    this.#showPossible();
-    this.#stage.picture(this.#roster.me.identity, 'camera', camera.view());
-    void this.#call.setCamera(camera.track);
+  /** The call has what we have here, and nothing while we are elsewhere. */
+  #follow() {
+    const state = this.#state;
+    const speak = () => void this.#call.setMicrophone(state.me.microphone.track, !state.me.microphone.isOn);
+    const film = () => {
+      const { person, camera } = state.me;
+      this.#show(person.identity, 'camera', camera.track && viewOf(camera.track));
+      void this.#call.setCamera(camera.track);
+    };
+    speak();
+    film();
+    state.follow(({ me }) => me.microphone, speak);
+    state.follow(({ me }) => me.camera, film);
+    state.follow(
+      ({ isHere }) => isHere,
+      (here) => (here ? void this.#call.resume() : this.#call.standBy()),
+    );
   }
 
   /** Starts or stops to share our screen. */
-  async share() {
+  async #share() {
     try {
       await this.#call.share(!this.#call.isSharing);
     } catch (error) {
       // Who closes the browser's own dialog knows that nothing is shared.
       if (error instanceof DOMException && error.name === 'NotAllowedError') return;
-      this.#notices.toast(t('The screen can’t be shared in this browser.'));
+      this.#state.toast(t('The screen can’t be shared in this browser.'));
     }
   }
 
-  async stopSharing() {
-    await this.#call.share(false);
-  }
-
   #newCall() {
+    const truth = this.#state;
     return new Call(() => this.#askAgain(), find('[data-audio]'), {
-      state: (state, reason) => this.#showState(state, reason),
-      people: (people) => this.#roster.call(people),
-      picture: (identity, picture, element) => this.#stage.picture(identity, picture, element),
-      voices: (identities) => this.#roster.voices(identities),
+      state: (state, reason) => truth.set('call', { state, reason }),
+      people: (people) => truth.set('call', { people }),
+      picture: (identity, picture, element) => this.#show(identity, picture, element),
+      voices: (identities) => truth.set('call', { voices: new Set(identities) }),
       soundBlocked: (blocked) => this.#showBlocked(blocked),
-      sharing: (on) => this.#controls.sharing(on),
-      silenced: () => this.#equipment.silenced(),
-      restarted: (track) => void this.#equipment.microphone.adopt(track),
+      sharing: (sharing) => truth.set('call', { sharing }),
+      silenced: () => truth.happen('muted'),
+      restarted: (track) => truth.happen('restarted', track),
     });
   }
 
@@ -109,24 +84,22 @@ export class Video {
   }
 
   /**
-   * @param {import('./call.js').CallState} state
-   * @param {string | null} reason
+   * @param {string} identity
+   * @param {import('./call.js').Picture} picture
+   * @param {HTMLElement | null} element null when it is off
    */
-  #showState(state, reason) {
-    this.#live = state === 'live';
-    this.#showPossible();
-    this.#outages.call(state, reason, () => void this.#call.retry());
-  }
-
-  /** A camera that is on can always be turned off. */
-  #showPossible() {
-    this.#controls.possible(this.#live || this.#equipment.camera.isOn, this.#live);
+  #show(identity, picture, element) {
+    const key = picture === 'screen' ? screenOf(identity) : identity;
+    const pictures = new Map(this.#state.call.pictures);
+    if (element) pictures.set(key, element);
+    else if (!pictures.delete(key)) return;
+    this.#state.set('call', { pictures });
   }
 
   /** @param {boolean} blocked */
   #showBlocked(blocked) {
-    const act = () => void this.#call.startSound();
-    this.#notices.set('sound', blocked ? t('Your browser holds back the sound.') : null, { label: t('Play sound'), act });
+    const offer = { label: t('Play sound'), act: /** @type {const} */ ('start-sound') };
+    this.#state.notice('sound', blocked ? { text: t('Your browser holds back the sound.'), offer } : null);
   }
 
   #offerSpeakers() {

@@ -9,6 +9,7 @@ export class Controls {
   #share = /** @type {HTMLButtonElement} */ (find('[data-share]'));
   #hand = find('[data-hand]');
   #level = find('[data-level]');
+  #shortcuts = /** @type {HTMLDialogElement} */ (find('[data-shortcuts-dialog]'));
   #menus = /** @type {HTMLElement[]} */ ([find('[data-reactions]'), find('[data-more-menu]')]);
 
   /**
@@ -18,7 +19,7 @@ export class Controls {
   constructor(state, actions) {
     state.on(['me', 'call'], ({ me, call }) => this.#draw(me, call));
     state.when('level', (level) => this.#level.style.setProperty('--level', level.toFixed(2)));
-    actions.on('shortcuts', () => /** @type {HTMLDialogElement} */ (find('[data-shortcuts-dialog]')).showModal());
+    actions.on('shortcuts', () => this.#shortcuts.showModal());
     // After what the click does: a dialog remembers what had the focus.
     document.addEventListener('click', (event) => this.#settle(event));
     this.#share.hidden = !navigator.mediaDevices?.getDisplayMedia;

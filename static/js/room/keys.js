@@ -84,8 +84,9 @@ export class Keys {
     if (event.key === ' ') return this.#hold(event);
     if (run) return;
     const letter = letterOf(event);
-    const button = [...document.querySelectorAll('[data-keys]')].find((one) => /** @type {HTMLElement} */ (one).dataset.keys === letter);
-    if (!(button instanceof HTMLButtonElement)) return;
+    const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('[data-keys]'));
+    const button = [...buttons].find(({ dataset }) => dataset.keys === letter);
+    if (!button) return;
     event.preventDefault();
     if (!button.disabled && !button.hidden) this.#press(letter, button);
   }

@@ -23,7 +23,8 @@ export function keepRoster(state) {
     const here = new Map([...all].reverse().map((one) => [one.identity, one]));
     const now = new Set(all.map(({ identity }) => identity));
     order = order.filter((identity) => now.delete(identity)).concat(...now);
-    state.set('faces', { all: order.map((identity) => face(/** @type {Person} */ (here.get(identity)), state)) });
+    const named = order.map((identity) => /** @type {Person} */ (here.get(identity)));
+    state.set('faces', { all: named.map((person) => face(person, state)) });
   });
 }
 

@@ -14,7 +14,12 @@ const OFF = { isOn: false, track: null };
  * @returns {Truth} before anybody has joined
  */
 export function first({ name = '', role, hue, guest, speech = '', health, reason, detail = '' }) {
-  const person = { identity: '', name, role: /** @type {import('../types').Role} */ (role), hue: Number(hue) };
+  const person = {
+    identity: '',
+    name,
+    role: /** @type {import('../types').Role} */ (role),
+    hue: Number(hue),
+  };
   /** @type {import('../types').Engine} */
   const engine = {
     name: speech,

@@ -98,7 +98,8 @@ export class Video {
 
   /** @param {boolean} blocked */
   #showBlocked(blocked) {
-    const offer = { label: t('Play sound'), act: /** @type {const} */ ('start-sound') };
+    /** @type {import('../types').Offer} */
+    const offer = { label: t('Play sound'), act: 'start-sound' };
     this.#state.notice('sound', blocked ? { text: t('Your browser holds back the sound.'), offer } : null);
   }
 

@@ -57,7 +57,7 @@ from web.serving import Serving
 from web.starting import Starting, refusal, stopped_by_signals
 from web.static import VersionedStatic
 from web.stopping import patient_with_signals
-from web.words import of_environment, speaking
+from web.words import gettext, of_environment, speaking
 
 
 class State(TypedDict):
@@ -269,7 +269,10 @@ def main() -> None:
     with speaking(of_environment(os.environ)):
         if asked.command == "check":
             sys.exit(check())
-        sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
+        try:
+            sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
+        except KeyboardInterrupt:  # it may wait a minute for the database
+            sys.exit(gettext("Stopped before it was done."))
 
 
 if __name__ == "__main__":

@@ -102,9 +102,13 @@ def checked(environ: Mapping[str, str]) -> tuple[str, bool]:
     findings = checklist(environ, strict=True)
     ready = would_start(findings)
     notes = [gettext("Note: %(advice)s", advice=said(words)) for words in advice(environ)]
-    outcome = (
-        gettext("Production would start.") if ready else gettext("Production would not start.")
-    )
+    if ready:
+        outcome = gettext("Production would start.")
+    else:
+        wrong = [one.variable.name for one in findings if one.state in {"missing", "invalid"}]
+        outcome = gettext(
+            "Production would not start. Set or correct: %(those)s.", those=", ".join(wrong)
+        )
     return "\n\n".join([told(findings), *notes, outcome]), ready
 
 

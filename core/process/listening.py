@@ -26,9 +26,9 @@ ITSELF = EVERYWHERE | {"127.0.0.1", "::1", "localhost"}
 
 
 REFUSALS = {
-    errno.EADDRINUSE: N_("another program listens there: end it, or set PORT"),
-    errno.EACCES: N_("ports below 1024 are for root: set PORT"),
-    errno.EADDRNOTAVAIL: N_("this machine has no such address: set HOST"),
+    errno.EADDRINUSE: N_("another program listens there; end it, or set PORT"),
+    errno.EACCES: N_("ports below 1024 are for root; set PORT"),
+    errno.EADDRNOTAVAIL: N_("this machine has no such address; set HOST"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from core.settings.environment import is_production
 from core.words import N_, Words
 
 # uvicorn's variable: whose X-Forwarded-For is believed. It takes 127.0.0.1 when it is unset.
@@ -12,6 +13,14 @@ TRUSTED_PROXIES = "FORWARDED_ALLOW_IPS"
 
 def advice(environ: Mapping[str, str]) -> Iterator[Words]:
     """Yield sentences about what is left open."""
+    if not is_production(environ):
+        yield Words(
+            N_(
+                "NODE_ENV isn't production, so a start asks for none of this: it takes embedded"
+                " services and the development sign-in for what isn't set. For others, set"
+                " NODE_ENV=production."
+            )
+        )
     if not any(
         environ.get(name, "").strip() for name in ("ALLOWED_EMAILS", "ALLOWED_EMAIL_DOMAINS")
     ):

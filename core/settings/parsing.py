@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from core.settings.guessing import guessable
 from core.settings.values import WELL_KNOWN
 from core.words import N_, Words
 
@@ -181,13 +182,9 @@ def address(value: str) -> Parsed:
     return value, None
 
 
-def long_secret(value: str) -> Parsed:
+def secret(value: str) -> Parsed:
     """Accept a secret; one that can be guessed is warned of."""
-    if len(value) < 32:
-        return value, Words(
-            N_("shorter than 32 characters: make one with `openssl rand -base64 32`")
-        )
-    return value, None
+    return value, guessable(value)
 
 
 def _several(value: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,6 +144,22 @@ def test_an_account_that_cannot_be_disabled_is_told(tmp_path: Path) -> None:
     code, told = app(tmp_path, "enable", "ada@example.com", "--lang", "ru", **environ)
     assert code == 1
     assert told.startswith("Ничего не изменилось: в DATABASE_URL нельзя разобрать")
+
+
+def test_a_command_that_is_stopped_shows_no_trace(tmp_path: Path) -> None:
+    url = f"postgresql://u@127.0.0.1:{free_port()}/x"  # which it waits for
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py"), "disable", "ada@example.com"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": url, "LANG": "ru_RU.UTF-8"},
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stderr is not None
+        assert "waiting for PostgreSQL" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "Прервано, не закончено.\n"
+        assert process.wait(WAIT_TIMEOUT_S) == 1
 
 
 def test_what_came_of_an_account_is_told_in_both_languages() -> None:

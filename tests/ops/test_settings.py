@@ -22,7 +22,7 @@ from core.settings import (
     render_checklist,
     would_start,
 )
-from core.settings.production import weakness
+from core.settings.guessing import guessable
 from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import free_port
@@ -339,6 +339,8 @@ def test_check_judges_production_also_in_development(tmp_path: Path) -> None:
     assert "Production would not start." in told
     missing = set(re.findall(r"^missing +(\w+)", told, re.M))
     assert missing == REQUIRED
+    last = told.splitlines()[-1]
+    assert set(re.findall(r"[A-Z_]{5,}", last)) == REQUIRED
 
 
 @pytest.mark.parametrize(
@@ -412,6 +414,13 @@ def test_production_refuses_a_secret_that_can_be_guessed(name: str, secret: str)
     load(environ | {"NODE_ENV": "development"})
 
 
+@pytest.mark.parametrize("secret", WEAK_SECRETS)
+def test_development_warns_of_a_secret_that_can_be_guessed(secret: str) -> None:
+    (warning,) = load({"NEXTAUTH_SECRET": secret}).warnings
+    assert warning.startswith("NEXTAUTH_SECRET: ")
+    assert "openssl rand -base64 32" in warning
+
+
 @pytest.mark.parametrize("secret", SAFE_SECRETS)
 def test_production_takes_a_secret_that_the_usual_commands_make(secret: str) -> None:
     environ = READY | {"NEXTAUTH_SECRET": secret, "TRANSCRIPTION_JWT_SECRET": secret}
@@ -420,8 +429,8 @@ def test_production_takes_a_secret_that_the_usual_commands_make(secret: str) -> 
 
 def test_production_takes_any_secret_made_at_random() -> None:
     for _ in range(2_000):
-        assert weakness(secrets.token_hex(16)) is None
-        assert weakness(secrets.token_urlsafe(24)) is None
+        assert guessable(secrets.token_hex(16)) is None
+        assert guessable(secrets.token_urlsafe(24)) is None
 
 
 @pytest.mark.parametrize(
@@ -557,7 +566,7 @@ def test_a_list_of_accounts_that_would_let_in_nobody_is_refused(
 
 def test_check_says_what_is_left_open(tmp_path: Path) -> None:
     def notes(**environ: str) -> list[str]:
-        _, told = check(tmp_path, **READY, **environ)
+        _, told = check(tmp_path, **READY | environ)
         return re.findall(r"^Note: (.*)$", told, re.M)
 
     anybody, loopback = notes()
@@ -568,3 +577,6 @@ def test_check_says_what_is_left_open(tmp_path: Path) -> None:
     assert "anybody can write" in first
     assert notes(FORWARDED_ALLOW_IPS="", ALLOWED_EMAILS="ada@example.com") == []
     assert notes(FORWARDED_ALLOW_IPS="10.0.0.7", ALLOWED_EMAIL_DOMAINS="example.com") == []
+    development, *rest = notes(NODE_ENV="test")
+    assert "set NODE_ENV=production" in development
+    assert rest == [anybody, loopback]

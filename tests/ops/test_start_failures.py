@@ -306,9 +306,9 @@ def test_a_place_to_listen_at_that_cannot_be_had_is_told_before_anything_starts(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = {"PORT": str(taken.getsockname()[1])}
-        why = Why("another program listens there: end it, or set PORT", "завершите её или задайте")
+        why = Why("another program listens there; end it, or set PORT", "завершите её или задайте")
         assert_told(folder, GIVEN | port, why)
     # An address for documentation, which no machine has.
-    why = Why("no such address: set HOST", "нет такого адреса; задайте HOST")
+    why = Why("no such address; set HOST", "нет такого адреса; задайте HOST")
     assert_told(folder, GIVEN | {"HOST": "192.0.2.1"}, why)
     assert not (folder / ".data").exists()

@@ -12,7 +12,7 @@ speak({
   "Another program may be using it: close that one, and try again.": "Возможно, устройство занято другой программой: закройте её и попробуйте ещё раз.",
   "Arrow keys go to the other times": "К другим отметкам времени — клавишами со стрелками",
   "Browsers allow it only over https, or on the computer that runs Sessions as localhost. Open {link} instead.": "Браузеры разрешают это только по https или как localhost на компьютере, где работает Sessions. Откройте вместо неё {link}.",
-  "Browsers allow it only over https, or on the computer that runs Sessions as localhost. Whoever runs this server: “Other computers” in the README says how to get an address with TLS.": "Браузеры разрешают это только по https или как localhost на компьютере, где работает Sessions. Тому, кто управляет сервером: как получить адрес с TLS, сказано в README в разделе “Other computers”.",
+  "Browsers allow it only over https, or on the computer that runs Sessions as localhost. Whoever runs this server: “Other computers” in the README says how to get an address with TLS.": "Браузеры разрешают это только по https или как localhost на компьютере, где работает Sessions. Тому, кто управляет сервером: как получить адрес с TLS, сказано в docs/deploy.ru.md.",
   "Camera is off": "Камера выкл.",
   "Camera is on": "Камера вкл.",
   "Camera off": "Камера выкл.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
 import pytest
 
 from tests.support import ROOT
@@ -25,6 +28,28 @@ def test_everything_is_translated(domain: Domain, language: str) -> None:
         for mistake in mistakes(message)
     ]
     assert not wrong, f"in {po_path(domain, language).relative_to(ROOT)}"
+
+
+CARRY_WORDS = {"Words", "StartError", "DatabaseStartError", "SettingsError", "InvalidError"}
+
+
+def test_what_the_core_says_is_marked() -> None:
+    # Else it is in no catalogue, and nobody would notice: it is English in every language.
+    calls = [
+        (path, node)
+        for folder in ("core", "web")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in CARRY_WORDS
+    ]
+    assert len(calls) > 50
+    for path, call in calls:
+        text = call.args[0]
+        place = f"{path.relative_to(ROOT)}:{call.lineno}"
+        assert not isinstance(text, ast.JoinedStr), f"{place}: values go beside the text"
+        if isinstance(text, ast.Constant):  # values alone need no translation
+            assert not re.search(r"[A-Za-z]", re.sub(r"%\(\w+\)s", "", str(text.value))), place
 
 
 @pytest.mark.parametrize(

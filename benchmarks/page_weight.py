@@ -1,7 +1,8 @@
 """What a room costs to open: `python -m benchmarks.page_weight`, for the first and second visit.
 
 Starts Sessions with its embedded database, opens a lobby in Chromium twice with one profile and
-says what went over the line. Needs the development packages.
+says what went over the line: this computer's own, and one that Chromium makes as slow as a phone's.
+Needs the development packages.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ from tests.support.visitors import Visitor
 
 LIBRARY = "livekit-client"
 VISITS = 5  # of each kind; the median counts
+# What a phone on the move has; 0 and -1 are as they are.
+LINES = {
+    "here": {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
+    "100 ms away at 4 Mbit/s": {
+        "latency": 100,
+        "downloadThroughput": 500_000,
+        "uploadThroughput": 100_000,
+    },
+}
 
 
 @dataclass
@@ -79,24 +89,27 @@ async def visit(page: Page, line: CDPSession, url: str) -> Load:
 
 async def measure(url: str, login: str, address: str) -> None:
     """Print what the first and the second visit cost, the median of some."""
-    kinds: tuple[list[Load], list[Load]] = ([], [])
     async with async_playwright() as playwright:
-        for _ in range(VISITS):
-            flags = ["--no-sandbox", "--use-fake-device-for-media-stream"]
-            browser = await playwright.chromium.launch(
-                executable_path=find_chromium(), args=[*flags, "--use-fake-ui-for-media-stream"]
-            )
-            context = await browser.new_context()
-            await context.add_cookies([{"name": "sessions_login", "value": login, "url": url}])
-            page = await context.new_page()
-            line = await context.new_cdp_session(page)
-            await line.send("Network.enable")
-            for loads in kinds:
-                loads.append(await visit(page, line, address))
-                await page.goto("about:blank")
-            await browser.close()
-    for name, loads in zip(("first", "second"), kinds, strict=True):
-        print(f"{name} visit: {sorted(loads, key=lambda one: one.seconds)[VISITS // 2]}")
+        for where, slowness in LINES.items():
+            kinds: tuple[list[Load], list[Load]] = ([], [])
+            for _ in range(VISITS):
+                flags = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+                browser = await playwright.chromium.launch(
+                    executable_path=find_chromium(), args=[*flags, "--use-fake-ui-for-media-stream"]
+                )
+                context = await browser.new_context()
+                await context.add_cookies([{"name": "sessions_login", "value": login, "url": url}])
+                page = await context.new_page()
+                line = await context.new_cdp_session(page)
+                await line.send("Network.enable")
+                await line.send("Network.emulateNetworkConditions", {"offline": False, **slowness})
+                for loads in kinds:
+                    loads.append(await visit(page, line, address))
+                    await page.goto("about:blank")
+                await browser.close()
+            for name, loads in zip(("first", "second"), kinds, strict=True):
+                middle = sorted(loads, key=lambda one: one.seconds)[VISITS // 2]
+                print(f"{where}, {name} visit: {middle}")
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -18,6 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from core.model import Person
 from core.text import initials
+from web import joining
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
@@ -25,7 +25,6 @@ from web.words import LANGUAGES, NAMES, gettext, language, unfilled, unfilled_pl
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
-_IMPORT = re.compile(r"^(?:import|export|\}) [^;]*from '(\.[^']+)';", re.MULTILINE)
 
 
 def clock(seconds: float) -> str:
@@ -80,9 +79,9 @@ def _digest(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
-def scripts() -> str:
-    """Return the digest of all our scripts, anew once one of them has changed."""
-    return _digest_of(STATIC, tuple(_changed(str(STATIC / "js"))))
+def digest_of(folder: str) -> str:
+    """Return the digest of all in `js` or `css`, anew once a file there has changed."""
+    return _digest_of(STATIC, tuple(_changed(str(STATIC / folder))))
 
 
 def _changed(folder: str) -> Iterator[tuple[str, int]]:
@@ -95,9 +94,10 @@ def _changed(folder: str) -> Iterator[tuple[str, int]]:
                 yield entry.path, entry.stat().st_mtime_ns
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _digest_of(root: Path, files: tuple[tuple[str, int], ...]) -> str:
-    whole = hashlib.sha256()
+    # What joins them belongs to it: a page gets anew what another release joins in another way.
+    whole = hashlib.sha256(Path(joining.__file__).read_bytes())
     for path in sorted(Path(name) for name, _ in files):
         whole.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return whole.hexdigest()[:12]
@@ -106,36 +106,15 @@ def _digest_of(root: Path, files: tuple[tuple[str, int], ...]) -> str:
 def static(path: str) -> str:
     """Return the address of a static file, which changes with its content.
 
-    Scripts have one digest for all of them, as a folder: what they import of each other is found
-    beside them, under the same one.
+    Scripts have one digest for all of them, as a folder, and so have style sheets: each is served
+    with all it imports, scripts in the language of the page.
     """
-    if path.startswith("js/"):
-        return _script(path, scripts())
-    return f"/static/{path}?v={_digest(path)}"
-
-
-def _script(path: str, digest: str) -> str:
-    return f"/static/js@{digest}/{path.removeprefix('js/')}"
-
-
-def modules(entry: str) -> list[str]:
-    """Return the addresses of all that a script imports, as its import statements ask for them.
-
-    A browser that is told of them at once need not find them step by step.
-    """
-    digest = scripts()  # once for all: it looks at every file
-    return [_script(path, digest) for path in _imported(entry, digest)]
-
-
-@lru_cache(maxsize=8)
-def _imported(entry: str, _digest: str) -> tuple[str, ...]:
-    found = [(STATIC / entry).resolve()]
-    for script in found:  # which grows meanwhile
-        for path in _IMPORT.findall(script.read_text()):
-            imported = (script.parent / path).resolve()
-            if imported not in found:
-                found.append(imported)
-    return tuple(str(path.relative_to(STATIC)) for path in found[1:])
+    folder, _, rest = path.partition("/")
+    if folder not in ("js", "css"):
+        return f"/static/{path}?v={_digest(path)}"
+    if path in joining.SCRIPTS and language() != "en":
+        rest = f"{rest.removesuffix('.js')}.{language()}.js"
+    return f"/static/{folder}@{digest_of(folder)}/{rest}"
 
 
 _environment = Environment(
@@ -156,7 +135,7 @@ _environment.filters.update(
     initials=initials,
     linked=linked,
 )
-_environment.globals.update(static=static, modules=modules)
+_environment.globals.update(static=static)
 _environment.globals.update(
     own_path=own_path, language=language, languages=LANGUAGES, language_names=NAMES
 )

@@ -1,8 +1,13 @@
-"""GET /static: anybody. Addresses with a version are kept for ever, others are asked for again."""
+"""GET /static: anybody. Addresses with a version are kept for ever, others are asked for again.
+
+What pages name of our scripts and style sheets travels with all it imports, see web/joining.py:
+`/static/js@<digest of all scripts>/room/main.ru.js`. Without a digest each file is only itself.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import mimetypes
 import os
 import re
@@ -10,40 +15,58 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from web.render import STATIC, scripts
+from web import joining
+from web.render import STATIC, digest_of
+from web.words import Language, is_language
 
 COMPRESSED = {".js", ".css", ".svg"}
-SCRIPTS = STATIC / "js"
-_VERSION = re.compile(r"js@([0-9a-f]+)(?=/)")
-_DOCUMENTATION = re.compile(r"/\*\*.*?\*/", re.DOTALL)
-
-
-def lean(script: str) -> str:
-    """Return one of our scripts without its JSDoc, on the same lines.
-
-    The types are for people and the type checker; they would be a fifth of what travels.
-    """
-    return _DOCUMENTATION.sub(lambda comment: "\n" * comment[0].count("\n"), script)
+_VERSION = re.compile(r"(js|css)@([0-9a-f]+)(?=/)")
+_LANGUAGE = re.compile(r"\.([a-z]+)(?=\.js$)")
 
 
 @lru_cache(maxsize=256)
 def _compressed(path: Path, _modified: float) -> bytes:
     """Return a file as it travels, made once per version of the file."""
-    content = path.read_bytes()
-    if path.suffix == ".js" and path.is_relative_to(SCRIPTS):
-        content = lean(content.decode()).encode()
+    return _packed(path.read_bytes())
+
+
+def _packed(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=9, mtime=0)
 
 
-class VersionedStatic(StaticFiles):
-    """Static files. Under another digest than theirs, scripts are served as they are and not kept:
+@lru_cache(maxsize=64)
+def _joined(path: str, language: Language, _digest: str) -> tuple[bytes, bytes, str]:
+    """Return an entry with all it imports: as it is, as it travels, and the digest of that."""
+    if path in joining.SHEETS:
+        whole = joining.sheet(STATIC, path)
+    else:
+        catalogue = STATIC / f"js/words/{language}.js"
+        words = joining.catalogue(catalogue.read_text("utf-8")) if language != "en" else {}
+        whole = joining.script(STATIC, path, words)
+    content = whole.encode()
+    return content, _packed(content), hashlib.sha256(content).hexdigest()[:12]
 
-    a page of the release before may still ask, or another server that has the next one already.
+
+def _entry(path: str) -> tuple[str, Language]:
+    """Return which entry a path means, and in which language; none has no name."""
+    chosen = _LANGUAGE.search(path)
+    language = chosen[1] if chosen else "en"
+    entry = _LANGUAGE.sub("", path)
+    if not is_language(language) or entry not in joining.SCRIPTS | joining.SHEETS:
+        return "", "en"
+    return entry, language
+
+
+class VersionedStatic(StaticFiles):
+    """Static files. Scripts and style sheets are served under any digest, and kept under their own:
+
+    a page of the release before may still ask, or of another server that has the next one already.
     """
 
     def __init__(self) -> None:
@@ -51,10 +74,10 @@ class VersionedStatic(StaticFiles):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        digest = _VERSION.match(super().get_path(scope))
+        asked = self._version(scope)
         versioned = (
-            digest[1] == scripts()
-            if digest
+            asked[2] == digest_of(asked[1])
+            if asked
             else "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
         )
         keep = "public, max-age=31536000, immutable" if versioned else "no-cache"
@@ -68,7 +91,28 @@ class VersionedStatic(StaticFiles):
 
     def get_path(self, scope: Scope) -> str:
         """Return which file is asked for."""
-        return _VERSION.sub("js", super().get_path(scope), count=1)
+        return _VERSION.sub(r"\1", super().get_path(scope), count=1)
+
+    def _version(self, scope: Scope) -> re.Match[str] | None:
+        return _VERSION.match(super().get_path(scope))
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return an entry with all it imports, any other file as it is."""
+        version = self._version(scope)
+        entry, language = _entry(path)
+        if not version or not entry or scope["method"] not in ("GET", "HEAD"):
+            return await super().get_response(path, scope)
+        digest = digest_of(version[1])
+        content, packed, tag = await run_in_threadpool(_joined, entry, language, digest)
+        asked = Headers(scope=scope)
+        packs = "gzip" in asked.get("accept-encoding", "")
+        headers = {"vary": "Accept-Encoding", "etag": f'"{tag}{"-gzip" if packs else ""}"'}
+        if packs:
+            headers["content-encoding"] = "gzip"
+        if self.is_not_modified(Headers(headers), asked):
+            return NotModifiedResponse(Headers(headers))
+        body = packed if packs else content
+        return Response(body, headers=headers, media_type=mimetypes.guess_type(entry)[0])
 
     def file_response(
         self,

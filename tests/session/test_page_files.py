@@ -16,7 +16,7 @@ def test_what_the_pages_ask_for_is_there_and_kept(site: AppServer, live: Meeting
     pages = [ada.http.get(path).text for path in ("/", f"/s/{live.slug}")]
     pages.append(Browser(site.url).http.get("/").text)
     files = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', "".join(pages)))
-    assert len(files) > 10
+    assert len(files) > 7
     for file in files:
         answer = ada.http.get(file)
         assert answer.status_code == 200, file

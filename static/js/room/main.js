@@ -1,6 +1,7 @@
 /** The room's entry: what is true in it, what can be done in it, and its parts, which meet nowhere else. */
 
 import { find } from '../lib/dom.js';
+import '../lib/times.js';
 import { tellWaking } from './accidents.js';
 import { Actions } from './actions.js';
 import { RoomApi } from './api.js';

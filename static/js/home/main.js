@@ -1,0 +1,4 @@
+/** The entry of the list of sessions, and of a session's settings. */
+
+import '../lib/times.js';
+import './asking.js';

@@ -1,0 +1,5 @@
+/** The transcript page's entry. */
+
+import '../lib/times.js';
+import './print.js';
+import './reading.js';

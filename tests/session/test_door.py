@@ -38,7 +38,7 @@ def test_one_address_is_a_page_and_a_part_of_one(ada: Visitor) -> None:
     part = ada.http.get(f"/s/{slug}/settings", headers=HTMX)
     assert (whole.status_code, part.status_code) == (200, 200)
     assert "<html" in whole.text
-    assert part.text.startswith(f'<div class="settings" id="settings-{slug}">')
+    assert part.text.startswith(f'<div class="settings" id="settings-{slug}" ')
     assert 'value="Engines &amp; &lt;wheels&gt;"' in part.text
     assert checked(whole.text) == checked(part.text) == {"MEMBERS"}
     assert whole.headers["cache-control"] == part.headers["cache-control"] == "no-store"

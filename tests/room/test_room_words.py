@@ -24,7 +24,7 @@ ENGLISH = """() => {
   return said.join(' ').match(/[a-z’]{3,}/gi);
 }"""
 # Names, and what has no other word in Russian.
-KEPT = {"English", "Ada", "Lovelace", "Sessions", "README", "Other", "computers", "TLS", "Esc"}
+KEPT = {"English", "Ada", "Lovelace", "Sessions", "docs", "deploy", "TLS", "Esc"}
 REFUSE = """navigator.mediaDevices.getUserMedia = async () => {
   throw new DOMException('', 'NotAllowedError');
 }"""

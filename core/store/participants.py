@@ -10,7 +10,7 @@ from uuid import UUID
 from core.database import Database, Row
 from core.model import Participant, Person, Role, State
 from core.store.keys import digest_of
-from core.text import hue_of
+from core.text import HUES, hue_of
 
 # What can be an identity: ours are `p_` and 24 hexadecimal digits. PostgreSQL takes no NUL, and
 # nothing else that comes as one from outside needs to be looked up.
@@ -72,9 +72,9 @@ async def add_guest(
 ) -> Participant:
     """Make a participant for somebody who typed a name, to whom this key belongs from now on.
 
+    Their colour is the next one of the session that the fewest have: what says who speaks.
     Beyond MAX_STRANGERS those are forgotten of whom nothing was heard for the longest.
     """
-    identity = new_identity()
     row = await db.returning(
         """
         WITH forgotten AS (
@@ -83,19 +83,26 @@ async def add_guest(
                 AND joined_at IS NULL AND decided_at IS NULL AND role = 'GUEST'
                 ORDER BY coalesce(page_seen_at, created_at) DESC OFFSET :kept
             ) AND joined_at IS NULL AND decided_at IS NULL
+        ), free AS (
+            SELECT wheel.hue FROM generate_series(0, CAST(:hues AS integer) - 1) AS wheel (hue)
+            LEFT JOIN participants AS taken ON session_id = :session AND taken.hue = wheel.hue
+            GROUP BY wheel.hue
+            ORDER BY count(identity), (wheel.hue + :hues - CAST(:first AS integer)) % :hues LIMIT 1
         ), guest AS (
             INSERT INTO participants (identity, session_id, name, hue, role, state)
-            VALUES (:identity, :session, :name, :hue, 'GUEST', :state) RETURNING *
+            VALUES (:identity, :session, :name, (SELECT hue FROM free), 'GUEST', :state)
+            RETURNING *
         ), known AS (
             INSERT INTO guest_keys (key_digest, identity)
             SELECT :digest, identity FROM guest WHERE CAST(:digest AS bytea) IS NOT NULL
         )
         SELECT * FROM guest
         """,
-        identity=identity,
+        identity=new_identity(),
         session=UUID(session_id),
         name=name,
-        hue=hue_of(identity),
+        hues=HUES,
+        first=hue_of(session_id),
         state=state,
         digest=digest_of(key) if key is not None else None,
         kept=MAX_STRANGERS - 1,

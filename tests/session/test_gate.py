@@ -8,6 +8,7 @@ import time
 import jwt
 import pytest
 
+from core.text import HUES
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
 from tests.support.meetings import JSON, role_shown
@@ -63,6 +64,17 @@ def test_a_guest_stays_the_same_over_reloads(site: AppServer, open_session: str)
     assert len(identities) == 1
     other = Browser(site.url).be_guest(open_session, "Grace")
     assert other.join(open_session)["you"]["identity"] not in identities
+
+
+def test_guests_have_colours_of_their_own(site: AppServer) -> None:
+    host = Browser(site.url).sign_in("Ada Lovelace")
+    slug = host.start_session("Engines")
+    colours = [host.join(slug)["you"]["hue"]]
+    for n in range(HUES):
+        guest = Browser(site.url).be_guest(slug, f"Guest {n}")
+        colours.append(guest.join(slug)["you"]["hue"])
+    assert len(set(colours[:HUES])) == HUES
+    assert colours[HUES] in range(HUES), "beyond the last one they begin anew"
 
 
 # Joining

@@ -1,6 +1,7 @@
 /**
- * The words of the page's modules, in the language of the page. English stands in the code, as gettext has it; the
- * page loads the catalogue of its language before them (static/js/words, made by `make words`) and no other.
+ * The words of the page's modules, in the language of the page. English stands in the code, as gettext has it. A page
+ * is served its modules with the words of its language in these calls (web/joining.py, from static/js/words, which
+ * `make words` writes); what is said in another way, such as plurals, comes by `speak`.
  */
 
 /** @type {Record<string, string | string[]>} */

@@ -46,6 +46,12 @@ def duration(seconds: float) -> str:
     return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
 
 
+def amount(number: float) -> str:
+    """Return a number with three decimals, as the reader's language writes it: 0.010 or 0,010."""
+    written = f"{number:.3f}"
+    return written.replace(".", ",") if language() == "ru" else written
+
+
 def not_transcribed(seconds: float) -> str:
     """Return what a gap of so many seconds is called."""
     minutes, rest = divmod(max(1, round(seconds)), 60)
@@ -128,6 +134,7 @@ _environment.install_gettext_callables(  # type: ignore[attr-defined]
     unfilled, unfilled_plural, newstyle=True
 )
 _environment.filters.update(
+    amount=amount,
     clock=clock,
     duration=duration,
     when=when,

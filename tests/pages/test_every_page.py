@@ -77,6 +77,8 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await walk.goto("/signed-in", "signed-in")
     await walk.goto(f"/s/{site.ended}")
     await page.locator(".usage summary").click()
+    cost = "0,010" if walk.language == "ru" else "0.010"
+    await expect(page.locator(".usage tfoot td").last).to_have_text(cost)
     await walk.look("transcript")
 
 

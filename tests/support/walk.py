@@ -100,7 +100,7 @@ class Walk:
     def __init__(self, page: Page, language: str, world: World) -> None:
         self.page = page
         self.wrong: list[str] = []
-        self._language = language
+        self.language = language
         self._url = world.server.url
 
     @classmethod
@@ -133,8 +133,8 @@ class Walk:
 
     async def look(self, name: str, *at: int) -> None:
         """Look at what is there, in these widths or in both."""
-        await expect(self.page.locator("html")).to_have_attribute("lang", self._language)
-        self.wrong += await look(self.page, f"{name}-{self._language}", at=at or (1280, 390))
+        await expect(self.page.locator("html")).to_have_attribute("lang", self.language)
+        self.wrong += await look(self.page, f"{name}-{self.language}", at=at or (1280, 390))
 
     async def widen(self) -> None:
         """Have the wide window again, in which every control has its place."""

@@ -76,7 +76,7 @@ async function meant(action, name) {
   }
   if (action === 'host') {
     const text = t('They can then let people in, mute and remove them, and end the session for everyone.');
-    return confirmed(t('Make {name} a host?', { name }), text, t('Make host'));
+    return confirmed(t('Make {name} a host?', { name }), text, t('Make host'), false);
   }
   return true;
 }

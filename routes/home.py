@@ -35,11 +35,8 @@ async def home(request: Request) -> Response:
 async def session_list(request: Request) -> Response:
     """GET /sessions: the list alone, for people who are signed in."""
     person = await person_of(request)
-    if person is None and is_fragment(request):
-        # A redirect would be followed unseen, and the whole page put where the list was.
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
     if person is None:
-        return RedirectResponse("/sign-in", 303)
+        return _go(request, "/sign-in", 401)
     return page("home/_sessions.html", person, sessions=await _rows(request, person))
 
 
@@ -47,7 +44,7 @@ async def create_session(request: Request) -> Response:
     """POST /sessions: people who are signed in start a session in their first space."""
     person = await person_of(request)
     if person is None:
-        return RedirectResponse("/sign-in", 303)
+        return _go(request, "/sign-in", 401)
     limit(services(request).limits.create, request, person.id)
     form = await form_of(request)
     db = services(request).db
@@ -60,7 +57,14 @@ async def create_session(request: Request) -> Response:
     space = await spaces.first_space(db, person.id, called)
     session = await sessions.create(db, space, person.id, title, admission)
     audit.note("session_started", session=session.id, by=person.id)
-    return RedirectResponse(f"/s/{session.slug}", 303)
+    return _go(request, f"/s/{session.slug}")
+
+
+def _go(request: Request, address: str, status: int = 204) -> Response:
+    """Send a browser on. htmx would follow a redirect unseen, and put that page into this one."""
+    if is_fragment(request):
+        return Response(status_code=status, headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
 
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:

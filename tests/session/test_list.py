@@ -86,6 +86,16 @@ def test_a_list_that_refreshes_after_signing_out_leads_to_the_sign_in(site: AppS
     assert answer.headers["hx-redirect"] == "/sign-in"
 
 
+def test_a_start_leads_into_the_room_also_for_htmx(site: AppServer) -> None:
+    ada = Browser(site.url).sign_in("Ada Lovelace")
+    htmx = {"HX-Request": "true"}
+    started = ada.http.post("/sessions", data={"title": "Notes"}, headers=htmx)
+    assert started.status_code == 204
+    assert "Notes" in ada.http.get(started.headers["hx-redirect"]).text
+    stranger = Browser(site.url).http.post("/sessions", data={"title": "Notes"}, headers=htmx)
+    assert (stranger.status_code, stranger.headers["hx-redirect"]) == (401, "/sign-in")
+
+
 def test_a_list_shows_only_ones_own(site: AppServer) -> None:
     ada = Browser(site.url).sign_in("Ada Lovelace")
     slug = ada.start_session("Private matter")

@@ -118,6 +118,34 @@ async def test_what_was_refused_is_said_beside_what_was_typed(
     await expect(title).to_have_value("Weights")
 
 
+async def test_a_start_that_is_refused_keeps_its_title(browsers: Browsers, site: AppServer) -> None:
+    page = await signed_in(browsers, site, "Grace Hopper")
+    title = page.get_by_label("What is it about?")
+    problem = page.locator("#start-problem")
+    await title.fill("Compilers")
+    await page.route("**/sessions", lambda route: route.abort())
+    await title.press("Enter")
+    await expect(problem).to_contain_text("The server doesn’t answer.")
+    await page.unroute("**/sessions")
+
+    form = page.locator(".start-form")
+    fields = "(form) => Object.assign(form.querySelector('button'), { name: 'a', value: '%s' })"
+    await form.evaluate(fields % ("x" * 70_000))  # a body too large, which our server refuses
+    await page.get_by_role("button", name="Start a session").click()
+    await expect(problem).to_contain_text("What you sent is too large.")
+    await expect(title).to_have_value("Compilers")
+
+    # Twice in a moment is once, and leads into the room.
+    await form.evaluate(fields % "")
+    await page.evaluate(
+        "() => { const button = document.querySelector('.start-form button');"
+        " button.click(); button.click(); }"
+    )
+    await expect(page.locator("[data-join=wish]")).to_be_visible()
+    await page.goto(site.url)
+    await expect(page.get_by_role("link", name="Compilers")).to_have_count(1)
+
+
 async def test_nothing_is_asked_for_while_nobody_looks(browsers: Browsers, site: AppServer) -> None:
     page = await signed_in(browsers, site, "Barbara Simons")
     asked: list[str] = []

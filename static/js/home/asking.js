@@ -16,6 +16,6 @@ document.addEventListener('visibilitychange', () => {
 document.addEventListener('htmx:error', (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
   const { ctx } = /** @type {Partial<Asking['detail']>} */ (detail);
-  const problem = ctx?.sourceElement.closest('.settings')?.querySelector('[role="alert"]');
+  const problem = ctx?.sourceElement.closest('.settings, .start-form')?.querySelector('[role="alert"]');
   if (problem) problem.textContent = t('The server doesn’t answer. Try again in a moment.');
 });

@@ -148,6 +148,8 @@ def test_an_account_that_cannot_be_disabled_is_told(tmp_path: Path) -> None:
 
 def test_a_command_that_is_stopped_shows_no_trace(tmp_path: Path) -> None:
     url = f"postgresql://u@127.0.0.1:{free_port()}/x"  # which it waits for
+    # Who runs these tests in the background ignores the signal, and so would the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, str(ROOT / "app.py"), "disable", "ada@example.com"],
         cwd=tmp_path,
@@ -155,6 +157,7 @@ def test_a_command_that_is_stopped_shows_no_trace(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
+        signal.signal(signal.SIGINT, before)
         assert process.stderr is not None
         assert "waiting for PostgreSQL" in process.stderr.readline()
         process.send_signal(signal.SIGINT)

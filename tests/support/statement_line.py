@@ -12,8 +12,8 @@ from typing import Any, cast
 from tests.support.database_line import DatabaseLine
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
-# The last statements of each of core/lifecycle.py's loops, when nobody is there.
-ROUTINE = ("DELETE FROM livekit_events", "'AUTO_EMPTY_ROOM'", "SKIP LOCKED")
+# Statements of each of core/lifecycle.py's loops when nobody is there, the last ones among them.
+ROUTINE = ("DELETE FROM livekit_events", "'EXPIRED_NO_JOIN'", "'AUTO_EMPTY_ROOM'", "SKIP LOCKED")
 
 
 # What asyncpg asks on a connection that meets a type for the first time, and the release of a room

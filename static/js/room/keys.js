@@ -116,7 +116,7 @@ export class Keys {
    * @param {HTMLButtonElement} button whose `data-grave` says that it opens something, or is shown to all once it is on
    */
   #press(letter, button) {
-    const grave = button.dataset.grave !== undefined && button.ariaPressed !== 'true';
+    const grave = button.dataset.grave !== undefined && button.getAttribute('aria-pressed') !== 'true';
     const act = () => button.disabled || this.#actions.press(button);
     const again = this.#waiting.timer !== undefined && this.#waiting.key === letter;
     this.#cancel();

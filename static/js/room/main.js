@@ -47,7 +47,7 @@ new Video(state, actions, () => login.join());
 keepRoster(state);
 
 // What is said of it.
-new Lateness(state);
+state.when('joined', () => new Lateness(state)); // not before there is somebody to tell
 tellOutages(state, () => wire.unsent);
 tellPlace(state);
 new News(state);

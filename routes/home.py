@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from core import audit
 from core.access import Action, Standing, may, standing_in_list
@@ -15,7 +15,7 @@ from core.text import initials, one_line
 from routes.login import sign_in_context
 from web.forms import form_of
 from web.guard import limit
-from web.render import is_fragment, page
+from web.render import page, redirect
 from web.request import person_of, services
 from web.words import gettext
 
@@ -36,7 +36,7 @@ async def session_list(request: Request) -> Response:
     """GET /sessions: the list alone, for people who are signed in."""
     person = await person_of(request)
     if person is None:
-        return _go(request, "/sign-in", 401)
+        return redirect(request, "/sign-in", 401)
     return page("home/_sessions.html", person, sessions=await _rows(request, person))
 
 
@@ -44,7 +44,7 @@ async def create_session(request: Request) -> Response:
     """POST /sessions: people who are signed in start a session in their first space."""
     person = await person_of(request)
     if person is None:
-        return _go(request, "/sign-in", 401)
+        return redirect(request, "/sign-in", 401)
     limit(services(request).limits.create, request, person.id)
     form = await form_of(request)
     db = services(request).db
@@ -57,14 +57,7 @@ async def create_session(request: Request) -> Response:
     space = await spaces.first_space(db, person.id, called)
     session = await sessions.create(db, space, person.id, title, admission)
     audit.note("session_started", session=session.id, by=person.id)
-    return _go(request, f"/s/{session.slug}")
-
-
-def _go(request: Request, address: str, status: int = 204) -> Response:
-    """Send a browser on. htmx would follow a redirect unseen, and put that page into this one."""
-    if is_fragment(request):
-        return Response(status_code=status, headers={"HX-Redirect": address})
-    return RedirectResponse(address, 303)
+    return redirect(request, f"/s/{session.slug}", 204)
 
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:

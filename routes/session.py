@@ -32,7 +32,7 @@ from web.addresses import address_of
 from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
-from web.render import is_fragment, page, wants_json
+from web.render import is_fragment, page, redirect, wants_json
 from web.request import forget_guest, look, remember_guest, services
 from web.words import gettext
 
@@ -54,10 +54,7 @@ async def left(request: Request) -> Response:
     at = await look(request)
     session, me = at.session, access.who_left(at)
     if me is None or session.over:
-        if is_fragment(request):  # it would follow a redirect unseen
-            headers = {"HX-Redirect": f"/s/{session.slug}", "Cache-Control": "no-store"}
-            return Response(headers=headers)
-        return RedirectResponse(f"/s/{session.slug}", 303)
+        return redirect(request, f"/s/{session.slug}")
     template = "session/_left.html" if is_fragment(request) else "session/left.html"
     # Who has just left may still be counted: the call tells so a moment later.
     return page(template, at.person, session=session, me=me, others=at.others)

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from core.model import Person
 from core.text import initials
@@ -169,6 +169,17 @@ def wants_json(connection: HTTPConnection) -> bool:
 def is_fragment(connection: HTTPConnection) -> bool:
     """Whether htmx asks, which puts a part of a page where it belongs."""
     return "HX-Request" in connection.headers
+
+
+def redirect(connection: HTTPConnection, address: str, status: int = 200) -> Response:
+    """Send a browser on; `status` is for htmx, which gets the address in a header.
+
+    It would follow a redirect unseen, and put that page where a part of this one was.
+    """
+    if is_fragment(connection):
+        headers = {"HX-Redirect": address, "Cache-Control": "no-store"}
+        return Response(status_code=status, headers=headers)
+    return RedirectResponse(address, 303)
 
 
 def wants_html(connection: HTTPConnection) -> bool:

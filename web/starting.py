@@ -45,11 +45,11 @@ class Starting:
             await self._app(scope, receive, hold)
         except BaseException as problem:
             sentence = _sentence(problem)
-            told = {"type": FAILED, "message": sentence} if sentence else failed
-            if begun or told is None:
+            answer = {"type": FAILED, "message": sentence} if sentence else failed
+            if begun or answer is None:
                 raise
             # An app that raises untold is served all the same, as one without a lifespan.
-            await send(told)
+            await send(answer)
             if not sentence:
                 raise
 

@@ -11,7 +11,8 @@ import hashlib
 import mimetypes
 import os
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -63,6 +64,10 @@ def _entry(path: str) -> tuple[str, Language]:
     return entry, language
 
 
+def _takes_gzip(scope: Scope) -> bool:
+    return "gzip" in Headers(scope=scope).get("accept-encoding", "")
+
+
 class VersionedStatic(StaticFiles):
     """Static files. Scripts and style sheets are served under any digest, and kept under their own:
 
@@ -104,15 +109,19 @@ class VersionedStatic(StaticFiles):
             return await super().get_response(path, scope)
         digest = digest_of(version[1])
         content, packed, tag = await run_in_threadpool(_joined, entry, language, digest)
-        asked = Headers(scope=scope)
-        packs = "gzip" in asked.get("accept-encoding", "")
+        packs = _takes_gzip(scope)
+        return self._answer(scope, entry, tag, lambda: packed if packs else content, packs=packs)
+
+    def _answer(
+        self, scope: Scope, path: str, tag: str, body: Callable[[], bytes], *, packs: bool
+    ) -> Response:
+        """Return the body, or that the browser has it: then it isn't made."""
         headers = {"vary": "Accept-Encoding", "etag": f'"{tag}{"-gzip" if packs else ""}"'}
         if packs:
             headers["content-encoding"] = "gzip"
-        if self.is_not_modified(Headers(headers), asked):
+        if self.is_not_modified(Headers(headers), Headers(scope=scope)):
             return NotModifiedResponse(Headers(headers))
-        body = packed if packs else content
-        return Response(body, headers=headers, media_type=mimetypes.guess_type(entry)[0])
+        return Response(body(), headers=headers, media_type=mimetypes.guess_type(path)[0])
 
     def file_response(
         self,
@@ -122,16 +131,9 @@ class VersionedStatic(StaticFiles):
         status_code: int = 200,
     ) -> Response:
         """Return the file, compressed for those who take it so."""
-        path, asked = Path(full_path), Headers(scope=scope)
-        if path.suffix not in COMPRESSED or "gzip" not in asked.get("accept-encoding", ""):
+        path = Path(full_path)
+        if path.suffix not in COMPRESSED or not _takes_gzip(scope):
             return super().file_response(full_path, stat_result, scope, status_code)
-        plain = FileResponse(path, stat_result=stat_result)
-        headers = {
-            "content-encoding": "gzip",
-            "vary": "Accept-Encoding",
-            "etag": f'"{plain.headers["etag"].strip(chr(34))}-gzip"',
-        }
-        if self.is_not_modified(Headers(headers), asked):
-            return NotModifiedResponse(Headers(headers))
-        body = _compressed(path, stat_result.st_mtime)
-        return Response(body, status_code, headers, mimetypes.guess_type(path.name)[0])
+        tag = FileResponse(path, stat_result=stat_result).headers["etag"].strip('"')
+        packed = partial(_compressed, path, stat_result.st_mtime)
+        return self._answer(scope, path.name, tag, packed, packs=True)

@@ -310,6 +310,8 @@ export interface Acts {
   leave(how: unknown, click: Event): void;
   'leave-anyway'(): void;
   'end-and-leave'(): void;
+  end(): void;
+  'end-for-all'(): void;
   'sign-in'(): void;
   'start-anew'(): void;
 }

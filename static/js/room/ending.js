@@ -1,31 +1,21 @@
-/** The host's "End for everyone", asked twice. */
+/** The end for everyone, from whichever dialog has asked. */
 
 import { reasonOf } from '../lib/api.js';
-import { find } from '../lib/dom.js';
 
 /**
- * Does nothing where the page has no such button.
- * @param {() => Promise<void>} end
- * @param {() => void} done
+ * The page then shows what was said; a refusal stands in the dialog, where the button can be tried again.
+ * @param {import('./api.js').RoomApi} api
+ * @param {HTMLButtonElement} button that was clicked
+ * @param {HTMLElement} problem
  */
-export function wireEnding(end, done) {
-  if (!document.querySelector('[data-end]')) return;
-  const dialog = /** @type {HTMLDialogElement} */ (find('[data-end-dialog]'));
-  const confirm = /** @type {HTMLButtonElement} */ (find('[data-end-confirm]'));
-  const problem = find('[data-end-problem]');
-  find('[data-end]').addEventListener('click', () => {
-    problem.hidden = true;
-    dialog.showModal();
-  });
-  confirm.addEventListener('click', async () => {
-    confirm.disabled = true;
-    try {
-      await end();
-      done();
-    } catch (error) {
-      problem.textContent = reasonOf(error);
-      problem.hidden = false;
-      confirm.disabled = false;
-    }
-  });
+export async function endForAll(api, button, problem) {
+  button.disabled = true;
+  try {
+    await api.end();
+    api.show();
+  } catch (error) {
+    problem.textContent = reasonOf(error);
+    problem.hidden = false;
+    button.disabled = false;
+  }
 }

@@ -4,9 +4,12 @@ import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { t } from '../lib/words.js';
 import { confirmed } from './confirm.js';
-import { wireEnding } from './ending.js';
+import { endForAll } from './ending.js';
 
 export class Hosting {
+  #endDialog = /** @type {HTMLDialogElement} */ (find('[data-end-dialog]'));
+  #end = /** @type {HTMLButtonElement} */ (find('[data-end-confirm]'));
+  #endProblem = find('[data-end-problem]');
   #state;
   #api;
 
@@ -22,11 +25,14 @@ export class Hosting {
     actions.on('admit-all', () => void this.#do(() => api.actOnAll('admit-all')));
     actions.on('mute-all', () => void this.#do(() => api.actOnAll('mute-all')));
     actions.on('door', (fields) => this.#change(fields));
-    wireEnding(
-      () => api.end(),
-      () => api.show(),
-    );
+    actions.on('end', () => this.#askToEnd());
+    actions.on('end-for-all', () => void endForAll(api, this.#end, this.#endProblem));
     state.on(['me'], ({ me }) => (find('[data-end]').hidden = me.person.role !== 'HOST'));
+  }
+
+  #askToEnd() {
+    this.#endProblem.hidden = true;
+    this.#endDialog.showModal();
   }
 
   /**

@@ -1,11 +1,11 @@
 /** Leaving. The last host is asked first: with nobody to end it, a session without a host just goes on. */
 
-import { reasonOf } from '../lib/api.js';
 import { find } from '../lib/dom.js';
 import { howLong } from '../lib/text.js';
 import { t } from '../lib/words.js';
 import { askBeforeLeaving } from './accidents.js';
 import { confirmed } from './confirm.js';
+import { endForAll } from './ending.js';
 import { isRefusal, showRefusal } from './refusal.js';
 
 export class Leaving {
@@ -28,7 +28,7 @@ export class Leaving {
     this.#unsent = unsent;
     actions.on('leave', (_, click) => void this.#click(click));
     actions.on('leave-anyway', () => this.#go());
-    actions.on('end-and-leave', () => void this.#endForAll());
+    actions.on('end-and-leave', () => void endForAll(api, this.#end, this.#problem));
     state.when('over', (why) => this.#over(why));
     askBeforeLeaving(() => this.#matters);
   }
@@ -76,18 +76,6 @@ export class Leaving {
   #go() {
     this.#leave();
     location.assign(/** @type {HTMLAnchorElement} */ (find('[data-leave]')).href);
-  }
-
-  async #endForAll() {
-    this.#end.disabled = true;
-    try {
-      await this.#api.end();
-      this.#api.show();
-    } catch (error) {
-      this.#problem.textContent = reasonOf(error);
-      this.#problem.hidden = false;
-      this.#end.disabled = false;
-    }
   }
 }
 

@@ -17,9 +17,7 @@ export function keepRoster(state) {
   let order = [];
   state.on(['me', 'people', 'speech', 'call'], () => {
     if (!state.me.person.identity) return;
-    const { me, people, call } = state;
-    const all = [me.person, ...people.here, ...(call.people ?? [])];
-    // Who is named twice is who the first of them says.
+    const all = everybody(state);
     const here = new Map([...all].reverse().map((one) => [one.identity, one]));
     const now = new Set(all.map(({ identity }) => identity));
     order = order.filter((identity) => now.delete(identity)).concat(...now);
@@ -33,9 +31,16 @@ export function keepRoster(state) {
  * @param {string} identity
  * @returns {string} the name, also of somebody who is here only for the call
  */
-export function nameOf({ me, people, call }, identity) {
-  const all = [me.person, ...people.here, ...(call.people ?? [])];
-  return all.find((person) => person.identity === identity)?.name ?? t('someone');
+export function nameOf(state, identity) {
+  return everybody(state).find((person) => person.identity === identity)?.name ?? t('someone');
+}
+
+/**
+ * @param {State} state
+ * @returns {Person[]} who is named twice is who the first of them says
+ */
+function everybody({ me, people, call }) {
+  return [me.person, ...people.here, ...(call.people ?? [])];
 }
 
 /**

@@ -199,7 +199,7 @@ async def _running(
 
 def read_environment() -> Mapping[str, str]:
     """Return the environment; a file .env in the working directory fills in what it lacks."""
-    return settings_module.read_env_file(Path(".env")) | dict(os.environ)
+    return settings_module.Environment(os.environ, settings_module.read_env_file(Path(".env")))
 
 
 def load_settings() -> Settings:

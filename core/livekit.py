@@ -98,7 +98,7 @@ class Calls:
 
     def __init__(self, settings: Settings) -> None:
         key, secret = settings.livekit_api_key, settings.livekit_api_secret
-        self._api = api.LiveKitAPI(settings.livekit_url, key, secret, failover=False)
+        self._api = api.LiveKitAPI(settings.livekit_api_url, key, secret, failover=False)
         self._webhooks = api.WebhookReceiver(api.TokenVerifier(key, secret))
         self._silent_until = 0.0
 

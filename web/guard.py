@@ -84,8 +84,10 @@ def websocket_origin(settings: Settings, headers: Headers, scheme: str) -> str:
 
 def content_security_policy(settings: Settings, socket_origin: str) -> str:
     """Return the policy: our own files, our socket and the LiveKit server, nothing inline."""
-    livekit = settings.livekit_url
-    video = f"{livekit} {livekit.replace('ws', 'http', 1)}"
+    # Without its path: a source with one is only this very address, and LiveKit's client adds /rtc.
+    livekit = urlsplit(settings.livekit_url)
+    socket = f"{livekit.scheme}://{livekit.netloc}"
+    video = f"{socket} {socket.replace('ws', 'http', 1)}"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"media-src 'self' blob:; connect-src 'self' {socket_origin} {video}; "

@@ -26,7 +26,17 @@ from core.access.problems import (
     RefusedError,
     SignedOutError,
 )
-from core.access.table import MAY, Action, Refusal, Standing, may, must_wait, refusal, standing
+from core.access.table import (
+    MAY,
+    Action,
+    Refusal,
+    Standing,
+    administers,
+    may,
+    must_wait,
+    refusal,
+    standing,
+)
 
 __all__ = [
     "MAY",
@@ -45,6 +55,7 @@ __all__ = [
     "Standing",
     "Visitor",
     "add_guest",
+    "administers",
     "admit",
     "approach",
     "come_in",

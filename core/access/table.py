@@ -9,7 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from core.model import Role, Session, State
+from core.model import Person, Role, Session, State
+from core.settings import Settings
 
 Refusal = Literal["removed", "denied", "locked", "members_only"]
 
@@ -106,3 +107,8 @@ def refusal(session: Session, who: Standing, state: State) -> Refusal | None:
 def must_wait(session: Session, who: Standing) -> bool:
     """Whether somebody who isn't refused has to wait for a host to admit them."""
     return not may(who, Action.JOIN) and session.admission != "ANYONE"
+
+
+def administers(settings: Settings, person: Person | None) -> bool:
+    """Whether this is somebody who runs this server: their address is the provider's, verified."""
+    return person is not None and person.email.lower() in settings.admin_emails

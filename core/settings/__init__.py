@@ -3,6 +3,7 @@
 from core.settings.advice import TRUSTED_PROXIES, advice
 from core.settings.env_file import read_env_file
 from core.settings.environment import (
+    Environment,
     Finding,
     FindingsError,
     SettingsError,
@@ -18,6 +19,7 @@ from core.settings.variables import VARIABLES, Variable
 __all__ = [
     "TRUSTED_PROXIES",
     "VARIABLES",
+    "Environment",
     "Finding",
     "FindingsError",
     "Settings",

@@ -14,10 +14,35 @@ from typing import Any, Literal
 
 from core.settings.parsing import InvalidError
 from core.settings.production import objections
-from core.settings.values import DEFAULT_PORT, Settings
+from core.settings.values import DEFAULT_PORT, DEVELOPMENT_LIVEKIT_URL, Settings
 from core.settings.variables import VARIABLES, Variable
 from core.starting import StartError, of_file
 from core.words import N_, Words
+
+
+class Environment(dict[str, str]):
+    """An environment that knows which of its variables a file `.env` has filled in."""
+
+    def __init__(self, process: Mapping[str, str], file: Mapping[str, str]) -> None:
+        super().__init__({**file, **process})
+        self.of_file = frozenset(file.keys() - process.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value comes from, as far as it isn't the variable's own name in the environment."""
+
+    name: str  # that it was given under: the variable's, another of its names, or one with _FILE
+    file: str | None = None  # that NAME_FILE names
+    env_file: bool = False  # whether `.env` has it
+
+    def said_of(self, variable: Variable) -> Words | None:
+        """Return what is to be said of it, None when it is what everybody expects."""
+        if self.file is not None:
+            return Words(N_("from %(file)s, by %(name)s"), file=self.file, name=self.name)
+        if self.name != variable.name:
+            return Words(N_("by the name %(name)s"), name=self.name)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +53,65 @@ class Finding:
     state: Literal["set", "default", "missing", "invalid"]
     note: str
     warning: Words | None = None
+    source: Source | None = None  # None: it isn't set
 
 
-def _given(variable: Variable, environ: Mapping[str, str]) -> str | None:
-    values = (environ.get(name, "").strip() for name in variable.names)
-    return next((value for value in values if value), None)
+MAX_SECRET_FILE = 16_384  # bytes; a secret has less than 200
+
+
+def _given(variable: Variable, environ: Mapping[str, str]) -> tuple[str, Source] | None:
+    """Return what is set under the first of its names that has something, and from where.
+
+    A secret may be in a file that NAME_FILE names, as engines of containers hand them in. Set in
+    both ways, one of the two would count for no reason that anybody could see: that is refused.
+    Raises InvalidError.
+    """
+    of_file = environ.of_file if isinstance(environ, Environment) else frozenset()
+    for name in variable.names:
+        value = environ.get(name, "").strip()
+        pointer = f"{name}_FILE"
+        path = environ.get(pointer, "").strip() if variable.secret else ""
+        if value and path:
+            raise InvalidError(N_("is set, and so is %(name)s: leave one of them"), name=pointer)
+        if path:
+            return _content(Path(path)), Source(pointer, path, pointer in of_file)
+        if value:
+            return value, Source(name, env_file=name in of_file)
+    return None
+
+
+def _content(path: Path) -> str:
+    """Return the secret in a file, without the line's end that editors add. Raises InvalidError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_SECRET_FILE + 1)
+        found = content.decode().strip()
+    except OSError as problem:
+        raise InvalidError(N_("can't be read: %(why)s"), why=of_file(problem, path)) from problem
+    except UnicodeDecodeError:
+        raise InvalidError(N_("its file %(file)s isn't text"), file=path) from None
+    if not found or len(content) > MAX_SECRET_FILE or "\0" in found:
+        raise InvalidError(N_("its file %(file)s is empty, or too long for a secret"), file=path)
+    return found
 
 
 def _examine(
     variable: Variable, environ: Mapping[str, str], *, strict: bool
 ) -> tuple[Finding, Any]:
     """Return the finding and the parsed value (None unless the state is `set`)."""
-    given = _given(variable, environ)
-    if given is None:
-        needed = strict and _is_required(variable, environ)
-        return Finding(variable, "missing" if needed else "default", Words(variable.unset)), None
+    source = None
     try:
-        value, warning = variable.parse(given)
+        given = _given(variable, environ)
+        if given is None:
+            needed = strict and _is_required(variable, environ)
+            unset = Words(variable.unset)
+            return Finding(variable, "missing" if needed else "default", unset), None
+        source = given[1]
+        value, warning = variable.parse(given[0])
     except InvalidError as problem:
-        return Finding(variable, "invalid", problem.words), None
-    shown = Words(N_("(secret)")) if variable.secret else given
-    return Finding(variable, "set", shown, warning), value
+        return Finding(variable, "invalid", problem.words, source=source), None
+    shown = Words(N_("(secret)")) if variable.secret else given[0]
+    return Finding(variable, "set", shown, warning, source), value
 
 
 def _is_required(variable: Variable, environ: Mapping[str, str]) -> bool:
@@ -107,6 +170,8 @@ def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -
             note = say(Words(N_("unset: %(instead)s"), instead=note))
         if finding.state == "missing":
             note = say(Words(N_("needed in production")))
+        if finding.source and (source := finding.source.said_of(variable)):
+            note += f", {say(source)}"
         if finding.warning is not None:
             note += f"; {say(finding.warning)}"
         purpose = say(Words(variable.purpose))
@@ -142,9 +207,8 @@ def load(environ: Mapping[str, str]) -> Settings:
             problems.append(finding)
         elif finding.state == "set":
             values[variable.field] = value
-            mended = variable.parse(_given(variable, environ) or "")[1]
-            if mended:
-                warnings.append(f"{variable.name}: {mended}")
+            if finding.warning:
+                warnings.append(f"{variable.name}: {finding.warning}")
     if problems:
         raise FindingsError(problems)
     return _with_defaults(values, warnings)
@@ -154,6 +218,7 @@ def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
     """Fill in the defaults that depend on other values."""
     port = values.get("port", DEFAULT_PORT)
     values.setdefault("public_url", f"http://localhost:{port}")
+    values.setdefault("livekit_api_url", values.get("livekit_url", DEVELOPMENT_LIVEKIT_URL))
     if values.get("production"):
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a container is reached from outside
     if "login_secret" in values:

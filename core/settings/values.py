@@ -35,7 +35,8 @@ class Settings:
     google_client_id: str | None = None
     google_client_secret: str | None = field(default=None, repr=False)
     google_metadata_url: str = GOOGLE_METADATA_URL
-    livekit_url: str = DEVELOPMENT_LIVEKIT_URL
+    livekit_url: str = DEVELOPMENT_LIVEKIT_URL  # the browsers'; may have a path
+    livekit_api_url: str = DEVELOPMENT_LIVEKIT_URL  # this server's own way to it
     livekit_api_key: str = field(default="devkey", repr=False)
     livekit_api_secret: str = field(default="secret", repr=False)
     transcription_secret: str = field(default="", repr=False)
@@ -53,6 +54,7 @@ class Settings:
     rate_limit_factor: float = 1.0
     allowed_emails: frozenset[str] = frozenset()
     allowed_email_domains: frozenset[str] = frozenset()
+    admin_emails: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property

@@ -39,7 +39,7 @@ class Variable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names it is read under, the first one set wins."""
+        """All names it is read under, the first one set wins. A secret's may end in _FILE, too."""
         return (self.name, *self.aliases)
 
 
@@ -160,15 +160,40 @@ VARIABLES: tuple[Variable, ...] = (
         example="example.com",
     ),
     Variable(
+        "ADMIN_EMAILS",
+        "admin_emails",
+        SIGN_IN,
+        N_(
+            "Verified e-mail addresses of those who run this server, with commas: they see what "
+            "`check` says at /setup."
+        ),
+        N_("nobody"),
+        accept.emails,
+        example="ada@example.com",
+    ),
+    Variable(
         "LIVEKIT_URL",
         "livekit_url",
         VIDEO,
-        N_("The LiveKit server for video, as wss://host."),
+        N_("The LiveKit server for video as browsers reach it: wss://host, or wss://host/path."),
         N_("ws://localhost:7880, what `livekit-server --dev` answers to"),
         accept.livekit_url,
         example="wss://video.example.com",
         aliases=("NEXT_PUBLIC_LIVEKIT_URL",),
         required=True,
+    ),
+    Variable(
+        "LIVEKIT_API_URL",
+        "livekit_api_url",
+        VIDEO,
+        N_(
+            "The same LiveKit server as this one reaches it, such as http://livekit:7880: where "
+            "the two stand side by side, the way through the proxy is needless."
+        ),
+        "LIVEKIT_URL",
+        accept.url("https", "http", "wss", "ws"),
+        example="http://livekit:7880",
+        aliases=("LIVEKIT_HTTP_URL",),
     ),
     Variable(
         "LIVEKIT_API_KEY",

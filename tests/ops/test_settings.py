@@ -13,6 +13,7 @@ import pytest
 
 from core.settings import (
     VARIABLES,
+    Environment,
     Settings,
     SettingsError,
     checklist,
@@ -101,6 +102,12 @@ def test_an_existing_deployment_works_unchanged() -> None:
         ({"PORT": "9000", "WS_PORT": "9001"}, "port", 9000),
         ({"PORT": " ", "WS_PORT": "9001"}, "port", 9001),
         ({"PORT": " 9000 "}, "port", 9000),
+        ({}, "livekit_api_url", "ws://localhost:7880"),
+        ({"LIVEKIT_URL": "wss://a/livekit"}, "livekit_url", "wss://a/livekit"),
+        ({"LIVEKIT_URL": "wss://a/livekit"}, "livekit_api_url", "wss://a/livekit"),
+        ({"LIVEKIT_HTTP_URL": "https://a.example"}, "livekit_api_url", "https://a.example"),
+        ({"LIVEKIT_API_URL": "http://livekit:7880"}, "livekit_url", "ws://localhost:7880"),
+        ({"ADMIN_EMAILS": "Ada@a.example"}, "admin_emails", frozenset({"ada@a.example"})),
         ({"LIVEKIT_URL": "ws://a", "NEXT_PUBLIC_LIVEKIT_URL": "ws://b"}, "livekit_url", "ws://a"),
         ({"NEXTAUTH_SECRET": SECRET}, "transcription_secret", SECRET),
         ({"NODE_ENV": "development"}, "production", False),
@@ -256,6 +263,82 @@ def test_the_local_secret_is_made_once_for_its_owner(tmp_path: Path) -> None:
     assert local_secret(directory) == secret
     (file,) = directory.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+# Secrets in files, and where values come from
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    for variable in VARIABLES:
+        file = tmp_path / variable.name
+        value = READY.get(variable.name, SECRET)
+        file.write_text(f"{value}\n")
+        environ = {f"{name}_FILE": str(file) for name in variable.names[:1]}
+        given, state = getattr(load(environ), variable.field), finding(environ, variable.name)
+        if variable.secret:
+            assert (given, state) == (value, ("set", "(secret)"))
+        else:  # a name that nobody reads
+            assert state[0] == "default"
+
+
+def test_a_database_may_be_named_in_a_file_in_production(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(READY["DATABASE_URL"])
+    environ = READY | {"DATABASE_URL": "", "DATABASE_URL_FILE": str(tmp_path / "url")}
+    assert load(environ).database_url == READY["DATABASE_URL"]
+    told = render_checklist(checklist(environ))
+    assert f"DATABASE_URL: (secret), from {tmp_path / 'url'}, by DATABASE_URL_FILE" in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "can't be read: No such file or directory"),
+        (b"", "is empty, or too long for a secret"),
+        (b" \n", "is empty, or too long for a secret"),
+        (b"s3cr3t" * 4000, "is empty, or too long for a secret"),
+        (b"s3cr3t\0more", "is empty, or too long for a secret"),
+        (b"\xff\xfes3cr3t", "isn't text"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    path = tmp_path / "given"
+    if content is not None:
+        path.write_bytes(content)
+    state, note = finding({"NEXTAUTH_SECRET_FILE": str(path)}, "NEXTAUTH_SECRET")
+    assert state == "invalid"
+    assert why in note
+    assert str(path) in note
+    assert "s3cr3t" not in note
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "given").write_text(SECRET)
+    both = {"GLADIA_API_KEY": "key", "GLADIA_API_KEY_FILE": str(tmp_path / "given")}
+    state, note = finding(both, "GLADIA_API_KEY")
+    assert (state, note) == ("invalid", "is set, and so is GLADIA_API_KEY_FILE: leave one of them")
+
+
+def test_the_checklist_says_where_a_value_comes_from() -> None:
+    environ = Environment({"WS_PORT": "3001"}, {"GLADIA_API_KEY": "key", "WS_PORT": "3002"})
+    assert load(environ).port == 3001  # what the environment says counts more
+    found = {one.variable.name: one.source for one in checklist(environ)}
+    assert found["PORT"] is not None
+    assert found["GLADIA_API_KEY"] is not None
+    assert (found["PORT"].name, found["PORT"].env_file) == ("WS_PORT", False)
+    assert (found["GLADIA_API_KEY"].name, found["GLADIA_API_KEY"].env_file) == (
+        "GLADIA_API_KEY",
+        True,
+    )
+    assert found["HOST"] is None
+    assert re.search(r"^set +PORT or WS_PORT: 3001, by the name WS_PORT$", told(environ), re.M)
+
+
+def told(environ: dict[str, str]) -> str:
+    """Return the checklist as text."""
+    return render_checklist(checklist(environ))
 
 
 def test_an_empty_secret_is_not_used(tmp_path: Path) -> None:

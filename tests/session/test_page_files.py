@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from core.settings import Settings
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
 from tests.support.meetings import Meeting
+from web.guard import content_security_policy
 
 
 def test_what_the_pages_ask_for_is_there_and_kept(site: AppServer, live: Meeting) -> None:
@@ -78,3 +80,11 @@ def test_a_page_may_connect_to_its_own_socket_and_video_only(site: AppServer) ->
         "ws://localhost:7880",
         "http://localhost:7880",
     ]
+
+
+def test_a_page_may_connect_to_a_livekit_below_a_path() -> None:
+    settings = Settings(livekit_url="wss://meet.example.com/livekit")
+    policy = content_security_policy(settings, "wss://meet.example.com")
+    # Without the path: with it only that very address would be allowed, and not what is below it.
+    assert "connect-src 'self' wss://meet.example.com wss://meet.example.com https://" in policy
+    assert "/livekit" not in policy

@@ -31,6 +31,7 @@ class Frame:
 
     title: str
     about: str
+    in_files: str  # of secrets, whose names follow
     heads: tuple[str, ...]
     either: str
     yes: str
@@ -43,6 +44,8 @@ FRAMES: dict[Language, Frame] = {
         " in what the environment lacks. Nothing is needed to try Sessions on your own computer."
         " `python app.py check` says what is set, missing or invalid for production.\n\n"
         "`make docs` makes this page of `core/settings/variables.py`.",
+        "A secret may be in a file instead, as engines of containers hand them in: with `_FILE` at"
+        " the end of the variable's name, its value is the file's. These may:",
         ("Variable", "Needed in production", "Unset", "Example", "What for"),
         " or ",
         "yes",
@@ -54,6 +57,8 @@ FRAMES: dict[Language, Frame] = {
         " `python app.py check` скажет, что задано, чего не хватает и что неверно для рабочего"
         " сервера.\n\n"
         "Эту страницу создаёт `make docs` из `core/settings/variables.py`.",
+        "Секрет может лежать и в файле, как их передают в контейнеры: если к имени переменной"
+        " добавить `_FILE`, её значением станет путь к этому файлу. Так можно задать:",
         ("Переменная", "Обязательна на рабочем сервере", "Если не задана", "Пример", "Для чего"),
         " или ",
         "да",
@@ -81,7 +86,8 @@ def _in(code: Language, write: Callable[[], str]) -> str:
 def page() -> str:
     """Return the page with a table for each group."""
     frame = FRAMES[language()]
-    lines = [f"# {frame.title}", "", frame.about]
+    secrets = ", ".join(f"`{one.name}`" for one in VARIABLES if one.secret)
+    lines = [f"# {frame.title}", "", frame.about, "", f"{frame.in_files} {secrets}."]
     for group, variables in itertools.groupby(VARIABLES, lambda one: one.group):
         lines += ["", f"## {gettext(group)}", "", _row(frame.heads), _row(["---"] * 5)]
         lines += [_row(_cells(one, frame)) for one in variables]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
+import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TypedDict
 
 import uvicorn
@@ -24,6 +24,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Lifespan
 
+from core import checks
 from core import settings as settings_module
 from core.conduct import Conduct
 from core.database import Database, DatabaseAwayError, EmbeddedPostgres
@@ -45,8 +46,8 @@ from core.starting import StartError
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
-from routes import home, hooks, hosting, language, login, ops, session, transcript, ws
-from web import command_line, errors
+from routes import home, hooks, hosting, language, login, ops, session, setup, transcript, ws
+from web import command_line, errors, report
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -98,6 +99,8 @@ ROUTES = [
     Route("/sign-out", login.sign_out_page, methods=["POST"]),
     Route("/language", language.choose, methods=["POST"]),
     Route("/health", ops.health),
+    Route("/health/proof", setup.prove),
+    Route("/setup", setup.setup_page),
     Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
     Mount("/static", VersionedStatic()),
@@ -139,12 +142,25 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
                 with speaking(of_environment(os.environ)):
                     own = own_address(settings, sys.argv)
                     print(banner(settings, services.rooms.engine, own), flush=True)
+                looking = asyncio.create_task(_look_around(services))
                 with patient_with_signals(stop):
                     yield {"services": services, "stop": stop}
+                looking.cancel()
         finally:
             await asyncio.to_thread(embedded.stop, deadline.seconds_left)
 
     return lifespan
+
+
+async def _look_around(services: Services) -> None:
+    """Say after a start in production what doesn't work; the start itself waits for nobody.
+
+    In development nothing is asked unasked: services are embedded, and /setup says the same.
+    """
+    if services.settings.production:
+        outcomes = await services.checks.look(outside=False)
+        with speaking(of_environment(os.environ)):
+            print(report.troubles(outcomes), end="", flush=True)
 
 
 @asynccontextmanager
@@ -188,7 +204,10 @@ async def _running(
         pacer.start()
         limits = RateLimits(factor)
         reader = TranscriptReader(rooms, writer)
-        parts = Services(settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits)
+        watch = checks.Watch(settings)
+        parts = Services(
+            settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits, watch
+        )
         yield parts, stop
     finally:
         pacer.close()
@@ -197,15 +216,10 @@ async def _running(
         node.leave()
 
 
-def read_environment() -> Mapping[str, str]:
-    """Return the environment; a file .env in the working directory fills in what it lacks."""
-    return settings_module.Environment(os.environ, settings_module.read_env_file(Path(".env")))
-
-
 def load_settings() -> Settings:
     """Return the settings, or stop the process with the list of what is wrong."""
     try:
-        settings = settings_module.load(read_environment())
+        settings = settings_module.load(settings_module.read_environment())
         if settings.login_secret:
             return settings
         secret = settings_module.local_secret(settings.data_dir)
@@ -230,20 +244,23 @@ def serve() -> None:
         host=settings.host,
         port=settings.port,
         # None: uvicorn's default. It reads its variable itself, but not in .env.
-        forwarded_allow_ips=read_environment().get(settings_module.TRUSTED_PROXIES),
+        forwarded_allow_ips=settings_module.read_environment().get(settings_module.TRUSTED_PROXIES),
         log_level="info" if settings.production else "warning",
     )
 
 
-def check() -> int:
-    """Print the checklist for production. Returns 1 when production would not start."""
+def check(*, in_json: bool, offline: bool) -> int:
+    """Print what is set and what works. Returns 1 when something is left to do."""
     try:
-        environ = read_environment()
+        environ = settings_module.read_environment()
     except SettingsError as problem:
         sys.exit(refusal(problem))
-    told, ready = command_line.checked(environ)
-    print(told)
-    return 0 if ready else 1
+    settings, _ = settings_module.as_far_as_valid(environ)
+    secret = settings_module.kept_secret(settings.data_dir)
+    outcomes = [] if offline else asyncio.run(checks.look_once(environ, secret))
+    told = report.report(environ, outcomes)
+    print(json.dumps(report.as_json(told), indent=2) if in_json else report.as_text(told))
+    return 0 if told.well else 1
 
 
 def set_disabled(email: str, *, disabled: bool) -> int:
@@ -268,7 +285,7 @@ def main() -> None:
         return
     with speaking(of_environment(os.environ)):
         if asked.command == "check":
-            sys.exit(check())
+            sys.exit(check(in_json=asked.json, offline=asked.offline))
         try:
             sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
         except KeyboardInterrupt:  # it may wait a minute for the database

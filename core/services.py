@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.checks import Watch
 from core.conduct import Conduct
 from core.database import Database
 from core.lifecycle import Lifecycle
@@ -28,6 +29,7 @@ class RateLimits:
         self.guest_hourly = RateLimiter(300 * factor, window=HOUR)
         self.sign_in = RateLimiter(60 * factor)
         self.language = RateLimiter(30 * factor)
+        self.checks = RateLimiter(20 * factor)  # each may ask ten services
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
@@ -52,3 +54,4 @@ class Services:
     writer: TranscriptWriter
     reader: TranscriptReader
     limits: RateLimits
+    checks: Watch

@@ -51,7 +51,8 @@ def _where(settings: Settings, own: str | None) -> list[str]:
         return [*here, "  " + gettext("Open %(address)s on others", address=public)]
     here = ["  " + gettext("Open %(address)s", address=own)] if own else []
     alone = gettext("On this computer only: “Other computers” in the README says what others need.")
-    return [*here, "  " + alone]
+    checks = gettext("What is set, and what works: %(address)s/setup", address=own)
+    return [*here, "  " + alone, *(["  " + checks] if own else [])]
 
 
 def _database(settings: Settings) -> tuple[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import gettext as catalogues
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from core.problems import ProblemError
-from core.settings import Finding, advice, checklist, render_checklist, would_start
+from core.settings import Finding, render_checklist
 from core.starting import StartError
 from core.words import N_
 from web.errors import WORDS
@@ -78,13 +78,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, what in (
         ("serve", gettext("serve at HOST and PORT, which it does without a command, too")),
-        ("check", gettext("say what is set, missing or invalid for production")),
+        ("check", gettext("say what is set, missing or invalid for production, and what works")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
     ):
         command = commands.add_parser(
             name, help=what, description=what, parents=[shared], allow_abbrev=False
         )
+        if name == "check":
+            command.add_argument("--json", action="store_true", help=gettext("for programs"))
+            command.add_argument(
+                "--offline",
+                action="store_true",
+                help=gettext("look at the variables only, and ask no service"),
+            )
         if name in ("disable", "enable"):
             command.add_argument(
                 "email", metavar="EMAIL", help=gettext("the e-mail address of their account")
@@ -95,21 +102,6 @@ def _parser() -> argparse.ArgumentParser:
 def told(findings: list[Finding]) -> str:
     """Return the checklist."""
     return render_checklist(findings, said)
-
-
-def checked(environ: Mapping[str, str]) -> tuple[str, bool]:
-    """Return what is to be said of an environment in production, and whether it would start."""
-    findings = checklist(environ, strict=True)
-    ready = would_start(findings)
-    notes = [gettext("Note: %(advice)s", advice=said(words)) for words in advice(environ)]
-    if ready:
-        outcome = gettext("Production would start.")
-    else:
-        wrong = [one.variable.name for one in findings if one.state in {"missing", "invalid"}]
-        outcome = gettext(
-            "Production would not start. Set or correct: %(those)s.", those=", ".join(wrong)
-        )
-    return "\n\n".join([told(findings), *notes, outcome]), ready
 
 
 def disabled(email: str, accounts: int) -> str:

@@ -21,7 +21,7 @@ from web import joining
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
-from web.words import LANGUAGES, NAMES, gettext, language, unfilled, unfilled_plural
+from web.words import LANGUAGES, NAMES, gettext, language, said, unfilled, unfilled_plural
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
@@ -141,6 +141,7 @@ _environment.filters.update(
     time_of_day=time_of_day,
     initials=initials,
     linked=linked,
+    said=said,
 )
 _environment.globals.update(static=static)
 _environment.globals.update(

@@ -158,8 +158,8 @@ class Database:
             await self._pool.connect()  # once: when only the schema failed, the pool stays
             await self._apply_schema()
         except PASSING_ERRORS as problem:
-            if (refusal := _refusal(problem)) is not None:
-                raise DatabaseStartError(refusal) from problem
+            if (why := refusal(problem)) is not None:
+                raise DatabaseStartError(why) from problem
             raise
         except ValueError as problem:  # a host that no encoding of names takes
             raise DatabaseStartError(MISUNDERSTOOD) from problem
@@ -245,7 +245,7 @@ class Database:
             raise self._outages.failed(statement, problem, connected=connected) from problem
 
 
-def _refusal(problem: BaseException) -> str | None:
+def refusal(problem: BaseException) -> str | None:
     """Return why the server refuses us, in words; None when that isn't the trouble."""
     return next((why for kind, why in REFUSALS if isinstance(problem, kind)), None)
 
@@ -288,17 +288,23 @@ async def _nothing_to_reset(_connection: object) -> None:
 
 
 def _pool_options(url: str) -> dict[str, Any]:
+    """Return what asyncpg's pool needs."""
+    return connect_options(url) | {
+        "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
+        "max_size": 10,
+        "reset": _nothing_to_reset,
+    }
+
+
+def connect_options(url: str) -> dict[str, Any]:
     """Return what asyncpg needs; `schema`, `pgbouncer` and the like are for other drivers."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     kept = urlencode({"host": query["host"]}, safe="/") if "host" in query else ""
     options: dict[str, Any] = {
         "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),
-        "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
-        "max_size": 10,
         "timeout": COMMAND_TIMEOUT,  # of opening a connection
         "command_timeout": COMMAND_TIMEOUT,
-        "reset": _nothing_to_reset,
     }
     if "sslmode" in query:
         options["ssl"] = query["sslmode"]

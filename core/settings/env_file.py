@@ -7,11 +7,12 @@ server that is in development without anybody's knowing lets people in by any na
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
-from core.settings.environment import SettingsError
+from core.settings.environment import Environment, SettingsError
 from core.starting import of_system
 from core.words import N_
 
@@ -39,6 +40,14 @@ def read_env_file(path: Path) -> dict[str, str]:
             line=line,
         ) from problem
     return dict(_pair(path, one) for one in parse_stream(io.StringIO(text)) if not _blank(one))
+
+
+def read_environment() -> Environment:
+    """Return the environment; a file .env in the working directory fills in what it lacks.
+
+    Raises SettingsError.
+    """
+    return Environment(os.environ, read_env_file(Path(".env")))
 
 
 def _blank(binding: Binding) -> bool:

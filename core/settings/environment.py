@@ -214,6 +214,21 @@ def load(environ: Mapping[str, str]) -> Settings:
     return _with_defaults(values, warnings)
 
 
+def as_far_as_valid(
+    environ: Mapping[str, str], secret: str = ""
+) -> tuple[Settings, frozenset[str]]:
+    """Return settings of what is valid, and the fields of what isn't; what is missing is default.
+
+    `secret` stands in for one that isn't set. For those who say what is wrong; nothing can be
+    served with it.
+    """
+    surveyed = _survey(environ, strict=is_production(environ))
+    values = {one.variable.field: value for one, value in surveyed if one.state == "set"}
+    wrong = frozenset(one.variable.field for one, _ in surveyed if one.state == "invalid")
+    values.setdefault("login_secret", secret)
+    return _with_defaults(values, []), wrong
+
+
 def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
     """Fill in the defaults that depend on other values."""
     port = values.get("port", DEFAULT_PORT)
@@ -224,6 +239,14 @@ def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
     if "login_secret" in values:
         values.setdefault("transcription_secret", values["login_secret"])
     return Settings(**values, warnings=tuple(warnings))
+
+
+def kept_secret(data_dir: Path) -> str:
+    """Return the secret that `local_secret` has made, nothing where it hasn't or can't be read."""
+    try:
+        return (data_dir / "secret").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def local_secret(data_dir: Path) -> str:

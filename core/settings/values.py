@@ -13,6 +13,7 @@ from core.settings.keys import COOKIE, TOKEN, derived
 WELL_KNOWN = "/.well-known/openid-configuration"  # where an issuer's metadata are
 GOOGLE_METADATA_URL = f"https://accounts.google.com{WELL_KNOWN}"
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
+OPENAI_BASE_URL = "https://api.openai.com/v1"
 GLADIA_API_URL = "https://api.gladia.io"
 
 DEFAULT_PORT = 8000
@@ -49,6 +50,9 @@ class Settings:
     gladia_max_streams: int = 30
     voice_gate: bool = True
     stream_idle_seconds: float = 8.0
+    openai_api_key: str | None = field(default=None, repr=False)
+    openai_base_url: str = OPENAI_BASE_URL
+    openai_model: str | None = None
     cost_per_minute: float = 0.01
     space_minutes_per_day: float | None = None
     rate_limit_factor: float = 1.0

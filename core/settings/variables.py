@@ -17,6 +17,7 @@ PRODUCTION = N_("Production")
 SIGN_IN = N_("Sign-in")
 VIDEO = N_("Video")
 SPEECH = N_("Speech recognition")
+AI = N_("AI")
 NETWORK = N_("Network")
 LIMITS = N_("Limits")
 FILES = N_("Files")
@@ -283,6 +284,34 @@ VARIABLES: tuple[Variable, ...] = (
         "0.01",
         accept.number(0, 1000),
         example="0.01",
+    ),
+    Variable(
+        "OPENAI_API_KEY",
+        "openai_api_key",
+        AI,
+        N_(
+            "Key of an OpenAI-compatible service. So far only `check` uses it: it says whether "
+            "that service answers."
+        ),
+        N_("none is asked"),
+        secret=True,
+    ),
+    Variable(
+        "OPENAI_BASE_URL",
+        "openai_base_url",
+        AI,
+        N_("Address of that service."),
+        "https://api.openai.com/v1",
+        accept.url("https", "http"),
+        example="https://api.openai.com/v1",
+    ),
+    Variable(
+        "OPENAI_MODEL",
+        "openai_model",
+        AI,
+        N_("The model that the service must have."),
+        N_("any"),
+        example="gpt-5-mini",
     ),
     Variable(
         "PORT",

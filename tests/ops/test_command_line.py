@@ -23,6 +23,8 @@ from web.words import speaking
 # What is no word of a language: commands, names and values.
 NAMES = {"python", "app.py", "-h", "--help", "--lang", "EMAIL", "Sessions", "HOST", "PORT", ".env"}
 NAMES |= {
+    "--json",
+    "--offline",
     "-h/--help",
     "en",
     "ru",

@@ -75,6 +75,7 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await walk.goto(f"{address}/left", "left")
     await walk.goto(f"{address}/transcript", "transcript-so-far")
     await walk.goto("/signed-in", "signed-in")
+    await walk.goto("/setup", "setup")
     await walk.goto(f"/s/{site.ended}")
     await page.locator(".usage summary").click()
     cost = "0,010" if walk.language == "ru" else "0.010"

@@ -41,6 +41,8 @@ LIVE = {
     ("GET", "/sign-out"): (405, 405, 405, 405, 405, 405),
     ("POST", "/language"): (303, 303, 303, 303, 303, 303),
     ("GET", "/health"): (200, 200, 200, 200, 200, 200),
+    ("GET", "/health/proof"): (404, 404, 404, 404, 404, 404),
+    ("GET", "/setup"): (200, 200, 200, 200, 200, 200),  # in development, at this computer
     ("GET", "/static/favicon.svg"): (200, 200, 200, 200, 200, 200),
 }
 ENDED = {

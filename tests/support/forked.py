@@ -29,7 +29,7 @@ def _become(environment: dict[str, str], log: Path, command: str, folder: Path) 
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     app = str(ROOT / "app.py")
-    sys.argv = [app, command]
+    sys.argv = [app, *command.split()]
     sys.path.insert(0, str(ROOT))
     runpy.run_path(app, run_name="__main__")
 

@@ -1,0 +1,388 @@
+"""Whether anything grows: `python -m benchmarks.soak [--people 200] [--minutes 10]`.
+
+Sessions of ten people each, in one process with its database, and Gladia's emulator for speech.
+Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose their
+line and come back, leave and are followed by others, write and raise hands: what is kept for each
+of them must go when they go. Memory, descriptors and threads of the process are read every two
+seconds, and delays are told minute by minute. At the end the last speakers end their sentence,
+SIGTERM follows at once, and the words in the database are compared with those that were said.
+
+All of it is on loopback and on the cores that the server uses, too: delays are for comparison
+within the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import random
+import signal
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from tests.emulators.gladia import API_KEY, GladiaEmulator
+from tests.emulators.wordaudio import silence, speak, vocabulary
+from tests.support.app_server import AppServer
+from tests.support.own_postgres import OwnPostgres
+from tests.support.tables import Tables
+from tests.support.visitors import Visitor
+
+IN_A_ROOM = 10
+SPEAKING = 2  # of those, at a time
+TURN_S = 6.0
+TICK_S = 0.1
+TICK = 2 * 1600  # bytes
+SAMPLE_EVERY_S = 2.0
+WARM_UP_S = 120.0  # after which nothing may grow
+PING_EVERY_S = 1.0
+LINE_LOST_EVERY_S = 3.0  # by somebody
+REPLACED_EVERY_S = 10.0  # somebody, by somebody new
+WORDS = 6  # of a sentence
+NOTHING = silence(TICK_S)
+
+
+@dataclass
+class Book:
+    """What was measured, in the order of time."""
+
+    began: float = field(default_factory=time.monotonic)
+    resident: list[tuple[float, float]] = field(default_factory=list)  # seconds, MB
+    open_files: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    pings: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # minute: ms
+    read: dict[str, float] = field(default_factory=dict)  # a final's text: wall clock
+    said: list[str] = field(default_factory=list)  # sentences whose last sample was sent
+    last: list[str] = field(default_factory=list)  # the last one of each who spoke at the end
+    lines_lost: int = 0
+    replaced: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has gone on."""
+        return time.monotonic() - self.began
+
+    def slope(self) -> float:
+        """Return by how many MB an hour memory grew after the warm-up (Theil and Sen's median)."""
+        rest = [one for one in self.resident if one[0] >= WARM_UP_S][::5] or self.resident
+        slopes = [
+            (later - earlier) / (then - now)
+            for (now, earlier), (then, later) in itertools.combinations(rest, 2)
+        ]
+        return 3600 * statistics.median(slopes) if slopes else float("nan")
+
+
+class Soaked:
+    """One person with a page: speaks in turns, reads all, and comes back when the line is lost."""
+
+    def __init__(self, place: Place, visitor: Visitor, slug: str, number: int) -> None:
+        self._place = place
+        self._visitor = visitor
+        self._slug = slug
+        self._number = number  # in the room
+        self._client = os.urandom(8).hex()
+        self._index = 0  # the next sample
+        self._line: ClientConnection | None = None
+        self._seq = 0
+        self._gone = False
+        self._task = asyncio.create_task(self._live())
+
+    async def _live(self) -> None:
+        while not self._gone:
+            with suppress(OSError, ConnectionClosed, InvalidHandshake, AssertionError):
+                await self._connected()
+            await asyncio.sleep(0.5)
+
+    async def _connected(self) -> None:
+        passes = await asyncio.to_thread(self._visitor.join, self._slug)
+        offered = [Subprotocol("sessions.v1"), Subprotocol(passes["transcription"]["token"])]
+        address = self._place.server.url.replace("http", "ws") + "/ws"
+        async with connect(address, subprotocols=offered, compression=None) as line:
+            hello = {"type": "hello", "client": self._client, "seq": self._seq}
+            await line.send(json.dumps(hello | {"settled": 0, "clock": self._index}))
+            welcome = json.loads(await line.recv())
+            assert welcome["type"] == "welcome", welcome
+            await line.send(json.dumps({"type": "mic", "on": True}))
+            self._line = line
+            reading = asyncio.create_task(self._read(line))
+            try:
+                await self._speak(line)
+            finally:
+                self._place.mid_sentence.discard(self)
+                self._line = None
+                reading.cancel()
+
+    async def _read(self, line: ClientConnection) -> None:
+        with suppress(ConnectionClosed):
+            async for text in line:
+                message: dict[str, Any] = json.loads(text)
+                if message["type"] == "utterance" and message["final"]:
+                    self._seq = max(self._seq, message.get("seq", 0))
+                    self._place.book.read.setdefault(message["text"].strip(), time.time())
+
+    async def _speak(self, line: ClientConnection) -> None:
+        began, first = time.monotonic(), self._index
+        for tick in self._sound():
+            await line.send(self._index.to_bytes(8, "little") + tick)
+            self._index += TICK // 2
+            spoken = (self._index - first) / 16_000
+            await asyncio.sleep(max(0.0, began + spoken - time.monotonic()))
+
+    def _sound(self) -> Iterator[bytes]:
+        """Yield ticks: a sentence while it is one's turn, else silence."""
+        book = self._place.book
+        while True:
+            turn = int(book.seconds / TURN_S) + self._number
+            if turn % (IN_A_ROOM // SPEAKING) or self._place.hushed:
+                yield NOTHING
+                continue
+            sentence = " ".join(itertools.islice(self._place.words, WORDS))
+            sound = speak(sentence) + NOTHING
+            sound += bytes(-len(sound) % TICK)
+            self._place.mid_sentence.add(self)
+            for at in range(0, len(sound), TICK):
+                yield sound[at : at + TICK]
+            self._place.mid_sentence.discard(self)
+            book.said.append(sentence)
+            if self._place.ending:
+                book.last.append(sentence)
+                while True:
+                    yield NOTHING
+            for _ in range(8):
+                yield NOTHING
+
+    async def ping(self) -> None:
+        """Time a trip to the server and back."""
+        line, book = self._line, self._place.book
+        if line is None:
+            return
+        began = time.monotonic()
+        with suppress(ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(15):
+                await (await line.ping())
+            book.pings[int(book.seconds // 60)].append((time.monotonic() - began) * 1000)
+
+    async def lose_line(self) -> None:
+        """Lose it, without a goodbye."""
+        if self._line is not None:
+            self._line.transport.abort()
+
+    async def act(self, message: dict[str, Any]) -> None:
+        """Say something to the server."""
+        if self._line is not None:
+            with suppress(ConnectionClosed):
+                await self._line.send(json.dumps(message))
+
+    async def leave(self) -> None:
+        """Close the page for good."""
+        self._gone = True
+        self._place.mid_sentence.discard(self)
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+@dataclass
+class Place:
+    """The server and who is there."""
+
+    server: AppServer
+    gladia: GladiaEmulator
+    host: Visitor
+    book: Book
+    people: list[list[Soaked]] = field(default_factory=list)  # by room
+    slugs: list[str] = field(default_factory=list)
+    words: Iterator[str] = field(default_factory=lambda: iter(vocabulary(60_000, seed=16)))
+    ending: bool = False  # whoever speaks now says a last sentence
+    hushed: bool = False  # nobody begins a sentence any more
+    mid_sentence: set[Soaked] = field(default_factory=set)
+    _names: Iterator[int] = field(default_factory=itertools.count)
+
+    async def fill(self, people: int) -> None:
+        """Let so many come in."""
+        for _ in range(people // IN_A_ROOM):
+            self.slugs.append(await asyncio.to_thread(self.host.start_session, "Soak"))
+            room = [await self.newcomer(len(self.slugs) - 1, one) for one in range(IN_A_ROOM)]
+            self.people.append(room)
+
+    async def newcomer(self, room: int, number: int) -> Soaked:
+        """Let somebody new come in, in this place of a room."""
+        slug, name = self.slugs[room], f"Guest {next(self._names)}"
+        visitor = await asyncio.to_thread(Visitor(self.server.url).be_guest, slug, name)
+        return Soaked(self, visitor, slug, number)
+
+    @property
+    def everybody(self) -> list[Soaked]:
+        """All who are there."""
+        return [one for room in self.people for one in room]
+
+
+async def every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Do something again and again, until it is cancelled."""
+    while True:
+        await asyncio.sleep(seconds)
+        await act()
+
+
+async def soak(place: Place, minutes: float) -> None:
+    """Let it go on for so long, with all that happens meanwhile."""
+    book, source = place.book, random.Random(17)
+    process = psutil.Process(place.server.pid)
+
+    async def sample() -> None:
+        book.resident.append((book.seconds, process.memory_info().rss / 1e6))
+        book.open_files.append(process.num_fds())
+        book.threads.append(process.num_threads())
+
+    async def ping() -> None:
+        await asyncio.gather(*(one.ping() for one in place.everybody[::7]))
+
+    async def lose() -> None:
+        await source.choice(place.everybody).lose_line()
+        book.lines_lost += 1
+
+    async def replace() -> None:
+        room, number = source.randrange(len(place.people)), source.randrange(IN_A_ROOM)
+        await place.people[room][number].leave()
+        place.people[room][number] = await place.newcomer(room, number)
+        book.replaced += 1
+
+    async def act() -> None:
+        one = source.choice(place.everybody)
+        await one.act({"type": "chat", "text": f"At {book.seconds:.0f} s"})
+        await one.act({"type": "hand", "up": source.random() < 0.5})
+
+    happening = [
+        asyncio.create_task(every(seconds, what))
+        for seconds, what in (
+            (SAMPLE_EVERY_S, sample),
+            (PING_EVERY_S, ping),
+            (LINE_LOST_EVERY_S, lose),
+            (REPLACED_EVERY_S, replace),
+            (1.0, act),
+        )
+    ]
+    ended, _ = await asyncio.wait(happening, timeout=60 * minutes, return_when="FIRST_EXCEPTION")
+    for task in happening:
+        task.cancel()
+    for task in ended:
+        task.result()
+
+
+async def last_words(place: Place) -> tuple[float, int]:
+    """Stop the server amid what is said; return how long that took, and its exit code."""
+    place.ending = True
+    await asyncio.sleep(TURN_S)
+    place.hushed = True
+    while place.mid_sentence:
+        await asyncio.sleep(TICK_S / 2)
+    began = time.monotonic()
+    os.kill(place.server.pid, signal.SIGTERM)
+    code = await asyncio.to_thread(place.server.wait)
+    return time.monotonic() - began, code
+
+
+def report(place: Place, tables: Tables, took: float, code: int) -> str:
+    """Return what came of it, as Markdown."""
+    book = place.book
+    stored = {row["text"].strip() for row in tables("SELECT text FROM utterances")}
+    everything = " ".join(sorted(stored))
+    said = [one for one in book.said if one in everything]
+    last = [one for one in book.last if one in everything]
+    warm = [megabytes for at, megabytes in book.resident if at >= WARM_UP_S] or [float("nan")]
+    lines = [
+        f"{len(place.everybody)} people in {len(place.people)} sessions for"
+        f" {book.resident[-1][0] / 60:.1f} minutes; {book.lines_lost} lines lost,"
+        f" {book.replaced} people replaced, {len(book.said)} sentences.",
+        f"Memory after the warm-up: {warm[0]:.0f} MB → {warm[-1]:.0f} MB,"
+        f" slope {book.slope():+.1f} MB an hour.",
+        f"Descriptors {book.open_files[len(book.open_files) // 5]} → {book.open_files[-1]},"
+        f" threads {book.threads[len(book.threads) // 5]} → {book.threads[-1]}.",
+        f"Stored: {len(said)} of {len(book.said)} sentences, of the last ones"
+        f" {len(last)} of {len(book.last)}.",
+        f"SIGTERM: exit code {code} after {took:.1f} s.",
+        "",
+        "| Minute | ping p50, p99 ms | captions p50, p99 ms |",
+        "|---|---|---|",
+    ]
+    captions = _captions(place)
+    for minute in sorted(book.pings):
+        row = (book.pings[minute], captions.get(minute, []))
+        lines.append(f"| {minute + 1} | {_share(row[0])} | {_share(row[1])} |")
+    return "\n".join(lines)
+
+
+def _captions(place: Place) -> dict[int, list[float]]:
+    """Return how long finals took from Gladia's end to the first page, in ms by minute."""
+    found: dict[int, list[float]] = defaultdict(list)
+    start = time.time() - place.book.seconds
+    for session in place.gladia.sessions:
+        for message in list(session.messages):
+            if message["type"] != "transcript" or not message["data"]["is_final"]:
+                continue
+            sent = datetime.fromisoformat(message["created_at"]).timestamp()
+            came = place.book.read.get(message["data"]["utterance"]["text"].strip())
+            if came is not None:
+                found[int((sent - start) // 60)].append((came - sent) * 1000)
+    return found
+
+
+def _share(times: list[float]) -> str:
+    ordered = sorted(times)
+    if not ordered:
+        return "–"
+    return f"{ordered[len(ordered) // 2]:.0f}, {ordered[int(0.99 * (len(ordered) - 1))]:.0f}"
+
+
+async def run(people: int, minutes: float) -> str:
+    """Run all of it, and return the report."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        OwnPostgres() as postgres,
+        GladiaEmulator(max_sessions=None) as gladia,
+    ):
+        environment = {
+            "DATABASE_URL": postgres.url,
+            "GLADIA_API_KEY": API_KEY,
+            "GLADIA_API_URL": gladia.url,
+            "GLADIA_MAX_STREAMS": "1000",
+            "RATE_LIMIT_FACTOR": "1000",
+        }
+        server = await asyncio.to_thread(AppServer(Path(folder), environment).start)
+        place = Place(server, gladia, Visitor(server.url).sign_in("Ada Lovelace"), Book())
+        try:
+            await place.fill(people)
+            place.book.began = time.monotonic()
+            await soak(place, minutes)
+            took, code = await last_words(place)
+        finally:
+            server.stop()
+            await asyncio.gather(*(one.leave() for one in place.everybody))
+        return await asyncio.to_thread(report, place, Tables(postgres.url), took, code)
+
+
+def main() -> None:
+    """Soak, and print what came of it."""
+    parser = argparse.ArgumentParser(description="Whether anything grows.")
+    parser.add_argument("--people", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    asked = parser.parse_args()
+    print(asyncio.run(run(asked.people, asked.minutes)))
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,7 @@ from tests.support.app_server import AppServer
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
+from tests.support.waiting import until
 
 IN_A_ROOM = 10
 SPEAKING = 2  # of those, at a time
@@ -288,8 +289,7 @@ async def last_words(place: Place) -> tuple[float, int]:
     place.ending = True
     await asyncio.sleep(TURN_S)
     place.hushed = True
-    while place.mid_sentence:
-        await asyncio.sleep(TICK_S / 2)
+    await until(lambda: not place.mid_sentence)
     began = time.monotonic()
     os.kill(place.server.pid, signal.SIGTERM)
     code = await asyncio.to_thread(place.server.wait)

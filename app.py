@@ -6,13 +6,19 @@ as safely while one works on it. `python app.py --help` tells of the other comma
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and sys.argv[1:] == ["healthcheck"]:
+    from web.healthcheck import healthcheck
+
+    sys.exit(healthcheck())  # before all else is imported: it runs twice a minute
+
 import asyncio
 import dataclasses
 import io
 import json
 import logging
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -52,6 +58,7 @@ from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
 from web.guard import Guard
+from web.healthcheck import healthcheck
 from web.language import SpeakTheirLanguage
 from web.logs import set_up as set_up_logs
 from web.serving import Serving
@@ -101,6 +108,8 @@ ROUTES = [
     Route("/health", ops.health),
     Route("/health/proof", setup.prove),
     Route("/setup", setup.setup_page),
+    Route("/health/ready", ops.ready),
+    Route("/up", ops.health),
     Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
     Mount("/static", VersionedStatic()),
@@ -283,6 +292,8 @@ def main() -> None:
     if asked.command in (None, "serve"):
         serve()  # in no language: whoever comes is answered in theirs
         return
+    if asked.command == "healthcheck":
+        sys.exit(healthcheck())
     with speaking(of_environment(os.environ)):
         if asked.command == "check":
             sys.exit(check(in_json=asked.json, offline=asked.offline))

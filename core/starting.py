@@ -33,6 +33,7 @@ _OF_SYSTEM = {
     errno.ENAMETOOLONG: N_("File name too long"),
     errno.ELOOP: N_("Too many levels of symbolic links"),
     errno.EDQUOT: N_("Disk quota exceeded"),
+    errno.ECONNREFUSED: N_("Connection refused"),
 }
 
 

@@ -1,8 +1,9 @@
-"""GET /health: anybody, in particular load balancers."""
+"""GET /health and its like: anybody, in particular container engines and load balancers."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -20,15 +21,37 @@ QUEUE_LATE_S = 15.0
 
 
 async def health(request: Request) -> Response:
-    """Say how the database and the speech engine are; 503 when the database can't be used."""
-    parts = services(request)
+    """GET /health, /up: whether the process lives. 200 unless it stops.
+
+    Not a word about the database in the status: who restarts what answers 503 would end captions
+    that go on without it, and bring no database back. The body tells what is wrong.
+    """
+    body = await _findings(services(request))
+    stopping = request.state.stop.begun.is_set()
+    if stopping:
+        body["status"] = "stopping"
+    return _answer(body, 503 if stopping else 200)
+
+
+async def ready(request: Request) -> Response:
+    """GET /health/ready: the same body, and 503 while people who come can't be served."""
+    body = await _findings(services(request))
+    usable = body["status"] != "error" and not request.state.stop.begun.is_set()
+    return _answer(body, 200 if usable else 503)
+
+
+def _answer(body: Mapping[str, object], status: int) -> Response:
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
+
+
+async def _findings(parts: Services) -> dict[str, object]:
+    """Say how the database and the speech engine are; `status` is `error` without the former."""
     database = await _database(parts)
     speech = parts.rooms.engine.health()
     usable = database == "ok"
     healthy = usable and speech.health is not Health.DEGRADED
-    status = "ok" if healthy else "degraded" if usable else "error"
-    body = {
-        "status": status,
+    return {
+        "status": "ok" if healthy else "degraded" if usable else "error",
         "timestamp": datetime.now(UTC).isoformat(),
         "database": database,
         "speech": {
@@ -40,7 +63,6 @@ async def health(request: Request) -> Response:
         "queue": parts.writer.waiting,
         "queue_waited_s": round(parts.writer.waited_s, 1),
     }
-    return JSONResponse(body, 200 if usable else 503, headers={"Cache-Control": "no-store"})
 
 
 async def _database(parts: Services) -> str:

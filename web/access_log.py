@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 log = logging.getLogger("access")
 
 NOWHERE = "(no such address)"
+HEALTH = {"/health", "/health/ready", "/up"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -59,7 +60,7 @@ class AccessLog:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         socket = scope["type"] == "websocket"
         path = self._path(scope)
-        if scope["path"].startswith("/static/") or (path == "/health" and status == 200):
+        if scope["path"].startswith("/static/") or (path in HEALTH and status == 200):
             return
         method = "WS" if socket else scope["method"]
         took = f"{seconds:.0f} s" if socket else f"{seconds * 1000:.0f} ms"

@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog="python app.py",
-        usage="%(prog)s [-h] [--lang {en,ru}] [serve | check | disable EMAIL | enable EMAIL]",
+        usage="%(prog)s [-h] [--lang {en,ru}]"
+        " [serve | check | healthcheck | disable EMAIL | enable EMAIL]",
         description=gettext("Sessions: meetings you can read."),
         epilog=gettext(
             "Settings are variables of the environment, or lines NAME=value of a file .env in the"
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in (
         ("serve", gettext("serve at HOST and PORT, which it does without a command, too")),
         ("check", gettext("say what is set, missing or invalid for production, and what works")),
+        ("healthcheck", gettext("say whether the server answers, for container engines")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
     ):

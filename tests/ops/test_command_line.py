@@ -30,6 +30,7 @@ NAMES |= {
     "ru",
     "serve",
     "check",
+    "healthcheck",
     "disable",
     "enable",
     "docs/configuration.ru.md",

@@ -113,7 +113,7 @@ def test_while_the_database_is_away_everybody_is_told(
 ) -> None:
     told_before = fragile.log.count("Exception in ASGI")
     ada = Browser(fragile.url).sign_in("Ada Lovelace")
-    healthy = ada.http.get("/health")
+    healthy = ada.http.get("/health/ready")
     assert healthy.status_code == 200
     assert healthy.json()["status"] == "ok"
     assert healthy.json()["database"] == "ok"
@@ -121,8 +121,11 @@ def test_while_the_database_is_away_everybody_is_told(
     assert healthy.headers["cache-control"] == "no-store"
 
     line.cut()
-    away = ada.http.get("/health")
+    away = ada.http.get("/health/ready")
     assert away.status_code == 503
+    for alive in map(ada.http.get, ("/health", "/up")):  # nobody is to restart us for that
+        assert (alive.status_code, alive.json()["status"]) == (200, "error")
+        assert alive.headers["cache-control"] == "no-store"
     assert (away.json()["status"], away.json()["database"]) == ("error", "away")
     assert set(away.json()) == set(healthy.json())
     page = ada.http.get("/")
@@ -134,11 +137,13 @@ def test_while_the_database_is_away_everybody_is_told(
     assert Browser(fragile.url).http.get("/").status_code == 200  # needs no memory
 
     line.mend()
-    assert ada.http.get("/health").status_code == 200
+    assert ada.http.get("/health/ready").status_code == 200
     assert "Sign out" in ada.http.get("/").text  # still signed in
 
     line.hold()
-    assert ada.http.get("/health").status_code == 503, "it never answers, which isn't waited for"
+    assert ada.http.get("/health/ready").status_code == 503, (
+        "it never answers, which isn't waited for"
+    )
     line.mend()
-    assert ada.http.get("/health").status_code == 200
+    assert ada.http.get("/health/ready").status_code == 200
     assert fragile.log.count("Exception in ASGI") == told_before

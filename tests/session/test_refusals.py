@@ -47,6 +47,8 @@ def test_what_is_not_there_is_told_in_the_form_that_was_asked_for(
         ("GET", "/s/abc/guest"),
         ("POST", "/s/abc"),
         ("POST", "/health"),
+        ("POST", "/health/ready"),
+        ("POST", "/up"),
         ("POST", "/static/favicon.svg"),
         ("OPTIONS", "/sessions"),
     ],

@@ -43,6 +43,8 @@ LIVE = {
     ("GET", "/health"): (200, 200, 200, 200, 200, 200),
     ("GET", "/health/proof"): (404, 404, 404, 404, 404, 404),
     ("GET", "/setup"): (200, 200, 200, 200, 200, 200),  # in development, at this computer
+    ("GET", "/health/ready"): (200, 200, 200, 200, 200, 200),
+    ("GET", "/up"): (200, 200, 200, 200, 200, 200),
     ("GET", "/static/favicon.svg"): (200, 200, 200, 200, 200, 200),
 }
 ENDED = {

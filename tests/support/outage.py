@@ -28,7 +28,7 @@ class Scene:
 
     async def health(self) -> tuple[int, dict[str, object]]:
         async with httpx2.AsyncClient(verify=False) as http:
-            answer = await http.get(f"{self.server.url}/health", timeout=WAIT_TIMEOUT_S)
+            answer = await http.get(f"{self.server.url}/health/ready", timeout=WAIT_TIMEOUT_S)
         return answer.status_code, answer.json()
 
     async def until_stored(self) -> None:

@@ -167,7 +167,7 @@ async def _look_around(services: Services) -> None:
     In development nothing is asked unasked: services are embedded, and /setup says the same.
     """
     if services.settings.production:
-        outcomes = await services.checks.look(outside=False)
+        outcomes = await services.checks.begin()
         with speaking(of_environment(os.environ)):
             print(report.troubles(outcomes), end="", flush=True)
 
@@ -195,11 +195,11 @@ async def _running(
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
-    gc_schedule, pacer = GcSchedule(), Pacer()
+    gc_schedule, pacer, watch = GcSchedule(), Pacer(), checks.Watch(settings)
     stop = Stop(
         db,
         deadline,
-        before=[lifecycle.close],
+        before=[lifecycle.close, watch.close],
         rooms=rooms.close,
         after=[minutes.close, writer.close, engine.close, calls.close],
     )
@@ -213,7 +213,6 @@ async def _running(
         pacer.start()
         limits = RateLimits(factor)
         reader = TranscriptReader(rooms, writer)
-        watch = checks.Watch(settings)
         parts = Services(
             settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits, watch
         )

@@ -82,6 +82,7 @@ def test_the_variables_of_the_old_pair_start_one_process(pasted: tuple[Path, int
             assert Visitor(url).http.get("/setup").status_code == 404, "production, and nobody"
             policy = Visitor(url).http.get("/").headers["content-security-policy"]
             assert "wss://meet.example.com wss://video.example.com" in policy
+            wait_until(lambda: _told_after_the_start(folder, url))
             _, told = check(folder, "check --json", **own)
             _, offline = check(folder, **own)
         finally:
@@ -95,6 +96,18 @@ def test_the_variables_of_the_old_pair_start_one_process(pasted: tuple[Path, int
     assert "Production would start." in offline
     assert re.search(r"^set +NEXTAUTH_URL: .*the slash at its end was removed$", offline, re.M)
     assert re.search(r"^set +PORT or WS_PORT: \d+, by the name WS_PORT$", offline, re.M)
+
+
+def _told_after_the_start(folder: Path, url: str) -> bool:
+    """Whether the start has said what doesn't work, and who asks whether it is ready hears that."""
+    known = outside("GET", f"{url}/health/ready").json()["checks"]
+    if not known:
+        return False
+    assert known["database"] == known["sign-in"] == known["speech"] == "ok"
+    assert known["video"] == known["ai"] == "failed"
+    assert "outside" not in known, "a proxy may wait for us to be ready"
+    told = (folder / "log").read_text()
+    return "Video: LiveKit can't be reached" in told and "→ Start LiveKit" in told
 
 
 def _answers(url: str) -> bool:

@@ -25,9 +25,11 @@ from tests.emulators.livekit.server import LiveKitServer
 from tests.emulators.openid import CLIENT_ID, CLIENT_SECRET, METADATA, TOKEN, Provider
 from tests.ops.test_settings import SECRET, check
 from tests.support.app_server import AppServer, free_port
+from tests.support.call import real_environment
 from tests.support.http import Browser
 from tests.support.own_postgres import OwnPostgres
 from tests.support.proxy import Proxy, proxy
+from tests.support.sign_in import GOOGLE, claims_of, quick_sign_in
 from tests.support.tls import behind_tls
 
 ALL = {one.name: one for one in (*CHECKS, *OUTSIDE)}
@@ -226,6 +228,26 @@ async def test_metadata_that_can_t_be_used_are_told(
 async def livekit() -> AsyncIterator[LiveKitServer]:
     async with LiveKitServer() as running:
         yield running
+
+
+@pytest.mark.livekit
+@pytest.mark.filterwarnings("ignore:The HMAC key is")  # of `livekit-server --dev`
+async def test_a_real_livekit_is_looked_at_from_both_sides() -> None:
+    real = real_environment()
+    settings = Settings(
+        livekit_url=real["LIVEKIT_URL"],
+        livekit_api_url=real["LIVEKIT_URL"].replace("ws", "http", 1),
+        livekit_api_key=real["LIVEKIT_API_KEY"],
+        livekit_api_secret=real["LIVEKIT_API_SECRET"],
+    )
+    inner, outer = await found(settings, "video")
+    assert (inner.state, outer.state) == ("ok", "ok"), (inner, outer)
+    assert inner.facts["clock_ahead_s"] is not None
+    assert_failed(
+        await only(replace(settings, livekit_api_secret="hunter2" * 8), "video"),
+        "doesn't take LIVEKIT_API_KEY",
+        "LIVEKIT_KEYS",
+    )
 
 
 def calls(livekit: LiveKitServer) -> Settings:
@@ -594,13 +616,21 @@ def test_the_page_says_the_same(behind: AppServer) -> None:
     assert SECRET not in page
 
 
-def test_the_page_is_for_who_runs_the_server(make_server: MakeServer) -> None:
-    server = make_server(ADMIN_EMAILS="ada@example.com")
-    http = Browser(server.url).http
-    proxied = {"X-Forwarded-For": "203.0.113.7"}
-    assert http.get("/setup").status_code == 200, "at this computer, in development"
-    assert http.get("/setup", headers=proxied).status_code == 404
-    assert http.post("/setup").status_code in (403, 405)
+def test_the_page_is_for_who_runs_the_server(make_server: MakeServer, provider: Provider) -> None:
+    provider.behave()
+    environ = {"GOOGLE_METADATA_URL": provider.url + METADATA, **GOOGLE}
+    server = make_server(ADMIN_EMAILS="Ada@example.com", **environ)
+    proxied = {"X-Forwarded-For": "203.0.113.7"}  # not at this computer
+    shown = {}
+    for name in ("ada", "grace"):
+        provider.claims = claims_of(name, name.title())
+        visitor = Browser(server.url)
+        assert visitor.http.get("/setup").status_code == 200, "at this computer, in development"
+        assert visitor.http.get("/setup", headers=proxied).status_code == 404, "nobody"
+        quick_sign_in(visitor)
+        shown[name] = visitor.http.get("/setup", headers=proxied).status_code
+        assert visitor.http.post("/setup").status_code == 405
+    assert shown == {"ada": 200, "grace": 404}
 
 
 def test_nobody_gets_a_proof_without_the_secret(behind: AppServer) -> None:

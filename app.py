@@ -53,7 +53,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, setup, transcript, ws
-from web import command_line, errors, report
+from web import command_line, errors, report, setting_up
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -296,6 +296,8 @@ def main() -> None:
     with speaking(of_environment(os.environ)):
         if asked.command == "check":
             sys.exit(check(in_json=asked.json, offline=asked.offline))
+        if asked.command == "setup":
+            sys.exit(setting_up.run(asked.host, asked.email, into=asked.into, check=asked.check))
         try:
             sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
         except KeyboardInterrupt:  # it may wait a minute for the database

@@ -37,6 +37,8 @@ ARGPARSE = (
     N_("invalid choice: %(value)r (choose from %(choices)s)"),
     N_("expected one argument"),
     N_("ignored explicit argument %r"),
+    N_("one of the arguments %s is required"),
+    N_("not allowed with argument %s"),
 )
 
 
@@ -64,8 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog="python app.py",
-        usage="%(prog)s [-h] [--lang {en,ru}]"
-        " [serve | check | healthcheck | disable EMAIL | enable EMAIL]",
+        usage=(
+            "%(prog)s [-h] [--lang {en,ru}]"
+            " [serve | check | healthcheck | setup HOST | disable EMAIL | enable EMAIL]"
+        ),
         description=gettext("Sessions: meetings you can read."),
         epilog=gettext(
             "Settings are variables of the environment, or lines NAME=value of a file .env in the"
@@ -81,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", gettext("serve at HOST and PORT, which it does without a command, too")),
         ("check", gettext("say what is set, missing or invalid for production, and what works")),
         ("healthcheck", gettext("say whether the server answers, for container engines")),
+        ("setup", gettext("write the variables of a new server, with secrets of its own")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
     ):
@@ -94,11 +99,42 @@ def _parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help=gettext("look at the variables only, and ask no service"),
             )
+        if name == "setup":
+            _of_setup(command)
         if name in ("disable", "enable"):
             command.add_argument(
                 "email", metavar="EMAIL", help=gettext("the e-mail address of their account")
             )
     return parser
+
+
+def _of_setup(command: argparse.ArgumentParser) -> None:
+    either = command.add_mutually_exclusive_group(required=True)
+    either.add_argument(
+        "host",
+        metavar="HOST",
+        nargs="?",
+        help=gettext("the name that people will open, such as meet.example.org"),
+    )
+    either.add_argument(
+        "--check",
+        metavar=gettext("FILE"),
+        nargs="?",
+        const=".env",
+        help=gettext("instead, say what such a file lacks (.env, or - for the input)"),
+    )
+    command.add_argument(
+        "--into",
+        metavar=gettext("FILE"),
+        help=gettext("write to this file, which must not be there yet, and not to the output"),
+    )
+    command.add_argument(
+        "--email",
+        action="append",
+        default=[],
+        metavar="EMAIL",
+        help=gettext("only this account may sign in, and sees /setup; may be given several times"),
+    )
 
 
 def told(findings: list[Finding]) -> str:

@@ -30,6 +30,11 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise SettingsError(
             N_("%(file)s can't be read: %(why)s"), file=path, why=of_system(problem)
         ) from problem
+    return parse_env(path, content)
+
+
+def parse_env(path: Path, content: bytes) -> dict[str, str]:
+    """Return what the content of such a file sets. Raises SettingsError, which names `path`."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

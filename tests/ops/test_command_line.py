@@ -34,6 +34,12 @@ NAMES |= {
     "disable",
     "enable",
     "docs/configuration.ru.md",
+    "setup",
+    "/setup",
+    "--check",
+    "--into",
+    "--email",
+    "meet.example.org",
 }
 
 
@@ -86,7 +92,7 @@ def test_help_is_in_the_language_of_the_terminal(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "it looks at no settings, and makes nothing"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "disable", "enable"])
+@pytest.mark.parametrize("command", ["serve", "check", "setup", "disable", "enable"])
 def test_help_of_a_command_is_in_the_language_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -147,7 +147,8 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
             url = settings.database_url
             if url is None:
                 url = await asyncio.to_thread(embedded.start)
-            async with _running(settings, Database(url), deadline) as (services, stop):
+            db = Database(url, settings.database_schema)
+            async with _running(settings, db, deadline) as (services, stop):
                 with speaking(of_environment(os.environ)):
                     own = own_address(settings, sys.argv)
                     print(banner(settings, services.rooms.engine, own), flush=True)

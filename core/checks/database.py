@@ -25,7 +25,7 @@ async def look(settings: Settings) -> list[Outcome]:
         )
         return [Outcome("database", "ok", what, facts={"embedded": True})]
     try:
-        seen = await see(settings.database_url)
+        seen = await see(settings.database_url, settings.database_schema)
     except UnseenError as problem:
         todo = Words(N_("Start it, or correct DATABASE_URL."))
         return [Outcome("database", "failed", problem.words, Words(NOTHING_KEPT), todo)]

@@ -13,8 +13,10 @@ from typing import Any
 
 import asyncpg
 
+from core.database.connecting import connect_options, is_pooler
 from core.database.outages import PASSING_ERRORS, named, reason_of
-from core.database.pool import MISUNDERSTOOD, connect_options, refusal
+from core.database.pool import MISUNDERSTOOD, refusal
+from core.database.schema import quoted
 from core.words import N_, Words
 
 CONNECT_TIMEOUT_S = 4.0
@@ -26,9 +28,11 @@ QUESTIONS = """
            CAST(current_setting('server_version_num') AS integer) AS number,
            current_setting('transaction_read_only') = 'on' AS read_only,
            current_setting('server_encoding') AS encoding,
-           has_schema_privilege(coalesce(current_schema(), 'pg_catalog'), 'CREATE')
-               OR has_database_privilege(current_database(), 'CREATE') AS may_create,
-           to_regclass('utterances') IS NOT NULL AND to_regclass('rooms') IS NOT NULL AS ours,
+           CASE WHEN to_regnamespace($1) IS NULL
+               THEN has_database_privilege(current_database(), 'CREATE')
+               ELSE has_schema_privilege(to_regnamespace($1), 'CREATE') END AS may_create,
+           to_regclass($1 || '.utterances') IS NOT NULL
+               AND to_regclass($1 || '.rooms') IS NOT NULL AS ours,
            (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl) AS tls,
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
                AS connections,
@@ -61,11 +65,14 @@ class UnseenError(Exception):
         self.words = words
 
 
-async def see(url: str) -> Seen:
-    """Connect to the PostgreSQL at `url` and ask what there is to know. Raises UnseenError."""
+async def see(url: str, schema: str) -> Seen:
+    """Connect to the PostgreSQL at `url` and ask what there is to know. Raises UnseenError.
+
+    `schema` is where our tables belong.
+    """
     try:
         async with _connection(url) as connection:
-            told = await connection.fetchrow(QUESTIONS)
+            told = await connection.fetchrow(QUESTIONS, quoted(schema))
             took = []
             ahead = 0.0
             for _ in range(ROUNDS):
@@ -88,6 +95,8 @@ async def see(url: str) -> Seen:
 @asynccontextmanager
 async def _connection(url: str) -> AsyncIterator[Any]:
     options = connect_options(url) | {"timeout": CONNECT_TIMEOUT_S}
+    if is_pooler(url):
+        options["statement_cache_size"] = 0  # what was prepared is on another connection
     connection = await asyncpg.connect(**options)
     try:
         yield connection

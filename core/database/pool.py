@@ -12,6 +12,14 @@ mended here, each with a test:
   ROLLBACK fails or is cancelled, and ten of those are the whole pool.
 - A task that is cancelled while it gives a connection back could never have another one, and a
   connection was waited for without a bound. `_Connection` differs in these two.
+
+Every connection looks for tables in one schema alone. A connection of PostgreSQL's own is told so
+when it is opened: nothing that is done on it later forgets that. A pooler such as PgBouncer refuses
+to be told, or doesn't pass it on, and gives each transaction another connection, which a SET would
+spoil for others. There each statement has a transaction that begins by saying where to look: two
+more ways there and back, and what keeps asyncpg's two steps of a statement on one connection.
+Qualifying every name in every statement was the other way, and SET for the role would be for the
+other programs of that role, too.
 """
 
 from __future__ import annotations
@@ -24,15 +32,22 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 import databases
 from databases.backends.postgres import PostgresBackend, PostgresConnection
 
 from core.backoff import Backoff
+from core.database import schema as our_schema
+from core.database.connecting import (
+    COMMAND_TIMEOUT,
+    connect_options,
+    is_pooler,
+    looking_in,
+    looks_there,
+    single,
+)
 from core.database.errors import DatabaseStartError
 from core.database.outages import (
     AWAY,
@@ -48,9 +63,6 @@ from core.words import N_, Words
 
 log = logging.getLogger(__name__)
 
-SCHEMA = Path(__file__).parent.parent.parent / "schema.sql"
-SCHEMA_LOCK = 0x5E5510  # any constant will do, as long as every process takes the same lock
-COMMAND_TIMEOUT = 10.0  # seconds; a statement that hangs must not hang a page
 START_TIMEOUT_S = 60.0  # to wait for a database that starts beside us
 START_RETRY_S = 0.5  # doubling
 START_RETRY_MAX_S = 5.0
@@ -68,8 +80,8 @@ REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (
         asyncpg.InsufficientPrivilegeError,
         N_(
-            "PostgreSQL doesn't let the user in DATABASE_URL make tables in its database: make that"
-            " user its owner"
+            "PostgreSQL doesn't let the user in DATABASE_URL use its database: make that user its"
+            " owner"
         ),
     ),
     (asyncpg.ClientConfigurationError, MISUNDERSTOOD),
@@ -118,11 +130,24 @@ class Database:
     the server is gone; errors in the statement itself pass through unchanged.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, schema: str = our_schema.DEFAULT) -> None:
+        self._url = url
+        self._schema = schema  # where our tables are; `connect` sees to that
+        self._look_there = f"SET LOCAL search_path TO {our_schema.quoted(schema)}"
+        # Whether a pooler stands between, so that each statement must say where to look.
+        self._pooled = is_pooler(url)
+        self._pool = self._made()
+        self._outages = Outages()
+
+    def _made(self) -> _Databases:
         # asyncpg reads the address: it knows sockets, several hosts and every odd password, and
         # what `databases` isn't told it can't log.
-        self._pool = _Databases("postgresql://", database=None, **_pool_options(url))
-        self._outages = Outages()
+        options = connect_options(self._url) | POOL
+        if self._pooled:
+            options["statement_cache_size"] = 0  # what was prepared is on another connection
+        else:
+            options["server_settings"] = looking_in(self._schema)
+        return _Databases("postgresql://", database=None, **options)
 
     @property
     def trouble(self) -> OutageKind | None:
@@ -142,21 +167,34 @@ class Database:
                 await self._connect()
                 return
             except PASSING_ERRORS as problem:
-                reason, why, now = reason_of(problem), named(problem), time.monotonic()
+                reason, why = reason_of(problem), named(problem)
+                what = "it can't be reached yet" if reason is AWAY else reason.sentence
+                never = _never_came(reason, why)
+            except our_schema.InUseError as problem:
+                what, why = "our tables are to be moved", "a room is served from them"
+                never = _stays_in_use(problem.schema, self._schema)
+            now = time.monotonic()
             left = START_TIMEOUT_S - (now - began)
             if left <= 0:
-                raise _never_came(reason, why)
+                raise never
             if now - told_at >= START_NEWS_S:
-                what = "it can't be reached yet" if reason is AWAY else reason.sentence
                 log.warning("waiting for PostgreSQL: %s (%s)", what, why)
                 told_at = now
             await asyncio.sleep(min(backoff.next(), left))
 
     async def _connect(self) -> None:
-        """Connect and apply the schema, once. Raises DatabaseStartError where waiting is no use."""
+        """Apply the schema and connect, once. Raises DatabaseStartError where waiting is no use."""
         try:
-            await self._pool.connect()  # once: when only the schema failed, the pool stays
-            await self._apply_schema()
+            async with single(connect_options(self._url)) as connection:
+                await our_schema.bring_up_to_date(connection, self._schema)
+            if not self._pooled and not await looks_there(self._url, self._schema):
+                self._pooled = True
+                self._pool = self._made()
+                log.warning(
+                    "a pooler is between PostgreSQL and us, as it doesn't let a connection say"
+                    " where tables are: each statement says so from now on"
+                )
+            await self._pool.connect()
         except PASSING_ERRORS as problem:
             if (why := refusal(problem)) is not None:
                 raise DatabaseStartError(why) from problem
@@ -166,9 +204,10 @@ class Database:
         except asyncpg.PostgresError as problem:
             raise DatabaseStartError(
                 N_(
-                    "PostgreSQL doesn't take our tables: DATABASE_URL may name another program's"
-                    " database (%(why)s)"
+                    "PostgreSQL doesn't take our tables: the schema %(schema)s may be another"
+                    " program's, then set DATABASE_SCHEMA to another name (%(why)s)"
                 ),
+                schema=self._schema,
                 why=problem.args[0],
             ) from problem
 
@@ -182,13 +221,6 @@ class Database:
                 await self._pool.disconnect()
         except PASSING_ERRORS as problem:
             log.debug("the pool could not be closed in peace (%s)", named(problem))
-
-    async def _apply_schema(self) -> None:
-        async with self._pool.connection() as held:
-            connection = held.raw_connection
-            async with connection.transaction():
-                await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
-                await connection.execute(SCHEMA.read_text())
 
     async def fetch_one(self, sql: str, **values: object) -> Row | None:
         """Return the first row or None."""
@@ -239,10 +271,21 @@ class Database:
         try:
             async with self._pool.connection() as held:
                 connected = True
-                yield held.raw_connection
+                async with self._looking_there(held.raw_connection) as connection:
+                    yield connection
             self._outages.worked(statement)
         except PASSING_ERRORS as problem:
             raise self._outages.failed(statement, problem, connected=connected) from problem
+
+    @asynccontextmanager
+    async def _looking_there(self, connection: Any) -> AsyncIterator[Any]:
+        """Have what follows find our tables, also where a pooler gives us any connection."""
+        if not self._pooled or connection.is_in_transaction():
+            yield connection
+            return
+        async with connection.transaction():
+            await connection.execute(self._look_there)
+            yield connection
 
 
 def refusal(problem: BaseException) -> str | None:
@@ -270,6 +313,19 @@ def _never_came(reason: OutageKind, why: str) -> DatabaseStartError:
     )
 
 
+def _stays_in_use(source: str, schema: str) -> DatabaseStartError:
+    """Say why our tables couldn't be moved from one schema to another."""
+    return DatabaseStartError(
+        N_(
+            "our tables are to be moved from the schema %(source)s to %(schema)s, but another"
+            " process still serves a room from them: stop it first, or set DATABASE_SCHEMA="
+            "%(source)s to leave them where they are"
+        ),
+        source=source,
+        schema=schema,
+    )
+
+
 def _bound(sql: str, values: Mapping[str, object]) -> list[object]:
     """Return a statement as asyncpg takes it, and its values in order."""
     text, names = _positional(sql)
@@ -287,27 +343,8 @@ async def _nothing_to_reset(_connection: object) -> None:
     """Spare a statement each time a connection goes back to the pool: no session state is set."""
 
 
-def _pool_options(url: str) -> dict[str, Any]:
-    """Return what asyncpg's pool needs."""
-    return connect_options(url) | {
-        "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
-        "max_size": 10,
-        "reset": _nothing_to_reset,
-    }
-
-
-def connect_options(url: str) -> dict[str, Any]:
-    """Return what asyncpg needs; `schema`, `pgbouncer` and the like are for other drivers."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    kept = urlencode({"host": query["host"]}, safe="/") if "host" in query else ""
-    options: dict[str, Any] = {
-        "dsn": urlunsplit(("postgresql", parts.netloc, parts.path, kept, "")),
-        "timeout": COMMAND_TIMEOUT,  # of opening a connection
-        "command_timeout": COMMAND_TIMEOUT,
-    }
-    if "sslmode" in query:
-        options["ssl"] = query["sslmode"]
-    if query.get("pgbouncer") == "true" or "-pooler." in (parts.hostname or ""):
-        options["statement_cache_size"] = 0  # a pooler gives each statement another connection
-    return options
+POOL: dict[str, Any] = {
+    "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
+    "max_size": 10,
+    "reset": _nothing_to_reset,
+}

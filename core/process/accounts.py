@@ -17,14 +17,13 @@ def set_disabled(settings: Settings, email: str, *, disabled: bool) -> int:
     """
     embedded = EmbeddedPostgres(settings.data_dir)
     try:
-        url = settings.database_url or embedded.start()
-        return asyncio.run(_changed(url, email, disabled=disabled))
+        db = Database(settings.database_url or embedded.start(), settings.database_schema)
+        return asyncio.run(_changed(db, email, disabled=disabled))
     finally:
         embedded.stop()
 
 
-async def _changed(url: str, email: str, *, disabled: bool) -> int:
-    db = Database(url)
+async def _changed(db: Database, email: str, *, disabled: bool) -> int:
     await db.connect()
     try:
         return len(await people.set_disabled(db, email, disabled=disabled))

@@ -162,6 +162,17 @@ def postgres_url(value: str) -> Parsed:
     return value, None
 
 
+def schema(value: str) -> Parsed:
+    """Accept the name of a schema that needs no quotes anywhere; PostgreSQL's own aren't ours."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
+        raise InvalidError(
+            N_("must be small letters, digits and _, at most 63, and not begin with a digit or pg_")
+        )
+    if value == "information_schema":
+        raise InvalidError(N_("is PostgreSQL's own"))
+    return value, None
+
+
 def host(value: str) -> Parsed:
     """Accept a host name; a scheme in front of it is removed with a warning."""
     scheme, found, rest = value.partition("://")

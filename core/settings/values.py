@@ -30,6 +30,7 @@ class Settings:
     port: int = DEFAULT_PORT
     data_dir: Path = Path(".data")
     database_url: str | None = field(default=None, repr=False)
+    database_schema: str = "sessions"
     login_secret: str = field(default="", repr=False)
     login_idle_days: float = 14.0
     public_url: str = "http://localhost:8000"

@@ -66,6 +66,18 @@ VARIABLES: tuple[Variable, ...] = (
         secret=True,
     ),
     Variable(
+        "DATABASE_SCHEMA",
+        "database_schema",
+        PRODUCTION,
+        N_(
+            "The schema of that database that the tables are in, so that another program may "
+            "have the same database. Tables that an earlier release made in public are moved there."
+        ),
+        "sessions",
+        accept.schema,
+        example="sessions",
+    ),
+    Variable(
         "NEXTAUTH_URL",
         "public_url",
         PRODUCTION,

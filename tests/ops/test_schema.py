@@ -22,20 +22,20 @@ COLUMNS = """
     SELECT table_name, column_name, data_type, udt_name, is_nullable, column_default,
         character_maximum_length, numeric_precision, datetime_precision, collation_name,
         is_identity, is_generated
-    FROM information_schema.columns WHERE table_schema = 'public'
+    FROM information_schema.columns WHERE table_schema = 'sessions'
 """
 CONSTRAINTS = """
-    SELECT conrelid::regclass::text, conname, contype, convalidated, condeferrable,
-        pg_get_constraintdef(oid)
-    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    SELECT relname, conname, contype, convalidated, condeferrable, pg_get_constraintdef(k.oid)
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    WHERE connamespace = 'sessions'::regnamespace
 """
-INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'sessions'"
 OTHERS = """
     SELECT relname, relkind, relpersistence, relrowsecurity FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace
+    WHERE relnamespace = 'sessions'::regnamespace
     UNION ALL SELECT tgname, 't', tgenabled, false FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT proname, prokind, 'p', false FROM pg_proc
-        WHERE pronamespace = 'public'::regnamespace
+        WHERE pronamespace = 'sessions'::regnamespace
 """
 
 

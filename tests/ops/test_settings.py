@@ -164,6 +164,13 @@ def test_a_trap_is_mended_with_a_warning(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("DATABASE_SCHEMA", "Sessions"),
+        ("DATABASE_SCHEMA", "a-b"),
+        ("DATABASE_SCHEMA", '"x"'),
+        ("DATABASE_SCHEMA", "pg_mine"),
+        ("DATABASE_SCHEMA", "information_schema"),
+        ("DATABASE_SCHEMA", "1st"),
+        ("DATABASE_SCHEMA", "a" * 64),
         ("NODE_ENV", "prod"),
         ("DATABASE_URL", "mysql://db.example.com/sessions"),
         ("DATABASE_URL", "db.example.com"),

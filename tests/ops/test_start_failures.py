@@ -288,8 +288,8 @@ def test_the_database_of_another_program_is_told(
 ) -> None:
     url = make_database()
     Tables(url).script("CREATE TABLE users (id int); CREATE TABLE sessions (name text)")
-    why = Why("may name another program's database", "указана база данных другой программы")
-    assert_told(folder, GIVEN | {"DATABASE_URL": url}, why)
+    why = Why("the schema public may be another program's", "схема public, возможно, принадлежит")
+    assert_told(folder, GIVEN | {"DATABASE_URL": url, "DATABASE_SCHEMA": "public"}, why)
     assert (
         Tables(url).one(
             "SELECT count(*) FROM information_schema.tables WHERE table_name"

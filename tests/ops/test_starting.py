@@ -153,8 +153,8 @@ def test_the_wait_can_be_ended(
             f"guarded:{PASSWORD}",
             "postgres",
             (
-                "doesn't let the user in DATABASE_URL make tables",
-                "не даёт пользователю из DATABASE_URL создавать таблицы",
+                "doesn't let the user in DATABASE_URL make",
+                "не даёт пользователю из DATABASE_URL созда",
             ),
         ),
         (

@@ -38,6 +38,9 @@ SETTINGS = {
     "max_connections": "400",
     "shared_buffers": "32MB",
     "listen_addresses": "",
+    # For who looks into a database without Sessions; it looks in its own schema by itself, which
+    # tests/ops/test_schema_of_our_own.py sees without this.
+    "search_path": "sessions,public",
 }
 
 # A folder for each version of PostgreSQL: clusters nobody has worked in.

@@ -1,0 +1,226 @@
+-- The schema of the last release whose tables were in public, word for word.
+-- The whole schema. Every statement may run again: it is applied at each start under an advisory lock.
+-- A new column is written twice: in its table, for new databases, and in the section at the end, for
+-- those that have the table already. tests/ops/test_schema.py compares what comes of the two.
+
+CREATE TABLE IF NOT EXISTS users (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    email       text NOT NULL,
+    hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Since when an operator lets this person in no more; NULL: they may come in.
+    disabled_at timestamptz,
+    -- Of their pages, as a code such as `ru`; NULL: what the browser asks for.
+    language    text CHECK (char_length(language) <= 8)
+);
+
+-- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
+CREATE TABLE IF NOT EXISTS accounts (
+    provider    text NOT NULL,
+    subject     text NOT NULL,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    PRIMARY KEY (provider, subject)
+);
+
+-- A browser that is signed in. The key is a digest: who reads this table can't sign in with it.
+-- Which of them count is said once, by the view open_logins at the end.
+CREATE TABLE IF NOT EXISTS logins (
+    key_digest  bytea PRIMARY KEY,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    expires_at  timestamptz NOT NULL, -- however much it is used
+    idle_at     timestamptz NOT NULL DEFAULT (now() + interval '14 days') -- unless it is used before
+);
+CREATE INDEX IF NOT EXISTS logins_user ON logins (user_id);
+
+CREATE TABLE IF NOT EXISTS spaces (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE IF NOT EXISTS members (
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    role        text NOT NULL CHECK (role IN ('OWNER', 'MEMBER')),
+    joined_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (space_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS members_user ON members (user_id);
+
+CREATE TABLE IF NOT EXISTS sessions (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    slug        text NOT NULL UNIQUE,
+    title       text NOT NULL CHECK (char_length(title) BETWEEN 1 AND 120),
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    created_by  uuid REFERENCES users ON DELETE SET NULL,
+    status      text NOT NULL DEFAULT 'CREATED'
+                CHECK (status IN ('CREATED', 'LIVE', 'ENDED', 'EXPIRED')),
+    languages   text[] NOT NULL DEFAULT '{}',
+    vocabulary  text[] NOT NULL DEFAULT '{}',
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    started_at  timestamptz,
+    ended_at    timestamptz,
+    ended_by    uuid REFERENCES users ON DELETE SET NULL,
+    end_reason  text CHECK (end_reason IN ('ADMIN_ENDED', 'AUTO_EMPTY_ROOM', 'EXPIRED_NO_JOIN')),
+    -- Who may come in, and whether anybody new may at the moment.
+    admission   text NOT NULL DEFAULT 'KNOCK' CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS')),
+    locked      boolean NOT NULL DEFAULT false,
+    -- Whether LiveKit may hold a room of it, and when a process last took it on to ask LiveKit.
+    call_open   boolean NOT NULL DEFAULT false,
+    polled_at   timestamptz,
+    -- Asked of the speech engine beside languages and vocabulary: whether a speaker may go from one
+    -- language to another, and right spellings, each with the wrong ones that it replaces.
+    code_switching boolean NOT NULL DEFAULT false,
+    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object')
+);
+CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC);
+-- Its second index, sessions_open, is made at the end: it needs a column that older databases lack.
+
+-- One person in one session. Guests have no user; a user has one row however often they join.
+-- They are here while a page is connected or the call has them: each `…_seen_at` is NULL while that
+-- is not so, else when it was last known. `left_at` is NULL exactly while somebody is here. Of who
+-- waits to be let in and never was here, `page_seen_at` is when they knocked, as last noted.
+CREATE TABLE IF NOT EXISTS participants (
+    identity    text PRIMARY KEY,
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    user_id     uuid REFERENCES users ON DELETE SET NULL,
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
+    role        text NOT NULL CHECK (role IN ('HOST', 'MEMBER', 'GUEST')),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    joined_at   timestamptz,
+    left_at     timestamptz,
+    state       text NOT NULL DEFAULT 'ADMITTED'
+                CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED')),
+    -- When a host decided, or who was denied asked again: hosts see the newest first.
+    decided_at  timestamptz,
+    page_seen_at timestamptz,
+    call_seen_at timestamptz,
+    UNIQUE (session_id, user_id)
+);
+CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
+CREATE INDEX IF NOT EXISTS participants_session ON participants (session_id);
+CREATE INDEX IF NOT EXISTS participants_strangers ON participants (created_at)
+    WHERE joined_at IS NULL;
+CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
+    WHERE joined_at IS NOT NULL AND left_at IS NULL;
+
+-- A browser that is a guest of a session; its key is a digest, too. Who leaves for good has none.
+-- Guests of before this table had their identity in the signed cookie: that is their key, so that
+-- they stay who they are and can leave for good as well. Hence the question, which comes once.
+DO $$ BEGIN
+    IF to_regclass('guest_keys') IS NULL THEN
+        CREATE TABLE guest_keys (
+            key_digest  bytea PRIMARY KEY,
+            identity    text NOT NULL UNIQUE REFERENCES participants ON DELETE CASCADE
+        );
+        INSERT INTO guest_keys (key_digest, identity)
+            SELECT sha256(convert_to(identity, 'UTF8')), identity FROM participants
+            WHERE user_id IS NULL;
+    END IF;
+END $$;
+
+-- Final utterances. An engine's utterance id is unique within its stream only.
+CREATE TABLE IF NOT EXISTS utterances (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    stream      text NOT NULL,
+    utterance   text NOT NULL,
+    seq         integer NOT NULL,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    text        text NOT NULL,
+    start_s     double precision NOT NULL,
+    end_s       double precision NOT NULL,
+    language    text,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Which page said it, and its sample after the words: where a process that doesn't know the page
+    -- goes on, so that a restart repeats no sentence.
+    client      text NOT NULL DEFAULT '',
+    until       bigint NOT NULL DEFAULT 0,
+    -- Of a gap: seconds that could not be transcribed. Its text is empty.
+    lost_s      double precision,
+    PRIMARY KEY (session_id, stream, utterance),
+    UNIQUE (session_id, seq)
+);
+-- This and the next two: who deletes a participant has PostgreSQL look for what is theirs.
+CREATE INDEX IF NOT EXISTS utterances_identity ON utterances (identity);
+
+-- What one stream sent to its engine and got back: the base of usage and cost.
+CREATE TABLE IF NOT EXISTS streams (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    stream      text NOT NULL,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    engine      text NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    closed_at   timestamptz NOT NULL,
+    sent_s      double precision NOT NULL,
+    frames      integer NOT NULL,
+    partials    integer NOT NULL,
+    finals      integer NOT NULL,
+    errors      integer NOT NULL,
+    reconnects  integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (session_id, stream)
+);
+-- What a space has used today is asked all day long.
+CREATE INDEX IF NOT EXISTS streams_closed ON streams (closed_at);
+CREATE INDEX IF NOT EXISTS streams_identity ON streams (identity);
+
+-- LiveKit's webhooks that were acted on: it sends some twice.
+CREATE TABLE IF NOT EXISTS livekit_events (
+    id          text PRIMARY KEY,
+    received_at timestamptz NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS chat_messages (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    id          integer NOT NULL,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    text        text NOT NULL CHECK (char_length(text) BETWEEN 1 AND 2000),
+    sent_at     timestamptz NOT NULL,
+    PRIMARY KEY (session_id, id)
+);
+CREATE INDEX IF NOT EXISTS chat_messages_identity ON chat_messages (identity);
+
+-- Whose a session's room is. A node that hasn't renewed its lease for 15 s may be followed by another;
+-- each owner has an epoch, under which it writes what is said.
+CREATE TABLE IF NOT EXISTS rooms (
+    session_id  uuid PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+    node        text NOT NULL,
+    epoch       bigint NOT NULL,
+    renewed_at  timestamptz NOT NULL
+);
+
+-- Older databases: what their tables lack of those above, oldest first, each as it stands there.
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS admission text NOT NULL DEFAULT 'KNOCK'
+    CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS'));
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS locked boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS call_open boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS polled_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'ADMITTED'
+    CHECK (state IN ('WAITING', 'ADMITTED', 'DENIED', 'REMOVED'));
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS page_seen_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS call_seen_at timestamptz;
+ALTER TABLE streams ADD COLUMN IF NOT EXISTS reconnects integer NOT NULL DEFAULT 0;
+ALTER TABLE utterances ADD COLUMN IF NOT EXISTS lost_s double precision;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS decided_at timestamptz;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS code_switching boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(spelling) = 'object');
+CREATE INDEX IF NOT EXISTS sessions_open ON sessions (created_at)
+    WHERE call_open OR status IN ('CREATED', 'LIVE');
+ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
+ALTER TABLE logins ADD COLUMN IF NOT EXISTS idle_at timestamptz NOT NULL
+    DEFAULT (now() + interval '14 days');
+ALTER TABLE users ADD COLUMN IF NOT EXISTS language text CHECK (char_length(language) <= 8);
+
+-- The logins that count.
+CREATE OR REPLACE VIEW open_logins AS
+    SELECT l.key_digest, l.user_id, l.idle_at FROM logins l JOIN users u ON u.id = l.user_id
+    WHERE l.expires_at > now() AND l.idle_at > now() AND u.disabled_at IS NULL;
+
+-- The keys that count, and whose they are: a user's, or one guest's.
+CREATE OR REPLACE VIEW open_keys AS
+    SELECT key_digest, user_id, CAST(NULL AS text) AS identity FROM open_logins
+    UNION ALL SELECT key_digest, CAST(NULL AS uuid) AS user_id, identity FROM guest_keys;

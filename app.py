@@ -53,7 +53,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, setup, transcript, ws
-from web import command_line, errors, report, setting_up
+from web import command_line, errors, openid, report, setting_up
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -100,9 +100,9 @@ ROUTES = [
     Route("/s/{slug}/people/{identity}/host", hosting.make_host, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/signed-in", login.signed_in),
-    Route("/sign-in/google", login.google_start),
-    Route(login.CALLBACK, login.google_callback),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
+    Route("/sign-in/{provider}", login.begin),
+    Route("/api/auth/callback/{provider}", login.come_back),
     Route("/sign-out", login.sign_out_page, methods=["POST"]),
     Route("/language", language.choose, methods=["POST"]),
     Route("/health", ops.health),
@@ -134,8 +134,7 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=errors.HANDLERS,
         lifespan=_lifespan(settings),
     )
-    if settings.google_sign_in:
-        app.state.google = login.google_client(settings)
+    app.state.providers = openid.clients(settings.providers)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Signing in and out: Google by OpenID Connect, or a name on this computer in development."""
+"""Signing in and out: OpenID providers, or a name on this computer in development."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import httpx2
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
@@ -17,7 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from core import audit
 from core.access import NotFoundError
 from core.model import Person
-from core.settings import Settings
+from core.settings import Provider, Settings
+from core.settings.providers import GOOGLE
 from core.store import people as users
 from core.store import spaces
 from core.text import one_line
@@ -25,6 +24,7 @@ from core.words import N_
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit, on_this_computer
+from web.openid import PROVIDER_PROBLEMS, OpenIdClient, OtherIssuerError
 from web.render import page
 from web.request import (
     begun_sign_in,
@@ -39,55 +39,20 @@ from web.words import gettext
 
 log = logging.getLogger(__name__)
 
-CALLBACK = "/api/auth/callback/google"  # registered in people's Google consoles
 NAME_LENGTH = 40
 EMAIL_LENGTH = 254
 SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")  # of an account: OpenID Connect Core, section 2
-PROVIDER_TIMEOUT = 10.0
-
-# What Authlib raises when the provider is away, or answers something that isn't OpenID Connect.
-PROVIDER_PROBLEMS = (
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-)
-
-
-def google_client(settings: Settings) -> Any:
-    """Return Authlib's client for the provider: code flow with PKCE, state and nonce.
-
-    All its connections share what it knows of certificates: to read them takes 25 ms, in which
-    nobody's speech would be relayed, and a first sign-in makes four connections.
-    """
-    oauth = OAuth()
-    oauth.register(
-        "google",
-        client_id=settings.google_client_id,
-        client_secret=settings.google_client_secret,
-        server_metadata_url=settings.google_metadata_url,
-        client_kwargs={
-            "scope": "openid email profile",
-            "code_challenge_method": "S256",
-            "timeout": PROVIDER_TIMEOUT,
-            "verify": httpx2.create_ssl_context() if settings.google_sign_in else True,
-        },
-    )
-    return oauth.google
 
 
 def dev_sign_in_offered(connection: HTTPConnection) -> bool:
-    """Whether a name alone signs in: development, without Google, on this computer."""
+    """Whether a name alone signs in: development, without a provider, on this computer."""
     settings = services(connection).settings
-    return not settings.production and not settings.google_sign_in and on_this_computer(connection)
+    return not settings.production and not settings.providers and on_this_computer(connection)
 
 
 def can_sign_in(request: Request) -> bool:
     """Whether there is any way to sign in from where the browser is."""
-    return services(request).settings.google_sign_in or dev_sign_in_offered(request)
+    return bool(services(request).settings.providers) or dev_sign_in_offered(request)
 
 
 def safe_next(target: object) -> str:
@@ -106,7 +71,7 @@ def safe_next(target: object) -> str:
 def sign_in_context(request: Request, target: str) -> dict[str, Any]:
     """Return what the sign-in form needs."""
     return {
-        "google": services(request).settings.google_sign_in,
+        "providers": services(request).settings.providers,
         "dev_sign_in": dev_sign_in_offered(request),
         "next": target,
     }
@@ -128,86 +93,74 @@ async def signed_in(request: Request) -> Response:
     return page("login/signed_in.html", person)
 
 
-async def google_start(request: Request) -> Response:
-    """GET /sign-in/google: anybody; sends the browser to the provider."""
-    settings = services(request).settings
-    if not settings.google_sign_in:
-        raise NotFoundError
+async def begin(request: Request) -> Response:
+    """GET /sign-in/{provider}: anybody; sends the browser to the provider."""
+    settings, client = services(request).settings, _client(request)
     limit(services(request).limits.sign_in, request)
     target = safe_next(request.query_params.get("next", "/"))
     elsewhere = request.headers.get("host") != urlsplit(settings.public_url).netloc
+    provider = client.provider
     if elsewhere and "moved" not in request.query_params:
         # The provider comes back to NEXTAUTH_URL, so the cookie must be set there. Once only:
         # behind a proxy that changes the Host header, it never looks like NEXTAUTH_URL.
         query = urlencode({"next": target, "moved": "1"})
-        return RedirectResponse(f"{settings.public_url}/sign-in/google?{query}", 303)
-    google, callback = request.app.state.google, settings.public_url + CALLBACK
+        return RedirectResponse(f"{settings.public_url}{provider.start}?{query}", 303)
     try:
-        await _check_issuer(request)
-        begun = await google.create_authorization_url(callback)
-    except _OtherIssuerError as problem:
-        return _failed(request, _explained(problem))
+        begun = await client.begin(settings.public_url + provider.callback)
+    except OtherIssuerError as problem:
+        return _failed(request, _explained(problem), provider)
     except PROVIDER_PROBLEMS as problem:
-        return _provider_failed(request, problem)
+        return _provider_failed(request, client, problem)
     address, state = begun.pop("url"), begun.pop("state")
-    remember_begun(request, state, {"redirect_uri": callback, "next": target, **begun})
+    remember_begun(request, provider.key, state, {"next": target, **begun})
     return RedirectResponse(address, 303)
 
 
-class _OtherIssuerError(Exception):
-    """The provider's metadata speak for another issuer than their address."""
-
-
-async def _check_issuer(request: Request) -> None:
-    """Check that the provider says to be who it was configured to be, before it is believed.
-
-    An issuer's metadata are at its own address plus WELL_KNOWN (OpenID Connect Discovery 1.0,
-    section 4.3), so the address that the operator gave says who it must be. Raises
-    _OtherIssuerError, or what Authlib raises.
-    """
-    google, wanted = request.app.state.google, services(request).settings.google_issuer
-    found = (await google.load_server_metadata())["issuer"]
-    if found.removesuffix("/") != wanted:
-        log.error(
-            "nobody can sign in: the provider's metadata speak for the issuer %.200r, but their"
-            " address, GOOGLE_METADATA_URL, for %s",
-            *(found, wanted),
-        )
-        _ask_anew(request)
-        raise _OtherIssuerError
-
-
-async def google_callback(request: Request) -> Response:
-    """GET /api/auth/callback/google: a browser that the provider sends back."""
-    settings = services(request).settings
-    if not settings.google_sign_in:
-        raise NotFoundError
+async def come_back(request: Request) -> Response:
+    """GET /api/auth/callback/{provider}: a browser that the provider sends back."""
+    settings, client = services(request).settings, _client(request)
     limit(services(request).limits.sign_in, request)
-    begun = begun_sign_in(request, request.query_params.get("state", ""))
+    provider = client.provider
+    begun = begun_sign_in(request, provider.key, request.query_params.get("state", ""))
     if begun is None:  # any site can open this address: it ends nothing that was begun here
-        return _failed(request, EXPLAINED.get(request.query_params.get("error", ""), STALE))
+        error = request.query_params.get("error", "")
+        return _failed(request, EXPLAINED.get(error, STALE), provider)
     try:
-        await _check_issuer(request)
-        token = await request.app.state.google.authorize_access_token(request)
-    except (_OtherIssuerError, AuthlibBaseError) as problem:
-        return _failed(request, _explained(problem))
+        claims = await client.claims(request)
+    except (OtherIssuerError, AuthlibBaseError) as problem:
+        return _failed(request, _explained(problem), provider)
     except (JoseError, *PROVIDER_PROBLEMS) as problem:
-        return _provider_failed(request, problem)
-    claims = token.get("userinfo") or {}
-    if (objection := _objection(settings, claims)) is not None:
-        return _failed(request, objection)
-    await sign_in(request, await _user(request, "google", claims["sub"], claims))
+        return _provider_failed(request, client, problem)
+    if (objection := _objection(settings, provider, claims)) is not None:
+        return _failed(request, objection, provider)
+    await sign_in(request, await _user(request, provider.accounts, claims["sub"], claims))
     return RedirectResponse(safe_next(begun.get("next")), 303)
 
 
-def _objection(settings: Settings, claims: dict[str, Any]) -> Explanation | None:
+def _client(request: Request) -> OpenIdClient:
+    """Return the client of the provider that an address names. Raises NotFoundError."""
+    known: dict[str, OpenIdClient] = request.app.state.providers
+    client = known.get(request.path_params["provider"])
+    if client is None:
+        raise NotFoundError
+    return client
+
+
+def _objection(
+    settings: Settings, provider: Provider, claims: dict[str, Any]
+) -> Explanation | None:
     """Return why somebody of whom the provider says this can't sign in, None when they can."""
-    subject, email = claims.get("sub"), claims.get("email")
+    subject, email, verified = (claims.get(name) for name in ("sub", "email", "email_verified"))
     if not isinstance(subject, str) or not SUBJECT.fullmatch(subject):
         return UNTRUSTED
-    if claims.get("email_verified") is not True or not email:
-        return UNVERIFIED
-    return None if settings.accounts.allow(str(email), claims.get("hd")) else NOT_ALLOWED
+    if not isinstance(email, str) or not email:
+        return NO_ADDRESS
+    trusted = provider.trust_email and (verified is None or verified == "true")
+    if verified is not True and not trusted:
+        unsaid = verified is None and provider.key != GOOGLE  # Google always says it
+        return UNSAID if unsaid else UNVERIFIED
+    organisation = claims.get("hd") if provider.has_organisations else None
+    return None if settings.accounts.allow(email, organisation) else NOT_ALLOWED
 
 
 async def dev_sign_in(request: Request) -> Response:
@@ -272,14 +225,33 @@ UNTRUSTED: Explanation = (
     502,
     N_("We couldn’t verify who you are."),
     N_(
-        "Google’s answer was not valid at this server’s time. Try again; if it stays, the server’s"
-        " clock or its Google settings are wrong."
+        "The answer of %(provider)s was not valid at this server’s time. Try again; if it stays,"
+        " the server’s clock or its settings for %(provider)s are wrong."
     ),
 )
 UNVERIFIED: Explanation = (
     403,
     N_("Your e-mail address isn’t verified."),
-    N_("Google doesn’t vouch for it yet. Verify it in your Google account, then sign in again."),
+    N_(
+        "%(provider)s doesn’t vouch for it yet. Verify it in your account there, then sign in"
+        " again."
+    ),
+)
+UNSAID: Explanation = (
+    403,
+    N_("Your e-mail address isn’t verified."),
+    N_(
+        "%(provider)s doesn’t say whether it has verified it. If nobody there can give themselves"
+        " somebody else’s address, whoever runs this server can set %(setting)s=on."
+    ),
+)
+NO_ADDRESS: Explanation = (
+    403,
+    N_("Your e-mail address isn’t known."),
+    N_(
+        "%(provider)s didn’t tell it. Add one to your account there; if it has one, whoever runs"
+        " this server should let its client there have the scope “email”."
+    ),
 )
 NOT_ALLOWED: Explanation = (
     403,
@@ -291,19 +263,21 @@ NOT_ALLOWED: Explanation = (
 )
 PROVIDER_AWAY: Explanation = (
     502,
-    N_("Google can’t be reached."),
+    N_("%(provider)s can’t be reached."),
     N_("The sign-in service doesn’t answer right now. Try again in a moment."),
 )
 REFUSED: Explanation = (
     502,
-    N_("Google refused the sign-in."),
-    N_("Try again; if it stays, who runs this server should look at its Google settings."),
+    N_("%(provider)s refused the sign-in."),
+    N_(
+        "Try again; if it stays, who runs this server should look at its settings for %(provider)s."
+    ),
 )
 OTHER_ISSUER: Explanation = (
     502,
     N_("The sign-in service isn’t the one that was set up."),
     N_(
-        "Who runs this server should look at its log and its Google settings."
+        "Who runs this server should look at its log and its settings for %(provider)s."
         " Nothing was sent there."
     ),
 )
@@ -313,6 +287,8 @@ NAMES: dict[Explanation, str] = {
     STALE: "run_out",
     UNTRUSTED: "not_valid",
     UNVERIFIED: "address_not_verified",
+    UNSAID: "address_perhaps_verified",
+    NO_ADDRESS: "no_address",
     NOT_ALLOWED: "not_allowed",
     PROVIDER_AWAY: "provider_away",
     REFUSED: "provider_refused",
@@ -325,33 +301,35 @@ EXPLAINED: dict[str, Explanation] = {
 }
 
 
-def _explained(problem: _OtherIssuerError | AuthlibBaseError) -> Explanation:
-    if isinstance(problem, _OtherIssuerError):
+def _explained(problem: OtherIssuerError | AuthlibBaseError) -> Explanation:
+    if isinstance(problem, OtherIssuerError):
         return OTHER_ISSUER
     return EXPLAINED.get(str(problem.error), REFUSED)
 
 
-def _provider_failed(request: Request, problem: Exception) -> Response:
+def _provider_failed(request: Request, client: OpenIdClient, problem: Exception) -> Response:
     """Answer that the provider can't be used, and ask it anew for everything next time."""
-    log.warning("the sign-in provider can't be used: %s", type(problem).__name__)
-    _ask_anew(request)
-    return _failed(request, UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY)
+    name = type(problem).__name__
+    log.warning("the sign-in provider %s can't be used: %s", client.provider.prefix, name)
+    client.ask_anew()
+    explanation = UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY
+    return _failed(request, explanation, client.provider)
 
 
-def _ask_anew(request: Request) -> None:
-    for stale in ("_loaded_at", "jwks"):
-        request.app.state.google.server_metadata.pop(stale, None)
-
-
-def _failed(request: Request, explanation: Explanation) -> Response:
+def _failed(
+    request: Request, explanation: Explanation, provider: Provider | None = None
+) -> Response:
     audit.note("sign_in_failed", why=NAMES[explanation], address=address_of(request))
-    forget_begun(request, request.query_params.get("state", ""))
+    values = {}
+    if provider is not None:
+        forget_begun(request, provider.key, request.query_params.get("state", ""))
+        values = {"provider": provider.name, "setting": f"{provider.prefix}_TRUST_EMAIL"}
     status, title, message = explanation
     return page(
         "error.html",
         None,
         status=status,
-        title=gettext(title),
-        message=gettext(message),
+        title=gettext(title, **values),
+        message=gettext(message, **values),
         action={"href": "/sign-in", "label": gettext("Sign in again")},
     )

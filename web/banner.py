@@ -63,8 +63,10 @@ def _database(settings: Settings) -> tuple[str, str]:
 
 
 def _login(settings: Settings) -> tuple[str, str]:
-    if settings.google_sign_in:
-        return gettext("configured"), "Google"
+    if settings.providers:
+        return gettext("configured"), ", ".join(one.name for one in settings.providers)
+    if settings.production:
+        return gettext("off"), gettext("nobody can sign in: set GOOGLE_CLIENT_ID or OIDC_ISSUER")
     return gettext("embedded"), gettext("a name and e-mail, on this computer only")
 
 

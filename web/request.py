@@ -26,7 +26,8 @@ from web.words import is_language, speak
 
 REMEMBERED_GUESTS = 20  # sessions per browser; a cookie has 4 KB
 USED_EVERY = timedelta(hours=1)  # how exactly the use of a login is noted: a write an hour
-BEGUN = "_state_google_"  # where Authlib keeps what a sign-in was begun with, by its state
+# Where Authlib looks for what a sign-in was begun with: the provider's key and the state follow.
+BEGUN = "_state_"
 BEGUN_LASTS_S = 3600.0  # that somebody may take at the provider
 # Sign-ins of one browser at once: anybody's link begins one, and a cookie has 4 KB.
 MAX_BEGUN = 3
@@ -134,30 +135,37 @@ async def forget_guest(request: Request, slug: str) -> None:
         await _revoke(request, {guests[slug]})
 
 
-def begun_sign_in(request: Request, state: str) -> dict[str, Any] | None:
-    """Return what a sign-in was begun with, None when not in this browser or too long ago."""
-    kept = request.session.get(BEGUN + state)
+def begun_sign_in(request: Request, provider: str, state: str) -> dict[str, Any] | None:
+    """Return what a sign-in with a provider was begun with.
+
+    None when it wasn't begun with this one, not in this browser, or too long ago.
+    """
+    kept = request.session.get(_begun(provider, state))
     until, data = (kept.get("exp"), kept.get("data")) if isinstance(kept, dict) else (None, None)
     if not isinstance(until, int | float) or until < time.time():
         return None
     return data if isinstance(data, dict) else None
 
 
-def remember_begun(request: Request, state: str, data: dict[str, Any]) -> None:
+def remember_begun(request: Request, provider: str, state: str, data: dict[str, Any]) -> None:
     """Keep what a sign-in is begun with, for an hour, where Authlib looks for it.
 
     Several may be under way in the tabs of a browser; of too many, the oldest is forgotten.
     """
     kept = request.session
-    kept[BEGUN + state] = {"data": data, "exp": time.time() + BEGUN_LASTS_S}
+    kept[_begun(provider, state)] = {"data": data, "exp": time.time() + BEGUN_LASTS_S}
     begun = sorted((one for one in kept if one.startswith(BEGUN)), key=lambda one: kept[one]["exp"])
     while len(begun) > 1 and (len(begun) > MAX_BEGUN or not fits(kept)):
         del kept[begun.pop(0)]
 
 
-def forget_begun(request: Request, state: str) -> None:
+def forget_begun(request: Request, provider: str, state: str) -> None:
     """Drop what a sign-in left behind that has failed; others go on."""
-    request.session.pop(BEGUN + state, None)
+    request.session.pop(_begun(provider, state), None)
+
+
+def _begun(provider: str, state: str) -> str:
+    return f"{BEGUN}{provider}_{state}"
 
 
 async def sign_in(request: Request, person: Person) -> None:

@@ -16,8 +16,10 @@ from core.settings.environment import (
     render_checklist,
     would_start,
 )
+from core.settings.providers import Provider
 from core.settings.values import Settings, is_loopback
-from core.settings.variables import VARIABLES, Variable
+from core.settings.variable import Variable
+from core.settings.variables import VARIABLES
 
 __all__ = [
     "STATES",
@@ -26,6 +28,7 @@ __all__ = [
     "Environment",
     "Finding",
     "FindingsError",
+    "Provider",
     "Settings",
     "SettingsError",
     "Variable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from core.settings.environment import is_production
+from core.settings.providers import PREFIXES
 from core.words import N_, Words
 
 # uvicorn's variable: whose X-Forwarded-For is believed. It takes 127.0.0.1 when it is unset.
@@ -21,9 +22,8 @@ def advice(environ: Mapping[str, str]) -> Iterator[Words]:
                 " NODE_ENV=production."
             )
         )
-    if not any(
-        environ.get(name, "").strip() for name in ("ALLOWED_EMAILS", "ALLOWED_EMAIL_DOMAINS")
-    ):
+    provided = _any_given(environ, "GOOGLE_CLIENT_ID", *(f"{one}_ISSUER" for one in PREFIXES))
+    if provided and not _any_given(environ, "ALLOWED_EMAILS", "ALLOWED_EMAIL_DOMAINS"):
         yield Words(
             N_(
                 "Any account of the sign-in provider may start sessions here, which you pay"
@@ -49,3 +49,7 @@ def advice(environ: Mapping[str, str]) -> Iterator[Words]:
                 " addresses of your proxies, or their networks, such as 10.0.0.0/8."
             )
         )
+
+
+def _any_given(environ: Mapping[str, str], *names: str) -> bool:
+    return any(environ.get(name, "").strip() for name in names)

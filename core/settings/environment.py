@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from core.settings.parsing import InvalidError
 from core.settings.production import objections
+from core.settings.providers import clashes, lacking, take_providers
 from core.settings.values import DEFAULT_PORT, DEVELOPMENT_LIVEKIT_URL, Settings
-from core.settings.variables import VARIABLES, Variable
+from core.settings.variable import Variable
+from core.settings.variables import VARIABLES
 from core.starting import StartError, of_file
 from core.words import N_, Words
 
@@ -55,6 +57,8 @@ class Finding:
     warning: Words | None = None
     source: Source | None = None  # None: it isn't set
 
+
+_Why = Mapping[str, Words]  # by the variable's field
 
 MAX_SECRET_FILE = 16_384  # bytes; a secret has less than 200
 
@@ -104,8 +108,9 @@ def _examine(
         given = _given(variable, environ)
         if given is None:
             needed = strict and _is_required(variable, environ)
-            unset = Words(variable.unset)
-            return Finding(variable, "missing" if needed else "default", unset), None
+            if needed:
+                return Finding(variable, "missing", Words(N_("needed in production"))), None
+            return Finding(variable, "default", Words(variable.unset)), None
         source = given[1]
         value, warning = variable.parse(given[0])
     except InvalidError as problem:
@@ -129,13 +134,20 @@ def _survey(environ: Mapping[str, str], *, strict: bool) -> list[tuple[Finding, 
     """Examine every variable, and what they mean together."""
     found = [_examine(variable, environ, strict=strict) for variable in VARIABLES]
     values = {one.variable.field: value for one, value in found if one.state == "set"}
-    refused = dict(objections(values)) if strict else {}
-    return [
-        (Finding(one.variable, "invalid", why), None)
-        if (why := refused.get(one.variable.field)) is not None
-        else (one, value)
-        for one, value in found
-    ]
+    refused = dict(clashes(values)) | (dict(objections(values)) if strict else {})
+    given = {one.variable.field for one, _ in found if one.state in {"set", "invalid"}}
+    needed = dict(lacking(given, production=strict))
+    return [(_together(one, refused, needed), value) for one, value in found]
+
+
+def _together(finding: Finding, refused: _Why, needed: _Why) -> Finding:
+    """Return what is to be said of a variable in view of all others."""
+    variable, field = finding.variable, finding.variable.field
+    if field in refused:
+        return Finding(variable, "invalid", refused[field])
+    if field in needed:
+        return Finding(variable, "missing", needed[field])
+    return finding
 
 
 def checklist(environ: Mapping[str, str], *, strict: bool | None = None) -> list[Finding]:
@@ -168,8 +180,6 @@ def render_checklist(findings: list[Finding], say: Callable[[str], str] = str) -
         note = say(finding.note)
         if finding.state == "default":
             note = say(Words(N_("unset: %(instead)s"), instead=note))
-        if finding.state == "missing":
-            note = say(Words(N_("needed in production")))
         if finding.source and (source := finding.source.said_of(variable)):
             note += f", {say(source)}"
         if finding.warning is not None:
@@ -233,6 +243,7 @@ def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
     """Fill in the defaults that depend on other values."""
     port = values.get("port", DEFAULT_PORT)
     values.setdefault("public_url", f"http://localhost:{port}")
+    values["oidc"] = take_providers(values)
     values.setdefault("livekit_api_url", values.get("livekit_url", DEVELOPMENT_LIVEKIT_URL))
     if values.get("production"):
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a container is reached from outside

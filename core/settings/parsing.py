@@ -10,8 +10,11 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from core.settings.guessing import guessable
-from core.settings.values import WELL_KNOWN
+from core.settings.providers import WELL_KNOWN
+from core.text import one_line
 from core.words import N_, Words
+
+MAX_LABEL = 40  # characters
 
 
 class InvalidError(ValueError):
@@ -131,6 +134,24 @@ def metadata_url(value: str) -> Parsed:
     if WELL_KNOWN not in found:
         raise InvalidError(N_("must be the issuer's address and %(rest)s"), rest=WELL_KNOWN)
     return found, warning
+
+
+def issuer(value: str) -> Parsed:
+    """Accept an issuer's address as it is: it is compared letter by letter, a last slash too."""
+    url("https", "http")(value)
+    parts = _split(value)
+    if parts.query or parts.fragment or WELL_KNOWN in value:
+        raise InvalidError(
+            N_("must be the issuer itself, without %(rest)s, ? and #"), rest=WELL_KNOWN
+        )
+    return value, None
+
+
+def label(value: str) -> Parsed:
+    """Accept what fits on a button."""
+    if one_line(value, MAX_LABEL) != value:
+        raise InvalidError(N_("must be one line of %(most)s characters at most"), most=MAX_LABEL)
+    return value, None
 
 
 def origin(value: str) -> Parsed:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.settings.guessing import guessable
+from core.settings.providers import PREFIXES
 from core.settings.values import is_loopback
 from core.words import N_, Words
 
@@ -37,6 +38,19 @@ def objections(values: Mapping[str, Any]) -> Iterator[tuple[str, Words]]:
                 )
             ),
         )
+    for prefix in PREFIXES:
+        field = f"{prefix}_issuer".lower()
+        issuer = urlsplit(values.get(field, ""))
+        if issuer.scheme == "http" and not is_loopback(issuer.hostname or ""):
+            yield (
+                field,
+                Words(
+                    N_(
+                        "must start with https://: what comes in clear could be anybody's, and so"
+                        " could whoever signs in"
+                    )
+                ),
+            )
     if not livekit.hostname or is_loopback(livekit.hostname):
         return
     if public.scheme == "https" and livekit.scheme == "ws":

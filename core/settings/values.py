@@ -9,9 +9,8 @@ from typing import Literal
 
 from core.settings.accounts import Accounts
 from core.settings.keys import COOKIE, TOKEN, derived
+from core.settings.providers import GOOGLE_METADATA_URL, Provider, google
 
-WELL_KNOWN = "/.well-known/openid-configuration"  # where an issuer's metadata are
-GOOGLE_METADATA_URL = f"https://accounts.google.com{WELL_KNOWN}"
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 GLADIA_API_URL = "https://api.gladia.io"
@@ -37,6 +36,7 @@ class Settings:
     google_client_id: str | None = None
     google_client_secret: str | None = field(default=None, repr=False)
     google_metadata_url: str = GOOGLE_METADATA_URL
+    oidc: tuple[Provider, ...] = ()  # of the variables OIDC_…
     livekit_url: str = DEVELOPMENT_LIVEKIT_URL  # the browsers'; may have a path
     livekit_api_url: str = DEVELOPMENT_LIVEKIT_URL  # this server's own way to it
     livekit_api_key: str = field(default="devkey", repr=False)
@@ -85,9 +85,12 @@ class Settings:
         return bool(self.google_client_id and self.google_client_secret)
 
     @property
-    def google_issuer(self) -> str:
-        """The issuer whose metadata are at this address, without a slash at its end."""
-        return self.google_metadata_url.partition(WELL_KNOWN)[0]
+    def providers(self) -> tuple[Provider, ...]:
+        """The OpenID providers that people can sign in with, in the order of their buttons."""
+        client_id, client_secret = self.google_client_id, self.google_client_secret
+        if not client_id or not client_secret:
+            return self.oidc
+        return (google(client_id, client_secret, self.google_metadata_url), *self.oidc)
 
     @property
     def engine(self) -> Literal["gladia", "local", "off"]:

@@ -6,43 +6,20 @@ docs/configuration.md and .env.example of. Its words are English, and marked for
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from core.settings import of_providers
 from core.settings import parsing as accept
-from core.settings.parsing import Parsed
+from core.settings.variable import (
+    AI,
+    FILES,
+    LIMITS,
+    NETWORK,
+    PRODUCTION,
+    SIGN_IN,
+    SPEECH,
+    VIDEO,
+    Variable,
+)
 from core.words import N_
-
-PRODUCTION = N_("Production")
-SIGN_IN = N_("Sign-in")
-VIDEO = N_("Video")
-SPEECH = N_("Speech recognition")
-AI = N_("AI")
-NETWORK = N_("Network")
-LIMITS = N_("Limits")
-FILES = N_("Files")
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable: how it is read, and what people need to know of it."""
-
-    name: str
-    field: str
-    group: str
-    purpose: str
-    unset: str
-    parse: Callable[[str], Parsed] = accept.text
-    example: str = ""
-    aliases: tuple[str, ...] = ()
-    required: bool = False
-    secret: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names it is read under, the first one set wins. A secret's may end in _FILE, too."""
-        return (self.name, *self.aliases)
-
 
 VARIABLES: tuple[Variable, ...] = (
     Variable(
@@ -123,17 +100,15 @@ VARIABLES: tuple[Variable, ...] = (
         "google_client_id",
         SIGN_IN,
         N_("Google sign-in: console.cloud.google.com, Credentials, OAuth client of type web."),
-        N_("development sign-in, on this computer only"),
+        N_("no sign-in with Google"),
         example="1234-abcd.apps.googleusercontent.com",
-        required=True,
     ),
     Variable(
         "GOOGLE_CLIENT_SECRET",
         "google_client_secret",
         SIGN_IN,
         N_("The secret of that OAuth client."),
-        N_("development sign-in, on this computer only"),
-        required=True,
+        N_("no sign-in with Google"),
         secret=True,
     ),
     Variable(
@@ -141,13 +116,14 @@ VARIABLES: tuple[Variable, ...] = (
         "google_metadata_url",
         SIGN_IN,
         N_(
-            "OpenID Connect metadata of the provider behind “Sign in with Google”. Only tests "
-            "and other providers need it."
+            "OpenID Connect metadata of who stands behind “Continue with Google”. Only tests need "
+            "it; other providers have variables of their own."
         ),
         N_("Google's"),
         accept.metadata_url,
         example="https://accounts.google.com/.well-known/openid-configuration",
     ),
+    *of_providers.variables(),
     Variable(
         "ALLOWED_EMAILS",
         "allowed_emails",

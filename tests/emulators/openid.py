@@ -25,6 +25,7 @@ CLIENT_SECRET = "secret-of-the-tests"
 METADATA = "/.well-known/openid-configuration"
 TOKEN = "/token"
 JWKS = "/jwks"
+USERINFO = "/userinfo"
 
 Answer = tuple[int, str]
 
@@ -35,10 +36,20 @@ def new_key(kid: str) -> RSAKey:
 
 
 class Provider:
-    """Runs in a thread while it is a context; `stop` and `start` make it go away and come back."""
+    """Runs in a thread while it is a context; `stop` and `start` make it go away and come back.
 
-    def __init__(self) -> None:
+    `tail` is what its issuer ends in, such as a slash.
+    """
+
+    def __init__(self, tail: str = "") -> None:
         self.claims: dict[str, Any] = {}
+        self.tail = tail
+        # Whether id tokens only say who somebody is, so that the rest must be asked for; and what
+        # is said there instead.
+        self.thin = False
+        self.changed_info: dict[str, Any] = {}
+        # How a client may show its secret.
+        self.ways = ["client_secret_basic", "client_secret_post"]
         # What id tokens say instead; None leaves a claim out.
         self.changed_claims: dict[str, Any] = {}
         # What an address answers instead of what it should, by path.
@@ -47,15 +58,22 @@ class Provider:
         self.published_key = self.signing_key
         self.algorithm = "RS256"
         self.authorizations: list[Mapping[str, str]] = []
+        self.proofs: list[str] = []  # in which of the ways it was shown
         self._codes: dict[str, Mapping[str, str]] = {}
+        self._tokens: set[str] = set()
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """The issuer."""
+        """Where it is."""
         return f"http://localhost:{self._port}"
+
+    @property
+    def issuer(self) -> str:
+        """What it writes itself as."""
+        return self.url + self.tail
 
     def __enter__(self) -> Provider:
         self.start()
@@ -84,16 +102,20 @@ class Provider:
         """Undo all misbehaviour."""
         self.stop()
         self.changed_claims, self.instead, self.algorithm = {}, {}, "RS256"
+        self.thin, self.changed_info = False, {}
+        self.ways = ["client_secret_basic", "client_secret_post"]
         self.published_key = self.signing_key
         self.start()
 
     def metadata(self) -> dict[str, Any]:
         """OpenID Connect Discovery 1.0, section 3."""
         return {
-            "issuer": self.url,
+            "issuer": self.issuer,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": self.url + TOKEN,
+            "userinfo_endpoint": self.url + USERINFO,
             "jwks_uri": self.url + JWKS,
+            "token_endpoint_auth_methods_supported": self.ways,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -109,7 +131,10 @@ class Provider:
 
     def token(self, form: Mapping[str, str], client: str) -> tuple[int, dict[str, Any]]:
         """RFC 6749, section 4.1.3, with the check of RFC 7636, section 4.6."""
-        if client != f"{CLIENT_ID}:{CLIENT_SECRET}":
+        way = "client_secret_basic" if client else "client_secret_post"
+        self.proofs.append(way)
+        shown = client or f"{form.get('client_id')}:{form.get('client_secret')}"
+        if way not in self.ways or shown != f"{CLIENT_ID}:{CLIENT_SECRET}":
             return 401, {"error": "invalid_client"}
         asked = self._codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
@@ -120,27 +145,47 @@ class Provider:
             or asked["code_challenge"] != challenge
         ):
             return 400, {"error": "invalid_grant"}
+        access_token = secrets.token_urlsafe(16)
+        self._tokens.add(f"Bearer {access_token}")
         return 200, {
-            "access_token": secrets.token_urlsafe(16),
+            "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": 3600,
             "id_token": self._id_token(asked["nonce"]),
         }
 
+    def userinfo(self, authorization: str) -> tuple[int, dict[str, Any]]:
+        """OpenID Connect Core 1.0, section 5.3."""
+        if authorization not in self._tokens:
+            return 401, {"error": "invalid_token"}
+        return 200, _without_none({**self.claims, **self.changed_info})
+
     def _id_token(self, nonce: str) -> str:
         now = int(time.time())
-        claims = {
-            "iss": self.url,
+        claims = {"sub": self.claims.get("sub")} if self.thin else self.claims
+        told = {
+            "iss": self.issuer,
             "aud": CLIENT_ID,
             "iat": now,
             "exp": now + 3600,
             "nonce": nonce,
-            **self.claims,
+            **claims,
             **self.changed_claims,
         }
-        told = {name: value for name, value in claims.items() if value is not None}
         header = {"alg": self.algorithm, "kid": self.signing_key.kid}
-        return jwt.encode(header, told, self.signing_key, algorithms=[self.algorithm])
+        if self.algorithm == "none":  # joserfc warns of it
+            parts = (_packed({"alg": "none"}), _packed(_without_none(told)), "")
+            return ".".join(parts)
+        known = [self.algorithm]
+        return jwt.encode(header, _without_none(told), self.signing_key, algorithms=known)
+
+
+def _packed(part: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def _without_none(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", self.provider.authorize(query))
             self.end_headers()
+        elif address.path == USERINFO:
+            self._answer(*self.provider.userinfo(self.headers.get("Authorization", "")))
         elif address.path == METADATA:
             self._answer(200, self.provider.metadata())
         elif address.path == JWKS:

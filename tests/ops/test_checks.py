@@ -18,7 +18,7 @@ import pytest
 
 from core import checks, proof
 from core.checks import CHECKS, OUTSIDE, Check, Outcome
-from core.settings import Settings
+from core.settings import Settings, load
 from tests.conftest import MakeServer
 from tests.emulators.gladia import API_KEY, GladiaEmulator
 from tests.emulators.livekit.server import LiveKitServer
@@ -181,6 +181,22 @@ async def test_a_client_that_the_provider_doesn_t_know_is_told(google: Settings)
     outcome = await only(replace(google, google_client_secret="hunter2"), "sign-in")
     assert_failed(outcome, "doesn't know this client", "GOOGLE_CLIENT_SECRET", LOGIN_TROUBLE)
     assert "hunter2" not in repr(outcome)
+
+
+async def test_every_provider_is_looked_at(provider: Provider, google: Settings) -> None:
+    with Provider(tail="/") as other:
+        other.ways = ["client_secret_post"]
+        given = {"OIDC_ISSUER": other.issuer, "OIDC_CLIENT_ID": CLIENT_ID, "OIDC_NAME": "Lab"}
+        lab = load(given | {"OIDC_CLIENT_SECRET": CLIENT_SECRET}).oidc
+        first, second = await found(replace(google, oidc=lab), "sign-in")
+        assert (first.state, second.state) == ("ok", "ok"), second
+        assert "Google knows this client" in first.what
+        assert "Lab knows this client" in second.what
+        assert second.what.endswith("https://meet.example.com/api/auth/callback/oidc")
+        assert other.proofs == ["client_secret_post"]
+        other.tail = ""
+        _, second = await found(replace(google, oidc=lab), "sign-in")
+        assert_failed(second, f"another issuer: {other.url}", "Set OIDC_ISSUER", LOGIN_TROUBLE)
 
 
 @pytest.mark.parametrize(

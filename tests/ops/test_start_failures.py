@@ -143,13 +143,16 @@ def test_what_is_wrong_from_the_start(folder: Path, what: str) -> None:
 
 
 def test_settings_that_make_no_sense_are_listed(folder: Path) -> None:
-    environ = {"DATA_DIR": "~nosuchuser/x", "VOICE_GATE": "loud"}
+    environ = {"DATA_DIR": "~nosuchuser/x", "VOICE_GATE": "loud", "OIDC_2_NAME": "Example"}
     english, russian = (run("serve", folder, environ | terminal)[1] for terminal in TERMINALS)
     assert "Sessions can't start:\n" in english
     assert "~ and a user who isn't known" in english
     assert "Запустить Sessions нельзя:\n" in russian
     assert "начинается с ~ и имени пользователя, которого здесь нет" in russian
     assert "must be" not in russian
+    for name in ("OIDC_2_ISSUER", "OIDC_2_CLIENT_ID", "OIDC_2_CLIENT_SECRET"):
+        assert f"missing  {name}: needed beside OIDC_2_NAME" in english
+        assert f"{name}: обязательно вместе с OIDC_2_NAME" in russian
 
 
 # What is found when the server begins.

@@ -141,7 +141,8 @@ def _shown(variable: Variable) -> str:
     if not variable.example or variable.required:
         return variable.example
     value, _ = variable.parse(variable.example)
-    return variable.example if value == getattr(Settings(), variable.field) else ""
+    default = getattr(Settings(), variable.field, None)  # of a provider there is none
+    return variable.example if value == default else ""
 
 
 def main() -> int:

@@ -48,9 +48,9 @@ def know(accounts: str, sub: str, **claims: object) -> None:
     outside("PUT", f"{accounts}/users/{sub}", json=told).raise_for_status()
 
 
-def begin(visitor: Browser, target: str = "/") -> str:
-    """Press "Continue with Google" and return where that leads."""
-    answer = visitor.http.get("/sign-in/google", params={"next": target})
+def begin(visitor: Browser, target: str = "/", path: str = "/sign-in/google") -> str:
+    """Press "Continue with Google", or another's button, and return where that leads."""
+    answer = visitor.http.get(path, params={"next": target})
     assert answer.status_code == 303, answer.text
     return str(answer.headers["location"])
 

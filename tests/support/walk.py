@@ -97,20 +97,21 @@ class World:
 class Walk:
     """One browser's way through pages."""
 
-    def __init__(self, page: Page, language: str, world: World) -> None:
+    def __init__(self, page: Page, language: str, url: str) -> None:
         self.page = page
         self.wrong: list[str] = []
         self.language = language
-        self._url = world.server.url
+        self._url = url
 
     @classmethod
-    async def begin(cls, browsers: Browsers, language: str, world: World) -> Walk:
-        """Open a browser that speaks a language."""
+    async def begin(cls, browsers: Browsers, language: str, world: World | str) -> Walk:
+        """Open a browser that speaks a language, for a world or the address of a server."""
         context: BrowserContext = await browsers.context(
             locale=language, bypass_csp=True, reduced_motion="reduce"
         )
         await can_be_looked_at(context)
-        return cls(await context.new_page(), language, world)
+        url = world if isinstance(world, str) else world.server.url
+        return cls(await context.new_page(), language, url)
 
     async def be(self, who: Visitor) -> None:
         """Have somebody's cookies from here on, and nobody else's."""

@@ -41,6 +41,7 @@ from core.minutes import SpaceMinutes
 from core.process import accounts
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
+from core.process.lag import LoopLag
 from core.process.listening import own_address, try_place
 from core.process.nodes import take_place
 from core.room.rooms import Rooms
@@ -110,6 +111,7 @@ ROUTES = [
     Route("/setup", setup.setup_page),
     Route("/health/ready", ops.ready),
     Route("/up", ops.health),
+    Route("/metrics", ops.metrics),
     Route("/hooks/livekit", hooks.livekit, methods=["POST"]),
     WebSocketRoute("/ws", ws.transcription),
     Mount("/static", VersionedStatic()),
@@ -195,7 +197,8 @@ async def _running(
     calls = Calls(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
-    gc_schedule, pacer, watch = GcSchedule(), Pacer(), checks.Watch(settings)
+    gc_schedule, pacer, lag = GcSchedule(), Pacer(), LoopLag()
+    watch = checks.Watch(settings)
     stop = Stop(
         db,
         deadline,
@@ -211,6 +214,7 @@ async def _running(
         lifecycle.start()
         gc_schedule.start()
         pacer.start()
+        lag.start()
         limits = RateLimits(factor)
         reader = TranscriptReader(rooms, writer)
         parts = Services(
@@ -218,6 +222,7 @@ async def _running(
         )
         yield parts, stop
     finally:
+        lag.close()
         pacer.close()
         await gc_schedule.close()
         await stop.finish()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Literal, get_args
 
+from core import metrics
+
 log = logging.getLogger("audit")
 
 MAX_WORD = 80  # characters of a value; ids have 36 at most
@@ -29,10 +31,12 @@ Event = Literal[
 EVENTS: tuple[Event, ...] = get_args(Event)
 # What somebody should look at while it happens: these are warnings, the others for the record.
 ALARMING: frozenset[Event] = frozenset({"limited", "flood_closed"})
+_COUNTED = {event: metrics.EVENTS.labels(event) for event in EVENTS}
 
 
 def note(event: Event, **details: str | int | float | None) -> None:
     """Write one event with its details, as `event key=value …`; None is left out."""
+    _COUNTED[event].inc()
     level = logging.WARNING if event in ALARMING else logging.INFO
     if not log.isEnabledFor(level):
         return

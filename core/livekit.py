@@ -22,6 +22,7 @@ from livekit.api.twirp_client import ServerError
 from livekit.protocol.models import ParticipantInfo, TrackSource
 from livekit.protocol.webhook import WebhookEvent
 
+from core.metrics import LIVEKIT_REQUESTS
 from core.model import Participant, Role, Session
 from core.settings import Settings
 
@@ -201,15 +202,19 @@ class Calls:
 
 async def _asked(call: Awaitable[T], timeout_s: float = API_TIMEOUT_S) -> T | None:
     """Return LiveKit's answer, None when what was asked about isn't there."""
+    outcome: Literal["ok"] | CallProblem = "ok"
     try:
         async with asyncio.timeout(timeout_s):
             return await call
     except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        outcome = "unreachable"
         log.warning("LiveKit doesn't answer: %s", type(problem).__name__)
         raise CallError("unreachable") from problem
     except ServerError as problem:
         if problem.code == "not_found":
             return None
         log.warning("LiveKit: %s, status %d", problem.code, problem.status)
-        refused = problem.status in (401, 403)
-        raise CallError("refused" if refused else "failed") from problem
+        outcome = "refused" if problem.status in (401, 403) else "failed"
+        raise CallError(outcome) from problem
+    finally:
+        LIVEKIT_REQUESTS.labels(outcome).inc()

@@ -30,6 +30,7 @@ class RateLimits:
         self.sign_in = RateLimiter(60 * factor)
         self.language = RateLimiter(30 * factor)
         self.checks = RateLimiter(20 * factor)  # each may ask ten services
+        self.metrics = RateLimiter(60 * factor)  # scrapes: each takes some milliseconds
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go

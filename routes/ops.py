@@ -1,18 +1,27 @@
-"""GET /health and its like: anybody, in particular container engines and load balancers."""
+"""How the server is: /health and its like for anybody, /metrics for who runs it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hmac import compare_digest
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from core.access import NotFoundError
 from core.database import DatabaseAwayError
+from core.scrape import written
 from core.services import Services
 from core.speech.engine import Health
+from core.stopping import Stop
+from web.guard import limit, on_this_computer
+from web.http.connections import KEY, Connections
 from web.request import services
+
+FRESH = {"Cache-Control": "no-store"}
 
 DATABASE_TIMEOUT_S = 2.0  # seconds that the database may take to say anything
 # Words that have waited so long are not just behind: somebody should look at the database. A
@@ -45,8 +54,28 @@ async def ready(request: Request) -> Response:
     return _answer(body, 200 if usable else 503)
 
 
+async def metrics(request: Request) -> Response:
+    """GET /metrics: Prometheus, by METRICS_TOKEN; without one, who is on this computer.
+
+    Raises NotFoundError to anybody else: it tells how much goes on here.
+    """
+    limit(services(request).limits.metrics, request)
+    token = services(request).settings.metrics_token
+    if not (_bears(request, token) if token else on_this_computer(request)):
+        raise NotFoundError
+    connections: Connections = getattr(request.state, KEY)
+    stop: Stop = request.state.stop
+    text = written(services(request), len(connections), stop.answering)
+    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=FRESH)
+
+
+def _bears(request: Request, token: str) -> bool:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and compare_digest(given.strip().encode(), token.encode())
+
+
 def _answer(body: Mapping[str, object], status: int) -> Response:
-    return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
+    return JSONResponse(body, status, headers=FRESH)
 
 
 async def _findings(parts: Services) -> dict[str, object]:

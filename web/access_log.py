@@ -1,4 +1,4 @@
-"""Middleware: one line for each request and each socket, by its route.
+"""Middleware: counts each request and each socket by its route, and writes one line for it.
 
 `GET /s/{slug} 200 12 ms` and, when it is over, `WS /ws 1001 312 s`. Files under /static and a
 /health that is well aren't told: they say nothing, many times a minute.
@@ -13,9 +13,14 @@ from collections.abc import Iterable
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core import metrics
+
 log = logging.getLogger("access")
 
 NOWHERE = "(no such address)"
+FILES = "/static"
+# Of closes: those that browsers and uvicorn send, and ours (docs/protocol.md).
+CODES = {*range(1000, 1004), *range(1005, 1016), *range(4400, 4404), 4410, 4429}
 HEALTH = {"/health", "/health/ready", "/up"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
@@ -30,7 +35,7 @@ class AccessLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "lifespan" or not log.isEnabledFor(logging.INFO):
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         began, status = time.monotonic(), 0
@@ -55,19 +60,27 @@ class AccessLog:
             # A request's body says nothing here: only a socket is listened to.
             await self._app(scope, heard if scope["type"] == "websocket" else receive, told)
         finally:
-            self._tell(scope, status or 500, time.monotonic() - began)
+            self._note(scope, status or 500, time.monotonic() - began)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        socket = scope["type"] == "websocket"
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
         path = self._path(scope)
-        if scope["path"].startswith("/static/") or (path in HEALTH and status == 200):
+        if scope["type"] == "websocket":
+            metrics.SOCKETS_OVER.labels(code_of_close(status)).inc()
+            self._tell("WS", path, status, f"{seconds:.0f} s")
             return
-        method = "WS" if socket else scope["method"]
-        took = f"{seconds:.0f} s" if socket else f"{seconds * 1000:.0f} ms"
+        method = scope["method"] if scope["method"] in METHODS else "?"
+        metrics.HTTP_REQUESTS.labels(method, path, f"{status // 100}xx").inc()
+        metrics.HTTP_SECONDS.labels(path).observe(seconds)
+        if path != FILES and not (path in HEALTH and status == 200):
+            self._tell(method, path, status, f"{seconds * 1000:.0f} ms")
+
+    def _tell(self, method: str, path: str, status: int, took: str) -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
         log.log(
             logging.WARNING if 500 <= status < 600 else logging.INFO,
             "%s %s %d %s",
-            method if socket or method in METHODS else "?",
+            method,
             path,
             status,
             took,
@@ -76,7 +89,14 @@ class AccessLog:
 
     def _path(self, scope: Scope) -> str:
         """Return the path of the route, also of what was refused before it came so far."""
+        if scope["path"].startswith("/static/"):
+            return FILES
         if "endpoint" in scope:
             return self._paths.get(scope["endpoint"], NOWHERE)
         matching = (route for route in self._routes if route.matches(scope)[0] is not Match.NONE)
         return next((route.path for route in matching), NOWHERE)
+
+
+def code_of_close(status: int) -> str:
+    """Return a close code, or the status of a refusal, as a label: peers may send any number."""
+    return str(status) if status in CODES or 400 <= status < 600 else "other"

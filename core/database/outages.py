@@ -20,6 +20,7 @@ from enum import Enum, auto
 import asyncpg
 
 from core.database.errors import DatabaseAwayError, DatabaseRefusesError
+from core.metrics import DATABASE_ERRORS
 from core.words import N_
 
 log = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ class Outages:
     def failed(self, statement: str, problem: BaseException, *, connected: bool) -> Exception:
         """Note that a statement isn't possible; return what its caller is told."""
         reason = reason_of(problem, connected=connected)
+        DATABASE_ERRORS.labels(reason.code).inc()
         now = time.monotonic()
         if not self._refusals:
             self._began = now

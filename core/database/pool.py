@@ -59,10 +59,12 @@ from core.database.outages import (
     named,
     reason_of,
 )
+from core.metrics import STATEMENT, TRANSACTION, WAIT_FOR_CONNECTION
 from core.words import N_, Words
 
 log = logging.getLogger(__name__)
 
+MAX_CONNECTIONS = 10  # of a process
 START_TIMEOUT_S = 60.0  # to wait for a database that starts beside us
 START_RETRY_S = 0.5  # doubling
 START_RETRY_MAX_S = 5.0
@@ -153,6 +155,14 @@ class Database:
     def trouble(self) -> OutageKind | None:
         """What keeps PostgreSQL from being used, as far as statements of late have shown."""
         return self._outages.current
+
+    @property
+    def connections(self) -> tuple[int, int, int]:
+        """How many connections are in use, how many are open, how many may be."""
+        pool: Any = self._pool._backend._pool  # asyncpg's; None before the start and after the end
+        size: int = 0 if pool is None else pool.get_size()
+        idle: int = 0 if pool is None else pool.get_idle_size()
+        return size - idle, size, MAX_CONNECTIONS
 
     async def connect(self) -> None:
         """Open the pool and bring the schema up to date. Raises DatabaseStartError.
@@ -268,11 +278,18 @@ class Database:
         `statement` is what it is for, to tell when an outage is over.
         """
         connected = False
+        asked_at = time.perf_counter()
         try:
             async with self._pool.connection() as held:
                 connected = True
-                async with self._looking_there(held.raw_connection) as connection:
-                    yield connection
+                lent_at = time.perf_counter()
+                WAIT_FOR_CONNECTION.observe(lent_at - asked_at)
+                try:
+                    async with self._looking_there(held.raw_connection) as connection:
+                        yield connection
+                finally:
+                    took = TRANSACTION if statement == "transaction" else STATEMENT
+                    took.observe(time.perf_counter() - lent_at)
             self._outages.worked(statement)
         except PASSING_ERRORS as problem:
             raise self._outages.failed(statement, problem, connected=connected) from problem
@@ -345,6 +362,6 @@ async def _nothing_to_reset(_connection: object) -> None:
 
 POOL: dict[str, Any] = {
     "min_size": 0,  # else the pool writes a trace each time that it can't keep up a minimum
-    "max_size": 10,
+    "max_size": MAX_CONNECTIONS,
     "reset": _nothing_to_reset,
 }

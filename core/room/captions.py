@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from core.leases import Claim
+from core.metrics import FINAL, FIRST_PARTIAL
 from core.model import Page, Utterance
 from core.room.fanout import Fanout
 from core.room.ports import Writer
@@ -76,13 +77,15 @@ class Captions:
         if not recognition.text:
             self.withdrawn(microphone, stream, recognition.utterance)
         elif not recognition.final:
-            self.log.open(self._utterance(microphone, stream, recognition, when))
+            if self.log.open(self._utterance(microphone, stream, recognition, when)):
+                FIRST_PARTIAL.observe(microphone.age(when.until))
         elif self.log.full:
             self._tell(microphone.page, Error("transcript_full"))
             microphone.not_kept(when)
         else:
             said = self._utterance(microphone, stream, recognition, when)
             self.log.add(said, when.since, microphone.open_since)
+            FINAL.observe(microphone.age(when.until))
 
     def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
         """MicrophoneSink: show a gap to everybody, in its place among what was said."""

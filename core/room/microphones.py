@@ -12,6 +12,7 @@ import logging
 from core.model import Page, Participant
 from core.room.captions import Captions
 from core.room.wire import EngineView, Hello
+from core.speech.engine import SpeechState
 from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices
 
@@ -42,6 +43,11 @@ class Microphones:
     def writing(self) -> bool:
         """Whether words that were said are still on their way."""
         return any(microphone.busy for microphone in self._of.values())
+
+    @property
+    def states(self) -> list[SpeechState]:
+        """What becomes of the speech of each."""
+        return [microphone.state[0] for microphone in self._of.values()]
 
     @property
     def engine(self) -> EngineView:

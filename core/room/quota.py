@@ -44,6 +44,11 @@ class SocketQuota:
         self._guests: Counter[str] = Counter()
         self._guests_at: Counter[tuple[str, str]] = Counter()
 
+    @property
+    def taken(self) -> int:
+        """How many sockets are open or being opened, in all sessions."""
+        return self._all.total()
+
     def acquire(self, session_id: str, identity: str, guest_at: str | None) -> Place | None:
         """Count one more socket; None, and nothing is counted, where that would be too many.
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 from core.leases import Claim
+from core.metrics import PAGES_BACK
 from core.model import ChatLine, Page, Participant, Utterance
 from core.room.active import ActivePages
 from core.room.captions import Captions
@@ -97,6 +98,8 @@ class Room:
         for other in self.fanout.at(page):
             other.listener.close(CLOSE_REPLACED)
             self._take_away(other)
+        if known:
+            PAGES_BACK.inc()
         seat.pulse = Pulse(answers=hello.beats)
         self.fanout.seats.append(seat)
         self.roster.found(participant.identity)

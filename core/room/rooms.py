@@ -70,7 +70,7 @@ class Rooms:
         # One pool of slots and one of memory, whatever the number of rooms: the plan and the
         # machine are shared by all.
         budget = AudioBudget(speech_memory())
-        self._services = SpeechServices(engine, SlotPool(engine.max_streams), budget)
+        self.speech = SpeechServices(engine, SlotPool(engine.max_streams), budget)
         # By session. A task, so that all who come while a room is loaded wait for the same one.
         self._rooms: dict[str, asyncio.Task[Room]] = {}
         # Of the last process to us, and of us to the next.
@@ -92,7 +92,8 @@ class Rooms:
         return task.result() if task and task.done() and not _failed(task) else None
 
     @property
-    def _all(self) -> list[Room]:
+    def all(self) -> list[Room]:
+        """Those that are in memory."""
         return [room for session_id in self._rooms if (room := self.room(session_id))]
 
     def tell(self, session_id: str, command: Command) -> None:
@@ -111,7 +112,7 @@ class Rooms:
         Returns who has no other page left, as slug and identity.
         """
         self.decided += 1
-        return [(room.session.slug, one) for room in self._all for one in sign_out(room, keys)]
+        return [(room.session.slug, one) for room in self.all for one in sign_out(room, keys)]
 
     def knock(self, session_id: str, participant: Participant, address: str) -> None:
         """Show hosts that somebody knocks. Raises TooManyKnocksError."""
@@ -143,13 +144,13 @@ class Rooms:
 
     def connected(self) -> list[str]:
         """Return the identities of who has a page open, in any room."""
-        return list({seat.participant.identity for room in self._all for seat in room.fanout.seats})
+        return list({seat.participant.identity for room in self.all for seat in room.fanout.seats})
 
     def seated(self) -> set[Seated]:
         """Return who has a page open, in any room, by which key."""
         return {
             Seated(seat.participant.identity, seat.key, seat.participant.role)
-            for room in self._all
+            for room in self.all
             for seat in room.fanout.seats
             if not seat.dismissed
         }
@@ -182,7 +183,7 @@ class Rooms:
     async def _load(self, session: RoomSession) -> Room:
         # First: what the last owner writes until then is in what is read below.
         claim = await self._claims.claim(session.id)
-        services = self._services
+        services = self.speech
         if self._minutes is not None:
             services = replace(services, allowance=await self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
@@ -229,7 +230,7 @@ class Rooms:
         """Let every room say its last words, and send the pages to the next process."""
         for task in self._tasks:
             task.cancel()
-        rooms = self._all
+        rooms = self.all
         await within(SHUTDOWN_DRAIN_S + SHUTDOWN_ABORT_S, self._drain(rooms))
         self._handover.leave(rooms)
         # In this order: the next owner reads what was stored, and pages ask it at once.
@@ -274,7 +275,7 @@ class Rooms:
         """Tick for the pulses alone: it waits for nothing else, such as a database."""
         while True:
             await asyncio.sleep(1)
-            for room in self._all:
+            for room in self.all:
                 room.roster.tick()
 
     async def _tick(self) -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """A connected page. Neither method blocks; what can't be sent in time is its own affair."""
+    """A connected page. No method blocks; what can't be sent in time is its own affair."""
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait in its socket."""
 
     def replay(self, messages: list[Message]) -> None:
         """Queue what was said before; called once, first. It may be longer than any bound."""

@@ -14,7 +14,7 @@ from core.settings.providers import PREFIXES
 from core.settings.values import is_loopback
 from core.words import N_, Words
 
-SECRETS = ("login_secret", "transcription_secret")
+SECRETS = ("login_secret", "transcription_secret", "metrics_token")
 DEVELOPMENT_KEY, DEVELOPMENT_SECRET = "devkey", "secret"  # of `livekit-server --dev`
 
 

@@ -42,6 +42,7 @@ class Settings:
     livekit_api_key: str = field(default="devkey", repr=False)
     livekit_api_secret: str = field(default="secret", repr=False)
     transcription_secret: str = field(default="", repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
     websocket_host: str | None = None
     websocket_port: int | None = None
     speech_engine: SpeechChoice = "auto"

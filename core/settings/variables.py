@@ -321,6 +321,18 @@ VARIABLES: tuple[Variable, ...] = (
         example="127.0.0.1",
     ),
     Variable(
+        "METRICS_TOKEN",
+        "metrics_token",
+        NETWORK,
+        N_(
+            "Lets Prometheus read `/metrics`, as its bearer token. Make one with `openssl rand "
+            "-base64 32`."
+        ),
+        N_("`/metrics` answers on this computer only, and not through a proxy"),
+        accept.secret,
+        secret=True,
+    ),
+    Variable(
         "NEXT_PUBLIC_WS_HOST",
         "websocket_host",
         NETWORK,

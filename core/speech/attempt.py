@@ -10,6 +10,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Protocol
 
+from core.metrics import LOST_AT_END, LOST_BY_ENGINE, LOST_FOR_MEMORY, SPEECH_ERRORS
 from core.oneshot import OneShotEvent
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -91,6 +92,7 @@ class Attempt:
 
     def dropped(self, start: float, end: float) -> None:
         """StreamSink: the engine fell too far behind."""
+        LOST_BY_ENGINE.inc(end - start)
         first, last = (round(at * SAMPLE_RATE) * BYTES_PER_SAMPLE for at in (start, end))
         self._stretch.words_lost(self._origin + first, self._origin + last)
 
@@ -102,6 +104,7 @@ class Attempt:
         end, audio = self._stream.end, self._stream.tail(0)
         begin = self._stream.give_up()
         if begin < end and has_speech(audio[max(0, begin - (end - len(audio))) :]):
+            LOST_AT_END.inc((end - begin) / BYTES_PER_SECOND)
             self._stretch.words_lost(self._origin + begin, self._origin + end)
 
     def lost(self, reason: Reason, replay_from: int) -> None:
@@ -109,6 +112,7 @@ class Attempt:
         if self.is_lost:
             return
         log.info("stream %s was lost: %s", self.id, reason)
+        SPEECH_ERRORS.labels("lost", reason.code).inc()
         self.is_lost = True
         self.over.set()
         if self._stream is None:  # while it was being opened: nothing was fed yet
@@ -134,6 +138,7 @@ class Attempt:
         # What the stream no longer kept moves the beginning of the tail, not its end.
         begin = end - len(audio)
         if begin > replay_from:  # it no longer had all of it
+            LOST_FOR_MEMORY.inc((begin - replay_from) / BYTES_PER_SECOND)
             self._stretch.words_lost(self._origin + replay_from, self._origin + begin)
         self._stretch.taken_back(self, self._origin + begin, audio)
 

@@ -32,11 +32,17 @@ MOST = 1024 * 1024 * 1024
 class AudioBudget:
     """The bytes of speech that may be in memory: of one page, as a part of the process's."""
 
-    __slots__ = ("_left", "_whole")
+    __slots__ = ("_left", "_whole", "limit")
 
     def __init__(self, limit: int = MAX_SPEECH_OF_PAGE, whole: AudioBudget | None = None) -> None:
+        self.limit = limit  # bytes, in all
         self._left = limit  # bytes that may still be reserved here
         self._whole = whole  # what this is a part of, where each byte is reserved too
+
+    @property
+    def used(self) -> int:
+        """Bytes that are reserved."""
+        return self.limit - self._left
 
     def reserve(self, size: int) -> bool:
         """Reserve `size` bytes; False when they are not to be had."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from core.metrics import LOST_BY_PAGE, RECEIVED
 from core.model import Page, Participant
 from core.speech.allowance import USED_UP
 from core.speech.clock import PageClock
@@ -135,6 +136,15 @@ class Microphone:
             return 0
         return max(0, self.received - self._preroll.size // BYTES_PER_SAMPLE)
 
+    def age(self, sample: int) -> float:
+        """Return about how long ago the audio before this sample came, in seconds.
+
+        It is counted back at real time from the newest frame, as a page sends while it speaks. What
+        it sends faster, since its line was gone, came later than that.
+        """
+        since = time.monotonic() - self._last_audio
+        return max(0.0, since + (self.received - sample) / SAMPLE_RATE)
+
     @property
     def muted(self) -> bool:
         """Whether a host has turned the microphone off, and the page has said nothing since."""
@@ -199,6 +209,7 @@ class Microphone:
         now = time.monotonic()
         samples = len(pcm) // BYTES_PER_SAMPLE
         self._pace.keep(samples, now)
+        RECEIVED.samples += samples
         if not self.mic_on:  # not the page's mistake: it doesn't know yet that a host has muted it
             return
         end = index + samples
@@ -252,6 +263,7 @@ class Microphone:
         # What comes next doesn't continue what came before: words across the gap would be invented.
         self._stop()
         self._received = until
+        LOST_BY_PAGE.inc((until - first) / SAMPLE_RATE)
         self._missing.lose(first, until, since=first)
 
     def tick(self, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from core.metrics import LOST_FOR_MINUTES, LOST_FOR_PLACE
 from core.speech.clock import PageClock
 from core.speech.engine import SAMPLE_RATE
 from core.speech.hearing import MicrophoneSink, Span
@@ -50,6 +51,7 @@ class Missing:
     def lose_text(self, when: Span) -> None:
         """Note that there was no place for words; they are lost like audio."""
         first = when.until - round((when.end - when.start) * SAMPLE_RATE)
+        LOST_FOR_PLACE.inc((when.until - first) / SAMPLE_RATE)
         self.lose(first, when.until, when.since)
 
     def refuse(self, first: int, until: int) -> None:
@@ -57,6 +59,7 @@ class Missing:
         if first - self._refused_until < SHORT_GAP:
             first = min(first, self._refused_until)
         self._refused_until = until
+        LOST_FOR_MINUTES.inc((until - first) / SAMPLE_RATE)
         self.lose(first, until, since=first)
 
     def tick(self, now: float) -> None:

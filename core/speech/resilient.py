@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from core import metrics
 from core.backoff import Backoff
 from core.speech.allowance import Allowance
 from core.speech.attempt import Attempt
@@ -34,6 +35,7 @@ from core.speech.memory import AudioBudget
 from core.speech.reasons import Reason
 from core.speech.shares import Ticket
 from core.speech.slots import SlotPool
+from core.speech.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,7 @@ class SpeechServices:
     slots: SlotPool
     budget: AudioBudget
     allowance: Allowance = field(default_factory=Allowance)
+    tally: Tally = field(default_factory=Tally)
 
 
 class ResilientStream:
@@ -208,7 +211,7 @@ class ResilientStream:
         self._waiting_size -= size
         self._position += size
         self._budget.release(size)
-        self._sink.words_lost(self, self._position - size, self._position)
+        self._lost_for_memory(size)
         if self.finishing and not self._waiting and not self._ticket.held:
             self.abort()  # nothing is left to wait for, and there may be any number of these
         return size
@@ -218,10 +221,14 @@ class ResilientStream:
         while not self._budget.reserve(size):
             if not self._sink.drop_oldest():  # what others wait with fills the memory
                 self._position += size
-                self._sink.words_lost(self, self._position - size, self._position)
+                self._lost_for_memory(size)
                 return
         self._waiting.append(pcm)
         self._waiting_size += size
+
+    def _lost_for_memory(self, size: int) -> None:
+        metrics.LOST_FOR_MEMORY.inc(size / BYTES_PER_SECOND)
+        self._sink.words_lost(self, self._position - size, self._position)
 
     async def _run(self) -> None:
         # At least half of each pause: streams of a room fail together, and to come back all at once
@@ -254,10 +261,12 @@ class ResilientStream:
                 return None  # so that what waits is told to be lost
             attempt = await self._serve()
         except NoSlotError:
+            metrics.SPEECH_ERRORS.labels("refused", "no_stream").inc()
             slots.refused(self._ticket)  # which also decides when the next one is granted
             self._set_state("delayed", Reason("no_stream"))
             return 0.0
         except EngineError as problem:
+            metrics.SPEECH_ERRORS.labels("refused", problem.reason.code).inc()
             self._set_state("failed", problem.reason)
             return pause if problem.retry else backoff.shortened(RETRY_HOPELESS_S)
         finally:
@@ -287,6 +296,7 @@ class ResilientStream:
             return attempt
         attempt.opened(stream, origin=self._position)
         self._services.allowance.opened(stream)
+        self._services.tally.begin(stream)
         self._attempt, self.feed = attempt, stream.feed
         self._delay_notice.cancel()
         self._set_state("listening", None)
@@ -310,6 +320,7 @@ class ResilientStream:
             self._attempt, self.feed = None, self._wait
             stream.abort()
             self._services.allowance.closed(stream)
+            self._services.tally.end(stream)
             self._sink.stream_closed(self._record(attempt, stream))
 
     def _record(self, attempt: Attempt, stream: Stream) -> StreamRecord:
@@ -384,6 +395,7 @@ class ResilientStream:
             # Silence that was never transcribed is no words lost, and nobody needs to be told.
             if has_speech(b"".join(self._waiting)):
                 end = self._position + self._waiting_size
+                metrics.LOST_AT_END.inc(self._waiting_size / BYTES_PER_SECOND)
                 self._sink.words_lost(self, self._position, end)
         self._budget.release(self._waiting_size)
         self._waiting.clear()

@@ -54,6 +54,16 @@ class SlotPool:
         """How many slots are in use."""
         return len(self._shares.held)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def capacity(self) -> int:
+        """How many slots there are."""
+        return self._shares.capacity
+
     def wanted(self, ticket: Ticket) -> bool:
         """Whether it has a slot that somebody waits for."""
         if not self._waiting or not ticket.held:

@@ -48,6 +48,11 @@ class Journal(Generic[V]):
         # The write that is underway: it can't be cancelled, and two must not meet.
         self._busy: asyncio.Future[None] | None = None
 
+    @property
+    def written(self) -> int:
+        """How many that wait have a line."""
+        return len(self._written)
+
     def taken_up(self, entries: Collection[Waiting[V]]) -> None:
         """Note that these came from the file."""
         self._lines = len(entries)

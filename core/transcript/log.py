@@ -92,9 +92,11 @@ class TranscriptLog(Generic[Shown]):
         """
         self._order.trust(page)
 
-    def open(self, said: Utterance) -> None:
-        """Show a partial, in the place of an earlier one of the same utterance."""
+    def open(self, said: Utterance) -> bool:
+        """Show a partial, in the place of an earlier one; return whether there was none."""
+        is_new = said.key not in self._partials
         self._partials[said.key] = self._show(said)
+        return is_new
 
     def withdraw(self, key: str) -> bool:
         """Forget a partial. Returns whether it was shown."""

@@ -20,6 +20,7 @@ import asyncpg
 
 from core.backoff import Backoff
 from core.database import DatabaseAwayError
+from core.metrics import NOT_STORED
 from core.transcript.journal import Journal
 from core.transcript.spool import Spool, V
 
@@ -68,6 +69,7 @@ class Outbox(Generic[V]):
         store: Callable[[list[Entry[V]]], Awaitable[Iterable[Entry[V]]]],
     ) -> None:
         self._what = what  # what one entry is called in the log
+        self.kind = what.rpartition(" ")[2]  # and in metrics: utterance, line, account
         self._spool = spool  # the file between two processes
         self._journal = Journal(spool)  # which writes it
         self._store = store
@@ -86,6 +88,11 @@ class Outbox(Generic[V]):
     def entries(self) -> list[Entry[V]]:
         """What isn't stored yet, the oldest first."""
         return list(self._waiting)
+
+    @property
+    def on_disk(self) -> int:
+        """How many of them are in the file, too."""
+        return self._journal.written
 
     @property
     def waited_s(self) -> float:
@@ -122,6 +129,7 @@ class Outbox(Generic[V]):
             if not self._overflowing:  # once, not for each
                 self._overflowing = True
                 log.error("the database is away for too long: %s was given up", self._what)
+            NOT_STORED.labels(self.kind, "overflow").inc()
             self.take([oldest])
             oldest.lost(False)
         entry.gone = False
@@ -198,5 +206,6 @@ class Outbox(Generic[V]):
     def _refused(self, entry: Entry[V], problem: Exception) -> None:
         """Let go of what can't be stored, as when its session or participant was deleted."""
         log.error("%s was refused by the database: %s", self._what, type(problem).__name__)
+        NOT_STORED.labels(self.kind, "refused").inc()
         self.take([entry])
         entry.lost(True)

@@ -79,6 +79,11 @@ class TranscriptWriter:
         return len(self._finals)
 
     @property
+    def depths(self) -> list[tuple[str, int, int]]:
+        """What waits, by kind: how much of it, and how much of that is on disk, too."""
+        return [(box.kind, len(box), box.on_disk) for box in self._boxes]
+
+    @property
     def waited_s(self) -> float:
         """How long the oldest of what isn't stored yet has waited, in seconds."""
         return max(box.waited_s for box in self._boxes)

@@ -79,6 +79,8 @@ class Memory:
 class Deaf:
     """Listener: for whom nobody cares."""
 
+    unsent = 0
+
     def replay(self, messages: list[Message]) -> None:
         pass
 

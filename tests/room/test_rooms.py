@@ -34,6 +34,7 @@ class Page:
     past: list[dict[str, Any]] = field(default_factory=list)
     told: list[list[dict[str, Any]]] = field(default_factory=list)
     code: int | None = None
+    unsent: int = 0
 
     def replay(self, messages: list[Message]) -> None:
         self.past = [json.loads(message.payload) for message in messages]

@@ -49,6 +49,7 @@ def test_what_is_not_there_is_told_in_the_form_that_was_asked_for(
         ("POST", "/health"),
         ("POST", "/health/ready"),
         ("POST", "/up"),
+        ("POST", "/metrics"),
         ("POST", "/static/favicon.svg"),
         ("OPTIONS", "/sessions"),
     ],

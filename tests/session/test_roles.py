@@ -45,6 +45,7 @@ LIVE = {
     ("GET", "/setup"): (200, 200, 200, 200, 200, 200),  # in development, at this computer
     ("GET", "/health/ready"): (200, 200, 200, 200, 200, 200),
     ("GET", "/up"): (200, 200, 200, 200, 200, 200),
+    ("GET", "/metrics"): (200, 200, 200, 200, 200, 200),  # all are on this computer
     ("GET", "/static/favicon.svg"): (200, 200, 200, 200, 200, 200),
 }
 ENDED = {

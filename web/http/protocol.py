@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from core.audit import note
+from core.metrics import HTTP_REFUSED
 from web.addresses import network_of
 from web.http import bounds
 from web.http.connections import KEY, Connections
@@ -212,6 +213,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._linger()
 
     def _note(self, status: int) -> None:
+        HTTP_REFUSED.labels(str(status)).inc()
         address = network_of(self.client[0]) if self.client else None
         if status in CROWDED:
             note("limited", why="connections", address=address)

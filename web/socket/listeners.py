@@ -30,6 +30,11 @@ class DirectListener:
         self._closing = OneShotEvent()
         self._replay: Replay | None = None  # while it goes on
 
+    @property
+    def unsent(self) -> int:
+        """Listener."""
+        return self._socket.write_buffer_size()
+
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
         self._replay = Replay(self._socket, messages, give_up=self._give_up)

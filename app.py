@@ -36,7 +36,7 @@ from core.conduct import Conduct
 from core.database import Database, DatabaseAwayError, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
-from core.livekit import Calls
+from core.livekit import calls_of
 from core.minutes import SpaceMinutes
 from core.process import accounts
 from core.process.batching import Pacer
@@ -54,7 +54,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import home, hooks, hosting, language, login, ops, session, setup, transcript, ws
-from web import command_line, errors, openid, report, setting_up
+from web import command_line, errors, keeping, openid, report, setting_up
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -194,7 +194,7 @@ async def _running(
     minutes = SpaceMinutes(db, settings.space_minutes_per_day)
     leases, factor = Leases(db, node.name), settings.rate_limit_factor
     rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
-    calls = Calls(settings)
+    calls = calls_of(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
     gc_schedule, pacer, lag = GcSchedule(), Pacer(), LoopLag()
@@ -304,6 +304,8 @@ def main() -> None:
         if asked.command == "setup":
             sys.exit(setting_up.run(asked.host, asked.email, into=asked.into, check=asked.check))
         try:
+            if asked.command in ("backup", "restore"):
+                sys.exit(keeping.run(asked.command, load_settings()))
             sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
         except KeyboardInterrupt:  # it may wait a minute for the database
             sys.exit(gettext("Stopped before it was done."))

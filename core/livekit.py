@@ -69,8 +69,13 @@ class VideoPass:
     token: str
 
 
-def video_pass(settings: Settings, session: Session, participant: Participant) -> VideoPass:
-    """Return a pass for the participant's own identity, without any admin grant."""
+def video_pass(settings: Settings, session: Session, participant: Participant) -> VideoPass | None:
+    """Return a pass for the participant's own identity, without any admin grant.
+
+    None where there are no calls.
+    """
+    if not settings.calls:
+        return None
     grants = api.VideoGrants(
         room_join=True,
         room=session.slug,
@@ -198,6 +203,47 @@ class Calls:
         if not EVENT_ID.fullmatch(event.id) or not 0 <= event.created_at < END_OF_TIME:
             raise OddWebhookError
         return event
+
+
+class NoCalls(Calls):
+    """No LiveKit, by choice (LIVEKIT_URL=off): nobody is in a room, so nothing is to be done."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        """There are no connections."""
+
+    async def open_room(self, slug: str) -> None:
+        """There are no rooms."""
+
+    async def close_room(self, slug: str) -> None:
+        """There are no rooms."""
+
+    async def remove(self, slug: str, identity: str) -> None:
+        """Nobody is there."""
+
+    async def mute(self, slug: str, identity: str) -> None:
+        """Nobody is there."""
+
+    async def mute_all(self, slug: str, but: set[str]) -> None:
+        """Nobody is there."""
+
+    async def tell_role(self, slug: str, identity: str, role: Role) -> None:
+        """Nobody is there."""
+
+    async def present(self, slugs: list[str]) -> dict[str, set[str]]:
+        """Return no room."""
+        return {}
+
+    def read_webhook(self, body: bytes, authorization: str) -> WebhookEvent:
+        """Nobody could have signed it."""
+        raise BadWebhookError
+
+
+def calls_of(settings: Settings) -> Calls:
+    """Return what there is of LiveKit; made in the running event loop."""
+    return Calls(settings) if settings.calls else NoCalls()
 
 
 async def _asked(call: Awaitable[T], timeout_s: float = API_TIMEOUT_S) -> T | None:

@@ -201,7 +201,7 @@ def _passes(request: Request, entry: Entry, at: Look) -> dict[str, Any]:
             "url": f"{socket}/ws",
             "token": tokens.mint(settings.token_key, session, me, at.key),
         },
-        "video": {"url": video.url, "token": video.token},
+        "video": video and {"url": video.url, "token": video.token},
     }
 
 

@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python app.py",
         usage=(
             "%(prog)s [-h] [--lang {en,ru}]"
-            " [serve | check | healthcheck | setup HOST | disable EMAIL | enable EMAIL]"
+            " [serve | check | healthcheck | setup HOST | backup | restore"
+            " | disable EMAIL | enable EMAIL]"
         ),
         description=gettext("Sessions: meetings you can read."),
         epilog=gettext(
@@ -86,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         ("check", gettext("say what is set, missing or invalid for production, and what works")),
         ("healthcheck", gettext("say whether the server answers, for container engines")),
         ("setup", gettext("write the variables of a new server, with secrets of its own")),
+        ("backup", gettext("write the embedded database to a file, for who copies DATA_DIR")),
+        ("restore", gettext("make the embedded database anew from that file")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
     ):

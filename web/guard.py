@@ -87,10 +87,10 @@ def content_security_policy(settings: Settings, socket_origin: str) -> str:
     # Without its path: a source with one is only this very address, and LiveKit's client adds /rtc.
     livekit = urlsplit(settings.livekit_url)
     socket = f"{livekit.scheme}://{livekit.netloc}"
-    video = f"{socket} {socket.replace('ws', 'http', 1)}"
+    video = f" {socket} {socket.replace('ws', 'http', 1)}" if settings.calls else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        f"media-src 'self' blob:; connect-src 'self' {socket_origin} {video}; "
+        f"media-src 'self' blob:; connect-src 'self' {socket_origin}{video}; "
         "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
         "worker-src 'none'"
     )

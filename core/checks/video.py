@@ -35,6 +35,9 @@ NO_CALL = N_(
 
 async def look(settings: Settings) -> list[Outcome]:
     """Look at LiveKit from inside, then from where browsers come."""
+    if not settings.calls:
+        what = Words(N_("there are no calls (LIVEKIT_URL is off): captions only"))
+        return [Outcome("video", "skipped", what)]
     inner = await _inner(settings)
     if inner.state == "failed":
         return [inner]

@@ -64,6 +64,11 @@ class DataFolder:
         os.close(self._fd)
 
     @property
+    def files(self) -> tuple[int, ...]:
+        """What a program must have open that is told of this folder by `host`."""
+        return (self._fd,)
+
+    @property
     def log(self) -> Path:
         """What the server writes."""
         return self.path / "log"
@@ -110,7 +115,7 @@ class DataFolder:
         if code:
             shutil.rmtree(fresh, ignore_errors=True)
             raise DatabaseStartError(
-                N_("the embedded PostgreSQL can't be made (%(why)s)"), why=_reason(told)
+                N_("the embedded PostgreSQL can't be made (%(why)s)"), why=reason(told)
             )
         if self.path.exists():
             self.path.rmdir()  # empty
@@ -190,7 +195,7 @@ class DataFolder:
         if code:
             raise DatabaseStartError(
                 N_("the embedded PostgreSQL doesn't start (%(why)s); its log is %(file)s"),
-                why=self._logged(before) or _reason(told),
+                why=self._logged(before) or reason(told),
                 file=self.log,
             )
 
@@ -228,7 +233,7 @@ class DataFolder:
         return str(self.path) if self._by_name else str(OPEN_FILES / str(self._fd))
 
 
-def _reason(told: str) -> str:
+def reason(told: str) -> str:
     """Return what a program gave as its reason, in its words."""
     lines = [line for line in told.splitlines() if "error:" in line or "FATAL" in line]
     last = lines[-1] if lines else next(reversed(told.splitlines()), "")

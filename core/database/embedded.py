@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.database.datafolder import STOP_S, DataFolder
+from core.database.datafolder import STOP_S, DataFolder, reason
 from core.database.errors import DatabaseStartError
 from core.database.programs import NONE_HERE, Programs, account_for
 from core.starting import of_file
@@ -92,6 +94,51 @@ class EmbeddedPostgres:
             # As when DATA_DIR was removed meanwhile: a server without its files ends by itself.
             log.warning("the embedded PostgreSQL is left to itself (%s)", _why(problem))
         folder.close()
+
+    @contextmanager
+    def unused(self) -> Iterator[None]:
+        """Nobody uses or starts the server inside. Raises DatabaseStartError when somebody does."""
+        with _Turn(self._lock("starting")):
+            used = self._lock("used")
+            try:
+                if not _flock(used, shared=False):
+                    raise DatabaseStartError(
+                        N_("the embedded PostgreSQL in DATA_DIR is in use: stop Sessions first")
+                    )
+                yield
+            finally:
+                os.close(used)
+
+    def dump(self, file: Path) -> None:
+        """Write all that is in the running server to a file, as of one moment.
+
+        Whole or not at all. Raises DatabaseStartError.
+        """
+        fresh = file.with_name(f"{file.name}.new")
+        self._ask("pg_dump", "--format=custom", f"--file={fresh}", "--dbname=postgres")
+        fresh.replace(file)
+
+    def load(self, file: Path) -> None:
+        """Bring what `dump` has written into the running server, whose database is empty."""
+        how = ("--exit-on-error", "--single-transaction", "--no-owner", "--dbname=postgres")
+        self._ask("pg_restore", *how, str(file))
+
+    def _ask(self, program: str, *arguments: str) -> None:
+        """Run a client of the server, as ourselves, whom it lets in."""
+        folder = self._folder
+        if folder is None:
+            raise DatabaseStartError(NONE_HERE)
+        where = (f"--host={folder.host}", "--port=5432", "--username=postgres", "--no-password")
+        try:
+            code, told = Programs(None).run(program, [*where, *arguments], folder.files, None)
+        except OSError as problem:
+            raise DatabaseStartError(
+                N_("%(program)s can't be run (%(why)s)"), program=program, why=_why(problem)
+            ) from problem
+        if code:
+            raise DatabaseStartError(
+                N_("%(program)s fails (%(why)s)"), program=program, why=reason(told)
+            )
 
     def _lock(self, what: str) -> int:
         """Open one of the two files that are locked: by who starts or stops, and by who uses."""

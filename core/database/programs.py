@@ -98,9 +98,16 @@ class Programs:
             return False
 
     def run(
-        self, program: str, arguments: Sequence[str], keep: Sequence[int] = ()
+        self,
+        program: str,
+        arguments: Sequence[str],
+        keep: Sequence[int] = (),
+        timeout_s: float | None = TIMEOUT_S,
     ) -> tuple[int, str]:
-        """Run one with these files kept open; return its exit code and what it printed."""
+        """Run one with these files kept open; return its exit code and what it printed.
+
+        None for one that may take as long as there are data.
+        """
         who = {} if self.account is None else _as(self.account)
         # Not through pipes: the server would keep them open as long as it runs.
         with tempfile.TemporaryFile() as output:
@@ -113,7 +120,7 @@ class Programs:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
                 check=False,
                 **who,  # type: ignore[call-overload]
             )

@@ -30,6 +30,13 @@ def advice(environ: Mapping[str, str]) -> Iterator[Words]:
                 " for. Name those who may in ALLOWED_EMAILS or ALLOWED_EMAIL_DOMAINS."
             )
         )
+    if environ.get("DISABLE_SSL", "").strip().lower() == "true":
+        yield Words(
+            N_(
+                "ONCE serves this without TLS (DISABLE_SSL): people who don't come by https through"
+                " another proxy have no microphone here, and can't sign in."
+            )
+        )
     trusted = environ.get(TRUSTED_PROXIES)
     if trusted is None:
         yield Words(

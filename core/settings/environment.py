@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.settings.parsing import InvalidError
+from core.settings.parsing import OFF, InvalidError
 from core.settings.production import objections
 from core.settings.providers import clashes, lacking, take_providers
 from core.settings.values import DEFAULT_PORT, DEVELOPMENT_LIVEKIT_URL, Settings
@@ -59,6 +59,11 @@ class Finding:
 
 
 _Why = Mapping[str, Words]  # by the variable's field
+
+# ONCE's secret, and what production there does without unless it is set.
+ONCE = "SECRET_KEY_BASE"
+WITHOUT = {"DATABASE_URL", "LIVEKIT_URL"}
+LIVEKIT_KEYS = {"LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"}
 
 MAX_SECRET_FILE = 16_384  # bytes; a secret has less than 200
 
@@ -120,9 +125,28 @@ def _examine(
 
 
 def _is_required(variable: Variable, environ: Mapping[str, str]) -> bool:
+    once = _is_once(environ)
     if variable.name == "GLADIA_API_KEY":
-        return environ.get("SPEECH_ENGINE", "").strip() in {"", "auto", "gladia"}
+        engine = environ.get("SPEECH_ENGINE", "").strip()
+        return engine == "gladia" or (engine in {"", "auto"} and not once)
+    if variable.name in LIVEKIT_KEYS:
+        return _livekit(environ) not in ({"", OFF} if once else {OFF})
+    if once and variable.name in WITHOUT:
+        return False
     return variable.required
+
+
+def _is_once(environ: Mapping[str, str]) -> bool:
+    """Whether ONCE has started us, which gives each application this secret and a folder.
+
+    It knows of no other services, so what is unset means to do without them.
+    """
+    return bool(environ.get(ONCE, "").strip())
+
+
+def _livekit(environ: Mapping[str, str]) -> str:
+    names = ("LIVEKIT_URL", "NEXT_PUBLIC_LIVEKIT_URL")
+    return next((found for name in names if (found := environ.get(name, "").strip())), "")
 
 
 def is_production(environ: Mapping[str, str]) -> bool:
@@ -221,7 +245,7 @@ def load(environ: Mapping[str, str]) -> Settings:
                 warnings.append(f"{variable.name}: {finding.warning}")
     if problems:
         raise FindingsError(problems)
-    return _with_defaults(values, warnings)
+    return _with_defaults(values, warnings, once=_is_once(environ))
 
 
 def as_far_as_valid(
@@ -236,11 +260,13 @@ def as_far_as_valid(
     values = {one.variable.field: value for one, value in surveyed if one.state == "set"}
     wrong = frozenset(one.variable.field for one, _ in surveyed if one.state == "invalid")
     values.setdefault("login_secret", secret)
-    return _with_defaults(values, []), wrong
+    return _with_defaults(values, [], once=_is_once(environ)), wrong
 
 
-def _with_defaults(values: dict[str, Any], warnings: list[str]) -> Settings:
+def _with_defaults(values: dict[str, Any], warnings: list[str], *, once: bool) -> Settings:
     """Fill in the defaults that depend on other values."""
+    if once:
+        values.setdefault("livekit_url", "")
     port = values.get("port", DEFAULT_PORT)
     values.setdefault("public_url", f"http://localhost:{port}")
     values["oidc"] = take_providers(values)

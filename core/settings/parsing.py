@@ -17,6 +17,9 @@ from core.words import N_, Words
 MAX_LABEL = 40  # characters
 
 
+EMBEDDED, OFF = "embedded", "off"  # of DATABASE_URL and LIVEKIT_URL: production does without
+
+
 class InvalidError(ValueError):
     """One value is unusable; the words say why without repeating it."""
 
@@ -166,7 +169,9 @@ def origin(value: str) -> Parsed:
 
 
 def livekit_url(value: str) -> Parsed:
-    """Accept LiveKit's address as people copy it: browsers need ws:// or wss://."""
+    """Accept LiveKit's address as people copy it: browsers need ws:// or wss://. `off` is none."""
+    if value == OFF:
+        return "", None
     found, warning = url("wss", "ws", "https", "http")(value)
     scheme, _, rest = found.partition("://")
     if scheme.startswith("http"):
@@ -177,7 +182,9 @@ def livekit_url(value: str) -> Parsed:
 
 
 def postgres_url(value: str) -> Parsed:
-    """Accept PostgreSQL's address."""
+    """Accept PostgreSQL's address; `embedded` is none, as in development when it is unset."""
+    if value == EMBEDDED:
+        return None, None
     if _split(value).scheme not in {"postgres", "postgresql"}:
         raise InvalidError(N_("must start with postgresql://"))
     return value, None

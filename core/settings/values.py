@@ -101,6 +101,11 @@ class Settings:
         return "gladia" if self.gladia_api_key else "local"
 
     @property
+    def calls(self) -> bool:
+        """Whether there is a LiveKit server; without one, people read each other only."""
+        return bool(self.livekit_url)
+
+    @property
     def https(self) -> bool:
         """Whether people reach Sessions by https, so that cookies must be Secure."""
         return self.public_url.startswith("https://")

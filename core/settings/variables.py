@@ -35,7 +35,10 @@ VARIABLES: tuple[Variable, ...] = (
         "DATABASE_URL",
         "database_url",
         PRODUCTION,
-        N_("PostgreSQL 13 or newer, as postgresql://user:password@host/name."),
+        N_(
+            "PostgreSQL 13 or newer, as postgresql://user:password@host/name; `embedded` has "
+            "production do with one in DATA_DIR, too."
+        ),
         N_("an embedded PostgreSQL in DATA_DIR"),
         accept.postgres_url,
         example="postgresql://user:password@localhost/sessions",
@@ -74,6 +77,7 @@ VARIABLES: tuple[Variable, ...] = (
         N_("Signs the login cookie. Make one with `openssl rand -base64 32`."),
         N_("made once and kept in DATA_DIR"),
         accept.secret,
+        aliases=("SECRET_KEY_BASE",),
         required=True,
         secret=True,
     ),
@@ -164,7 +168,10 @@ VARIABLES: tuple[Variable, ...] = (
         "LIVEKIT_URL",
         "livekit_url",
         VIDEO,
-        N_("The LiveKit server for video as browsers reach it: wss://host, or wss://host/path."),
+        N_(
+            "The LiveKit server for video as browsers reach it: wss://host, or wss://host/path. "
+            "`off` is a server with captions and no calls."
+        ),
         N_("ws://localhost:7880, what `livekit-server --dev` answers to"),
         accept.livekit_url,
         example="wss://video.example.com",

@@ -35,6 +35,9 @@ NAMES |= {
     "enable",
     "docs/configuration.ru.md",
     "setup",
+    "backup",
+    "DATA_DIR",
+    "restore",
     "/setup",
     "--check",
     "--into",
@@ -92,7 +95,9 @@ def test_help_is_in_the_language_of_the_terminal(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "it looks at no settings, and makes nothing"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "setup", "disable", "enable"])
+@pytest.mark.parametrize(
+    "command", ["serve", "check", "setup", "backup", "restore", "disable", "enable"]
+)
 def test_help_of_a_command_is_in_the_language_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

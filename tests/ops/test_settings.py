@@ -396,7 +396,7 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
         assert re.search(rf"^(set|default) +{variable.name}\b", ready.stdout, re.M), variable.name
         assert variable.purpose in ready.stdout
     for name in ("DATABASE_URL", "NEXTAUTH_SECRET", "GLADIA_API_KEY"):
-        assert re.search(rf"^set +{name}: \(secret\)$", ready.stdout, re.M)
+        assert re.search(rf"^set +{name}( or \w+)?: \(secret\)$", ready.stdout, re.M)
 
 
 @pytest.mark.parametrize(
@@ -605,6 +605,45 @@ def test_a_line_that_cannot_be_read_is_never_silently_development(
     assert "hunter2" not in str(problem.value)
 
 
+# Without a server of its own for everything
+
+SMALL = {name: READY[name] for name in ("NODE_ENV", "NEXTAUTH_URL", "NEXTAUTH_SECRET")}
+ONLY_CAPTIONS = {"DATABASE_URL": "embedded", "LIVEKIT_URL": "off", "SPEECH_ENGINE": "local"}
+
+
+def test_production_does_without_when_that_is_said() -> None:
+    for name in ONLY_CAPTIONS:
+        less = {key: value for key, value in ONLY_CAPTIONS.items() if key != name}
+        with pytest.raises(SettingsError):
+            load(SMALL | less)
+    settings = load(SMALL | ONLY_CAPTIONS)
+    assert settings.database_url is None
+    assert not settings.calls
+    assert settings.engine == "local"
+    assert load({"NEXT_PUBLIC_LIVEKIT_URL": "off"}).calls is False
+
+
+def test_where_once_has_started_it_what_is_unset_is_done_without() -> None:
+    once = {"SECRET_KEY_BASE": SECRET, **SMALL}
+    del once["NEXTAUTH_SECRET"]
+    settings = load(once)
+    assert settings.login_secret == settings.transcription_secret == SECRET
+    assert settings.database_url is None
+    assert not settings.calls
+    assert settings.engine == "local"
+    # And what is set counts as everywhere.
+    settings = load(once | {"DATABASE_URL": READY["DATABASE_URL"], "GLADIA_API_KEY": "key"})
+    assert settings.database_url == READY["DATABASE_URL"]
+    assert settings.engine == "gladia"
+    for incomplete in ({"LIVEKIT_URL": "wss://video.example.com"}, {"SPEECH_ENGINE": "gladia"}):
+        with pytest.raises(SettingsError):
+            load(once | incomplete)
+    with pytest.raises(SettingsError):
+        load({name: value for name, value in once.items() if name != "NEXTAUTH_URL"})
+    with pytest.raises(SettingsError):
+        load(once | {"SECRET_KEY_BASE": "short"})
+
+
 # .env.example
 
 EXAMPLE = ROOT / ".env.example"
@@ -663,6 +702,7 @@ def test_check_says_what_is_left_open(tmp_path: Path) -> None:
     assert "anybody can write" in first
     assert notes(FORWARDED_ALLOW_IPS="", ALLOWED_EMAILS="ada@example.com") == []
     assert notes(FORWARDED_ALLOW_IPS="10.0.0.7", ALLOWED_EMAIL_DOMAINS="example.com") == []
+    assert "without TLS" in notes(DISABLE_SSL="true")[1]
     development, *rest = notes(NODE_ENV="test")
     assert "set NODE_ENV=production" in development
     assert rest == [anybody, loopback]

@@ -25,8 +25,6 @@ SECRETS = (
     "LIVEKIT_API_SECRET",
     "POSTGRES_PASSWORD",
 )
-# Who signs in isn't made up by anybody.
-PROVIDER = "GOOGLE_CLIENT_ID=id\nGOOGLE_CLIENT_SECRET=google-hunter2\n"
 OF_COMPOSE = {"SESSIONS_IMAGE", "POSTGRES_PASSWORD"}
 
 
@@ -41,8 +39,6 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A new environment in a file `.env` of the working directory."""
     monkeypatch.chdir(tmp_path)
     assert setup(HOST, "--into", ".env") == 0
-    with (tmp_path / ".env").open("a") as file:
-        file.write(PROVIDER)
     return tmp_path / ".env"
 
 
@@ -59,7 +55,7 @@ def test_it_needs_nothing_and_production_starts_with_what_it_writes(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert f"https://{HOST}" in done.stderr
-    (tmp_path / "env").write_text(done.stdout + PROVIDER)
+    (tmp_path / "env").write_text(done.stdout)
     settings = load(read_env_file(tmp_path / "env"))
     assert settings.production
     assert settings.public_url == f"https://{HOST}"

@@ -73,9 +73,9 @@ export class Call {
     return Boolean(this.#room?.localParticipant.isScreenShareEnabled);
   }
 
-  /** @param {Pass | null} pass null when this server has no call */
+  /** @param {Pass | null} pass null when this server has no call, which is no failure: nothing is tried again */
   async connect(pass) {
-    if (!pass) return this.#events.state('off', t('this server has no video set up'));
+    if (!pass) return this.#events.state('off', null);
     if (typeof LivekitClient === 'undefined') return this.#events.state('off', t('its program did not load'));
     this.#events.state('connecting', null);
     const room = this.#newRoom();

@@ -97,6 +97,15 @@ function ofCall({ call, speech }) {
   if (call.state === 'reconnecting') return { text: t('Sound and video are reconnecting…') };
   if (call.state === 'live') return call.reason ? { text: t('Video: {reason}.', { reason }) } : null;
   if (call.state !== 'off') return null;
+  // By choice of who runs the server, so there is nothing to try again.
+  if (call.reason === null) {
+    return {
+      text:
+        speech.engine.health === 'off'
+          ? t('This server has no calls: people in this session can’t hear or see each other here.')
+          : t('This server has captions only: people in this session can’t hear or see each other here.'),
+    };
+  }
   const text =
     speech.engine.health === 'off'
       ? t('Sound and video are off: {reason}. People in this session can’t hear or see each other here.', { reason })

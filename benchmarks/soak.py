@@ -3,8 +3,8 @@
 Sessions of ten people each, in one process with its database, and Gladia's emulator for speech.
 Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose their
 line and come back, leave and are followed by others, write and raise hands: what is kept for each
-of them must go when they go. Memory, descriptors and threads of the process are read every two
-seconds, and delays are told minute by minute. At the end the last speakers end their sentence,
+of them must go when they go. Memory, descriptors, threads and tasks of the process are read every
+two seconds, and delays are told minute by minute. At the end the last speakers end their sentence,
 SIGTERM follows at once, and the words in the database are compared with those that were said.
 
 All of it is on loopback and on the cores that the server uses, too: delays are for comparison
@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import tempfile
@@ -39,6 +40,7 @@ from websockets.typing import Subprotocol
 from tests.emulators.gladia import API_KEY, GladiaEmulator
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
+from tests.support.http import outside
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
@@ -66,6 +68,7 @@ class Book:
     resident: list[tuple[float, float]] = field(default_factory=list)  # seconds, MB
     open_files: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
+    tasks: list[int] = field(default_factory=list)
     pings: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # minute: ms
     read: dict[str, float] = field(default_factory=dict)  # a final's text: wall clock
     said: list[str] = field(default_factory=list)  # sentences whose last sample was sent
@@ -248,6 +251,9 @@ async def soak(place: Place, minutes: float) -> None:
         book.resident.append((book.seconds, process.memory_info().rss / 1e6))
         book.open_files.append(process.num_fds())
         book.threads.append(process.num_threads())
+        told = await asyncio.to_thread(outside, "GET", f"{place.server.url}/metrics")
+        value = re.search(r"^sessions_tasks (.+)$", told.text, re.M)
+        book.tasks.append(round(float(value[1])) if value else 0)
 
     async def ping() -> None:
         await asyncio.gather(*(one.ping() for one in place.everybody[::7]))
@@ -311,7 +317,8 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
         f"Memory after the warm-up: {warm[0]:.0f} MB → {warm[-1]:.0f} MB,"
         f" slope {book.slope():+.1f} MB an hour.",
         f"Descriptors {book.open_files[len(book.open_files) // 5]} → {book.open_files[-1]},"
-        f" threads {book.threads[len(book.threads) // 5]} → {book.threads[-1]}.",
+        f" threads {book.threads[len(book.threads) // 5]} → {book.threads[-1]},"
+        f" tasks {book.tasks[len(book.tasks) // 5]} → {book.tasks[-1]}.",
         f"Stored: {len(said)} of {len(book.said)} sentences, of the last ones"
         f" {len(last)} of {len(book.last)}.",
         f"SIGTERM: exit code {code} after {took:.1f} s.",

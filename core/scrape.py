@@ -5,6 +5,7 @@ Reading costs nobody anything but who asks. What it says is of this process alon
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +48,8 @@ class _Now(Collector):
         yield _by("build_info", "The release that runs.", "version", {version(): 1})
         yield _one("connections", "Open connections, WebSockets among them.", self._connections)
         yield _one("requests_in_progress", "Requests that wait for answers.", self._requests)
+        tasks = len(asyncio.all_tasks())
+        yield _one("tasks", "What the event loop has under way.", tasks)
         yield from _people(parts.rooms)
         yield from _speech(parts.rooms)
         yield from _storing(parts)

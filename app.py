@@ -37,7 +37,7 @@ from core.database import Database, DatabaseAwayError, EmbeddedPostgres
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import calls_of
-from core.minutes import SpaceMinutes
+from core.minutes import Bounds, SpaceMinutes
 from core.process import accounts
 from core.process.batching import Pacer
 from core.process.gc import GcSchedule
@@ -53,7 +53,19 @@ from core.starting import StartError
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
-from routes import home, hooks, hosting, language, login, ops, session, setup, transcript, ws
+from routes import (
+    home,
+    hooks,
+    hosting,
+    language,
+    login,
+    ops,
+    session,
+    setup,
+    transcript,
+    usage,
+    ws,
+)
 from web import command_line, errors, keeping, openid, report, setting_up
 from web.access_log import AccessLog
 from web.banner import banner
@@ -99,6 +111,9 @@ ROUTES = [
     Route("/s/{slug}/people/{identity}/mute", hosting.mute, methods=["POST"]),
     Route("/s/{slug}/people/{identity}/remove", hosting.remove, methods=["POST"]),
     Route("/s/{slug}/people/{identity}/host", hosting.make_host, methods=["POST"]),
+    Route("/spaces/{space}/usage", usage.usage_page),
+    Route("/spaces/{space}/usage.csv", usage.usage_file),
+    Route("/spaces/{space}/minutes", usage.choose, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/signed-in", login.signed_in),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
@@ -182,7 +197,8 @@ async def _running(
     with stopped_by_signals():
         await db.connect()
     node = take_place(settings.data_dir)
-    writer = TranscriptWriter(db, node.spool, node.abandoned)
+    price = settings.cost_per_minute
+    writer = TranscriptWriter(db, node.spool, node.abandoned, price=price)
     engine = make_engine(
         settings.engine,
         gladia_api_key=settings.gladia_api_key,
@@ -191,7 +207,8 @@ async def _running(
         gladia_max_streams=settings.gladia_max_streams,
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
-    minutes = SpaceMinutes(db, settings.space_minutes_per_day)
+    bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
+    minutes = SpaceMinutes(db, bounds, price)
     leases, factor = Leases(db, node.name), settings.rate_limit_factor
     rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
     calls = calls_of(settings)
@@ -218,7 +235,17 @@ async def _running(
         limits = RateLimits(factor)
         reader = TranscriptReader(rooms, writer)
         parts = Services(
-            settings, db, rooms, calls, conduct, lifecycle, writer, reader, limits, watch
+            settings,
+            db,
+            rooms,
+            calls,
+            conduct,
+            lifecycle,
+            writer,
+            reader,
+            limits,
+            watch,
+            minutes,
         )
         yield parts, stop
     finally:

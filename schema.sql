@@ -35,7 +35,11 @@ CREATE INDEX IF NOT EXISTS logins_user ON logins (user_id);
 CREATE TABLE IF NOT EXISTS spaces (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Minutes of audio a month: what an administrator grants instead of SPACE_MINUTES_PER_MONTH, and
+    -- what its owners chose, which counts where it is less. NULL: nothing was said.
+    minutes_granted double precision CHECK (minutes_granted >= 0),
+    minutes_chosen  double precision CHECK (minutes_chosen >= 0)
 );
 
 CREATE TABLE IF NOT EXISTS members (
@@ -158,11 +162,26 @@ CREATE TABLE IF NOT EXISTS streams (
     finals      integer NOT NULL,
     errors      integer NOT NULL,
     reconnects  integer NOT NULL DEFAULT 0,
+    -- Of a minute, when it was sent. NULL: an earlier release stored it, and space_usage lacks it yet.
+    price       double precision,
     PRIMARY KEY (session_id, stream)
 );
--- What a space has used today is asked all day long.
 CREATE INDEX IF NOT EXISTS streams_closed ON streams (closed_at);
 CREATE INDEX IF NOT EXISTS streams_identity ON streams (identity);
+
+-- What each session sent on each day of UTC, and what that cost at the price of that time. Added to
+-- with each stream, so that a month's bill is read from a row for a session and not from all its
+-- streams. It is a ledger: to delete a session gives no minutes back.
+CREATE TABLE IF NOT EXISTS space_usage (
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    day         date NOT NULL,
+    session_id  uuid NOT NULL,
+    engine      text NOT NULL,
+    sent_s      double precision NOT NULL,
+    cost        double precision NOT NULL,
+    PRIMARY KEY (space_id, day, session_id, engine)
+);
+CREATE INDEX IF NOT EXISTS space_usage_day ON space_usage (day);
 
 -- LiveKit's webhooks that were acted on: it sends some twice.
 CREATE TABLE IF NOT EXISTS livekit_events (
@@ -213,6 +232,26 @@ ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
 ALTER TABLE logins ADD COLUMN IF NOT EXISTS idle_at timestamptz NOT NULL
     DEFAULT (now() + interval '14 days');
 ALTER TABLE users ADD COLUMN IF NOT EXISTS language text CHECK (char_length(language) <= 8);
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS minutes_granted double precision
+    CHECK (minutes_granted >= 0);
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS minutes_chosen double precision
+    CHECK (minutes_chosen >= 0);
+ALTER TABLE streams ADD COLUMN IF NOT EXISTS price double precision;
+CREATE INDEX IF NOT EXISTS streams_uncounted ON streams (session_id) WHERE price IS NULL;
+
+-- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
+CREATE OR REPLACE FUNCTION sent_by_day(
+    opened timestamptz, closed timestamptz, sent double precision
+) RETURNS TABLE (day date, sent_s double precision) LANGUAGE sql IMMUTABLE AS $$
+    SELECT CAST(began AS date), sent * CASE WHEN closed <= opened THEN 1 ELSE
+        extract(epoch FROM least(closed AT TIME ZONE 'UTC', began + interval '1 day')
+            - greatest(opened AT TIME ZONE 'UTC', began))
+        / extract(epoch FROM closed - opened) END
+    FROM generate_series(
+        date_trunc('day', opened AT TIME ZONE 'UTC'),
+        greatest(opened, closed) AT TIME ZONE 'UTC', interval '1 day'
+    ) AS began
+$$;
 
 -- The logins that count.
 CREATE OR REPLACE VIEW open_logins AS

@@ -27,6 +27,7 @@ Event = Literal[
     "mistakes_closed",
     "session_started",
     "host_act",
+    "minutes_set",
 ]
 EVENTS: tuple[Event, ...] = get_args(Event)
 # What somebody should look at while it happens: these are warnings, the others for the record.

@@ -250,6 +250,8 @@ class StreamAccount:
     finals: int
     errors: int
     reconnects: int = 0
+    # What has a default may be missing in a file that an earlier release has left.
+    price: float | None = None  # of a minute, when it was sent; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +266,7 @@ class Usage:
     partials: int
     finals: int
     errors: int
-
-    def cost(self, per_minute: float) -> float:
-        """Return the price of the audio sent, at a price per minute."""
-        return self.seconds_sent / 60 * per_minute
+    cost: float  # at the prices of when it was sent
 
 
 @dataclass(frozen=True, slots=True)

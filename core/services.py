@@ -9,6 +9,7 @@ from core.conduct import Conduct
 from core.database import Database
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
+from core.minutes import SpaceMinutes
 from core.rate_limit import HOUR, RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
@@ -56,3 +57,4 @@ class Services:
     reader: TranscriptReader
     limits: RateLimits
     checks: Watch
+    minutes: SpaceMinutes

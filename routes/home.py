@@ -29,7 +29,8 @@ async def home(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return page("home/landing.html", None, **sign_in_context(request, "/"))
-    return page("home/home.html", person, sessions=await _rows(request, person))
+    own = await spaces.of_person(services(request).db, person.id)
+    return page("home/home.html", person, sessions=await _rows(request, person), spaces=own)
 
 
 async def session_list(request: Request) -> Response:

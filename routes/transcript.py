@@ -20,7 +20,7 @@ from core.access import (
     EndedError,
     Look,
 )
-from core.minutes import midnight
+from core.minutes import Bounds, cap_of, today
 from core.model import ChatLine, Participant, Session, Utterance
 from core.store import participants, usage
 from core.text import initials
@@ -78,7 +78,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
     said = await reader.said(session.id)
     written = await reader.chat(session.id)
     spent = await _usage(request, at)
-    minutes = await _minutes(request, at) if spent else None
+    minutes = await _minutes(request, at) if spent else {}
 
     def lay_out() -> Response:
         html = page(
@@ -185,20 +185,25 @@ async def _usage(request: Request, at: Look) -> list[dict[str, Any]]:
             "streams": one.streams,
             "finals": one.finals,
             "errors": one.errors,
-            "cost": one.cost(price),
+            "cost": one.cost,
         }
-        for one in await usage.of_session(services(request).db, at.session.id)
+        for one in await usage.of_session(services(request).db, at.session.id, price)
     ]
 
 
-async def _minutes(request: Request, at: Look) -> tuple[float, float] | None:
-    """Return the minutes that the space has used today, and those it may; None without a bound."""
-    limit = services(request).settings.space_minutes_per_day
-    if limit is None:
-        return None
-    space = at.session.space_id
-    sent = await usage.of_day(services(request).db, [space], midnight())
-    return sent.get(space, 0.0) / 60, limit
+async def _minutes(request: Request, at: Look) -> dict[str, tuple[float, float]]:
+    """Return the minutes that the space has used today and this month, and those it may.
+
+    What has no bound is left out.
+    """
+    settings, space = services(request).settings, at.session.space_id
+    found = (await usage.spent(services(request).db, [space], today())).get(space)
+    if found is None:
+        return {}
+    per_day = settings.space_minutes_per_day
+    month = cap_of(Bounds(per_day, settings.space_minutes_per_month), found).minutes
+    both = {"day": (found.day / 60, per_day), "month": (found.month / 60, month)}
+    return {name: (used, most) for name, (used, most) in both.items() if most is not None}
 
 
 def _face(one: Participant) -> dict[str, Any]:

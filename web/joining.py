@@ -31,7 +31,17 @@ SCRIPTS = frozenset(
 )
 SHEETS = frozenset(
     f"css/pages/{name}.css"
-    for name in ("home", "landing", "panel", "room", "settings", "setup", "sign-in", "transcript")
+    for name in (
+        "home",
+        "landing",
+        "panel",
+        "room",
+        "settings",
+        "setup",
+        "sign-in",
+        "transcript",
+        "usage",
+    )
 )
 
 Words = Mapping[str, str | list[str]]  # by the English ones; the forms of a plural by its singular

@@ -46,10 +46,20 @@ def duration(seconds: float) -> str:
     return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
 
 
-def amount(number: float) -> str:
-    """Return a number with three decimals, as the reader's language writes it: 0.010 or 0,010."""
-    written = f"{number:.3f}"
+def decimal(number: float, digits: int) -> str:
+    """Return a number with so many decimals, as the reader's language writes it: 0.5 or 0,5."""
+    written = f"{number:.{digits}f}"
     return written.replace(".", ",") if language() == "ru" else written
+
+
+def amount(number: float) -> str:
+    """Return a number with three decimals: 0.010 or 0,010."""
+    return decimal(number, 3)
+
+
+def utc(moment: datetime) -> str:
+    """Return a time as it is in UTC, where a heading says that it is."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def not_transcribed(seconds: float) -> str:
@@ -135,6 +145,8 @@ _environment.install_gettext_callables(  # type: ignore[attr-defined]
 )
 _environment.filters.update(
     amount=amount,
+    decimal=decimal,
+    utc=utc,
     clock=clock,
     duration=duration,
     when=when,

@@ -26,6 +26,15 @@ from core.access.problems import (
     RefusedError,
     SignedOutError,
 )
+from core.access.spaces import (
+    SPACE_MAY,
+    SpaceAction,
+    SpaceLook,
+    SpaceStanding,
+    administrator,
+    look_at_space,
+    standings,
+)
 from core.access.table import (
     MAY,
     Action,
@@ -40,6 +49,7 @@ from core.access.table import (
 
 __all__ = [
     "MAY",
+    "SPACE_MAY",
     "Action",
     "EndedError",
     "Entry",
@@ -52,15 +62,20 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "SignedOutError",
+    "SpaceAction",
+    "SpaceLook",
+    "SpaceStanding",
     "Standing",
     "Visitor",
     "add_guest",
     "administers",
+    "administrator",
     "admit",
     "approach",
     "come_in",
     "hosted",
     "look",
+    "look_at_space",
     "may",
     "must_wait",
     "readable",
@@ -68,6 +83,7 @@ __all__ = [
     "removable",
     "standing",
     "standing_in_list",
+    "standings",
     "who_left",
     "with_pass",
 ]

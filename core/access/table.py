@@ -49,6 +49,7 @@ class Action(StrEnum):
     MAKE_HOST = "make somebody a host"
     SETTINGS = "change title, admission, lock"
     END = "end for everyone"
+    SEE_MINUTES = "be warned that the space’s minutes run out"
     READ = "read the transcript, also while it goes on"
 
 
@@ -73,6 +74,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.MAKE_HOST: _HOSTS,
     Action.SETTINGS: _HOSTS,
     Action.END: _HOSTS,
+    Action.SEE_MINUTES: _HOSTS,
     Action.READ: _ADMITTED,
 }
 

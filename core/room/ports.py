@@ -61,7 +61,7 @@ class Writer(FinalsWriter, Protocol):
 class Minutes(Protocol):
     """Says how much of a space's speech may be transcribed: core.minutes."""
 
-    async def of(self, space: str) -> Allowance:
+    def of(self, space: str) -> Allowance:
         """Return the space's allowance, the same for all its rooms."""
 
 

@@ -23,6 +23,7 @@ from core.room.presence import Pulse
 from core.room.roster import Roster
 from core.room.seat import Listener, Seat
 from core.room.session import RoomSession
+from core.room.warnings import Warnings
 from core.room.wire import (
     CLOSE_ENDED,
     CLOSE_REPLACED,
@@ -68,6 +69,7 @@ class Room:
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session.id, self.fanout, knocks)
+        self._warnings = Warnings(self.fanout, services.allowance)
         self._chat = ChatLog(session.id, lines, writer.keep_line)
         self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
         self._ended: Message | None = None  # what everybody is told of the end, and who is late
@@ -108,6 +110,7 @@ class Room:
         seat.active = self.active.came(page, hello.active, known=known)
         self.active.tell(participant.identity)
         self._replay(seat, hello)
+        self._warnings.tell()
         self.roster.show()  # to the new page as well: hosts learn from it who knocks
         return seat
 
@@ -173,6 +176,7 @@ class Room:
     def tick(self, now: float) -> None:
         """Once a second: pass on places, finish what went silent, forget who is gone for good."""
         self.active.tick()
+        self._warnings.tell()
         if self.fanout.seats:
             self._alive_at = now
         if self.over and now - self._ended_at > AFTER_END_S:

@@ -185,7 +185,7 @@ class Rooms:
         claim = await self._claims.claim(session.id)
         services = self.speech
         if self._minutes is not None:
-            services = replace(services, allowance=await self._minutes.of(session.space))
+            services = replace(services, allowance=self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._writer.load(session.id, claim.epoch)

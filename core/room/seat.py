@@ -8,6 +8,7 @@ from core.access.table import Standing, standing
 from core.model import Page, Participant
 from core.room.presence import Pulse
 from core.room.wire import Batch, Emoji, Message, Reaction
+from core.speech.allowance import Period
 from core.speech.microphone import Microphone
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Seat:
         "participant",
         "pulse",
         "said",
+        "warned_of",
     )
 
     def __init__(
@@ -60,6 +62,8 @@ class Seat:
         self.pulse = Pulse(answers=False)  # replaced when the page has promised to answer
         self.said = 0  # messages of the page after its hello; the socket counts them
         self.dismissed = False  # closed by a host, or signed out: not expected back
+        # Which of the space's budgets its host was last told to be nearly used up.
+        self.warned_of: Period | None = None
         # What it has seen is what has these numbers, once it has taken in its welcome. Not after
         # they were given anew: its line may break before it learns of that.
         self.in_step = True

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from core.model import Utterance
+from core.speech.allowance import Period
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 from core.speech.reasons import Reason
 
@@ -267,6 +268,15 @@ class Active(msgspec.Struct, tag_field="type", tag="active", frozen=True):
     on: bool
 
 
+class Minutes(msgspec.Struct, tag_field="type", tag="minutes", frozen=True):
+    """To hosts: in which period the space has used up most of its minutes; None: in none any more.
+
+    Once they are used up, Speech says so to everybody.
+    """
+
+    near: Period | None
+
+
 class SessionChanged(
     msgspec.Struct, tag_field="type", tag="session", frozen=True, omit_defaults=True
 ):
@@ -306,6 +316,7 @@ ServerMessage = (
     | Muted
     | Active
     | Beat
+    | Minutes
     | SessionChanged
     | Settled
     | Error

@@ -57,6 +57,7 @@ class Settings:
     openai_model: str | None = None
     cost_per_minute: float = 0.01
     space_minutes_per_day: float | None = None
+    space_minutes_per_month: float | None = None
     rate_limit_factor: float = 1.0
     allowed_emails: frozenset[str] = frozenset()
     allowed_email_domains: frozenset[str] = frozenset()

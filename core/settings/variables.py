@@ -275,7 +275,10 @@ VARIABLES: tuple[Variable, ...] = (
         "COST_PER_MINUTE",
         "cost_per_minute",
         SPEECH,
-        N_("Price of a minute of transcribed audio, for the usage that members of the space see."),
+        N_(
+            "Price of a minute that a service transcribes, for the usage that members of the space "
+            "see. What was sent before keeps its price; the local engine costs nothing."
+        ),
         "0.01",
         accept.number(0, 1000),
         example="0.01",
@@ -368,6 +371,18 @@ VARIABLES: tuple[Variable, ...] = (
         N_("no bound"),
         accept.number(1, 1_000_000),
         example="600",
+    ),
+    Variable(
+        "SPACE_MINUTES_PER_MONTH",
+        "space_minutes_per_month",
+        LIMITS,
+        N_(
+            "The same in a month (UTC): captions pause when it is reached, and hosts are warned "
+            "at four fifths of it. Owners of a space may choose less for it."
+        ),
+        N_("no bound"),
+        accept.number(1, 1_000_000),
+        example="6000",
     ),
     Variable(
         "RATE_LIMIT_FACTOR",

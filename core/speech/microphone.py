@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from core.metrics import LOST_BY_PAGE, RECEIVED
 from core.model import Page, Participant
-from core.speech.allowance import USED_UP
 from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -109,7 +108,8 @@ class Microphone:
         self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)  # of all its stretches
         self._missing = Missing(self, sink, self._clock, self._speaker)  # what won't be text
         self._closed = False  # for good: removed, or the session is over
-        self._refused = False  # the space has no minutes left, as of the last tick
+        # Why the space has no minutes left, as of the last tick; None while it has some.
+        self._refused: Reason | None = None
         self._muted = False  # by a host, and the page has said nothing since
         # Session time after which nothing is taken: another page is the active one. None: it's us.
         self._until: float | None = None
@@ -163,8 +163,8 @@ class Microphone:
     @property
     def state(self) -> tuple[SpeechState, Reason | None]:
         """What becomes of the speech, and why: the worst of all stretches, else of the switch."""
-        if self._refused and self.mic_on:
-            return "failed", USED_UP
+        if self._refused is not None and self.mic_on:
+            return "failed", self._refused
         for state in ("failed", "delayed", "listening"):
             for stretch in self._stretches:
                 if stretch.state == state and (
@@ -270,7 +270,7 @@ class Microphone:
         """Finish the stream of a page that went silent without a word (once a second)."""
         if self._stretch is not None and now - self._last_audio > ABSENCE:
             self._stop()
-        if self._refused is not self._services.allowance.used_up:
+        if self._refused != self._services.allowance.used_up:
             self._refused = self._services.allowance.used_up
             self._end_stretch()
             self._sink.state_changed(self)
@@ -337,7 +337,7 @@ class Microphone:
 
     def _begin_stretch(self, audio: Collection[bytes], new: int) -> None:
         """Begin with these frames, of which the last `new` samples came now."""
-        if self._services.allowance.used_up:
+        if self._services.allowance.used_up is not None:
             # Everybody reads of the gap, and why in the state.
             self._preroll.clear()
             self._missing.refuse(self.received - new, self.received)

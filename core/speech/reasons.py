@@ -15,6 +15,10 @@ ReasonCode = Literal[
     "no_stream",  # the service takes no further stream now
     "dropped",  # the service dropped the connection; it is caught up with
     "space_used_up",  # the space's minutes of today, until 00:00 UTC
+    # … of this month, until 00:00 UTC of the day in `detail`: as who runs the server allows, or
+    # as the owners of the space have chosen
+    "space_month_used_up",
+    "space_choice_used_up",
     # of the engine as it was set up
     "switched_off",  # SPEECH_ENGINE=off
     "key_missing",  # GLADIA_API_KEY

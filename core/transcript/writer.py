@@ -53,8 +53,11 @@ class TranscriptWriter:
         db: Database,
         spool: Path,
         abandoned: Callable[[], Generator[Path, None, None]] = _nothing,
+        *,
+        price: float = 0.0,
     ) -> None:
         self._db = db
+        self._price = price  # of a minute of audio today, for the accounts of streams
         self._abandoned = abandoned  # spools that nobody else will store: Node.abandoned
         self._set_aside: Callable[[list[Utterance]], None] = lambda _: None  # set by `serve`
         self._inheriting: asyncio.Task[None] | None = None  # looks for them, until `close`
@@ -185,7 +188,8 @@ class TranscriptWriter:
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Writer: take a stream's account."""
-        self._accounts.put(Entry(_account(session_id, identity, record)))
+        price = usage.price_of(record.engine, self._price)
+        self._accounts.put(Entry(_account(session_id, identity, record, price)))
 
     async def _store_lines(self, batch: list[Entry[ChatLine]]) -> Iterable[Entry[ChatLine]]:
         """Store the first line only, so that a refusal is about it: chat comes slowly."""
@@ -207,7 +211,7 @@ class TranscriptWriter:
     async def _store_accounts(
         self, batch: list[Entry[StreamAccount]]
     ) -> Iterable[Entry[StreamAccount]]:
-        await usage.add(self._db, batch[0].value)
+        await usage.add(self._db, batch[0].value, self._price)
         return batch[:1]
 
 
@@ -220,7 +224,7 @@ def _files(spool: Path) -> list[Path]:
     return [spool, *(spool.with_name(f"{what}-{spool.name}") for what in ("chat", "usage", "held"))]
 
 
-def _account(session_id: str, identity: str, record: StreamRecord) -> StreamAccount:
+def _account(session_id: str, identity: str, record: StreamRecord, price: float) -> StreamAccount:
     return StreamAccount(
         session_id=session_id,
         identity=identity,
@@ -228,5 +232,6 @@ def _account(session_id: str, identity: str, record: StreamRecord) -> StreamAcco
         engine=record.engine,
         opened_at=record.opened_at,
         closed_at=record.closed_at,
+        price=price,
         **asdict(record.usage),
     )

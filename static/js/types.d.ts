@@ -2,6 +2,8 @@
 
 export type Role = 'HOST' | 'MEMBER' | 'GUEST';
 export type Admission = 'ANYONE' | 'KNOCK' | 'MEMBERS';
+/** in which a space may have so much transcribed */
+export type Period = 'day' | 'month';
 export type SpeechState = 'ready' | 'listening' | 'delayed' | 'paused' | 'failed';
 
 export interface Person {
@@ -125,6 +127,7 @@ export type ServerMessage =
   | { type: 'muted' }
   | { type: 'active'; on: boolean }
   | { type: 'beat' }
+  | { type: 'minutes'; near: Period | null }
   | ({ type: 'session' } & SessionState)
   | { type: 'settled'; index: number }
   | { type: 'error'; code: string; seconds?: number; detail?: string };
@@ -190,7 +193,7 @@ export interface Notice {
 }
 
 /** What one can do something about comes first: the order in which they stand. */
-export type Topic = 'login' | 'place' | 'connection' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'video';
+export type Topic = 'login' | 'place' | 'connection' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'minutes' | 'video';
 
 /** What is true in a room, as its page knows it: static/js/room/state.js. No part keeps a copy of any of it. */
 export interface Truth {
@@ -228,6 +231,8 @@ export interface Truth {
     engine: Engine;
     /** what becomes of whose speech, as it was said last */
     of: ReadonlyMap<string, Speech>;
+    /** of which the space has used up most of its minutes; told to hosts only */
+    near: Period | null;
     /** whose captions have been in trouble for a while, by identity */
     troubled: ReadonlyMap<string, Speech>;
   };

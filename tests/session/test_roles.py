@@ -33,6 +33,9 @@ LIVE = {
     ("POST", "/s/{slug}/admit-all"): (401, 404, 404, 204, 404, 404),
     ("POST", "/s/{slug}/mute-all"): (401, 404, 404, 200, 404, 404),  # 200: LiveKit is away
     ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
+    ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 404, 200),
+    ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
+    ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),
     ("GET", "/sign-in"): (200, 200, 303, 303, 303, 303),
     ("GET", "/signed-in"): (303, 303, 200, 200, 200, 200),
     ("GET", "/sign-in/{provider}"): (404, 404, 404, 404, 404, 404),
@@ -74,7 +77,10 @@ def assert_answers(
     """Everybody gets what the table says at every route."""
     found = {
         (*route, who): meeting.people[who]
-        .http.request(route[0], route[1].format(slug=slug, identity="p_nobody", provider="google"))
+        .http.request(
+            route[0],
+            route[1].format(slug=slug, identity="p_nobody", provider="google", space=meeting.space),
+        )
         .status_code
         for route, expected in routes.items()
         for who, status in zip(PEOPLE, expected, strict=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from core import minutes as minutes_module
 from core.database import Database
-from core.minutes import READ_EVERY_S, midnight
+from core.minutes import LOOK_EVERY_S, Bounds, SpaceMinutes, month_after, month_before
 from core.model import StreamAccount
 from core.speech.allowance import USED_UP, Allowance
 from core.speech.engine import BYTES_PER_SECOND, StreamUsage
@@ -48,7 +49,7 @@ def test_open_streams_count_with_what_they_were_fed_and_what_was_sent_twice() ->
     allowance.opened(one)
     allowance.opened(two)
     one.sent, two.fed = 30, 20
-    assert allowance.used == 50
+    assert allowance.day.used == 50
     assert allowance.covers(49)
     assert not allowance.covers(50)
     one.sent = 80
@@ -57,7 +58,7 @@ def test_open_streams_count_with_what_they_were_fed_and_what_was_sent_twice() ->
     assert not allowance.look(), "it is no news any more"
     allowance.closed(one)
     allowance.closed(two)  # of which nothing was sent in the end
-    assert allowance.used == 80
+    assert allowance.day.used == 80
     assert not allowance.look()
     assert not allowance.used_up
 
@@ -65,23 +66,23 @@ def test_open_streams_count_with_what_they_were_fed_and_what_was_sent_twice() ->
 def test_what_other_processes_stored_counts_once() -> None:
     allowance, one = Allowance(100), Metered(sent=30)
     allowance.opened(one)
-    allowance.stored(40)
-    assert allowance.used == 70
+    allowance.day.stored(40)
+    assert allowance.day.used == 70
     allowance.closed(one)
-    allowance.stored(70)
-    allowance.stored(50)  # ours isn't stored yet
-    assert allowance.used == 70
+    allowance.day.stored(70)
+    allowance.day.stored(50)  # ours isn't stored yet
+    assert allowance.day.used == 70
 
 
 def test_a_day_begins_with_what_is_said_on_it() -> None:
     allowance, one = Allowance(100), Metered(sent=90)
     allowance.opened(one)
-    allowance.stored(50)
-    allowance.begin_day()
+    allowance.day.stored(50)
+    allowance.day.begin()
     one.sent = 110
-    assert allowance.used == 20
+    assert (allowance.day.used, allowance.month.used) == (20, 110)
     allowance.closed(one)
-    assert allowance.used == 20
+    assert (allowance.day.used, allowance.month.used) == (20, 110)
 
 
 @pytest.mark.virtual_time
@@ -105,7 +106,7 @@ async def test_used_up_minutes_are_told_and_what_is_said_then_is_a_gap() -> None
     [(lost, when)] = page.room.gaps
     assert lost == pytest.approx(20 * 0.28, abs=1)
     assert when.start == pytest.approx(page.spoken[60][1], abs=0.3)
-    allowance.begin_day()
+    allowance.day.begin()
     allowance.look()
     page.microphone.tick(time.monotonic())
     ready: tuple[str, str | None] = ("ready", None)
@@ -144,6 +145,10 @@ def gladia_place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator
     server.stop()
 
 
+def midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 async def spend(place: AppServer, host: Visitor, slug: str, *spans: tuple[float, float]) -> str:
     """Have a session send audio between these seconds of today; return its space."""
     await asyncio.to_thread(host.join, slug)
@@ -160,7 +165,7 @@ async def spend(place: AppServer, host: Visitor, slug: str, *spans: tuple[float,
         whose = str(row["id"]), row["identity"], str(uuid4())
         counts = 0, 0, 0, 0, 0
         sent = StreamAccount(*whose, "gladia", opened, closed, end - begin, *counts)
-        await usage.add(db, sent)
+        await usage.add(db, sent, 0.01)
     await db.disconnect()
     return str(row["space_id"])
 
@@ -173,9 +178,10 @@ async def test_a_stream_over_midnight_counts_by_its_part_of_the_day(
     space = await spend(gladia_place, ada, slug, (-50, -10), (-100, 30), (40, 45))
     db = Database(gladia_place.database_url)
     await db.connect()
-    sent = await usage.of_day(db, [space, str(UUID(int=0))], midnight())
+    sent = await usage.spent(db, [space, str(UUID(int=0))], midnight().date())
     await db.disconnect()
-    assert sent == {space: pytest.approx(35)}
+    assert sent.keys() == {space}
+    assert sent[space].day == pytest.approx(35)
 
 
 def failed(room: Room) -> list[dict[str, Any]]:
@@ -220,4 +226,89 @@ async def test_a_space_has_its_minutes_of_each_day_and_no_more(
         def is_refused() -> bool:
             return "failed" in [one["state"] for one in page.of_type("speech")]
 
-        await page.until(is_refused, READ_EVERY_S / 2)  # it is known before it is read again
+        await page.until(is_refused, 5 * LOOK_EVERY_S)
+
+
+async def test_a_month_is_paused_and_raised_while_people_are_in_the_room(
+    gladia_place: AppServer,
+) -> None:
+    room, tables = Room(gladia_place, "Owner"), Tables(gladia_place.database_url)
+    # Its owner may choose by itself, and what counts is the less of both.
+    space = await spend(gladia_place, room.host, room.slug, (-1, 0))
+    await asyncio.to_thread(
+        tables, "UPDATE spaces SET minutes_granted = 500, minutes_chosen = 2 WHERE id = $1", space
+    )
+    used = "INSERT INTO space_usage VALUES ($1, $2, $1, 'gladia', 98, 0)"
+    first = midnight().date().replace(day=1)
+    await asyncio.to_thread(tables, used, UUID(space), first)
+    async with room:
+        ada = await room.speaker("Ada")
+        await room.reader.until(lambda: room.reader.of_type("minutes"))
+        assert room.reader.of_type("minutes")[-1]["near"] == "month"
+        assert not ada.page.of_type("minutes"), "it is for hosts"
+        await ada.say(*WORDS[:80])
+        await room.reader.until(lambda: failed(room))
+        reason = {"code": "space_choice_used_up", "detail": month_after(first).isoformat()}
+        assert failed(room)[-1]["reason"] == reason
+        await room.all_arrived()
+        address = f"/spaces/{space}/minutes"
+        for minutes, status in (("501", 422), ("3", 303)):
+            answer = await asyncio.to_thread(
+                room.host.http.post,
+                address,
+                data={"minutes": minutes},
+                headers={"Accept": "text/html"},
+            )
+            assert answer.status_code == status
+        said = len(room.words_of("Ada"))
+        await room.reader.until(lambda: room.reader.of_type("speech")[-1]["state"] == "ready")
+        await room.reader.until(lambda: room.reader.of_type("minutes")[-1]["near"] is None)
+        await ada.say(*WORDS[90:95])
+        await room.all_arrived()
+        assert room.words_of("Ada")[said:] == WORDS[90:95]
+    assert "audit limited why=space_month" in gladia_place.log
+
+
+async def test_a_month_begins_anew_at_its_turn(
+    make_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [date(2026, 12, 31)]
+    monkeypatch.setattr(minutes_module, "today", lambda: clock[0])
+    monkeypatch.setattr(minutes_module, "LOOK_EVERY_S", 0.01)
+    db = Database(await asyncio.to_thread(make_database))
+    await db.connect()
+    space = str((await db.returning("INSERT INTO spaces (name) VALUES ('A') RETURNING id"))["id"])
+    for day, seconds in ((date(2026, 11, 30), 500), (date(2026, 12, 1), 70)):
+        await db.execute(
+            "INSERT INTO space_usage VALUES (:space, :day, gen_random_uuid(), 'x', :sent, 0)",
+            space=UUID(space),
+            day=day,
+            sent=seconds,
+        )
+    minutes = SpaceMinutes(db, Bounds(day=10, month=2))
+    minutes.start()
+    allowance, one = minutes.of(space), Metered(sent=40)
+    allowance.opened(one)
+    await until(lambda: allowance.near == "month")
+    assert allowance.month.used == 110
+    one.sent = 50
+    await until(lambda: allowance.used_up is not None)
+    assert str(allowance.used_up) == "space_month_used_up (2027-01-01)"
+    clock[0] = date(2027, 1, 1)
+    await until(lambda: allowance.used_up is None)
+    one.sent = 55
+    assert (allowance.day.used, allowance.month.used) == (5, 5)
+    assert minutes.open_seconds(space) == 5
+    await until(lambda: allowance.month.reason.detail == "2027-02-01")
+    clock[0] = date(2026, 12, 31)  # a clock that is set back gives nothing back
+    one.sent = 175
+    await until(lambda: allowance.used_up is not None)
+    await minutes.close()
+    await db.disconnect()
+
+
+def test_months_follow_each_other() -> None:
+    assert month_after(date(2026, 12, 31)) == date(2027, 1, 1)
+    assert month_after(date(2026, 1, 1)) == date(2026, 2, 1)
+    assert month_before(date(2027, 1, 31)) == date(2026, 12, 1)
+    assert month_before(date(2026, 12, 1)) == date(2026, 11, 1)

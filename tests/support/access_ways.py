@@ -251,6 +251,29 @@ async def reads(stage: Stage) -> bool:
     return page.status_code == 200 and "data-print" in page.text
 
 
+async def sees_minutes(stage: Stage) -> bool:
+    """Come into a room whose space has used most of its month."""
+    tables, warned = stage.place.tables, list[Any]()
+    space = await asyncio.to_thread(
+        tables.one, "SELECT space_id FROM sessions WHERE slug = $1", stage.slug
+    )
+    used = "INSERT INTO space_usage VALUES ($1, current_date, gen_random_uuid(), 'x', 54, 0)"
+    await asyncio.to_thread(tables, used, space)
+    whole = "SELECT sum(sent_s) / 60 / 0.9 FROM space_usage WHERE space_id = $1"
+    form = {"minutes": str(await asyncio.to_thread(tables.one, whole, space))}
+
+    def told(message: dict[str, Any]) -> bool:
+        warned.extend([message["near"]] if message["type"] == "minutes" else [])
+        return bool(message["type"] == "people")
+
+    async with stage.ada.page(stage.slug):
+        address = f"/spaces/{space}/minutes"
+        answer = await asyncio.to_thread(stage.ada.http.post, address, data=form)
+        assert answer.status_code == 204  # it is known there from here on
+        await in_room(stage, [], told)
+    return warned == ["month"]
+
+
 WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.OPEN: opens,
     Action.NAME: names,
@@ -270,5 +293,6 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.MAKE_HOST: hosts("host"),
     Action.SETTINGS: changes,
     Action.END: ends,
+    Action.SEE_MINUTES: sees_minutes,
     Action.READ: reads,
 }

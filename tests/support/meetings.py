@@ -64,6 +64,7 @@ class Meeting:
 
     slug: str
     people: dict[str, Visitor] = field(default_factory=dict)
+    space: str = ""  # the id of its space
 
 
 def make_meeting(site: AppServer, database: str, title: str) -> Meeting:
@@ -81,6 +82,8 @@ def make_meeting(site: AppServer, database: str, title: str) -> Meeting:
         " WHERE s.slug = $1 AND u.email = 'member@example.com' ON CONFLICT DO NOTHING",
         meeting.slug,
     )
+    found = sql(database, "SELECT space_id FROM sessions WHERE slug = $1", meeting.slug)
+    meeting.space = str(found[0]["space_id"])
     come_and_go(
         *(meeting.people[who] for who in ("host", "participant", "guest")), slug=meeting.slug
     )

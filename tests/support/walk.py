@@ -42,6 +42,11 @@ USED = """
     INSERT INTO streams (session_id, stream, identity, engine, opened_at, closed_at, sent_s, frames,
         partials, finals, errors)
     SELECT id, $2, $3, 'gladia', now(), now(), 61, 1500, 20, 3, 1 FROM sessions WHERE slug = $1"""
+SPENT = """
+    INSERT INTO space_usage SELECT space_id, day, s.id, 'gladia', 1000 + 300 * n, 0.2 + n / 20.0
+    FROM sessions s, generate_series(0, 27) n, CAST(date_trunc('month', now()) AS date) first,
+        CAST(first + n AS date) day
+    WHERE slug = $1"""
 
 
 @dataclass
@@ -83,6 +88,7 @@ class World:
             self.tables(CHAT, meeting.slug, n, identity, f"{text} https://example.com/{'a' * 60}")
         self.tables(WRITE, meeting.slug, uuid4().hex, 9, identities[0], "", 200.0, 12.0)
         self.tables(USED, meeting.slug, uuid4().hex, identities[1])
+        self.tables(SPENT, meeting.slug)
         return meeting
 
     def guest(self, slug: str, name: str) -> Visitor:

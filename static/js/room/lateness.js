@@ -2,7 +2,7 @@
 
 import { listed, sentence } from '../lib/text.js';
 import { t } from '../lib/words.js';
-import { reasonWords } from './reasons.js';
+import { isUsedUp, nearWords, reasonWords } from './reasons.js';
 import { nameOf } from './roster.js';
 
 const TROUBLES = new Set(['delayed', 'failed']);
@@ -36,6 +36,7 @@ export class Lateness {
       if (speech.engine !== this.#engine) this.#hearEngine(speech.engine);
       for (const identity of this.#people.keys()) if (!speech.of.has(identity)) this.#forget(identity);
       for (const said of speech.of.values()) this.#hear(said);
+      state.notice('minutes', speech.near && { text: nearWords(speech.near) });
     });
   }
 
@@ -106,6 +107,9 @@ export class Lateness {
   #text() {
     const reason = this.#engine?.reason ?? null;
     if (this.#health === 'off') return offWords(reason);
+    // It is everybody's, whoever speaks.
+    const usedUp = [...this.#state.speech.troubled.values()].find((speech) => isUsedUp(speech.reason));
+    if (usedUp?.reason) return sentence(t('Captions pause: {reason}', { reason: reasonWords(usedUp.reason) }));
     /** @type {Map<string, { names: string[], speech: Speech }>} */
     const troubles = new Map();
     for (const [identity, speech] of this.#state.speech.troubled) {

@@ -20,6 +20,10 @@ export function reasonWords({ code, detail }) {
       return t('the connection to the speech service broke; catching up');
     case 'space_used_up':
       return t('this space has used up its minutes of captions for today; they go on at 00:00 UTC, or when whoever runs this server allows more');
+    case 'space_month_used_up':
+      return t('this space has used up its minutes of captions for this month; they go on on {day}, 00:00 UTC, or when whoever runs this server allows more', { day: dayWords(detail) });
+    case 'space_choice_used_up':
+      return t('this space has used up the minutes of captions that its owners chose for this month; they go on on {day}, 00:00 UTC, or when an owner allows more', { day: dayWords(detail) });
     case 'switched_off':
       return t('they are switched off by SPEECH_ENGINE');
     case 'key_missing':
@@ -58,4 +62,21 @@ export function reasonWords({ code, detail }) {
     default:
       return t('the speech service has trouble at the moment');
   }
+}
+
+/** @param {import('../types').Reason | null} reason @returns {boolean} whether the space has no minutes left */
+export function isUsedUp(reason) {
+  return Boolean(reason?.code.startsWith('space_'));
+}
+
+/** @param {import('../types').Period} period @returns {string} what hosts are warned of */
+export function nearWords(period) {
+  return period === 'month'
+    ? t('This space has used four fifths of its minutes of captions for this month.')
+    : t('This space has used four fifths of its minutes of captions for today.');
+}
+
+/** @param {string} day such as 2026-12-01 @returns {string} such as 1 December */
+function dayWords(day) {
+  return new Date(day).toLocaleDateString(document.documentElement.lang, { day: 'numeric', month: 'long', timeZone: 'UTC' });
 }

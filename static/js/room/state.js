@@ -31,7 +31,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     people: { here: [], listed: false, waiting: [], denied: [] },
     faces: { all: [] },
     session: { connection: 'connecting', welcomedAt: 0 },
-    speech: { engine, of: new Map(), troubled: new Map() },
+    speech: { engine, of: new Map(), near: null, troubled: new Map() },
     call: { state: 'connecting', reason: null, people: null, voices: new Set(), pictures: new Map(), sharing: false },
     view: { panel: 'transcript', unread: 0 },
     notices: {
@@ -43,6 +43,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
       camera: null,
       silent: null,
       captions: null,
+      minutes: null,
       video: null,
     },
   };

@@ -71,6 +71,8 @@ export class Wire {
         return state.happen('muted');
       case 'active':
         return state.set('me', { active: message.on });
+      case 'minutes':
+        return state.set('speech', { near: message.near });
       case 'session':
         return this.#session(message);
       case 'error':
@@ -85,7 +87,7 @@ export class Wire {
     state.set('session', { ...welcome.session, welcomedAt: performance.now() });
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
-    state.set('speech', { engine: welcome.engine, of: new Map(well) });
+    state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });
     state.set('me', { active: welcome.active, signedOut: false });
     state.set('people', { listed: false });
     state.happen('welcome', welcome);

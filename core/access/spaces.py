@@ -1,0 +1,99 @@
+"""Who may do what with a space and with the server itself, as docs/access.md shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from core.access.problems import NotFoundError, SignedOutError
+from core.access.table import administers
+from core.database import Database
+from core.model import Membership, Person
+from core.settings import Settings
+from core.store import spaces
+from core.store.spaces import Space
+
+
+class SpaceStanding(StrEnum):
+    """What somebody is to a space, or to the server; an administrator may be a member, too."""
+
+    ANONYMOUS = "nobody known, or a guest"
+    STRANGER = "signed in, no member"
+    MEMBER = "member"
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+
+
+class SpaceAction(StrEnum):
+    """What can be done with a space, or with the server."""
+
+    USAGE = "see what a space’s sessions took and cost, and save it"
+    CHOOSE = "choose fewer minutes a month for a space"
+    GRANT = "grant a space minutes a month"
+    ADMINISTER = "see people, spaces, numbers and errors of the server"
+    DISABLE = "disable and enable people"
+
+
+_MEMBERS = frozenset({SpaceStanding.MEMBER, SpaceStanding.OWNER})
+_ADMINISTRATORS = frozenset({SpaceStanding.ADMINISTRATOR})
+SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
+    SpaceAction.USAGE: _MEMBERS,
+    SpaceAction.CHOOSE: frozenset({SpaceStanding.OWNER}),
+    SpaceAction.GRANT: _ADMINISTRATORS,
+    SpaceAction.ADMINISTER: _ADMINISTRATORS,
+    SpaceAction.DISABLE: _ADMINISTRATORS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceLook:
+    """A space, and what somebody is to it."""
+
+    space: Space
+    person: Person
+    standings: frozenset[SpaceStanding]
+
+    def may(self, action: SpaceAction) -> bool:
+        """Whether they may do this."""
+        return not self.standings.isdisjoint(SPACE_MAY[action])
+
+
+def standings(
+    settings: Settings, person: Person | None, membership: Membership | None = None
+) -> frozenset[SpaceStanding]:
+    """Return what somebody is to a space of which they are this, or to the server."""
+    if person is None:
+        return frozenset({SpaceStanding.ANONYMOUS})
+    own = SpaceStanding[membership] if membership else SpaceStanding.STRANGER
+    also = {SpaceStanding.ADMINISTRATOR} if administers(settings, person) else set()
+    return frozenset({own, *also})
+
+
+async def look_at_space(
+    db: Database, settings: Settings, person: Person | None, space_id: str, action: SpaceAction
+) -> SpaceLook:
+    """Return a space to who may do this with it.
+
+    Raises SignedOutError for nobody known, whether it exists or not, NotFoundError for others.
+    """
+    if person is None:
+        raise SignedOutError
+    try:
+        found = await spaces.find(db, UUID(space_id), person.id)
+    except ValueError:
+        raise NotFoundError from None
+    if found is None:
+        raise NotFoundError
+    space, membership = found
+    at = SpaceLook(space, person, standings(settings, person, membership))
+    if not at.may(action):
+        raise NotFoundError
+    return at
+
+
+def administrator(settings: Settings, person: Person | None, action: SpaceAction) -> Person:
+    """Return who may do this with the server. Raises NotFoundError for everybody else."""
+    if person is None or standings(settings, person).isdisjoint(SPACE_MAY[action]):
+        raise NotFoundError
+    return person

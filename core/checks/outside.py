@@ -28,7 +28,8 @@ BAD_GATEWAY = (502, 503, 504)
 async def look(settings: Settings) -> list[Outcome]:
     """Look at the pages' address, then at the socket's."""
     pages = await _pages(settings)
-    return pages if pages[0].state == "skipped" else [*pages, await _socket(settings)]
+    silent = pages[0].facts.get("answered") is False
+    return pages if silent else [*pages, await _socket(settings)]
 
 
 async def _pages(settings: Settings) -> list[Outcome]:
@@ -40,7 +41,7 @@ async def _pages(settings: Settings) -> list[Outcome]:
     except NoAnswerError as problem:
         if is_loopback(urlsplit(address).hostname or ""):
             what = Words(N_("nothing is served at %(address)s at the moment"), address=address)
-            return [Outcome("outside", "skipped", what)]
+            return [Outcome("outside", "skipped", what, facts={"answered": False})]
         return [
             Outcome(
                 "outside",
@@ -60,6 +61,7 @@ async def _pages(settings: Settings) -> list[Outcome]:
                     ),
                     address=address,
                 ),
+                {"answered": False},
             )
         ]
     told = answer.json()

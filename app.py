@@ -54,6 +54,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import (
+    connection,
     home,
     hooks,
     hosting,
@@ -100,6 +101,8 @@ ROUTES = [
     Route("/s/{slug}/transcript.vtt", transcript.as_vtt),
     Route("/s/{slug}/guest", session.become_guest, methods=["POST"]),
     Route("/s/{slug}/join", session.join, methods=["POST"]),
+    Route("/s/{slug}/connection", connection.of_session, methods=["GET"]),
+    Route("/s/{slug}/connection", connection.begin_in_session, methods=["POST"]),
     Route("/s/{slug}/end", session.end, methods=["POST"]),
     Route("/s/{slug}/settings", hosting.settings_page, methods=["GET"]),
     Route("/s/{slug}/settings", hosting.settings, methods=["POST"]),
@@ -114,6 +117,8 @@ ROUTES = [
     Route("/spaces/{space}/usage", usage.usage_page),
     Route("/spaces/{space}/usage.csv", usage.usage_file),
     Route("/spaces/{space}/minutes", usage.choose, methods=["POST"]),
+    Route("/connection", connection.of_person, methods=["GET"]),
+    Route("/connection", connection.begin, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/signed-in", login.signed_in),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),

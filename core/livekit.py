@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
 import time
 import warnings
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 
 import aiohttp
 from jwt.warnings import InsecureKeyLengthWarning
@@ -39,10 +40,19 @@ MUTED_AT_ONCE = 10  # requests to LiveKit side by side when everybody is muted
 EVENT_ID = re.compile("[!-~]{0,200}")  # of a webhook: PostgreSQL takes no NUL, and an index 2.7 kB
 END_OF_TIME = 2**33  # seconds since 1970 of a webhook, in the year 2242: not all 64 bits are a time
 ROOM_KEPT = 30 * 60  # seconds that LiveKit keeps an empty room: a session may pause
+# Of a room in which somebody tries their connection. No session is called so: a slug has no dot.
+TEST_ROOM = "connection-test."
+TEST_ROOM_KEPT = 60, 5  # seconds that LiveKit keeps one in which nobody was, and that all have left
+TEST_TOKEN_LIFETIME = timedelta(minutes=2)
+TEST_PROBLEM_KEPT_S = 5.0  # seconds for which LiveKit isn't asked again, after it didn't make one
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 CallProblem = Literal["unreachable", "refused", "failed"]
+# The ways that sound and picture can take to LiveKit; each is tried under an identity of its own,
+# as LiveKit remembers for each which way failed.
+Path = Literal["udp", "tcp", "turn-udp", "turn-tls"]
+PATHS: Final[tuple[Path, ...]] = get_args(Path)
 
 
 class CallError(Exception):
@@ -96,6 +106,33 @@ def video_pass(settings: Settings, session: Session, participant: Participant) -
     return VideoPass(settings.livekit_url, token.to_jwt())
 
 
+def passes_to_test(settings: Settings, room: str) -> dict[Path, str]:
+    """Return a token for each path to a room of `Calls.open_test_room`, good for two minutes.
+
+    With one a page can be there, and neither send nor show anything to anybody.
+    """
+    grants = api.VideoGrants(
+        room_join=True,
+        room=room,
+        can_subscribe=True,
+        can_publish=False,
+        can_publish_data=False,
+        can_update_own_metadata=False,
+    )
+
+    def token(path: Path) -> str:
+        made = api.AccessToken(settings.livekit_api_key, settings.livekit_api_secret)
+        made = made.with_identity(path).with_ttl(TEST_TOKEN_LIFETIME)
+        return made.with_grants(grants).to_jwt()
+
+    return {path: token(path) for path in PATHS}
+
+
+def is_test(event: WebhookEvent) -> bool:
+    """Whether LiveKit tells of a room in which somebody tries their connection."""
+    return event.room.name.startswith(TEST_ROOM)
+
+
 class Calls:
     """What the server does in LiveKit's rooms; made in the running event loop.
 
@@ -107,6 +144,7 @@ class Calls:
         self._api = api.LiveKitAPI(settings.livekit_api_url, key, secret, failover=False)
         self._webhooks = api.WebhookReceiver(api.TokenVerifier(key, secret))
         self._silent_until = 0.0
+        self._test_problem: tuple[float, CallProblem] = (0.0, "failed")  # until when it is known
 
     async def close(self) -> None:
         """Close the connections."""
@@ -124,6 +162,27 @@ class Calls:
         except CallError:
             self._silent_until = time.monotonic() + BREATHER
             raise
+
+    async def open_test_room(self) -> tuple[str, CallProblem | None]:
+        """Make a room for a test of somebody's connection; it goes by itself.
+
+        Returns its name, and why LiveKit didn't make it for us, which is worth knowing: what the
+        page meets itself tells whether that is the server's fault. Raises nothing.
+        """
+        room = TEST_ROOM + secrets.token_hex(8)
+        until, problem = self._test_problem
+        if time.monotonic() < until:
+            return room, problem
+        unused, left = TEST_ROOM_KEPT
+        request = api.CreateRoomRequest(
+            name=room, empty_timeout=unused, departure_timeout=left, max_participants=len(PATHS)
+        )
+        try:
+            await _asked(self._api.room.create_room(request))
+        except CallError as error:
+            self._test_problem = time.monotonic() + TEST_PROBLEM_KEPT_S, error.problem
+            return room, error.problem
+        return room, None
 
     async def close_room(self, slug: str) -> None:
         """Close the room with everybody in it."""

@@ -10,6 +10,7 @@ from core.database import Database
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.minutes import SpaceMinutes
+from core.probe import ProbeQuota
 from core.rate_limit import HOUR, RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
@@ -36,10 +37,15 @@ class RateLimits:
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
         self.reading = RateLimiter(60 * factor)  # transcripts; a page asks every 4 s for late words
+        # Tests of somebody's connection: each makes a room at LiveKit, so all together count, too.
+        self.test = RateLimiter(10 * factor)
+        self.tests = RateLimiter(120 * factor)
+        self.probe = RateLimiter(60 * factor)  # sockets that only echo, of one address
         self.mic = RateLimiter(300 * factor)  # turned on: no person does it five times a second
         # Messages of any kind in /ws. A page sends a beat every 2 s, and what the bounds above let
         # through comes to 460; `off`, which is always honoured, may come as often as `on`.
         self.message = RateLimiter(1000 * factor)
+        self.probes = ProbeQuota(factor)
         self.floods = SlowDown(factor)  # who sent too much in /ws, and may not come back yet
 
 

@@ -2,6 +2,8 @@
 
 It is good for an hour, and no longer than what it was given for: it names, by its digest, the key
 of the login or guest to whom it was given, and `/ws` asks whether that still counts.
+
+A probe token opens no room. It lets a page try for some seconds what `/ws` carries.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ ALGORITHM = "HS256"
 # Whose token it is and what it is for: nothing else that is signed with the same key, now or later,
 # passes for one, and none passes for anything else.
 ISSUER, AUDIENCE = "sessions", "sessions:ws"
+PROBE_LIFETIME = timedelta(minutes=1)
+PROBE_AUDIENCE = "sessions:probe"
 CLAIMS = ["iss", "aud", "sub", "sid", "sessionId", "sessionSlug", "identity", "iat", "exp"]
 
 
@@ -80,6 +84,35 @@ def read(secret: str, token: str) -> TranscriptionClaims:
         raise BadTokenError
     session_id, slug, identity = values
     return TranscriptionClaims(session_id, slug, identity, _digest(claims["sid"]))
+
+
+def mint_probe(secret: str, who: str) -> str:
+    """Return a token with which `who`, whom limits count, may probe `/ws` within a minute."""
+    now = datetime.now(UTC)
+    claims = {
+        "iss": ISSUER,
+        "aud": PROBE_AUDIENCE,
+        "sub": who,
+        "iat": now,
+        "exp": now + PROBE_LIFETIME,
+    }
+    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+
+
+def read_probe(secret: str, token: str) -> str:
+    """Return whose probe token this is. Raises BadTokenError."""
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=PROBE_AUDIENCE,
+            issuer=ISSUER,
+            options={"require": ["iss", "aud", "sub", "iat", "exp"]},
+        )
+    except (jwt.PyJWTError, ValueError) as problem:
+        raise BadTokenError from problem
+    return str(claims["sub"])
 
 
 def _digest(sid: object) -> bytes:

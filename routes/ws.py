@@ -36,11 +36,11 @@ from core.room.wire import WireError
 from core.speech.pace import AudioError
 from core.store import participants
 from core.text import several_lines
+from routes import probe
 from web.addresses import address_of
-from web.errors import note_refusal
-from web.guard import limit, origin_allowed
-from web.render import json_error
+from web.guard import limit
 from web.request import services
+from web.socket.admission import TooManyConnectionsError, check_origin, refuse
 from web.socket.listeners import DirectListener
 from web.socket.offer import EXTENSION, DirectSocket
 from web.socket.patience import EAGER, Patience
@@ -50,18 +50,6 @@ log = logging.getLogger(__name__)
 HELLO_TIMEOUT_S = 10.0  # seconds
 Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
 LEFT = {1000, 1001}  # how a page closes that is left or shut
-
-
-class _ForeignError(ProblemError):
-    """A page of another site wants to connect."""
-
-    status, code = 403, "foreign_origin"
-
-
-class _TooManyError(ProblemError):
-    """The participant or the session has too many connections, or makes them too often."""
-
-    status, code = 429, "too_many_connections"
 
 
 class _FloodedError(ProblemError):
@@ -75,15 +63,17 @@ class _FloodedError(ProblemError):
 
 
 async def transcription(websocket: WebSocket) -> None:
-    """GET /ws: participants with a transcription token of a session that goes on."""
+    """GET /ws: participants with a transcription token of a session that goes on.
+
+    Whoever offers the probe's subprotocol gets that instead.
+    """
+    if probe.is_asked(websocket):
+        await probe.probe(websocket)
+        return
     try:
         entry, place = await _check(websocket)
     except ProblemError as refusal:
-        note_refusal(websocket, refusal)
-        wait = refusal.retry_after
-        headers = {} if wait is None else {"Retry-After": str(wait)}
-        answer = json_error(refusal.status, refusal.code, "This connection is refused.", headers)
-        await websocket.send_denial_response(answer)
+        await refuse(websocket, refusal)
         return
     try:
         offered = websocket.scope["subprotocols"]
@@ -96,9 +86,7 @@ async def transcription(websocket: WebSocket) -> None:
 async def _check(websocket: WebSocket) -> tuple[Entry, Place]:
     """Find out who calls, and take a place for them. Raises ProblemError."""
     parts = services(websocket)
-    origin = websocket.headers.get("origin")
-    if origin is not None and not origin_allowed(parts.settings, websocket.headers, origin):
-        raise _ForeignError
+    check_origin(websocket)
     claims = tokens.read(parts.settings.token_key, _token(websocket))
     if wait := parts.limits.floods.refused_for(address_of(websocket), claims.identity):
         raise _FloodedError(math.ceil(wait))
@@ -108,11 +96,11 @@ async def _check(websocket: WebSocket) -> tuple[Entry, Place]:
     except ValueError:
         raise tokens.BadTokenError from None
     except TooManyRequestsError:
-        raise _TooManyError from None
+        raise TooManyConnectionsError from None
     guest_at = address_of(websocket) if entry.standing is Standing.GUEST else None
     place = parts.rooms.quota.acquire(entry.session.id, entry.participant.identity, guest_at)
     if place is None:
-        raise _TooManyError
+        raise TooManyConnectionsError
     return entry, place
 
 

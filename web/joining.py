@@ -27,11 +27,19 @@ from pathlib import Path
 # What pages name, and the worklet, which a module names. Nothing else is joined.
 SCRIPTS = frozenset(
     f"js/{name}.js"
-    for name in ("home/main", "lib/times", "room/main", "room/worklet", "transcript/main")
+    for name in (
+        "connection/main",
+        "home/main",
+        "lib/times",
+        "room/main",
+        "room/worklet",
+        "transcript/main",
+    )
 )
 SHEETS = frozenset(
     f"css/pages/{name}.css"
     for name in (
+        "connection",
         "home",
         "landing",
         "panel",

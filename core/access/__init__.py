@@ -13,6 +13,7 @@ from core.access.door import (
     readable,
     removable,
     standing_in_list,
+    tested,
     who_left,
     with_pass,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "standing",
     "standing_in_list",
     "standings",
+    "tested",
     "who_left",
     "with_pass",
 ]

@@ -227,6 +227,18 @@ async def approach(db: Database, at: Look) -> Entry:
     return Entry(session, await _kept(db, at, "WAITING"))
 
 
+def tested(at: Look) -> Session:
+    """Return a session that goes on to who may try from its lobby whether they could be in it.
+
+    Nothing is noted. Raises NotFoundError, EndedError, NeedsNameError, or RefusedError for who was
+    sent away here.
+    """
+    session = _open_to_known(at)
+    if not may(at.standing, Action.TEST):
+        raise RefusedError("removed" if at.standing is Standing.REMOVED else "denied")
+    return session
+
+
 async def admit(db: Database, at: Look) -> Entry:
     """Let a visitor in, or have them wait for a host: see `Entry.waiting`.
 

@@ -34,6 +34,7 @@ class Action(StrEnum):
     OPEN = "open the link"
     NAME = "give a name as a guest"
     KNOCK = "knock"
+    TEST = "test the connection"
     JOIN = "get passes to /ws and the call"
     LISTEN = "be in /ws: captions, people, chat"
     SPEAK = "have speech transcribed"
@@ -59,6 +60,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.OPEN: frozenset(Standing) - {Standing.REMOVED},
     Action.NAME: frozenset({Standing.ANONYMOUS, Standing.WAITING, Standing.GUEST}),
     Action.KNOCK: frozenset({Standing.WAITING, Standing.OUTSIDER}),
+    Action.TEST: frozenset(Standing) - {Standing.ANONYMOUS, Standing.DENIED, Standing.REMOVED},
     Action.JOIN: _ADMITTED,
     Action.LISTEN: _ADMITTED,
     Action.SPEAK: _ADMITTED,

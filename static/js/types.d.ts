@@ -188,6 +188,8 @@ export interface Offer {
 export interface Notice {
   text: string;
   offer?: Offer;
+  /** a page of ours that helps, for another tab */
+  link?: { label: string; href: string };
   /** whether a screen reader says it when it comes or changes; true unless said otherwise */
   aloud?: boolean;
 }
@@ -321,8 +323,57 @@ export interface Acts {
   'start-anew'(): void;
 }
 
+/** A way that sound and picture can take to LiveKit. */
+export type Path = 'udp' | 'tcp' | 'turn-udp' | 'turn-tls';
+export type DeviceResult = 'ok' | 'blocked' | 'missing' | 'busy' | 'silent' | 'unheard' | 'failed' | 'untested';
+
+/** What came of trying one path to LiveKit. */
+export interface Tried {
+  path: Path;
+  signal: 'ok' | 'refused' | 'unreachable' | 'failed';
+  works: boolean;
+  /** in milliseconds */
+  took: number;
+  /** what LiveKit offers, of all paths */
+  candidates: { protocol: string; address: string; port: number; type: string }[];
+  /** of its STUN and TURN servers */
+  urls: string[];
+  /** by which kinds of candidates it works; `relay` is the protocol that leads to one, `rtt` in milliseconds */
+  pair: { local: string; remote: string; protocol: string; relay: string | null; rtt: number | null } | null;
+}
+
+/** What the connection test knows: static/js/connection/verdict.js says what it means. */
+export interface Facts {
+  /** whether the browser can make calls at all */
+  webrtc: boolean;
+  /** what our own server answered */
+  server: 'ok' | 'away' | 'limited' | 'refused' | 'failed' | 'untested';
+  /** what our server met when it asked LiveKit itself, with its own key */
+  call: 'ok' | 'unreachable' | 'refused' | 'failed';
+  /** whether a browser can use LiveKit's address from this page */
+  address: 'ok' | 'insecure' | 'local';
+  /** LiveKit's address as browsers are told it, without a path */
+  host: string;
+  socket: 'ok' | 'blocked' | 'cut' | 'mangled' | 'untested';
+  /** what the page met when it asked LiveKit to be let in */
+  signal: Tried['signal'] | 'untested';
+  /** `none`: the server offers no such way */
+  paths: Record<Path, 'ok' | 'failed' | 'none' | 'untested'>;
+  addresses: Tried['candidates'];
+  microphone: DeviceResult;
+  camera: DeviceResult;
+  speaker: DeviceResult;
+}
+
+/** Something that is so, and who could change it; `between`: the person's network or the server, one can't tell which. */
+export interface Verdict {
+  code: string;
+  blame: 'nobody' | 'browser' | 'device' | 'network' | 'between' | 'server';
+  values: Record<string, string>;
+}
+
 declare global {
-  // livekit-client's own typings are not vendored; its surface is used in room/call.js only.
+  // livekit-client's own typings are not vendored; its surface is used in room/call.js and connection/paths.js only.
   const LivekitClient: any;
 
   // The scope of an AudioWorklet module.

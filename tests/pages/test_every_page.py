@@ -74,6 +74,7 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await walk.goto(f"{address}/settings?saved", "settings")
     await walk.goto(f"{address}/left", "left")
     await walk.goto(f"{address}/transcript", "transcript-so-far")
+    await connections_page(walk, address)
     await walk.goto("/signed-in", "signed-in")
     await page.goto(f"{site.server.url}{address}/transcript")
     await page.locator(".usage summary").click()
@@ -94,6 +95,23 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     cost = "0,010" if walk.language == "ru" else "0.010"
     await expect(page.locator(".usage tfoot td").last).to_have_text(cost)
     await walk.look("transcript")
+
+
+async def connections_page(walk: Walk, address: str) -> None:
+    """The test of devices and connection, before it and, in the longer language, after it."""
+    page = walk.page
+    await walk.goto("/connection", "connection")
+    if walk.language == "en":
+        return
+    await walk.goto(f"{address}/connection")
+    await page.locator("[data-start]").click()
+    for device in ("microphone", "camera", "speaker"):
+        await page.locator(f"[data-line={device}] [data-try]").click()
+    await expect(page.locator("[data-line=camera]")).to_have_attribute("data-standing", "ok")
+    await expect(page.locator("[data-question]")).to_be_visible()
+    await page.locator("[data-heard=no]").click()
+    await expect(page.locator("[data-verdict]")).to_have_attribute("data-standing", "wrong")
+    await walk.look("connection-tested")
 
 
 async def ended_in_the_list(walk: Walk, slug: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from livekit.protocol import models
@@ -104,6 +105,8 @@ async def test_a_call_that_refuses_or_never_answers(
     await expect(video).to_contain_text(
         "Sound and video are off: the video server refused this server’s key"
     )
+    why = video.get_by_role("link", name="Find out why")
+    await expect(why).to_have_attribute("href", urlsplit(page.url).path + "/connection")
     livekit.do(setattr, livekit.server, "reject_credentials", False)
     livekit.do(livekit.server.hang)
     await page.clock.install()

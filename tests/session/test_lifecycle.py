@@ -116,6 +116,20 @@ def now() -> datetime:
 # What LiveKit tells
 
 
+def test_a_test_of_a_connection_is_no_session(hooked: Place, ada: Visitor, slug: str) -> None:
+    """What LiveKit tells of its rooms isn't even noted, and nobody comes or goes by it."""
+    me = ada.join(slug)["you"]["identity"]
+    told = {"id": "of-a-test"}
+    for kind in ("room_started", "participant_joined", "participant_left", "room_finished"):
+        assert hooked.tell_event(kind, "connection-test.0123456789abcdef", me, now(), **told) == 204
+    assert hooked.session(slug)["status"] == "CREATED"
+    assert not hooked.is_here(me)
+    noted = "SELECT count(*) FROM livekit_events WHERE id = $1"
+    assert hooked.tables.one(noted, "of-a-test") == 0
+    assert hooked.tell_event("room_started", slug, me, now(), id="of-a-session") == 204
+    assert hooked.tables.one(noted, "of-a-session") == 1
+
+
 def test_joining_the_call_makes_a_session_live(hooked: Place, ada: Visitor, slug: str) -> None:
     me = ada.join(slug)["you"]["identity"]
     assert hooked.session(slug)["status"] == "CREATED"

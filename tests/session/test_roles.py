@@ -22,6 +22,10 @@ LIVE = {
     ("GET", "/s/{slug}/left"): (303, 200, 200, 200, 303, 303),
     ("GET", "/s/{slug}/forget"): (405, 405, 405, 405, 405, 405),  # see test_rights_end
     ("POST", "/s/{slug}/join"): (401, 200, 200, 200, 200, 200),
+    ("GET", "/s/{slug}/connection"): (303, 200, 200, 200, 200, 200),
+    ("POST", "/s/{slug}/connection"): (401, 200, 200, 200, 200, 200),
+    ("GET", "/connection"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/connection"): (401, 401, 200, 200, 200, 200),
     ("POST", "/s/{slug}/end"): (401, 404, 404, None, 404, 404),
     ("POST", "/s/{slug}/settings"): (401, 404, 404, 204, 404, 404),
     ("POST", "/s/{slug}/people/{identity}/admit"): (401, 404, 404, 404, 404, 404),
@@ -59,6 +63,8 @@ ENDED = {
     ("GET", "/s/{slug}/transcript.vtt"): (403, 200, 200, 200, 403, 200),
     ("POST", "/s/{slug}/guest"): (403, 403, 303, 303, 303, 303),
     ("POST", "/s/{slug}/join"): (403, 403, 403, 403, 403, 403),
+    ("GET", "/s/{slug}/connection"): (303, 303, 303, 303, 303, 303),
+    ("POST", "/s/{slug}/connection"): (403, 403, 403, 403, 403, 403),
     ("POST", "/s/{slug}/end"): (401, 404, 404, 303, 404, 404),
 }
 UNKNOWN = {
@@ -67,6 +73,8 @@ UNKNOWN = {
     ("GET", "/s/{slug}/left"): (404, 404, 404, 404, 404, 404),
     ("GET", "/s/{slug}/transcript.txt"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/join"): (404, 404, 404, 404, 404, 404),
+    ("GET", "/s/{slug}/connection"): (404, 404, 404, 404, 404, 404),
+    ("POST", "/s/{slug}/connection"): (404, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/end"): (401, 401, 404, 404, 404, 404),
 }
 

@@ -140,6 +140,16 @@ def knocks(stage: Stage) -> bool:
     return stage.who.knock(stage.slug)[0] == 202
 
 
+def tests_connection(stage: Stage) -> bool:
+    """Open the page of the test, and get what it needs."""
+    address = f"/s/{stage.slug}/connection"
+    shown = stage.who.http.get(address).status_code == 200
+    answer = stage.who.http.post(address, headers={"Accept": "application/json"})
+    began = answer.status_code == 200 and bool(answer.json()["probe"]["token"])
+    assert shown is began, answer.text
+    return began
+
+
 def joins(stage: Stage) -> bool:
     status, answer = stage.who.knock(stage.slug)
     return status == 200 and bool(answer["transcription"]["token"] and answer["video"]["token"])
@@ -278,6 +288,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.OPEN: opens,
     Action.NAME: names,
     Action.KNOCK: knocks,
+    Action.TEST: tests_connection,
     Action.JOIN: joins,
     Action.LISTEN: listens,
     Action.SPEAK: speaks,

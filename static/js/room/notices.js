@@ -42,6 +42,7 @@ export class Notices {
     line.dataset.topic = topic;
     find('.notice-text', line).textContent = notice.text;
     if (notice.offer) line.append(button(notice.offer));
+    if (notice.link) line.append(link(notice.link));
     if (old) old.replaceWith(line);
     else this.#box.insertBefore(line, /** @type {HTMLElement[]} */ ([...this.#box.children]).find((other) => rank(other) > rank(line)) ?? null);
     this.#shown.set(topic, line);
@@ -85,4 +86,9 @@ function button({ label, act }) {
   element.textContent = label;
   element.dataset.do = act;
   return element;
+}
+
+/** @param {{ label: string, href: string }} way */
+function link({ label, href }) {
+  return Object.assign(document.createElement('a'), { textContent: label, href, target: '_blank', className: 'text-button' });
 }

@@ -110,5 +110,6 @@ function ofCall({ call, speech }) {
     speech.engine.health === 'off'
       ? t('Sound and video are off: {reason}. People in this session can’t hear or see each other here.', { reason })
       : t('Sound and video are off: {reason}. People in this session can’t hear or see each other here; captions go on.', { reason });
-  return { text, offer: { label: t('Try again'), act: 'retry-call' } };
+  const link = { label: t('Find out why'), href: `${location.pathname}/connection` };
+  return { text, offer: { label: t('Try again'), act: 'retry-call' }, link };
 }

@@ -32,7 +32,7 @@ function cameraPermission() {
 
 /** @returns {string} how to get to an address where microphones work: the server's own, where it has one */
 function secureWay() {
-  const link = find('#room').dataset.link ?? '';
+  const link = find('[data-link]').dataset.link ?? '';
   if (link.startsWith('https:')) {
     return t('Browsers allow it only over https, or on the computer that runs Sessions as localhost. Open {link} instead.', { link });
   }

@@ -276,6 +276,10 @@ class NoCalls(Calls):
     async def open_room(self, slug: str) -> None:
         """There are no rooms."""
 
+    async def open_test_room(self) -> tuple[str, CallProblem | None]:
+        """There are no rooms."""
+        raise CallError("failed")
+
     async def close_room(self, slug: str) -> None:
         """There are no rooms."""
 

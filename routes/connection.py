@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from core import access, tokens
 from core.access import NeedsNameError, SignedOutError
 from core.livekit import passes_to_test
+from core.services import Services
 from core.settings import Settings
 from web.addresses import address_of
 from web.guard import limit, websocket_origin
@@ -70,17 +71,19 @@ def _link(request: Request) -> str:
 async def _begin(request: Request, who: str) -> Response:
     parts = services(request)
     limit(parts.limits.tests, request, EVERYBODY)
-    room, problem = await parts.calls.open_test_room()
-    answer = {
-        "probe": _probe(request, parts.settings, who),
-        "call": {
-            "url": parts.settings.livekit_url,
-            "tokens": passes_to_test(parts.settings, room),
-            # What the server met itself, with its own key, by its own way.
-            "server": problem or "ok",
-        },
-    }
+    call = await _call(parts) if parts.settings.calls else None
+    answer = {"probe": _probe(request, parts.settings, who), "call": call}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+async def _call(parts: Services) -> dict[str, Any]:
+    """Return the way to a room of this test, and what the server met itself, with its own key."""
+    room, problem = await parts.calls.open_test_room()
+    return {
+        "url": parts.settings.livekit_url,
+        "tokens": passes_to_test(parts.settings, room),
+        "server": problem or "ok",
+    }
 
 
 def _probe(request: Request, settings: Settings, who: str) -> dict[str, Any]:

@@ -348,8 +348,8 @@ export interface Facts {
   webrtc: boolean;
   /** what our own server answered */
   server: 'ok' | 'away' | 'limited' | 'refused' | 'failed' | 'untested';
-  /** what our server met when it asked LiveKit itself, with its own key */
-  call: 'ok' | 'unreachable' | 'refused' | 'failed';
+  /** what our server met when it asked LiveKit itself, with its own key; `off`: it has no calls, by choice */
+  call: 'off' | 'ok' | 'unreachable' | 'refused' | 'failed';
   /** whether a browser can use LiveKit's address from this page */
   address: 'ok' | 'insecure' | 'local';
   /** LiveKit's address as browsers are told it, without a path */

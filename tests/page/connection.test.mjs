@@ -42,6 +42,7 @@ const TABLE = [
   ['signed out meanwhile', { server: 'refused' }, ['server-refused nobody']],
   ['the server fails', { server: 'failed' }, ['server-failed nobody']],
   ['a browser without WebRTC', { webrtc: false, signal: 'untested' }, ['no-webrtc browser']],
+  ['a server without calls', { call: 'off', signal: 'untested', webrtc: false }, ['fine-captions nobody']],
   ['LiveKit without TLS', { address: 'insecure', signal: 'untested' }, ['call-insecure server']],
   ['LiveKit at localhost', { address: 'local', signal: 'untested' }, ['call-local server']],
   ['no WebSocket opens', { socket: 'blocked' }, ['socket-blocked between']],

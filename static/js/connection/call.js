@@ -12,11 +12,17 @@ import { addressOf } from './verdict.js';
 /** @typedef {{ url: string, tokens: Record<Path, string>, server: Facts['call'] }} CallPass */
 
 /**
- * @param {CallPass} pass
+ * @param {CallPass | null} pass null where the server has no calls
  * @param {Facts} facts which it fills in
  * @returns {Promise<Tried[]>} what was tried
  */
-export async function tryCall({ url, tokens, server }, facts) {
+export async function tryCall(pass, facts) {
+  if (!pass) {
+    facts.call = 'off';
+    for (const name of ['call', ...PATHS]) show(name, 'skipped', t('This server has no calls.'));
+    return [];
+  }
+  const { url, tokens, server } = pass;
   facts.call = server;
   facts.host = new URL(url).origin;
   facts.address = addressOf(url, location);

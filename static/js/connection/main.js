@@ -87,7 +87,7 @@ class ConnectionTest {
     await Promise.all([this.#trySocket(pass.probe), tryCall(pass.call, this.#facts).then((tried) => (this.#tried = tried))]);
   }
 
-  /** @returns {Promise<{ probe: { url: string, token: string }, call: CallPass } | null>} null when the server gives none */
+  /** @returns {Promise<{ probe: { url: string, token: string }, call: CallPass | null } | null>} null when the server gives none */
   async #pass() {
     try {
       const pass = await post(location.pathname);

@@ -13,6 +13,7 @@ export const SAYINGS = {
   untested: () => [t('Nothing was tested yet.'), t('The test takes about ten seconds. Nobody sees or hears any of it.')],
   fine: () => [t('All is well.'), t('Microphone, camera, speaker and connection work, and the call takes the best way there is.')],
   'fine-so-far': () => [t('Your connection is good.'), t('The call takes the best way there is. Try microphone, camera and speaker as well.')],
+  'fine-captions': () => [t('Your connection is good.'), t('This server has no calls, by choice: only captions and chat.')],
   'server-away': () => [t('This server can’t be reached.'), t('Your network is gone, or the server is restarting. Check your connection and try again in a moment.')],
   'server-limited': () => [t('Those were many tests at once.'), t('Wait a minute, then try again.')],
   'server-refused': () => [t('This server doesn’t know you any more.'), t('Open the link of the session, or sign in again, and come back.')],

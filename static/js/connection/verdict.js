@@ -21,6 +21,7 @@ export function verdicts(facts) {
   const found = [...ofConnection(facts), ...ofDevices(facts)];
   if (found.length) return found;
   if (facts.server === 'untested') return [verdict('untested', 'nobody')];
+  if (facts.call === 'off') return [verdict('fine-captions', 'nobody')];
   const tried = [facts.microphone, facts.camera, facts.speaker].every((result) => result === 'ok');
   return [verdict(tried ? 'fine' : 'fine-so-far', 'nobody')];
 }
@@ -40,6 +41,7 @@ function ofSocket({ socket }) {
 
 /** @param {Facts} facts @returns {Verdict | null} */
 function ofCall(facts) {
+  if (facts.call === 'off') return null;
   if (!facts.webrtc) return verdict('no-webrtc', 'browser');
   if (facts.address !== 'ok') return verdict(`call-${facts.address}`, 'server', { address: facts.host });
   if (facts.signal === 'untested') return null;

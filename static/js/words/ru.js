@@ -197,6 +197,8 @@ speak({
   "This server can’t be reached.": "Этот сервер недоступен.",
   "This server doesn’t know you any more.": "Этот сервер вас больше не знает.",
   "This server has captions only: people in this session can’t hear or see each other here.": "На этом сервере только субтитры: участники этой встречи не слышат и не видят здесь друг друга.",
+  "This server has no calls, by choice: only captions and chat.": "На этом сервере намеренно нет звонков: только субтитры и чат.",
+  "This server has no calls.": "На этом сервере нет звонков.",
   "This server has no calls: people in this session can’t hear or see each other here.": "На этом сервере нет звонков: участники этой встречи не слышат и не видят здесь друг друга.",
   "This server offers none.": "Этот сервер такого не предлагает.",
   "This session is for members.": "Эта встреча для участников пространства.",

@@ -75,6 +75,7 @@ from web.guard import Guard
 from web.healthcheck import healthcheck
 from web.language import SpeakTheirLanguage
 from web.logs import set_up as set_up_logs
+from web.request_id import RequestId
 from web.serving import Serving
 from web.starting import Starting, refusal, stopped_by_signals
 from web.static import VersionedStatic
@@ -140,12 +141,13 @@ ROUTES = [
 
 def create_app(settings: Settings) -> Starlette:
     """Return the application for these settings."""
-    set_up_logs()
+    set_up_logs(settings.log_format)
     for warning in settings.warnings:
         logging.getLogger("web").warning(warning)
     app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(RequestId),
             Middleware(AccessLog, routes=ROUTES),
             Middleware(Starting),
             Middleware(Serving, settings=settings),

@@ -41,10 +41,11 @@ def note(event: Event, **details: str | int | float | None) -> None:
     level = logging.WARNING if event in ALARMING else logging.INFO
     if not log.isEnabledFor(level):
         return
-    told = " ".join(f"{key}={_word(value)}" for key, value in details.items() if value is not None)
-    log.log(level, "%s %s", event, told, extra={"kind": event})
+    fields = {key: _word(value) for key, value in details.items() if value is not None}
+    told = " ".join(f"{key}={value}" for key, value in fields.items())
+    log.log(level, "%s %s", event, told, extra={"kind": event, "event": event, "fields": fields})
 
 
-def _word(value: str | int | float) -> str:
+def _word(value: str | int | float) -> str | int | float:
     """Return a value as one word, whatever somebody put into it."""
-    return "_".join(str(value).split())[:MAX_WORD]
+    return "_".join(value.split())[:MAX_WORD] if isinstance(value, str) else value

@@ -66,15 +66,16 @@ class AccessLog:
         path = self._path(scope)
         if scope["type"] == "websocket":
             metrics.SOCKETS_OVER.labels(code_of_close(status)).inc()
-            self._tell("WS", path, status, f"{seconds:.0f} s")
+            self._tell("WS", path, status, f"{seconds:.0f} s", {"seconds": round(seconds)})
             return
         method = scope["method"] if scope["method"] in METHODS else "?"
         metrics.HTTP_REQUESTS.labels(method, path, f"{status // 100}xx").inc()
         metrics.HTTP_SECONDS.labels(path).observe(seconds)
         if path != FILES and not (path in HEALTH and status == 200):
-            self._tell(method, path, status, f"{seconds * 1000:.0f} ms")
+            milliseconds = round(seconds * 1000)
+            self._tell(method, path, status, f"{milliseconds} ms", {"ms": milliseconds})
 
-    def _tell(self, method: str, path: str, status: int, took: str) -> None:
+    def _tell(self, method: str, path: str, status: int, took: str, fields: dict[str, int]) -> None:
         if not log.isEnabledFor(logging.INFO):
             return
         log.log(
@@ -84,7 +85,11 @@ class AccessLog:
             path,
             status,
             took,
-            extra={"kind": f"{status // 100}"},  # so that refusals can't crowd out the others
+            extra={
+                "kind": f"{status // 100}",  # so that refusals can't crowd out the others
+                "event": "socket" if method == "WS" else "request",
+                "fields": {"method": method, "route": path, "status": status} | fields,
+            },
         )
 
     def _path(self, scope: Scope) -> str:

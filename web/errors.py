@@ -15,6 +15,7 @@ from core.problems import ProblemError
 from core.words import N_
 from web.addresses import address_of
 from web.render import is_fragment, json_error, page, wants_json
+from web.request_id import request_id
 from web.words import gettext
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ BROKEN = Problem(
     "failed",
     N_("That didn’t work."),
     N_(
-        "The mistake is ours and has been noted. Try again; if it stays, tell who runs this server."
+        "The mistake is ours and has been noted as number %(number)s. Try again; if it stays, tell"
+        " that number to who runs this server."
     ),
 )
 RESTARTING = Problem(
@@ -118,14 +120,17 @@ WORDS = {  # title and message for the code of a ProblemError
 def show(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """Answer with a problem: as a page, as what htmx puts into one, or as JSON."""
     headers = headers or {}
+    # The one sentence with a value: in the log, the trace has the same number.
+    values = {"number": request_id()} if problem is BROKEN else {}
+    message = gettext(problem.message, **values)
     if wants_json(request):
-        return json_error(problem.status, problem.code, gettext(problem.message), headers)
+        return json_error(problem.status, problem.code, message, headers)
     response = page(
         "_partials/problem.html" if is_fragment(request) else "error.html",
         None,
         status=problem.status,
         title=gettext(problem.title),
-        message=gettext(problem.message),
+        message=message,
         action=None,
     )
     response.headers.update(headers)

@@ -18,12 +18,13 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from websockets.http11 import Request
 
 from core.settings import Settings
 from core.starting import StartError
 from core.words import N_
 from web.http.bounds import KEEP_ALIVE_S, LINGER_S
-from web.http.connections import KEY, Connections, most_connections
+from web.http.connections import KEY, PROXIED, Connections, most_connections
 from web.http.protocol import BoundedHttpProtocol
 from web.socket.direct import DirectWebSocketProtocol
 from web.stopping import begin_stop
@@ -40,6 +41,12 @@ class CountedWebSocket(DirectWebSocketProtocol):
     """A WebSocket that was counted in when it was an HTTP connection."""
 
     __slots__ = ()
+
+    def handle_connect(self, event: Request) -> None:
+        """Tell the app, which starts at the loop's next turn, whether a proxy is in between."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["state"][PROXIED] = self.app_state[KEY].is_proxied(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count it out."""

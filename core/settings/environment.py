@@ -272,6 +272,7 @@ def _with_defaults(values: dict[str, Any], warnings: list[str], *, once: bool) -
     values["oidc"] = take_providers(values)
     values.setdefault("livekit_api_url", values.get("livekit_url", DEVELOPMENT_LIVEKIT_URL))
     if values.get("production"):
+        values.setdefault("log_format", "json")
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a container is reached from outside
     if "login_secret" in values:
         values.setdefault("transcription_secret", values["login_secret"])

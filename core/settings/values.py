@@ -18,6 +18,7 @@ GLADIA_API_URL = "https://api.gladia.io"
 DEFAULT_PORT = 8000
 
 SpeechChoice = Literal["auto", "gladia", "local", "off"]
+Format = Literal["text", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Settings:
     livekit_api_secret: str = field(default="secret", repr=False)
     transcription_secret: str = field(default="", repr=False)
     metrics_token: str | None = field(default=None, repr=False)
+    log_format: Format = "text"
     websocket_host: str | None = None
     websocket_port: int | None = None
     speech_engine: SpeechChoice = "auto"

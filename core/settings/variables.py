@@ -394,6 +394,15 @@ VARIABLES: tuple[Variable, ...] = (
         example="1",
     ),
     Variable(
+        "LOG_FORMAT",
+        "log_format",
+        FILES,
+        N_("How lines of the log are: `text` for people, `json` for programs."),
+        N_("text; json in production"),
+        accept.choice("text", "json"),
+        example="json",
+    ),
+    Variable(
         "DATA_DIR",
         "data_dir",
         FILES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import sys
@@ -10,28 +11,41 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from core import audit
+from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import AppServer
 from tests.support.http import outside
 from tests.support.visitors import Visitor
 from tests.support.waiting import wait_until
-from web.logs import ACCESS_PER_MINUTE, PER_MINUTE, TRACES_PER_MINUTE, Bounded, Lines
+from web.logs import (
+    ACCESS_PER_MINUTE,
+    MAX_LINE,
+    PER_MINUTE,
+    TRACES_PER_MINUTE,
+    Bounded,
+    Lines,
+    Objects,
+)
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) [a-z_.]+ \S")
 SLUG = "abcd-efgh-jkmn-pqrs"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["text", "json"])
 def place(
-    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    make_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[AppServer]:
-    """A server that says all that production does."""
+    """A server that says all that production does, in both formats."""
     environment = {"DATABASE_URL": make_database(), "SPEECH_ENGINE": "off"}
+    environment["LOG_FORMAT"] = request.param
     server = AppServer(tmp_path_factory.mktemp("logs"), environment)
     server.command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(server.port)]
     yield server.start()
@@ -40,7 +54,17 @@ def place(
 
 def lines(place: AppServer, *words: str) -> list[str]:
     """Return the lines with all these words; those of a request come after its answer."""
-    return [line for line in place.log.splitlines() if all(word in line for word in words)]
+    told = map(as_text, place.log.splitlines())
+    return [line for line in told if all(word in line for word in words)]
+
+
+def as_text(line: str) -> str:
+    """Return a line as it is in text, whatever it is in."""
+    if not line.startswith("{"):
+        return line
+    told = json.loads(line)
+    number = f" request={told['request']}" if "request" in told else ""
+    return f"{told['time']} {told['level']} {told['logger']} {told['message']}{number}"
 
 
 def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None:
@@ -82,9 +106,11 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         ["INFO access WS /ws 401"],
     ):
         wait_until(lambda words=words: lines(place, *words), news=lambda: place.log)  # type: ignore[misc]
-    told = place.log[place.log.index("INFO") - 25 :].splitlines()
-    for line in [one for one in told if one.strip() and not one.startswith(" ")]:
+    told = lines(place)
+    first = next(number for number, line in enumerate(told) if " INFO " in line)
+    for line in [one for one in told[first:] if one.strip() and not one.startswith(" ")]:
         assert LINE.match(line), line
+        assert "request=" in line or " access " not in line, line
     read = unquote(unquote(place.log)).lower()
     names = ("augusta", "lovelace", "mallory", "budget", "forged")
     for secret in (slug, token, token.split(".")[2], *names):
@@ -103,7 +129,7 @@ def test_an_outsider_cannot_fill_the_log(place: AppServer) -> None:
         outside("POST", f"{place.url}/sessions", headers={"Origin": "https://elsewhere.example"})
     refusals = lines(place, "audit refused why=foreign_origin")
     assert len(refusals) <= PER_MINUTE + 1  # of the test before, one more
-    assert len(place.log) - before < PER_MINUTE * 3 * 120
+    assert len(place.log) - before < PER_MINUTE * 3 * 360  # in JSON
 
 
 def record(text: str, *values: object, name: str = "core.test", **extra: str) -> logging.LogRecord:
@@ -159,8 +185,11 @@ def test_kinds_are_bounded_each_in_its_own_way() -> None:
         quote(quote(quote(quote(quote("/s/abcd-efgh-jkmn-pqrs", "")), ""))),
     ],
 )
-def test_no_slug_however_it_is_encoded(text: str) -> None:
-    printed = Lines().format(record("%s", text))
+@pytest.mark.parametrize("formatter", [Lines, Objects])
+def test_no_slug_however_it_is_encoded(text: str, formatter: type[Lines]) -> None:
+    line = record("%s", text, event="refused")
+    line.fields = {"why": text}
+    printed = formatter().format(line)
     for _ in range(9):
         printed = unquote(printed)
     assert "abcd" not in printed.lower(), printed
@@ -179,11 +208,12 @@ def test_no_slug_however_it_is_encoded(text: str) -> None:
         "client_secret=hunter2",
     ],
 )
-def test_no_token_code_or_value(text: str) -> None:
+@pytest.mark.parametrize("formatter", [Lines, Objects])
+def test_no_token_code_or_value(text: str, formatter: type[Lines]) -> None:
     line = record("%s", "as text")
     line.exc_info = (ValueError, ValueError(text), None)
-    assert "hunter2" not in Lines().format(line)
-    assert "hunter2" not in Lines().format(record("%s", text)).replace("\\x0a", "\n") or (
+    assert "hunter2" not in formatter().format(line)
+    assert "hunter2" not in formatter().format(record("%s", text)) or (
         "DETAIL" in text  # of a trace only: a line has no lines
     )
 
@@ -193,6 +223,100 @@ def test_a_line_break_begins_no_line() -> None:
         printed = Lines().format(record("no such name: %s", f"a{separator}2026 ERROR forged"))
         assert separator not in printed
         assert len(printed.splitlines()) == 1
+
+
+def test_an_object_is_one_line_whatever_is_in_it() -> None:
+    forged = '"}\n{"time": "2026", "level": "ERROR", "message": "forged"}\r\x1b[31m\x85\u2028'
+    line = record("no such name: %s", forged, event="refused")
+    line.fields = {"why": forged, "level": "ERROR", "time": "2026", "tries": 3}
+    line.exc_info = (ValueError, ValueError(forged), None)
+    printed = Objects().format(line)
+    assert len(printed.splitlines()) == 1
+    told = json.loads(printed)
+    assert (told["level"], told["event"], told["tries"]) == ("WARNING", "refused", 3)
+    assert told["time"] > "2026-"
+    assert set(told) == {"time", "level", "logger", "event", "message", "why", "tries", "trace"}
+    for text in (told["message"], told["why"]):
+        assert len(text.splitlines()) == 1
+        assert "\x1b" not in text
+    long = json.loads(Objects().format(record("%s", "x" * 5000)))
+    assert len(long["message"]) == MAX_LINE
+
+
+def test_what_was_left_out_is_a_number_for_programs() -> None:
+    bounded = Bounded()
+    for number in range(100):
+        bounded.filter(record("away: %d", number))
+    for kind in bounded._kinds.values():
+        kind.began -= 61
+    next_one = record("away: %d", 100)
+    assert bounded.filter(next_one)
+    assert json.loads(Objects().format(next_one))["left_out"] == 100 - PER_MINUTE
+
+
+def numbered(answer: httpx2.Response, place: AppServer, *words: str) -> str:
+    """Return the id in an answer, once it is in a line with these words."""
+    number = answer.headers["x-request-id"]
+    wait_until(lambda: lines(place, f" request={number}", *words), news=lambda: place.log)
+    return number
+
+
+def test_all_lines_of_a_request_have_the_id_in_its_answer(place: AppServer) -> None:
+    form = {"name": "Ada", "email": "ada@example.com"}
+    answer = Visitor(place.url).http.post("/sign-in/dev", data=form)
+    number = numbered(answer, place, "access POST /sign-in/dev 303")
+    assert re.fullmatch(r"[0-9a-f]{16}", number)
+    assert numbered(answer, place, "audit signed_in user=") == number
+    again = numbered(outside("GET", f"{place.url}/s/nowhere"), place, "access")
+    assert again != number
+    for file in ("/static/favicon.svg", "/health"):
+        assert outside("GET", place.url + file).headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("7b1c0e52-9f3d-4c1a-8e77-0d2b6f1a9c34", True),
+        ("Root=1-67891233-abcdef012345678912345678", True),
+        ("short", False),
+        ("x" * 65, False),
+        ("two words", False),
+        ('","level":"ERROR"', False),
+        ("somebody@example.com", False),
+        ("/s/abcd-efgh-jkmn-pqrs", False),
+        (SLUG, False),
+        (f"room:{SLUG.upper()}", False),
+    ],
+)
+def test_a_trusted_proxy_may_give_the_id(place: AppServer, given: str, taken: bool) -> None:
+    headers = {"X-Request-Id": given, "X-Forwarded-For": "203.0.113.7"}
+    answer = outside("GET", f"{place.url}/s/nowhere", headers=headers)
+    number = numbered(answer, place, "access GET /s/{slug} 404")
+    assert (number == given) is taken
+
+
+async def test_a_socket_has_one_too(place: AppServer) -> None:
+    given = {"X-Request-Id": "socket-of-this-test"}
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"ws://localhost:{place.port}/ws", additional_headers=given)
+    assert refused.value.response.headers["x-request-id"] == "socket-of-this-test"
+    ada = await asyncio.to_thread(Visitor(place.url).sign_in, "Ada")
+    slug = await asyncio.to_thread(ada.start_session)
+    async with ada.page(slug) as page:
+        response = page.socket.response
+        assert response is not None
+        number = response.headers["x-request-id"]
+        await page.send({"type": "nonsense"})
+    words = (f" request={number}", "access WS /ws 1000")
+    await asyncio.to_thread(wait_until, lambda: lines(place, *words), news=lambda: place.log)
+    assert lines(place, " request=socket-of-this-test", "access WS /ws 401")
+
+
+def test_nobody_else_chooses_it(make_server: MakeServer) -> None:
+    server = make_server(FORWARDED_ALLOW_IPS="", LOG_FORMAT="json")
+    headers = {"X-Request-Id": "chosen-by-somebody"}
+    answer = outside("GET", f"{server.url}/s/nowhere", headers=headers)
+    assert answer.headers["x-request-id"] != "chosen-by-somebody"
 
 
 def test_a_value_is_one_word(caplog: pytest.LogCaptureFixture) -> None:

@@ -85,6 +85,8 @@ def test_an_existing_deployment_works_unchanged() -> None:
     )
     assert settings.production
     assert settings.host == "0.0.0.0"
+    assert settings.log_format == "json"
+    assert load(READY | {"LOG_FORMAT": "text"}).log_format == "text"
     assert settings.port == 3001
     assert settings.https
     assert settings.google_sign_in

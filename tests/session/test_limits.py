@@ -13,6 +13,7 @@ from tests.support.app_server import AppServer
 from tests.support.database_line import DatabaseLine
 from tests.support.http import Browser
 from tests.support.meetings import JSON, sql
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,7 @@ def test_a_mistake_of_ours_shows_no_trace(fragile: AppServer, line: DatabaseLine
     sql(line.url, "ALTER TABLE sessions RENAME TO lost")
     page = ada.http.get("/")
     data = ada.http.get("/sessions", headers=JSON)
+    russian = ada.http.get("/", headers={"Accept-Language": "ru"})
     sql(line.url, "ALTER TABLE lost RENAME TO sessions")
     assert page.status_code == 500
     assert "<h1>That didn’t work.</h1>" in page.text
@@ -106,6 +108,12 @@ def test_a_mistake_of_ours_shows_no_trace(fragile: AppServer, line: DatabaseLine
     for secret in ("Traceback", "asyncpg", "lost", "SELECT", "routes"):
         assert secret not in page.text + data.text
     assert "UndefinedTableError" in fragile.log
+    number = page.headers["x-request-id"]
+    assert f"has been noted as number {number}." in page.text
+    told = f"Exception in ASGI application request={number}\nTraceback"
+    wait_until(lambda: told in fragile.log, news=lambda: fragile.log)
+    assert data.headers["x-request-id"] in data.json()["error"]["message"]
+    assert f"записана под номером {russian.headers['x-request-id']}." in russian.text
 
 
 def test_while_the_database_is_away_everybody_is_told(

@@ -11,6 +11,7 @@ from web.addresses import network_of
 from web.http.bounds import FEW_FILES, MAX_FILES, MIN_PER_ADDRESS, PER_ADDRESS
 
 KEY = "connections"  # under which protocols find it in the lifespan's state
+PROXIED = "proxied"  # under which a request's state has whether a trusted proxy passed it on
 
 
 class Connections:
@@ -46,6 +47,10 @@ class Connections:
             self._counts[address] += 1
         self._addresses[transport] = address
         return None
+
+    def is_proxied(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether a trusted proxy is at the other end."""
+        return self._addresses.get(transport) == ""
 
     def leave(self, transport: asyncio.BaseTransport) -> None:
         """Note that a connection is gone. Nothing happens when it wasn't in."""

@@ -25,7 +25,7 @@ from core.audit import note
 from core.metrics import HTTP_REFUSED
 from web.addresses import network_of
 from web.http import bounds
-from web.http.connections import KEY, Connections
+from web.http.connections import KEY, PROXIED, Connections
 from web.http.refusals import CROWDED, refusal
 from web.http.unread import UnreadWatch
 from web.stopping import begin_stop
@@ -161,6 +161,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse_within_parser(429)
         self._in_head, self._size = False, 0
         self._wait(bounds.BODY_TIMEOUT_S)
+        self.scope["state"][PROXIED] = self._others.is_proxied(self.transport)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

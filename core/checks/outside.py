@@ -7,11 +7,12 @@ nothing answered; that is said as well.
 from __future__ import annotations
 
 import asyncio
+import time
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from core import proof
+from core import probe, proof, tokens
 from core.checks.asking import PATIENCE_S, Answer, NoAnswerError, ask, why_not
 from core.checks.https import NO_SOCKET
 from core.checks.outcome import Fact, Outcome
@@ -21,6 +22,8 @@ from core.words import N_, Words
 
 HTTP_OK, UNAUTHORIZED = 200, 401
 PROOF = "/health/proof"
+SOUND, PING = bytes(range(256)) * 10, 32  # as a frame of audio has, and so much of it to ping with
+COME_BACK = N_("Pages that were removed or signed out come back again and again.")
 # What proxies answer when what is behind them isn't there.
 BAD_GATEWAY = (502, 503, 504)
 
@@ -154,21 +157,18 @@ def _proxied(settings: Settings, told: dict[str, Fact], answer: Answer) -> list[
 
 
 async def _socket(settings: Settings) -> Outcome:
-    """Knock at /ws without a token: only Sessions answers 401 to a WebSocket's handshake."""
+    """Go through the probe of `/ws` (docs/protocol.md): upgrade, sound, ping, the code of a close.
+
+    A proxy may open a socket and yet spoil it: cut it, answer pings itself, or make every close a
+    1006, after which pages that were removed or signed out come back again and again.
+    """
     address = socket_address(settings)
     try:
-        async with (
-            asyncio.timeout(PATIENCE_S),
-            aiohttp.ClientSession() as client,
-            client.ws_connect(
-                address, protocols=("sessions.v1",), origin=settings.public_url, max_msg_size=4096
-            ),
-        ):
-            why = Words(N_("something else answers there"))
+        async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as client:
+            return await _probed(client, settings, address)
     except aiohttp.WSServerHandshakeError as problem:
         if problem.status == UNAUTHORIZED:
-            what = Words(N_("WebSockets come through to %(address)s"), address=address)
-            return Outcome("socket", "ok", what)
+            return _refused(address)
         why = Words(N_("it answers %(status)s"), status=problem.status)
     except (aiohttp.ClientError, OSError, ValueError) as problem:
         why = why_not(problem, address)
@@ -181,6 +181,68 @@ async def _socket(settings: Settings) -> Outcome:
         Words(NO_SOCKET),
         Words(
             N_("Let the proxy pass Upgrade and Connection on, as docs/deploy.md shows for each.")
+        ),
+    )
+
+
+async def _probed(client: aiohttp.ClientSession, settings: Settings, address: str) -> Outcome:
+    """Open the probe and say what its socket carries."""
+    token = tokens.mint_probe(settings.token_key, "check")
+    async with client.ws_connect(
+        address,
+        protocols=(probe.SUBPROTOCOL, token),
+        origin=settings.public_url,
+        max_msg_size=probe.LARGEST,
+        autoping=False,
+    ) as socket:
+        begun = time.monotonic()
+        await socket.ping(SOUND[:PING])
+        pong = await socket.receive()
+        milliseconds = (time.monotonic() - begun) * 1000
+        await socket.send_bytes(SOUND)
+        echo = await socket.receive()
+        await socket.send_str(probe.END)
+        await socket.receive()
+        code = socket.close_code
+    carried = (
+        pong.type is aiohttp.WSMsgType.PONG and pong.data == SOUND[:PING] and echo.data == SOUND
+    )
+    if carried and code == probe.CLOSE_END:
+        what = Words(
+            N_("WebSockets come through to %(address)s whole (%(ms)s ms)"),
+            address=address,
+            ms=f"{milliseconds:.0f}",
+        )
+        return Outcome("socket", "ok", what, facts={"latency_ms": round(milliseconds)})
+    what = (
+        Words(N_("the proxy changes the code with which a socket is closed to %(code)s"), code=code)
+        if carried
+        else Words(N_("the proxy opens WebSockets and doesn't pass on what is sent in them"))
+    )
+    return Outcome(
+        "socket",
+        "failed",
+        what,
+        Words(COME_BACK if carried else NO_SOCKET),
+        Words(
+            N_("Let the proxy pass WebSockets on as they are, as docs/deploy.md shows for each.")
+        ),
+        {"code": code},
+    )
+
+
+def _refused(address: str) -> Outcome:
+    """Say that Sessions is there, and was given another secret."""
+    return Outcome(
+        "socket",
+        "failed",
+        Words(N_("%(address)s belongs to an installation with other secrets"), address=address),
+        Words(NO_SOCKET),
+        Words(
+            N_(
+                "Give all processes the same TRANSCRIPTION_JWT_SECRET and NEXTAUTH_SECRET, and let"
+                " NEXT_PUBLIC_WS_HOST lead to them, if it is set."
+            )
         ),
     )
 

@@ -43,7 +43,14 @@ CHECKS = (
 )
 # Through the proxy: there is nothing to ask before somebody serves, nor while the proxy waits for
 # us to be healthy.
-OUTSIDE = (Check("outside", N_("From outside"), outside.look, ("public_url", "login_secret")),)
+OUTSIDE = (
+    Check(
+        "outside",
+        N_("From outside"),
+        outside.look,
+        ("public_url", "login_secret", "transcription_secret"),
+    ),
+)
 TITLES = {one.name: one.title for one in (*CHECKS, *OUTSIDE)} | {"socket": N_("Socket")}
 
 

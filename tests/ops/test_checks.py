@@ -15,8 +15,10 @@ from types import SimpleNamespace
 
 import asyncpg
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
-from core import checks, proof
+from core import checks, probe, proof
 from core.checks import CHECKS, OUTSIDE, Check, Outcome
 from core.settings import Settings, load
 from tests.conftest import MakeServer
@@ -494,22 +496,22 @@ def behind(make_server_in: MakeServer) -> AppServer:
     return make_server_in(NEXTAUTH_SECRET=SECRET)
 
 
-def through(front: Proxy) -> Settings:
-    """Settings of that server, whose public address is the proxy's."""
-    return Settings(public_url=front.url, login_secret=SECRET)
+def settings_of(server: AppServer | None, url: str) -> Settings:
+    """Settings of that server, which people reach at this address."""
+    tokens = server.secret if server else SECRET
+    return Settings(public_url=url, login_secret=SECRET, transcription_secret=tokens)
 
 
 async def test_an_address_that_leads_here_is_told(behind: AppServer) -> None:
-    settings = Settings(public_url=behind.url, login_secret=SECRET)
-    pages, knocked = await found(settings, "outside")
+    pages, knocked = await found(settings_of(behind, behind.url), "outside")
     assert (pages.state, knocked.state) == ("ok", "ok"), (pages, knocked)
     assert f"{behind.url} leads here" in pages.what
-    assert f"WebSockets come through to ws://localhost:{behind.port}/ws" in knocked.what
+    assert f"WebSockets come through to ws://localhost:{behind.port}/ws whole" in knocked.what
 
 
 async def test_a_proxy_that_loses_websockets_is_told(behind: AppServer) -> None:
     with proxy(behind.url) as front:
-        pages, knocked = await found(through(front), "outside")
+        pages, knocked = await found(settings_of(behind, front.url), "outside")
     assert pages.state == "ok"
     assert_failed(knocked, "WebSockets don't come through", "Upgrade", SOCKET_TROUBLE)
 
@@ -533,19 +535,41 @@ async def test_an_address_that_leads_elsewhere_is_told(
 ) -> None:
     with proxy() as front:
         front.instead = status, headers
-        outcomes = await found(through(front), "outside")
+        outcomes = await found(settings_of(None, front.url), "outside")
     assert_failed(outcomes[0], what, todo)
     assert outcomes[1].state == "failed"
 
 
 async def test_a_server_with_another_secret_is_told(behind: AppServer) -> None:
-    settings = Settings(public_url=behind.url, login_secret=SECRET[::-1])
-    assert_failed(
-        (await found(settings, "outside"))[0],
-        "knows another NEXTAUTH_SECRET",
-        "the same NEXTAUTH_SECRET",
-        LOGIN_TROUBLE,
-    )
+    other = replace(settings_of(behind, behind.url), login_secret=SECRET[::-1])
+    pages, knocked = await found(other, "outside")
+    assert_failed(pages, "knows another NEXTAUTH_SECRET", "the same NEXTAUTH", LOGIN_TROUBLE)
+    assert knocked.state == "ok"
+    other = replace(settings_of(behind, behind.url), transcription_secret=SECRET)
+    pages, knocked = await found(other, "outside")
+    assert pages.state == "ok"
+    assert_failed(knocked, "with other secrets", "TRANSCRIPTION_JWT_SECRET", SOCKET_TROUBLE)
+
+
+@pytest.mark.parametrize(
+    ("carries", "what", "why"),
+    [
+        (True, "changes the code with which a socket is closed to 1000", "come back again"),
+        (False, "doesn't pass on what is sent", SOCKET_TROUBLE),
+    ],
+)
+async def test_a_proxy_that_spoils_websockets_is_told(carries: bool, what: str, why: str) -> None:
+    async def spoil(socket: ServerConnection) -> None:
+        async for message in socket:
+            if message == "end":
+                return
+            await socket.send(message if carries else b"")
+
+    subprotocol = Subprotocol(probe.SUBPROTOCOL)
+    async with serve(spoil, "localhost", 0, subprotocols=[subprotocol]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        outcomes = await found(settings_of(None, f"http://localhost:{port}"), "outside")
+    assert_failed(outcomes[-1], what, "pass WebSockets on as they are", why)
 
 
 @pytest.fixture
@@ -557,7 +581,8 @@ def distrustful(make_server: MakeServer) -> AppServer:
 async def test_a_proxy_that_isn_t_believed_is_told(distrustful: AppServer) -> None:
     with proxy(distrustful.url) as front:
         front.added = {"X-Forwarded-For": "203.0.113.7"}
-        pages, disbelieved, _ = await found(through(front), "outside")
+        settings = settings_of(distrustful, front.url)
+        pages, disbelieved, _ = await found(settings, "outside")
     assert pages.state == "ok"
     assert_failed(disbelieved, "isn't believed", "FORWARDED_ALLOW_IPS", "count as one address")
     assert "127.0.0.1" in str(disbelieved.todo)
@@ -566,7 +591,7 @@ async def test_a_proxy_that_isn_t_believed_is_told(distrustful: AppServer) -> No
 async def test_a_name_without_an_address_and_a_certificate_of_nobody_are_told(
     tmp_path: Path, behind: AppServer
 ) -> None:
-    nowhere = Settings(public_url="https://meet.invalid", login_secret=SECRET)
+    nowhere = settings_of(None, "https://meet.invalid")
     assert_failed((await found(nowhere, "outside"))[0], "DNS has no address for it", "look at DNS")
     async with behind_tls(behind.url, tmp_path / "issuer.pem") as address:
         settings = Settings(database_url=None, openai_api_key="key", openai_base_url=address)

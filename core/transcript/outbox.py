@@ -70,6 +70,8 @@ class Outbox(Generic[V]):
     ) -> None:
         self._what = what  # what one entry is called in the log
         self.kind = what.rpartition(" ")[2]  # and in metrics: utterance, line, account
+        for why in ("overflow", "refused"):  # from zero on, as an alert looks at what they grow by
+            NOT_STORED.labels(self.kind, why)
         self._spool = spool  # the file between two processes
         self._journal = Journal(spool)  # which writes it
         self._store = store

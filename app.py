@@ -60,6 +60,7 @@ from routes import (
     hosting,
     language,
     login,
+    one_time_link,
     ops,
     session,
     setup,
@@ -122,6 +123,8 @@ ROUTES = [
     Route("/connection", connection.begin, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/signed-in", login.signed_in),
+    Route("/sign-in/link", one_time_link.show, methods=["GET"]),
+    Route("/sign-in/link", one_time_link.use, methods=["POST"]),
     Route("/sign-in/dev", login.dev_sign_in, methods=["POST"]),
     Route("/sign-in/{provider}", login.begin),
     Route("/api/auth/callback/{provider}", login.come_back),
@@ -173,8 +176,11 @@ def _lifespan(settings: Settings) -> Lifespan[Starlette]:
             db = Database(url, settings.database_schema)
             async with _running(settings, db, deadline) as (services, stop):
                 with speaking(of_environment(os.environ)):
-                    own = own_address(settings, sys.argv)
-                    print(banner(settings, services.rooms.engine, own), flush=True)
+                    own, first = (
+                        own_address(settings, sys.argv),
+                        await accounts.first_link(settings, db),
+                    )
+                    print(banner(settings, services.rooms.engine, own, first), flush=True)
                 looking = asyncio.create_task(_look_around(services))
                 with patient_with_signals(stop):
                     yield {"services": services, "stop": stop}
@@ -322,6 +328,19 @@ def set_disabled(email: str, *, disabled: bool) -> int:
     return 0 if changed else 1
 
 
+def make_links(email: str | None) -> int:
+    """Print one-time links, and on stderr what each is for. Ends with why there is none."""
+    settings = load_settings()
+    try:
+        made = accounts.make_links(settings, email)
+    except (StartError, DatabaseAwayError) as problem:
+        sys.exit(command_line.no_link(problem))
+    for one in made:
+        print(command_line.made(one), file=sys.stderr, flush=True)
+        print(one.link, flush=True)
+    return 0
+
+
 def main() -> None:
     """Run the command line."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters shows the rest
@@ -340,6 +359,8 @@ def main() -> None:
         try:
             if asked.command in ("backup", "restore"):
                 sys.exit(keeping.run(asked.command, load_settings()))
+            if asked.command == "link":
+                sys.exit(make_links(asked.email))
             sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
         except KeyboardInterrupt:  # it may wait a minute for the database
             sys.exit(gettext("Stopped before it was done."))

@@ -11,7 +11,9 @@ CREATE TABLE IF NOT EXISTS users (
     -- Since when an operator lets this person in no more; NULL: they may come in.
     disabled_at timestamptz,
     -- Of their pages, as a code such as `ru`; NULL: what the browser asks for.
-    language    text CHECK (char_length(language) <= 8)
+    language    text CHECK (char_length(language) <= 8),
+    -- Whether they run this server: whoever made the first account by a one-time link.
+    administrator boolean NOT NULL DEFAULT false
 );
 
 -- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
@@ -20,6 +22,12 @@ CREATE TABLE IF NOT EXISTS accounts (
     subject     text NOT NULL,
     user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     PRIMARY KEY (provider, subject)
+);
+
+-- One-time links that were used, until a day after they have run out: core/one_time_link.py.
+CREATE TABLE IF NOT EXISTS spent_links (
+    id          bytea PRIMARY KEY,
+    ends_at     timestamptz NOT NULL
 );
 
 -- A browser that is signed in. The key is a digest: who reads this table can't sign in with it.
@@ -232,6 +240,7 @@ ALTER TABLE users ADD COLUMN IF NOT EXISTS disabled_at timestamptz;
 ALTER TABLE logins ADD COLUMN IF NOT EXISTS idle_at timestamptz NOT NULL
     DEFAULT (now() + interval '14 days');
 ALTER TABLE users ADD COLUMN IF NOT EXISTS language text CHECK (char_length(language) <= 8);
+ALTER TABLE users ADD COLUMN IF NOT EXISTS administrator boolean NOT NULL DEFAULT false;
 ALTER TABLE spaces ADD COLUMN IF NOT EXISTS minutes_granted double precision
     CHECK (minutes_granted >= 0);
 ALTER TABLE spaces ADD COLUMN IF NOT EXISTS minutes_chosen double precision

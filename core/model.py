@@ -33,6 +33,7 @@ class Person:
     """A signed-in user. `hue` (0 to 11) is the colour of their name and initials.
 
     `language` is the code of the one they chose for their pages; None: what the browser asks for.
+    `administrator`: they made the first account of this server by its one-time link.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Person:
     email: str
     hue: int
     language: str | None = None
+    administrator: bool = False
 
     @property
     def initials(self) -> str:

@@ -108,7 +108,7 @@ async def begin(request: Request) -> Response:
     try:
         begun = await client.begin(settings.public_url + provider.callback)
     except OtherIssuerError as problem:
-        return _failed(request, _explained(problem), provider)
+        return failed(request, _explained(problem), provider)
     except PROVIDER_PROBLEMS as problem:
         return _provider_failed(request, client, problem)
     address, state = begun.pop("url"), begun.pop("state")
@@ -124,15 +124,15 @@ async def come_back(request: Request) -> Response:
     begun = begun_sign_in(request, provider.key, request.query_params.get("state", ""))
     if begun is None:  # any site can open this address: it ends nothing that was begun here
         error = request.query_params.get("error", "")
-        return _failed(request, EXPLAINED.get(error, STALE), provider)
+        return failed(request, EXPLAINED.get(error, STALE), provider)
     try:
         claims = await client.claims(request)
     except (OtherIssuerError, AuthlibBaseError) as problem:
-        return _failed(request, _explained(problem), provider)
+        return failed(request, _explained(problem), provider)
     except (JoseError, *PROVIDER_PROBLEMS) as problem:
         return _provider_failed(request, client, problem)
     if (objection := _objection(settings, provider, claims)) is not None:
-        return _failed(request, objection, provider)
+        return failed(request, objection, provider)
     await sign_in(request, await _user(request, provider.accounts, claims["sub"], claims))
     return RedirectResponse(safe_next(begun.get("next")), 303)
 
@@ -175,7 +175,7 @@ async def dev_sign_in(request: Request) -> Response:
         context = sign_in_context(request, safe_next(form.get("next")))
         return page("login/sign_in.html", None, status=422, **context)
     if not services(request).settings.accounts.allow(email):
-        return _failed(request, NOT_ALLOWED)
+        return failed(request, NOT_ALLOWED)
     claims = {"name": name, "email": email}
     await sign_in(request, await _user(request, "development", email, claims))
     return RedirectResponse(safe_next(form.get("next")), 303)
@@ -313,12 +313,13 @@ def _provider_failed(request: Request, client: OpenIdClient, problem: Exception)
     log.warning("the sign-in provider %s can't be used: %s", client.provider.prefix, name)
     client.ask_anew()
     explanation = UNTRUSTED if isinstance(problem, JoseError) else PROVIDER_AWAY
-    return _failed(request, explanation, client.provider)
+    return failed(request, explanation, client.provider)
 
 
-def _failed(
+def failed(
     request: Request, explanation: Explanation, provider: Provider | None = None
 ) -> Response:
+    """Answer why a sign-in came to nothing, and have the audit log tell."""
     audit.note("sign_in_failed", why=NAMES[explanation], address=address_of(request))
     values = {}
     if provider is not None:

@@ -25,10 +25,11 @@ _OFF: Mapping[ReasonCode, str] = {
 }
 
 
-def banner(settings: Settings, engine: Engine, own: str | None) -> str:
-    """Return the table; it names hosts, never secrets.
+def banner(settings: Settings, engine: Engine, own: str | None, link: str | None = None) -> str:
+    """Return the table; it names hosts, never secrets, but for a link that makes the first account.
 
-    `own` is where this computer reaches it, None when that can't be told.
+    `own` is where this computer reaches it, None when that can't be told; `link` is that link,
+    where nobody has an account yet and no provider makes one.
     """
     rows = [
         (gettext("database"), *_database(settings)),
@@ -38,7 +39,18 @@ def banner(settings: Settings, engine: Engine, own: str | None) -> str:
     ]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {part:{first}}  {kind:{second}}  {what}" for part, kind, what in rows]
-    return "\n".join(["", *lines, "", *_where(settings, own), ""])
+    return "\n".join(["", *lines, "", *_where(settings, own), *_first(link), ""])
+
+
+def _first(link: str | None) -> list[str]:
+    if link is None:
+        return []
+    return [
+        "",
+        "  "
+        + gettext("Nobody has an account here yet. This link makes the first, once, for an hour:"),
+        f"  {link}",
+    ]
 
 
 def _where(settings: Settings, own: str | None) -> list[str]:
@@ -66,7 +78,7 @@ def _login(settings: Settings) -> tuple[str, str]:
     if settings.providers:
         return gettext("configured"), ", ".join(one.name for one in settings.providers)
     if settings.production:
-        return gettext("off"), gettext("nobody can sign in: set GOOGLE_CLIENT_ID or OIDC_ISSUER")
+        return gettext("embedded"), gettext("one-time links: `python app.py link` prints one")
     return gettext("embedded"), gettext("a name and e-mail, on this computer only")
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 from core.problems import ProblemError
+from core.process.accounts import Invitation
 from core.settings import Finding, render_checklist
 from core.starting import StartError
 from core.words import N_
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python app.py",
         usage=(
             "%(prog)s [-h] [--lang {en,ru}]"
-            " [serve | check | healthcheck | setup HOST | backup | restore"
+            " [serve | check | healthcheck | setup HOST | link [EMAIL] | backup | restore"
             " | disable EMAIL | enable EMAIL]"
         ),
         description=gettext("Sessions: meetings you can read."),
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", gettext("say what is set, missing or invalid for production, and what works")),
         ("healthcheck", gettext("say whether the server answers, for container engines")),
         ("setup", gettext("write the variables of a new server, with secrets of its own")),
+        ("link", gettext("print a one-time link that signs in: for the first account, or EMAIL’s")),
         ("backup", gettext("write the embedded database to a file, for who copies DATA_DIR")),
         ("restore", gettext("make the embedded database anew from that file")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
@@ -104,9 +106,12 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "setup":
             _of_setup(command)
-        if name in ("disable", "enable"):
+        if name in ("link", "disable", "enable"):
             command.add_argument(
-                "email", metavar="EMAIL", help=gettext("the e-mail address of their account")
+                "email",
+                metavar="EMAIL",
+                nargs="?" if name == "link" else None,
+                help=gettext("the e-mail address of their account"),
             )
     return parser
 
@@ -167,6 +172,26 @@ def enabled(email: str, accounts: int) -> str:
         accounts,
         email=email,
     )
+
+
+def made(invitation: Invitation) -> str:
+    """Say what a link is good for."""
+    person = invitation.person
+    if person is None:
+        return gettext("Makes the first account, which administers this server. Once, for an hour:")
+    return gettext(
+        "Signs in as %(name)s (%(email)s, %(provider)s). Once, for an hour:",
+        name=person.name,
+        email=person.email,
+        provider=invitation.provider or "–",
+    )
+
+
+def no_link(problem: StartError | ProblemError) -> str:
+    """Say why none could be made."""
+    if isinstance(problem, StartError):
+        return gettext("No link was made: %(why)s.", why=said(problem.words))
+    return gettext(WORDS[problem.code][1])
 
 
 def unchanged(problem: StartError | ProblemError) -> str:

@@ -8,8 +8,9 @@ Whoever can add to a transcript may read all of it, so its words are no secret t
 removed can read no more, but add nothing either. What only the reader may see (who they are, in
 the masthead; what transcribing took) stands between SEAMs and is compressed apart: nothing after a
 seam refers to what came before it or shares a code with it, so that its length is always the same.
-No page holds a token: changes are allowed by where they come from (web/guard.py), and the login
-is in a cookie. No page repeats what was asked for; `?tz=` comes back only as the name of a zone.
+None of these pages holds a token: changes are allowed by where they come from (web/guard.py), and
+the login is in a cookie. None repeats what was asked for; `?tz=` comes back only as the name of a
+zone.
 """
 
 from __future__ import annotations

@@ -26,7 +26,14 @@ class DisabledError(ProblemError):
 
 def person_of(row: Row) -> Person:
     """Return the person of a row of the users."""
-    return Person(str(row["id"]), row["name"], row["email"], row["hue"], row["language"])
+    return Person(
+        str(row["id"]),
+        row["name"],
+        row["email"],
+        row["hue"],
+        row["language"],
+        row["administrator"],
+    )
 
 
 async def find_by_account(db: Database, provider: str, subject: str) -> Person | None:

@@ -33,6 +33,7 @@ NAMES |= {
     "healthcheck",
     "disable",
     "enable",
+    "link",
     "docs/configuration.ru.md",
     "setup",
     "backup",
@@ -96,7 +97,7 @@ def test_help_is_in_the_language_of_the_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "check", "setup", "backup", "restore", "disable", "enable"]
+    "command", ["serve", "check", "setup", "link", "backup", "restore", "disable", "enable"]
 )
 def test_help_of_a_command_is_in_the_language_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], command: str

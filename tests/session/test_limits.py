@@ -55,6 +55,8 @@ def test_a_person_can_not_start_session_after_session(slow: AppServer) -> None:
         Browser(slow.url).http.post("/sign-in/dev", data=form).status_code for _ in range(5)
     ]
     assert statuses == [303] * 4 + [429]  # two signed in above
+    assert_busy(Browser(slow.url).http.get("/sign-in/link?token=guessed"))
+    assert_busy(Browser(slow.url).http.post("/sign-in/link?token=guessed"))
 
 
 @pytest.mark.parametrize("per_minute", [0.1, 2, 7, 100])

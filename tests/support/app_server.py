@@ -36,7 +36,7 @@ class AppServer:
 
     Args:
         data_dir: its DATA_DIR, which holds its log, too.
-        environment: its settings.
+        environment: its settings; `{url}` in one is where it will be.
         command: what starts it; None for a fork of a process that has imported all of it.
     """
 
@@ -56,9 +56,14 @@ class AppServer:
             "TRANSCRIPTION_JWT_SECRET": self.secret,
             "RATE_LIMIT_FACTOR": "100",
             "NO_PROXY": "localhost,127.0.0.1",
-            **environment,
+            **{name: value.replace("{url}", self.url) for name, value in environment.items()},
         }
         self._process: subprocess.Popen[bytes] | ForkedServer | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it is told."""
+        return dict(self._environment)
 
     @property
     def database_url(self) -> str:

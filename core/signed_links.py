@@ -1,0 +1,64 @@
+"""One-time links as an address: made of the login secret and nothing else, and read again.
+
+So one can be printed before there is a database. What it says is signed, not encrypted: a random
+id, when it runs out, and whose account.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from uuid import UUID
+
+from core.one_time_link import PATH, LinkError, OneTimeLink
+from core.settings.keys import ONE_TIME_LINK, derived
+
+LASTS_S = 3600  # from when it was made: to paste it from a terminal into a browser
+MAX_TOKEN = 200  # characters; the longer kind has 75
+
+ID, END, USER, SEAL = 16, 5, 16, 16  # bytes; half of HMAC-SHA256 is 128 bits (RFC 2104, section 5)
+
+
+def owner_link(secret: str, public_url: str, now: float) -> str:
+    """Return a link that makes the first account of the server at this address, an administrator's.
+
+    `secret` is NEXTAUTH_SECRET, `now` the seconds since 1970. Good once, for an hour, and as long
+    as there is no account.
+    """
+    return _address(secret, public_url, now, b"")
+
+
+def account_link(secret: str, public_url: str, user_id: str, now: float) -> str:
+    """Return a link that signs this account in. Good once, for an hour."""
+    return _address(secret, public_url, now, UUID(user_id).bytes)
+
+
+def read(secret: str, token: str, now: float) -> OneTimeLink:
+    """Return what a link says. Raises LinkError: not_valid, run_out."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raise LinkError("not_valid") from None
+    said, seal = raw[:-SEAL], raw[-SEAL:]
+    known = len(token) <= MAX_TOKEN and len(said) in (ID + END, ID + END + USER)
+    if not known or not hmac.compare_digest(seal, _seal(secret, said)):
+        raise LinkError("not_valid")
+    user = said[ID + END :]
+    ends = int.from_bytes(said[ID : ID + END])
+    if ends <= now:
+        raise LinkError("run_out", of_account=bool(user))
+    return OneTimeLink(said[:ID], ends, str(UUID(bytes=user)) if user else None)
+
+
+def _address(secret: str, public_url: str, now: float, user: bytes) -> str:
+    said = secrets.token_bytes(ID) + (int(now) + LASTS_S).to_bytes(END) + user
+    token = base64.urlsafe_b64encode(said + _seal(secret, said)).decode().rstrip("=")
+    return f"{public_url}{PATH}?token={token}"
+
+
+def _seal(secret: str, said: bytes) -> bytes:
+    key = derived(secret, ONE_TIME_LINK).encode()
+    return hmac.digest(key, said, hashlib.sha256)[:SEAL]

@@ -68,7 +68,7 @@ from routes import (
     usage,
     ws,
 )
-from web import command_line, errors, keeping, openid, report, setting_up
+from web import command_line, errors, keeping, moving_in, openid, report, setting_up
 from web.access_log import AccessLog
 from web.banner import banner
 from web.cookies import LoginCookie
@@ -361,6 +361,8 @@ def main() -> None:
                 sys.exit(keeping.run(asked.command, load_settings()))
             if asked.command == "link":
                 sys.exit(make_links(asked.email))
+            if asked.command == "import-previous":
+                sys.exit(moving_in.run(load_settings(), asked))
             sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
         except KeyboardInterrupt:  # it may wait a minute for the database
             sys.exit(gettext("Stopped before it was done."))

@@ -216,6 +216,30 @@ CREATE TABLE IF NOT EXISTS rooms (
     renewed_at  timestamptz NOT NULL
 );
 
+-- What an AI has made of a session: a title and topics while it went on, the rest of its end. Topics
+-- are objects with a label and `start`, the second of the session; tasks and risks are lines.
+CREATE TABLE IF NOT EXISTS analyses (
+    session_id  uuid PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+    title       text CHECK (char_length(title) BETWEEN 1 AND 120),
+    current_topic text CHECK (char_length(current_topic) BETWEEN 1 AND 200),
+    topics      jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(topics) = 'array'),
+    status      text CHECK (status IN ('PENDING', 'RUNNING', 'DONE', 'FAILED')),
+    summary     text CHECK (char_length(summary) BETWEEN 1 AND 20000),
+    tasks       jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(tasks) = 'array'),
+    risks       jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(risks) = 'array')
+);
+
+-- What was copied from the product that this one replaces: the id there and the one here, also of
+-- what was deleted here since, so that copying again brings nothing back.
+CREATE TABLE IF NOT EXISTS imported (
+    kind        text NOT NULL
+                CHECK (kind IN ('user', 'space', 'member', 'session', 'participant')),
+    source      text NOT NULL,
+    ours        text NOT NULL,
+    PRIMARY KEY (kind, source)
+);
+CREATE INDEX IF NOT EXISTS imported_ours ON imported (kind, ours);
+
 -- Older databases: what their tables lack of those above, oldest first, each as it stands there.
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;

@@ -272,6 +272,31 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """What a session was about for a while, from this second of it on, where that is known."""
+
+    label: str
+    start: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What an AI has made of a session; what there is none of is empty."""
+
+    title: str | None
+    current_topic: str | None
+    topics: list[Topic]
+    summary: str | None
+    tasks: list[str]
+    risks: list[str]
+
+    def says_more_than(self, title: str) -> bool:
+        """Whether there is anything beside this title."""
+        made = (self.current_topic, self.topics, self.summary, self.tasks, self.risks)
+        return any(made) or self.title not in (None, title)
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """Which node has a room, under which epoch, and how many seconds ago it last said so."""
 

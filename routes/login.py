@@ -202,7 +202,8 @@ async def _user(request: Request, provider: str, subject: str, claims: dict[str,
     if known:
         return await users.refresh(db, known, name or known.name, email)
     name = name or one_line(email.partition("@")[0], NAME_LENGTH) or gettext("Somebody")
-    person = await users.create(db, provider, subject, name, email)
+    vouched = provider == GOOGLE and claims.get("email_verified") is True
+    person = await users.create(db, provider, subject, name, email, may_claim=vouched)
     await spaces.first_space(db, person.id, gettext("%(name)s’s space", name=name))
     return person
 

@@ -22,7 +22,7 @@ from core.access import (
 )
 from core.minutes import Bounds, cap_of, today
 from core.model import ChatLine, Participant, Session, Utterance
-from core.store import participants, usage
+from core.store import analyses, participants, usage
 from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in
@@ -77,6 +77,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
     people = await participants.who_joined(db, session.id)
     said = await reader.said(session.id)
     written = await reader.chat(session.id)
+    analysis = await analyses.of_session(db, session.id)
     spent = await _usage(request, at)
     minutes = await _minutes(request, at) if spent else {}
 
@@ -87,6 +88,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
             session=session,
             people=[_face(one) for one in people],
             turns=turns(said, written, session.started_at or session.created_at),
+            analysis=analysis,
             usage=spent,
             minutes=minutes,
             coming=coming,

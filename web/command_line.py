@@ -12,6 +12,7 @@ from core.process.accounts import Invitation
 from core.settings import Finding, render_checklist
 from core.starting import StartError
 from core.words import N_
+from web import moving_in
 from web.errors import WORDS
 from web.words import (
     DOMAIN,
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         usage=(
             "%(prog)s [-h] [--lang {en,ru}]"
             " [serve | check | healthcheck | setup HOST | link [EMAIL] | backup | restore"
-            " | disable EMAIL | enable EMAIL]"
+            " | disable EMAIL | enable EMAIL | import-previous]"
         ),
         description=gettext("Sessions: meetings you can read."),
         epilog=gettext(
@@ -93,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         ("restore", gettext("make the embedded database anew from that file")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
+        (
+            "import-previous",
+            gettext("copy people, sessions and transcripts of the product that this one replaces"),
+        ),
     ):
         command = commands.add_parser(
             name, help=what, description=what, parents=[shared], allow_abbrev=False
@@ -106,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "setup":
             _of_setup(command)
+        if name == "import-previous":
+            moving_in.add_options(command)
         if name in ("link", "disable", "enable"):
             command.add_argument(
                 "email",

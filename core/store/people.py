@@ -49,8 +49,14 @@ async def find_by_account(db: Database, provider: str, subject: str) -> Person |
     return person_of(row) if row else None
 
 
-async def create(db: Database, provider: str, subject: str, name: str, email: str) -> Person:
-    """Create a user with an account. Two sign-ins at once end in one user."""
+async def create(
+    db: Database, provider: str, subject: str, name: str, email: str, *, may_claim: bool = False
+) -> Person:
+    """Create a user with an account. Two sign-ins at once end in one user.
+
+    `may_claim`: Google vouches for the address, so that whoever had it in the product that this
+    one replaces is this person: see `_claimed`.
+    """
     async with db.transaction():
         await db.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"{provider} {subject}"
@@ -58,7 +64,8 @@ async def create(db: Database, provider: str, subject: str, name: str, email: st
         known = await find_by_account(db, provider, subject)
         if known:
             return known
-        row = await db.returning(
+        row = await _claimed(db, name, email) if may_claim else None
+        row = row or await db.returning(
             "INSERT INTO users (name, email, hue) VALUES (:name, :email, :hue) RETURNING *",
             name=name,
             email=email,
@@ -71,6 +78,33 @@ async def create(db: Database, provider: str, subject: str, name: str, email: st
             user=row["id"],
         )
     return person_of(row)
+
+
+async def _claimed(db: Database, name: str, email: str) -> Row | None:
+    """Return the user that was copied without an account and has this address, if there is one.
+
+    The replaced product had Google alone, so the address was Google's word there, too. Whoever has
+    an account is found by that and nothing else: so a user is claimed once, and only one that
+    nobody has signed in as. Two of one address are nobody's.
+    """
+    await db.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=f"claim {email.lower()}"
+    )
+    return await db.fetch_one(
+        """
+        UPDATE users SET name = :name, email = :email WHERE id = (
+            SELECT (array_agg(u.id))[1] FROM users u
+            WHERE lower(u.email) = lower(:email)
+                AND NOT EXISTS (SELECT FROM accounts a WHERE a.user_id = u.id)
+                AND EXISTS (
+                    SELECT FROM imported i WHERE i.kind = 'user' AND i.ours = CAST(u.id AS text)
+                )
+            HAVING count(*) = 1
+        ) RETURNING *
+        """,
+        name=name,
+        email=email,
+    )
 
 
 async def refresh(db: Database, known: Person, name: str, email: str) -> Person:

@@ -16,6 +16,9 @@ from core.model import StreamAccount, Usage
 
 FREE_ENGINES = ("local",)  # whose minutes cost nothing
 COUNTED_AT_ONCE = 5_000  # streams of one statement, which has 10 s
+# The engine of accounts that were copied from the product that this one replaces: what was spent
+# there is of no allowance here. Their streams begin with it, too.
+PREVIOUS = "previous"
 
 
 def price_of(engine: str, per_minute: float) -> float:
@@ -152,11 +155,12 @@ async def spent(db: Database, spaces: Collection[str], day: date) -> dict[str, S
         SELECT s.id, s.minutes_granted, s.minutes_chosen, coalesce(sum(u.sent_s), 0) AS month,
             coalesce(sum(u.sent_s) FILTER (WHERE u.day = :day), 0) AS day
         FROM spaces s LEFT JOIN space_usage u ON u.space_id = s.id
-            AND u.day BETWEEN :first AND :day
+            AND u.day BETWEEN :first AND :day AND u.engine <> :previous
         WHERE s.id = ANY(:spaces) GROUP BY s.id
         """,
         day=day,
         first=day.replace(day=1),
+        previous=PREVIOUS,
         spaces=[UUID(space) for space in spaces],
     )
     return {

@@ -31,6 +31,7 @@ NAMES |= {
     "serve",
     "check",
     "healthcheck",
+    "import-previous",
     "disable",
     "enable",
     "link",

@@ -48,6 +48,17 @@ SPENT = """
         CAST(first + n AS date) day
     WHERE slug = $1"""
 
+ANALYSIS = """
+    INSERT INTO analyses (session_id, title, topics, summary, tasks, risks)
+    SELECT id, 'When the ferry leaves', jsonb_build_array(
+            jsonb_build_object('label', 'The timetable', 'start', 20),
+            jsonb_build_object('label', $2::text, 'start', 3725),
+            jsonb_build_object('label', 'המעבורת יוצאת בתשע')
+        ), 'The ferry leaves at nine.' || chr(10) || chr(10) || 'It is run by the ' || $2 || '.',
+        jsonb_build_array('Buy the tickets · Ada · Friday', $2::text),
+        jsonb_build_array('Паром опоздает')
+    FROM sessions WHERE slug = $1"""
+
 
 @dataclass
 class Meeting:
@@ -88,6 +99,7 @@ class World:
             self.tables(CHAT, meeting.slug, n, identity, f"{text} https://example.com/{'a' * 60}")
         self.tables(WRITE, meeting.slug, uuid4().hex, 9, identities[0], "", 200.0, 12.0)
         self.tables(USED, meeting.slug, uuid4().hex, identities[1])
+        self.tables(ANALYSIS, meeting.slug, LONG_WORD)
         self.tables(SPENT, meeting.slug)
         return meeting
 

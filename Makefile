@@ -11,7 +11,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock" $(LOCK)
 AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture fuzz lint format words docs bench picture lock audit clean
+.PHONY: run test torture fuzz lint format words docs bench picture lock audit wheels clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
@@ -72,6 +72,14 @@ lock: $(VENV)/.locking
 audit: $(VENV)/.locking
 	$(BIN)/python -m tests.support.vendored
 	$(BIN)/uv tool run $(AUDIT) -r requirements-dev.txt --strict --require-hashes --disable-pip
+
+# Whether each release that is locked has a wheel for the other platform of the image: 300 MB.
+wheels: $(VENV)/.runtime
+	$(PIP) download -q -r requirements.txt --require-hashes --only-binary :all: --no-deps \
+		--python-version 3.13 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
+		--platform manylinux_2_28_aarch64 --platform manylinux_2_31_aarch64 \
+		--platform manylinux_2_34_aarch64 -d $(VENV)/arm64
+	@ls $(VENV)/arm64 | wc -l; rm -rf $(VENV)/arm64
 
 clean:
 	rm -rf $(VENV) benchmarks/build .mypy_cache .ruff_cache .pytest_cache

@@ -85,7 +85,7 @@ def _login(settings: Settings) -> tuple[str, str]:
 def _video(settings: Settings) -> tuple[str, str]:
     address = settings.livekit_url
     if not settings.calls:
-        return gettext("off"), gettext("captions only, by LIVEKIT_URL=off")
+        return gettext("off"), gettext("captions only (LIVEKIT_URL)")
     if settings.livekit_api_key != "devkey":
         return gettext("configured"), address
     return gettext("default"), gettext(

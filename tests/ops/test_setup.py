@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gettext
 import io
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,14 @@ SECRETS = (
     "POSTGRES_PASSWORD",
 )
 OF_COMPOSE = {"SESSIONS_IMAGE", "POSTGRES_PASSWORD"}
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this process speak to nobody's terminal afterwards."""
+    monkeypatch.setenv("LANGUAGE", "en")
+    yield
+    gettext.textdomain("messages")
 
 
 def setup(*arguments: str) -> int:

@@ -54,6 +54,7 @@ from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from routes import (
+    admin,
     connection,
     home,
     hooks,
@@ -121,6 +122,12 @@ ROUTES = [
     Route("/spaces/{space}/minutes", usage.choose, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),
     Route("/connection", connection.begin, methods=["POST"]),
+    Route("/admin", admin.overview),
+    Route("/admin/people", admin.people),
+    Route("/admin/people/{person}/disable", admin.disable, methods=["POST"]),
+    Route("/admin/people/{person}/enable", admin.enable, methods=["POST"]),
+    Route("/admin/spaces", admin.space_list),
+    Route("/admin/spaces/{space}/minutes", admin.grant, methods=["POST"]),
     Route("/sign-in", login.sign_in_page),
     Route("/signed-in", login.signed_in),
     Route("/sign-in/link", one_time_link.show, methods=["GET"]),

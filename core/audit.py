@@ -28,6 +28,7 @@ Event = Literal[
     "session_started",
     "host_act",
     "minutes_set",
+    "administrator_act",
 ]
 EVENTS: tuple[Event, ...] = get_args(Event)
 # What somebody should look at while it happens: these are warnings, the others for the record.

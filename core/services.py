@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from core.checks import Watch
 from core.conduct import Conduct
@@ -64,3 +65,4 @@ class Services:
     limits: RateLimits
     checks: Watch
     minutes: SpaceMinutes
+    began: float = field(default_factory=time.monotonic)  # when the process did, a monotonic time

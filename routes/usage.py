@@ -29,7 +29,7 @@ from web.request import person_of, services
 from web.words import gettext
 
 SHOWN = 50  # sessions of a page
-READ_AT_ONCE = 500  # sessions of the file
+READ_AT_ONCE = 2_000  # sessions of the file
 COLUMNS = ("begun_utc", "title", "people", "minutes", "cost", "engine")
 # By which spreadsheets take a cell for a formula: it would run at whoever opens the file.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -17,9 +17,11 @@ import logging
 import re
 import time
 from dataclasses import dataclass
+from typing import TextIO
 from urllib.parse import unquote
 
 from core.settings.values import Format
+from web.recent import recent
 from web.request_id import request_id
 
 PER_MINUTE = 60  # lines of one kind: 8 MB a day at most, in JSON three times as much
@@ -162,6 +164,7 @@ class Bounded(logging.Filter):
             return False
         if template in _WITHOUT_TRACE:
             record.exc_info = None
+        record.template = template  # which it is no more once its values are in it
         kind = f"{record.name} {getattr(record, 'kind', template)}"
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = ""
@@ -186,6 +189,19 @@ def _bound(record: logging.LogRecord) -> int:
     return ACCESS_PER_MINUTE if record.name == "access" else PER_MINUTE
 
 
+class Printed(logging.StreamHandler[TextIO]):
+    """Prints, and keeps the last warnings for who runs the server."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Handler."""
+        super().emit(record)
+        if record.levelno < logging.WARNING:
+            return
+        said = record.getMessage().strip().translate(_CONTROLS)
+        problem = record.exc_info[0] if record.exc_info else None
+        recent.add(record, without_secrets(f"{said} ({problem.__name__})" if problem else said))
+
+
 def set_up(how: Format = "text") -> None:
     """Have everything that is logged in this process printed like that, on stderr.
 
@@ -194,8 +210,9 @@ def set_up(how: Format = "text") -> None:
     root = logging.getLogger()
     if any(isinstance(one.formatter, Lines) for one in root.handlers):
         return
-    handler = logging.StreamHandler()
+    handler = Printed()
     handler.setFormatter(Objects() if how == "json" else Lines())
+    handler.addFilter(recent.count)  # first: what isn't printed counts as well
     handler.addFilter(Bounded())
     root.addHandler(handler)
     level = logging.getLogger("uvicorn.error").level or logging.INFO

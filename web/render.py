@@ -21,6 +21,7 @@ from web import joining
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
+from web.menu import administering
 from web.words import LANGUAGES, NAMES, gettext, language, said, unfilled, unfilled_plural
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +158,11 @@ _environment.filters.update(
 )
 _environment.globals.update(static=static)
 _environment.globals.update(
-    own_path=own_path, language=language, languages=LANGUAGES, language_names=NAMES
+    administering=administering,
+    own_path=own_path,
+    language=language,
+    languages=LANGUAGES,
+    language_names=NAMES,
 )
 _environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
 

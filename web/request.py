@@ -20,6 +20,7 @@ from core.model import Login, Person
 from core.services import Services
 from core.store import people as users
 from core.store.keys import digest_of
+from web import menu
 from web.addresses import address_of
 from web.cookies import fits
 from web.words import is_language, speak
@@ -74,6 +75,7 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
 def _know(connection: HTTPConnection, person: Person | None) -> None:
     """Keep who asks, and answer in the language that they chose."""
     connection.state.person = person
+    menu.show(access.administers(services(connection).settings, person))
     if person is not None and is_language(person.language):
         speak(person.language)
 

@@ -158,7 +158,7 @@ VARIABLES: tuple[Variable, ...] = (
         SIGN_IN,
         N_(
             "Verified e-mail addresses of those who run this server, with commas: they see what "
-            "`check` says at /setup."
+            "`check` says at /setup, and people, spaces, usage and errors at /admin."
         ),
         N_("nobody"),
         accept.emails,
@@ -378,7 +378,7 @@ VARIABLES: tuple[Variable, ...] = (
         LIMITS,
         N_(
             "The same in a month (UTC): captions pause when it is reached, and hosts are warned "
-            "at four fifths of it. Owners of a space may choose less for it."
+            "at four fifths of it. Administrators grant a space more or less, owners choose less."
         ),
         N_("no bound"),
         accept.number(1, 1_000_000),

@@ -29,7 +29,7 @@ class SessionSpending:
     people: int  # who came in
     seconds: float
     cost: float
-    engines: str  # with commas, by name
+    engines: str  # the one, or two with a comma: there are no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def sessions(
         """
         WITH month AS (
             SELECT session_id, sum(sent_s) AS sent_s, sum(cost) AS cost, min(day) AS day,
-                string_agg(DISTINCT engine, ', ' ORDER BY engine) AS engines
+                min(engine) AS engine, max(engine) AS other
             FROM space_usage WHERE space_id = :space AND day >= :first AND day < :after
             GROUP BY session_id
         ), begun AS (
@@ -122,7 +122,7 @@ async def sessions(
             people=row["people"],
             seconds=row["sent_s"],
             cost=row["cost"],
-            engines=row["engines"],
+            engines=", ".join(dict.fromkeys((row["engine"], row["other"]))),
         )
         for row in rows
     ]

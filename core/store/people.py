@@ -191,6 +191,24 @@ async def used(db: Database, keys: Collection[bytes], idle_at: datetime) -> None
     )
 
 
+async def disable(db: Database, user_id: UUID, *, disabled: bool) -> bool:
+    """Disable or enable one user, as `set_disabled` does; return whether there is one."""
+    row = await db.fetch_one(
+        """
+        WITH changed AS (
+            UPDATE users SET disabled_at = CASE WHEN :disabled THEN coalesce(disabled_at, now()) END
+            WHERE id = :user RETURNING id
+        ), closed AS (
+            DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
+        )
+        SELECT id FROM changed
+        """,
+        user=user_id,
+        disabled=disabled,
+    )
+    return row is not None
+
+
 async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Person]:
     """Disable or enable everybody with this e-mail address; return them.
 

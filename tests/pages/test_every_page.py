@@ -33,7 +33,7 @@ class Site(World):
 @pytest.fixture(scope="module")
 def site(make_server_in: MakeServer, make_database: Callable[[], str]) -> Site:
     database = make_database()
-    server = make_server_in(DATABASE_URL=database)
+    server = make_server_in(ADMIN_EMAILS="root@example.com", DATABASE_URL=database)
     ada = Visitor(server.url).sign_in("Ada Lovelace")
     site = Site(server, Tables(database), ada)
     site.ended = site.meet("Фамилии, которые не помещаются").slug
@@ -114,6 +114,27 @@ async def connections_page(walk: Walk, address: str) -> None:
     await walk.look("connection-tested")
 
 
+async def administrators_pages(walk: Walk, root: Visitor, somebody: str) -> None:
+    """The server as who runs it sees it, where somebody is disabled and a space gets minutes."""
+    page = walk.page
+    await walk.be(root)
+    await walk.goto("/admin", "admin")
+    await walk.goto("/admin/spaces")
+    await page.locator("[id^=minutes-]").first.fill("much")
+    await page.locator(".acts .button").first.click()
+    await expect(page.locator(".problem").first).not_to_be_empty()
+    await walk.look("admin-spaces")
+    await walk.goto("/admin/people")
+    await page.locator("#find").fill(somebody)
+    await page.locator("#find").press("Enter")
+    await expect(page.locator(".list tbody tr")).to_have_count(1)
+    await page.locator(".acts summary").click()
+    await walk.look("admin-people")
+    await page.locator(".acts details .primary").click()
+    await expect(page.locator(".acts .saved")).not_to_be_empty()
+    await walk.look("admin-people-disabled")
+
+
 async def ended_in_the_list(walk: Walk, slug: str) -> None:
     """End a session from the list, which says where its words are."""
     await walk.goto("/")
@@ -141,5 +162,7 @@ async def test_every_page(site: Site, browsers: Browsers, language: str) -> None
     await ended_in_the_list(host, meeting.slug)
     await host.be(await asyncio.to_thread(Visitor(site.server.url).sign_in, f"New {language}"))
     await host.goto("/", "home-empty")
+    root = await asyncio.to_thread(Visitor(site.server.url).sign_in, "Root")
+    await administrators_pages(host, root, f"New {language}")
     assert not stranger.wrong + host.wrong, "\n".join(stranger.wrong + host.wrong)
     assert not browsers.errors

@@ -11,6 +11,7 @@ import re
 import stat
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from core.settings import VARIABLES, SettingsError, Variable, read_env_file
 from core.settings.env_file import parse_env
 from core.settings.fresh import IMAGE, OWN_IMAGE, POSTGRES_PASSWORD, fresh
 from core.settings.parsing import InvalidError
+from core.signed_links import owner_link
 from core.starting import of_system
 from web import report
 from web.words import gettext, said
@@ -68,7 +70,12 @@ def _write(host: str, owners: Sequence[str], into: str | None) -> int:
         " `docker compose exec app sessions check`, which says what is left.",
         address=values["NEXTAUTH_URL"],
     )
-    print(made, file=sys.stderr)
+    link = gettext(
+        "Until a sign-in provider is set, this link makes the first account, once, for an hour;"
+        " later `docker compose exec app sessions link` prints another:"
+    )
+    address = owner_link(values["NEXTAUTH_SECRET"], values["NEXTAUTH_URL"], time.time())
+    print(made, link, address, sep="\n", file=sys.stderr)
     return 0
 
 

@@ -23,6 +23,10 @@ async def look(settings: Settings) -> list[Outcome]:
     """Look at every provider that is set."""
     if not settings.providers:
         what = Words(N_("no OpenID provider is set"))
+        if settings.production:
+            what = Words(
+                N_("no OpenID provider is set: `python app.py link` prints links to sign in with")
+            )
         return [Outcome("sign-in", "skipped", what)]
     looks = [_look_at(one, settings.public_url + one.callback) for one in settings.providers]
     return await asyncio.gather(*looks)

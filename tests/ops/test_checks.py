@@ -185,6 +185,12 @@ async def test_a_client_that_the_provider_doesn_t_know_is_told(google: Settings)
     assert "hunter2" not in repr(outcome)
 
 
+async def test_without_a_provider_production_is_told_how_to_sign_in() -> None:
+    outcome = await only(Settings(production=True), "sign-in")
+    assert outcome.state == "skipped"
+    assert "`python app.py link`" in outcome.what
+
+
 async def test_every_provider_is_looked_at(provider: Provider, google: Settings) -> None:
     with Provider(tail="/") as other:
         other.ways = ["client_secret_post"]

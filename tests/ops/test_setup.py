@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from core.settings import VARIABLES, load, read_env_file
 from core.settings.guessing import guessable
+from core.signed_links import read
 from tests.support import ROOT
 from tests.support.waiting import WAIT_TIMEOUT_S
 from web.command_line import asked
@@ -65,11 +67,16 @@ def test_it_needs_nothing_and_production_starts_with_what_it_writes(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert f"https://{HOST}" in done.stderr
+    *_, link = done.stderr.splitlines()
+    assert link not in done.stdout
     (tmp_path / "env").write_text(done.stdout)
     settings = load(read_env_file(tmp_path / "env"))
     assert settings.production
     assert settings.public_url == f"https://{HOST}"
     assert settings.livekit_url == f"wss://{HOST}/livekit"
+    address, _, token = link.partition("?token=")
+    assert address == f"https://{HOST}/sign-in/link"
+    assert read(settings.login_secret, token, time.time()).user_id is None
     assert settings.livekit_api_url == "http://livekit:7880"
     assert settings.engine == "local"
     assert settings.warnings == ()

@@ -2,6 +2,8 @@
 
 const NOTES = [523.25, 659.25, 783.99];
 const NOTE_S = 0.28;
+// Some browsers wait for ever for a speaker that isn't there.
+const BEGINS_WITHIN = 5_000;
 
 /** Tells how loud a track is until it is stopped. */
 export class Level {
@@ -40,16 +42,22 @@ export async function chime(deviceId) {
   const out = context.createMediaStreamDestination();
   const player = new Audio();
   try {
-    await context.resume();
+    await soon(context.resume());
     NOTES.forEach((frequency, place) => note(context, out, frequency, context.currentTime + 0.1 + place * NOTE_S));
     player.srcObject = out.stream;
-    if (deviceId && 'setSinkId' in player) await player.setSinkId(deviceId);
-    await player.play();
+    if (deviceId && 'setSinkId' in player) await soon(player.setSinkId(deviceId));
+    await soon(player.play());
     await new Promise((resolve) => setTimeout(resolve, (NOTES.length + 1.5) * NOTE_S * 1000));
   } finally {
     player.srcObject = null;
-    await context.close();
+    void context.close();
   }
+}
+
+/** @param {Promise<unknown>} beginning @returns {Promise<unknown>} the same; throws when it takes too long */
+function soon(beginning) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error('no sound begins')), BEGINS_WITHIN));
+  return Promise.race([beginning, late]);
 }
 
 /**

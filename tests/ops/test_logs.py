@@ -9,10 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import httpx2
 import pytest
+from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -32,6 +34,7 @@ from web.logs import (
     Lines,
     Objects,
 )
+from web.request_id import RequestId, request_id
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) [a-z_.]+ \S")
 SLUG = "abcd-efgh-jkmn-pqrs"
@@ -317,6 +320,31 @@ def test_nobody_else_chooses_it(make_server: MakeServer) -> None:
     headers = {"X-Request-Id": "chosen-by-somebody"}
     answer = outside("GET", f"{server.url}/s/nowhere", headers=headers)
     assert answer.headers["x-request-id"] != "chosen-by-somebody"
+
+
+async def test_what_outlives_a_request_is_not_taken_for_it() -> None:
+    seen: list[str | None] = []
+    may_go_on = asyncio.Event()
+    left: list[asyncio.Task[None]] = []
+
+    async def outlive() -> None:
+        seen.append(request_id())
+        await may_go_on.wait()
+        seen.append(request_id())
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        left.append(asyncio.create_task(outlive()))
+        await asyncio.sleep(0)
+
+    async def nothing(*_: object) -> Any:
+        return None
+
+    await RequestId(app)({"type": "http", "headers": []}, nothing, nothing)
+    may_go_on.set()
+    await left[0]
+    during, after = seen
+    assert during is not None
+    assert after is None
 
 
 def test_a_value_is_one_word(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
 from core.minutes import MOST_MINUTES, Bounds, Cap, month_after, month_before, today
-from core.store import ledger, spaces
+from core.store import ledger, spaces, usage
 from core.store.ledger import Key, SessionSpending, Spending
 from core.words import N_
 from web import months
@@ -166,11 +166,14 @@ async def _show(
     grant = _bounds(request).month if at.space.granted is None else at.space.granted
     cap = Cap(grant, at.space.chosen)
     seconds = sum(one.seconds for one in days)
+    # Not all that stands in the month counts here: what was moved in was paid for elsewhere.
+    spent = (await usage.spent(parts.db, [at.space.id], today())).get(at.space.id)
+    used = spent.month / 60 if spent else 0.0
     context = {
         "space": at.space,
         "cap": cap,
-        "left": None if cap.minutes is None else max(0.0, cap.minutes - seconds / 60),
-        "share": None if not cap.minutes else min(1.0, seconds / 60 / cap.minutes),
+        "left": None if cap.minutes is None else max(0.0, cap.minutes - used),
+        "share": None if not cap.minutes else min(1.0, used / cap.minutes),
         "seconds": seconds,
         "this_month": month == this,
         "may_choose": at.may(SpaceAction.CHOOSE),

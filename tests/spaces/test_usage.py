@@ -53,6 +53,16 @@ def test_a_month_shows_what_its_sessions_took(place: Place) -> None:
     )
 
 
+def test_what_was_moved_in_is_shown_and_takes_no_minutes(place: Place) -> None:
+    place.spend(place.slug, THIS, 60 * 60, usage.PREVIOUS, 0)
+    try:
+        html = shown(place)
+        assert "<dt>Minutes transcribed</dt><dd>150.5</dd>" in html
+        assert "<dt>Minutes left</dt><dd>9.5</dd>" in html
+    finally:
+        place.tables("DELETE FROM space_usage WHERE engine = $1", usage.PREVIOUS)
+
+
 def test_months_are_walked_and_keep_their_prices(place: Place) -> None:
     before = month_before(THIS)
     place.spend(place.slug, before, 60 * 60, price=0.5)

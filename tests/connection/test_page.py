@@ -50,6 +50,11 @@ async def report(page: Page) -> str:
     return await page.locator("[data-report-text]").input_value()
 
 
+def forget_codes(socket: WebSocketRoute) -> None:
+    server = socket.connect_to_server()
+    server.on_close(lambda _code, _reason: socket.close(code=1000))
+
+
 async def test_all_is_well_and_then_not(place: Place, browsers: Browsers) -> None:
     assert place.livekit
     livekit = place.livekit
@@ -98,9 +103,13 @@ async def test_all_is_well_and_then_not(place: Place, browsers: Browsers) -> Non
     assert "The server’s video server doesn’t answer." in said
     assert "isn’t your network" in said
     livekit.call(livekit.server.start())
-    # It takes another key.
+    # It takes another key, and a proxy passes on all but how sockets are closed.
     livekit.do(setattr, livekit.server, "reject_credentials", True)
-    assert "its video server refuses its key" in await verdict_of(page)
+    await page.route_web_socket(re.compile(r"/ws$"), forget_codes)
+    said = await verdict_of(page)
+    assert "its video server refuses its key" in said
+    assert "Something between you and the server changes what is sent." in said
+    assert "/ws: mangled" in await report(page)
     livekit.do(setattr, livekit.server, "reject_credentials", False)
     assert not browsers.errors
 

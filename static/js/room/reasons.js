@@ -21,9 +21,9 @@ export function reasonWords({ code, detail }) {
     case 'space_used_up':
       return t('this space has used up its minutes of captions for today; they go on at 00:00 UTC, or when whoever runs this server allows more');
     case 'space_month_used_up':
-      return t('this space has used up its minutes of captions for this month; they go on on {day}, 00:00 UTC, or when whoever runs this server allows more', { day: dayWords(detail) });
+      return t('this space has used up its minutes of captions for this month; they come back on {day}, 00:00 UTC, or when whoever runs this server allows more', { day: dayWords(detail) });
     case 'space_choice_used_up':
-      return t('this space has used up the minutes of captions that its owners chose for this month; they go on on {day}, 00:00 UTC, or when an owner allows more', { day: dayWords(detail) });
+      return t('this space has used up the minutes of captions that its owners chose for this month; they come back on {day}, 00:00 UTC, or when an owner allows more', { day: dayWords(detail) });
     case 'switched_off':
       return t('they are switched off by SPEECH_ENGINE');
     case 'key_missing':

@@ -63,7 +63,9 @@ async def test_a_call_with_captions_over_https(
     speech = tmp_path / "speech.wav"
     speech.write_bytes(wav_bytes(bytes(32_000) + beckett()[: 4 * 32_000]))
     options = {"flags": place.flags, "viewport": WIDE, "ignore_https_errors": True}
-    ada = await browsers.page(microphone=speech, **options)
+    # Who writes an address of their own choice is counted under their own all the same.
+    lie = {"X-Forwarded-For": "203.0.113.9"}
+    ada = await browsers.page(microphone=speech, extra_http_headers=lie, **options)
     await ada.goto(place.url)
     await ada.get_by_text("Continue with Lab").first.click()
     await ada.get_by_role("textbox", name="What is it about").fill("Engines")
@@ -92,3 +94,5 @@ async def test_a_call_with_captions_over_https(
     await until(lambda: "/hooks/livekit" in place.app.log, news=lambda: place.app.log)
     hooks = [line for line in place.app.log.splitlines() if "/hooks/livekit" in line]
     assert all("204" in line for line in hooks), hooks
+    assert "address=127.0.0.1" in place.app.log
+    assert lie["X-Forwarded-For"] not in place.app.log

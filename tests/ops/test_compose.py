@@ -92,7 +92,8 @@ def test_nothing_has_more_rights_than_it_needs(services: dict[str, Any]) -> None
     published = {name: service.get("ports", []) for name, service in services.items()}
     assert published["app"] == published["db"] == []
     assert services["db"]["networks"] == ["back"]
-    assert services["app"]["depends_on"]["db"]["condition"] == "service_healthy"
+    assert services["app"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert services["caddy"]["depends_on"] == {"app": {"condition": "service_healthy"}}
 
 
 def test_the_file_of_render_sets_what_is_read() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ _CONTEXT.set_forkserver_preload(["tests.support.imports_of_app"])
 
 def _become(environment: dict[str, str], log: Path, command: str, folder: Path) -> None:
     """Become Sessions in a working directory; runs in the fork."""
+    # As in a terminal: what is started in the background ignores Ctrl-C, and its children, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)

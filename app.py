@@ -1,4 +1,4 @@
-"""Sessions: routes, middleware, error pages and lifespan.
+"""Sessions: routes, middleware and error pages.
 
 `python app.py serve` serves it, at the settings' address; `uvicorn app:app --reload` does so just
 as safely while one works on it. `python app.py --help` tells of the other commands.
@@ -13,46 +13,13 @@ if __name__ == "__main__" and sys.argv[1:] == ["healthcheck"]:
 
     sys.exit(healthcheck())  # before all else is imported: it runs twice a minute
 
-import asyncio
-import dataclasses
-import io
-import json
 import logging
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import TypedDict
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.types import Lifespan
 
-from core import checks
-from core import settings as settings_module
-from core.conduct import Conduct
-from core.database import Database, DatabaseAwayError, EmbeddedPostgres
-from core.leases import Leases
-from core.lifecycle import Lifecycle
-from core.livekit import calls_of
-from core.minutes import Bounds, SpaceMinutes
-from core.process import accounts
-from core.process.batching import Pacer
-from core.process.gc import GcSchedule
-from core.process.lag import LoopLag
-from core.process.listening import own_address, try_place
-from core.process.nodes import take_place
-from core.room.rooms import Rooms
-from core.services import RateLimits, Services
-from core.settings import Settings, SettingsError
-from core.speech.engines import make_engine
-from core.speech.microphone import MicrophoneOptions
-from core.starting import StartError
-from core.stopping import Deadline, Stop
-from core.transcript.reading import TranscriptReader
-from core.transcript.writer import TranscriptWriter
+from core.settings import Settings
 from routes import (
     admin,
     connection,
@@ -69,28 +36,20 @@ from routes import (
     usage,
     ws,
 )
-from web import command_line, errors, keeping, moving_in, openid, report, setting_up
+from web import errors, openid
 from web.access_log import AccessLog
-from web.banner import banner
+from web.commands import load_settings, run, serve
 from web.cookies import LoginCookie
 from web.guard import Guard
-from web.healthcheck import healthcheck
 from web.language import SpeakTheirLanguage
+from web.lifespan import lifespan
 from web.logs import set_up as set_up_logs
 from web.request_id import RequestId
 from web.serving import Serving
-from web.starting import Starting, refusal, stopped_by_signals
+from web.starting import Starting
 from web.static import VersionedStatic
-from web.stopping import patient_with_signals
-from web.words import gettext, of_environment, speaking
 
-
-class State(TypedDict):
-    """What the lifespan hands to every request."""
-
-    services: Services
-    stop: Stop
-
+__all__ = ["app", "create_app", "serve"]
 
 ROUTES = [
     Route("/", home.home),
@@ -166,216 +125,13 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(LoginCookie, settings=settings),
         ],
         exception_handlers=errors.HANDLERS,
-        lifespan=_lifespan(settings),
+        lifespan=lifespan(settings),
     )
     app.state.providers = openid.clients(settings.providers)
     return app
 
 
-def _lifespan(settings: Settings) -> Lifespan[Starlette]:
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[State]:
-        embedded, deadline = EmbeddedPostgres(settings.data_dir), Deadline()
-        try:
-            url = settings.database_url
-            if url is None:
-                url = await asyncio.to_thread(embedded.start)
-            db = Database(url, settings.database_schema)
-            async with _running(settings, db, deadline) as (services, stop):
-                with speaking(of_environment(os.environ)):
-                    own, first = (
-                        own_address(settings, sys.argv),
-                        await accounts.first_link(settings, db),
-                    )
-                    print(banner(settings, services.rooms.engine, own, first), flush=True)
-                looking = asyncio.create_task(_look_around(services))
-                with patient_with_signals(stop):
-                    yield {"services": services, "stop": stop}
-                looking.cancel()
-        finally:
-            await asyncio.to_thread(embedded.stop, deadline.seconds_left)
-
-    return lifespan
-
-
-async def _look_around(services: Services) -> None:
-    """Say after a start in production what doesn't work; the start itself waits for nobody.
-
-    In development nothing is asked unasked: services are embedded, and /setup says the same.
-    """
-    if services.settings.production:
-        outcomes = await services.checks.begin()
-        with speaking(of_environment(os.environ)):
-            print(report.troubles(outcomes), end="", flush=True)
-
-
-@asynccontextmanager
-async def _running(
-    settings: Settings, db: Database, deadline: Deadline
-) -> AsyncIterator[tuple[Services, Stop]]:
-    """Start what serves requests, and stop it: core.stopping says in which order."""
-    with stopped_by_signals():
-        await db.connect()
-    node = take_place(settings.data_dir)
-    price = settings.cost_per_minute
-    writer = TranscriptWriter(db, node.spool, node.abandoned, price=price)
-    engine = make_engine(
-        settings.engine,
-        gladia_api_key=settings.gladia_api_key,
-        gladia_api_url=settings.gladia_api_url,
-        gladia_region=settings.gladia_region,
-        gladia_max_streams=settings.gladia_max_streams,
-    )
-    microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
-    bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
-    minutes = SpaceMinutes(db, bounds, price)
-    leases, factor = Leases(db, node.name), settings.rate_limit_factor
-    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
-    calls = calls_of(settings)
-    conduct = Conduct(db, rooms, calls)
-    lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
-    gc_schedule, pacer, lag = GcSchedule(), Pacer(), LoopLag()
-    watch = checks.Watch(settings)
-    stop = Stop(
-        db,
-        deadline,
-        before=[lifecycle.close, watch.close],
-        rooms=rooms.close,
-        after=[minutes.close, writer.close, engine.close, calls.close],
-    )
-    try:
-        await engine.start()
-        writer.start()
-        rooms.start()
-        minutes.start()
-        lifecycle.start()
-        gc_schedule.start()
-        pacer.start()
-        lag.start()
-        limits = RateLimits(factor)
-        reader = TranscriptReader(rooms, writer)
-        parts = Services(
-            settings,
-            db,
-            rooms,
-            calls,
-            conduct,
-            lifecycle,
-            writer,
-            reader,
-            limits,
-            watch,
-            minutes,
-        )
-        yield parts, stop
-    finally:
-        lag.close()
-        pacer.close()
-        await gc_schedule.close()
-        await stop.finish()
-        node.leave()
-
-
-def load_settings() -> Settings:
-    """Return the settings, or stop the process with the list of what is wrong."""
-    try:
-        settings = settings_module.load(settings_module.read_environment())
-        if settings.login_secret:
-            return settings
-        secret = settings_module.local_secret(settings.data_dir)
-    except SettingsError as problem:
-        sys.exit(refusal(problem))
-    return dataclasses.replace(
-        settings,
-        login_secret=secret,
-        transcription_secret=settings.transcription_secret or secret,
-    )
-
-
-def serve() -> None:
-    """Serve where the settings say, with clean logs; web.serving has the bounds."""
-    settings = load_settings()
-    try:
-        try_place(settings.host, settings.port)
-    except StartError as problem:
-        sys.exit(refusal(problem))
-    uvicorn.run(
-        "app:app",
-        host=settings.host,
-        port=settings.port,
-        # None: uvicorn's default. It reads its variable itself, but not in .env.
-        forwarded_allow_ips=settings_module.read_environment().get(settings_module.TRUSTED_PROXIES),
-        log_level="info" if settings.production else "warning",
-    )
-
-
-def check(*, in_json: bool, offline: bool) -> int:
-    """Print what is set and what works. Returns 1 when something is left to do."""
-    try:
-        environ = settings_module.read_environment()
-    except SettingsError as problem:
-        sys.exit(refusal(problem))
-    settings, _ = settings_module.as_far_as_valid(environ)
-    secret = settings_module.kept_secret(settings.data_dir)
-    outcomes = [] if offline else asyncio.run(checks.look_once(environ, secret))
-    told = report.report(environ, outcomes)
-    print(json.dumps(report.as_json(told), indent=2) if in_json else report.as_text(told))
-    return 0 if told.well else 1
-
-
-def set_disabled(email: str, *, disabled: bool) -> int:
-    """Disable or enable an account, and print what came of it. Returns 1 when nobody is it."""
-    settings = load_settings()
-    try:
-        changed = accounts.set_disabled(settings, email, disabled=disabled)
-    except (StartError, DatabaseAwayError) as problem:
-        sys.exit(command_line.unchanged(problem))
-    say = command_line.disabled if disabled else command_line.enabled
-    print(say(email, changed))
-    return 0 if changed else 1
-
-
-def make_links(email: str | None) -> int:
-    """Print one-time links, and on stderr what each is for. Ends with why there is none."""
-    settings = load_settings()
-    try:
-        made = accounts.make_links(settings, email)
-    except (StartError, DatabaseAwayError) as problem:
-        sys.exit(command_line.no_link(problem))
-    for one in made:
-        print(command_line.made(one), file=sys.stderr, flush=True)
-        print(one.link, flush=True)
-    return 0
-
-
-def main() -> None:
-    """Run the command line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters shows the rest
-        sys.stdout.reconfigure(errors="replace")
-    asked = command_line.asked(sys.argv[1:])
-    if asked.command in (None, "serve"):
-        serve()  # in no language: whoever comes is answered in theirs
-        return
-    if asked.command == "healthcheck":
-        sys.exit(healthcheck())
-    with speaking(of_environment(os.environ)):
-        if asked.command == "check":
-            sys.exit(check(in_json=asked.json, offline=asked.offline))
-        if asked.command == "setup":
-            sys.exit(setting_up.run(asked.host, asked.email, into=asked.into, check=asked.check))
-        try:
-            if asked.command in ("backup", "restore"):
-                sys.exit(keeping.run(asked.command, load_settings()))
-            if asked.command == "link":
-                sys.exit(make_links(asked.email))
-            if asked.command == "import-previous":
-                sys.exit(moving_in.run(load_settings(), asked))
-            sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
-        except KeyboardInterrupt:  # it may wait a minute for the database
-            sys.exit(gettext("Stopped before it was done."))
-
-
 if __name__ == "__main__":
-    main()
+    run()
 else:
     app = create_app(load_settings())

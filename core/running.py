@@ -1,0 +1,95 @@
+"""The parts of a running Sessions: made, started and stopped together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from core import checks
+from core.conduct import Conduct
+from core.database import Database
+from core.leases import Leases
+from core.lifecycle import Lifecycle
+from core.livekit import calls_of
+from core.minutes import Bounds, SpaceMinutes
+from core.process.batching import Pacer
+from core.process.gc import GcSchedule
+from core.process.lag import LoopLag
+from core.process.nodes import take_place
+from core.room.rooms import Rooms
+from core.services import RateLimits, Services
+from core.settings import Settings
+from core.speech.engines import make_engine
+from core.speech.microphone import MicrophoneOptions
+from core.stopping import Deadline, Stop
+from core.transcript.reading import TranscriptReader
+from core.transcript.writer import TranscriptWriter
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, db: Database, deadline: Deadline
+) -> AsyncIterator[tuple[Services, Stop]]:
+    """Start what serves requests on a database that is connected, and stop it in the end.
+
+    In which order that is done, and within which time, is told by core.stopping.
+    """
+    node = take_place(settings.data_dir)
+    price = settings.cost_per_minute
+    writer = TranscriptWriter(db, node.spool, node.abandoned, price=price)
+    engine = make_engine(
+        settings.engine,
+        gladia_api_key=settings.gladia_api_key,
+        gladia_api_url=settings.gladia_api_url,
+        gladia_region=settings.gladia_region,
+        gladia_max_streams=settings.gladia_max_streams,
+    )
+    microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
+    bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
+    minutes = SpaceMinutes(db, bounds, price)
+    leases, factor = Leases(db, node.name), settings.rate_limit_factor
+    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
+    calls = calls_of(settings)
+    conduct = Conduct(db, rooms, calls)
+    lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
+    gc_schedule, pacer, lag = GcSchedule(), Pacer(), LoopLag()
+    watch = checks.Watch(settings)
+    stop = Stop(
+        db,
+        deadline,
+        before=[lifecycle.close, watch.close],
+        rooms=rooms.close,
+        after=[minutes.close, writer.close, engine.close, calls.close],
+    )
+    try:
+        await engine.start()
+        writer.start()
+        rooms.start()
+        minutes.start()
+        lifecycle.start()
+        gc_schedule.start()
+        pacer.start()
+        lag.start()
+        limits = RateLimits(factor)
+        reader = TranscriptReader(rooms, writer)
+        parts = Services(
+            settings,
+            db,
+            rooms,
+            calls,
+            conduct,
+            lifecycle,
+            writer,
+            reader,
+            limits,
+            watch,
+            minutes,
+        )
+        yield parts, stop
+    finally:
+        lag.close()
+        pacer.close()
+        await gc_schedule.close()
+        await stop.finish()
+        node.leave()

@@ -38,12 +38,7 @@ async def _look_at(provider: Provider, redirect: str) -> Outcome:
     try:
         answer = await ask(where)
     except NoAnswerError as problem:
-        return _failed(
-            provider,
-            redirect,
-            Words(N_("%(name)s can't be reached: %(why)s"), name=provider.name, why=problem.words),
-            Words(N_("Let this server connect to %(address)s."), address=where),
-        )
+        return _silent(provider, redirect, where, problem)
     told = answer.json()
     if answer.status != HTTP_OK or not isinstance(told, dict):
         return _failed(
@@ -98,12 +93,7 @@ async def _client(provider: Provider, redirect: str, metadata: Mapping[str, Any]
     try:
         answer = await ask(endpoint, form=form, login=login)
     except NoAnswerError as problem:
-        return _failed(
-            provider,
-            redirect,
-            Words(N_("%(name)s can't be reached: %(why)s"), name=provider.name, why=problem.words),
-            Words(N_("Let this server connect to %(address)s."), address=endpoint),
-        )
+        return _silent(provider, redirect, endpoint, problem)
     told = answer.json()
     error = str(told.get("error")) if isinstance(told, dict) else ""
     client, secret = f"{provider.prefix}_CLIENT_ID", f"{provider.prefix}_CLIENT_SECRET"
@@ -142,6 +132,16 @@ async def _client(provider: Provider, redirect: str, metadata: Mapping[str, Any]
         redirect=redirect,
     )
     return Outcome("sign-in", "note", what, facts=facts)
+
+
+def _silent(provider: Provider, redirect: str, address: str, problem: NoAnswerError) -> Outcome:
+    """Say that one of its addresses gives no answer."""
+    return _failed(
+        provider,
+        redirect,
+        Words(N_("%(name)s can't be reached: %(why)s"), name=provider.name, why=problem.words),
+        Words(N_("Let this server connect to %(address)s."), address=address),
+    )
 
 
 def _failed(provider: Provider, redirect: str, what: Words, todo: Words) -> Outcome:

@@ -72,7 +72,7 @@ async def _echo(websocket: WebSocket) -> None:
                     return
                 code = _wrong(event.get("bytes"), event.get("text"))
                 if code is not None:
-                    direct.close(code)
+                    await websocket.close(code)  # by ASGI, so that the log hears of the code
                     return
                 await websocket.send_bytes(event["bytes"])
     except TimeoutError:

@@ -513,6 +513,8 @@ async def test_an_address_that_leads_here_is_told(behind: AppServer) -> None:
     assert (pages.state, knocked.state) == ("ok", "ok"), (pages, knocked)
     assert f"{behind.url} leads here" in pages.what
     assert f"WebSockets come through to ws://localhost:{behind.port}/ws whole" in knocked.what
+    told = Browser(behind.url).http.get("/metrics").text
+    assert 'sessions_sockets_over_total{code="500"}' not in told, "a probe is no failure"
 
 
 async def test_a_proxy_that_loses_websockets_is_told(behind: AppServer) -> None:

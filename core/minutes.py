@@ -13,6 +13,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from core import audit
@@ -59,10 +60,21 @@ class Cap:
         return self.chosen is not None and self.minutes != self.grant
 
 
-def cap_of(bounds: Bounds, spent: Spent) -> Cap:
+class Capped(Protocol):
+    """What knows the bounds of one space."""
+
+    @property
+    def granted(self) -> float | None:
+        """Minutes a month by who runs the server; None: what is set for all."""
+
+    @property
+    def chosen(self) -> float | None:
+        """Minutes a month by the space's owners; None: no less than that."""
+
+
+def cap_of(bounds: Bounds, space: Capped) -> Cap:
     """Return what a space may use in a month, of what is set for all and for it."""
-    grant = bounds.month if spent.granted is None else spent.granted
-    return Cap(grant, spent.chosen)
+    return Cap(bounds.month if space.granted is None else space.granted, space.chosen)
 
 
 class SpaceMinutes:

@@ -12,6 +12,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 
@@ -68,17 +69,7 @@ def mint(secret: str, session: Session, participant: Participant, key: bytes) ->
 
 def read(secret: str, token: str) -> TranscriptionClaims:
     """Check signature, expiry and claims. Raises BadTokenError."""
-    try:
-        claims = jwt.decode(
-            token,
-            secret,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            options={"require": CLAIMS},
-        )
-    except jwt.PyJWTError as problem:
-        raise BadTokenError from problem
+    claims = _claims(secret, token, AUDIENCE, CLAIMS)
     values = [claims["sessionId"], claims["sessionSlug"], claims["identity"]]
     if not all(isinstance(value, str) for value in values):
         raise BadTokenError
@@ -101,18 +92,23 @@ def mint_probe(secret: str, who: str) -> str:
 
 def read_probe(secret: str, token: str) -> str:
     """Return whose probe token this is. Raises BadTokenError."""
+    return str(_claims(secret, token, PROBE_AUDIENCE, ["iss", "aud", "sub", "iat", "exp"])["sub"])
+
+
+def _claims(secret: str, token: str, audience: str, needed: list[str]) -> dict[str, Any]:
+    """Return what a token of ours says to this audience. Raises BadTokenError."""
     try:
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             secret,
             algorithms=[ALGORITHM],
-            audience=PROBE_AUDIENCE,
+            audience=audience,
             issuer=ISSUER,
-            options={"require": ["iss", "aud", "sub", "iat", "exp"]},
+            options={"require": needed},
         )
     except (jwt.PyJWTError, ValueError) as problem:
         raise BadTokenError from problem
-    return str(claims["sub"])
+    return claims
 
 
 def _digest(sid: object) -> bytes:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from core import access, audit
 from core.access import NotFoundError, SpaceAction
-from core.minutes import Cap, month_before, today
+from core.minutes import Cap, cap_of, month_after, month_before, today
 from core.model import Person
 from core.scrape import version
 from core.store import installation, ledger, spaces
@@ -23,7 +23,7 @@ from core.store import people as users
 from core.store.installation import KnownSpace
 from core.text import one_line
 from core.words import N_
-from routes.usage import changed, key_of, minutes_of
+from routes.usage import bounds_of, changed, key_of, minutes_of
 from web import months
 from web.chart import Chart, chart
 from web.forms import form_of
@@ -198,8 +198,7 @@ async def _administrator(request: Request, action: SpaceAction) -> Person:
 
 
 def _cap(request: Request, space: KnownSpace) -> Cap:
-    default = services(request).settings.space_minutes_per_month
-    return Cap(default if space.granted is None else space.granted, space.chosen)
+    return cap_of(bounds_of(request), space)
 
 
 def _idle(request: Request) -> timedelta:
@@ -248,7 +247,7 @@ def _chart(minutes: dict[date, float], first: date) -> Chart:
     every, month = [], first
     for _ in range(MONTHS):
         every.append(month)
-        month = (month + timedelta(days=32)).replace(day=1)
+        month = month_after(month)
     most = max(minutes.values(), default=0.0)
     values = [
         (

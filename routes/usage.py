@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
-from core.minutes import MOST_MINUTES, Bounds, Cap, month_after, month_before, today
+from core.minutes import MOST_MINUTES, Bounds, cap_of, month_after, month_before, today
 from core.store import ledger, spaces, usage
 from core.store.ledger import Key, SessionSpending, Spending
 from core.words import N_
@@ -66,9 +66,8 @@ async def usage_file(request: Request) -> Response:
 async def choose(request: Request) -> Response:
     """POST /spaces/{space}/minutes: owners choose a bound below what the space may use."""
     at = await _look(request, SpaceAction.CHOOSE)
-    bounds = _bounds(request)
     minutes, error = minutes_of((await form_of(request)).get("minutes", ""))
-    most = Cap(bounds.month if at.space.granted is None else at.space.granted, None).grant
+    most = cap_of(bounds_of(request), at.space).grant
     if minutes is not None and most is not None and minutes > most:
         error = gettext(TOO_MANY, most=decimal(most, 0))
     if error:
@@ -152,7 +151,8 @@ async def _sessions(
     return await ledger.sessions(db, at.space.id, month, after, behind=behind, most=most)
 
 
-def _bounds(request: Request) -> Bounds:
+def bounds_of(request: Request) -> Bounds:
+    """Return what is set for all spaces."""
     settings = services(request).settings
     return Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
 
@@ -163,8 +163,7 @@ async def _show(
     """Show a month, or to htmx the form of the bound alone."""
     parts, this = services(request), today().replace(day=1)
     days = await ledger.days(parts.db, at.space.id, month, month_after(month))
-    grant = _bounds(request).month if at.space.granted is None else at.space.granted
-    cap = Cap(grant, at.space.chosen)
+    cap = cap_of(bounds_of(request), at.space)
     seconds = sum(one.seconds for one in days)
     # Not all that stands in the month counts here: what was moved in was paid for elsewhere.
     spent = (await usage.spent(parts.db, [at.space.id], today())).get(at.space.id)
@@ -236,7 +235,7 @@ def _chart(days: list[Spending], month: date) -> Chart:
 async def _lines(
     request: Request, at: SpaceLook, month: date, rows: list[SessionSpending]
 ) -> AsyncIterator[bytes]:
-    """Yield the file as it is read, a few hundred sessions at a time."""
+    """Yield the file as it is read, so that it needs no memory for all of it."""
     yield "\ufeff".encode() + _csv([COLUMNS])
     while rows:
         yield _csv([_cells(one) for one in rows])

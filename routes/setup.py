@@ -50,11 +50,11 @@ async def prove(request: Request) -> Response:
     found = proof.answered(parts.settings.login_secret, token) if right else None
     if found is None:
         raise NotFoundError
-    forwarded = request.headers.get("x-forwarded-for", "")
+    forwarded = [one.strip() for one in request.headers.get("x-forwarded-for", "").split(",")]
     told = {
         "proof": found,
         "scheme": request.url.scheme,
-        "forwarded": bool(forwarded),
+        "forwarded": any(forwarded),
         # uvicorn puts an address of the header in the place of the proxy's, if it believes it.
         "believed": request.client is not None and request.client.host in forwarded,
         "peer": address_of(request),

@@ -30,15 +30,25 @@ class Check:
 CHECKS = (
     Check("address", N_("Address"), https.look, ("public_url", "websocket_host")),
     Check("database", N_("Database"), database.look, ("database_url",)),
-    Check("sign-in", N_("Sign-in"), sign_in.look, ("google_metadata_url", "public_url")),
+    Check(
+        "sign-in",
+        N_("Sign-in"),
+        sign_in.look,
+        ("google_metadata_url", "google_client_secret", "public_url"),
+    ),
     Check(
         "video",
         N_("Video"),
         video.look,
         ("livekit_url", "livekit_api_url", "livekit_api_key", "livekit_api_secret"),
     ),
-    Check("speech", N_("Speech recognition"), speech.look, ("speech_engine", "gladia_api_url")),
-    Check("ai", N_("AI"), ai.look, ("openai_base_url",)),
+    Check(
+        "speech",
+        N_("Speech recognition"),
+        speech.look,
+        ("speech_engine", "gladia_api_url", "gladia_api_key"),
+    ),
+    Check("ai", N_("AI"), ai.look, ("openai_base_url", "openai_api_key")),
     Check("disk", N_("Disk"), disk.look, ("data_dir",)),
 )
 # Through the proxy: there is nothing to ask before somebody serves, nor while the proxy waits for

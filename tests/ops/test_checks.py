@@ -653,6 +653,14 @@ def test_what_can_t_be_used_isn_t_asked(tmp_path: Path) -> None:
     assert "not asked Video: not asked: LIVEKIT_URL can't be used" in told
 
 
+def test_a_key_whose_file_is_gone_isn_t_taken_for_none(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    environ = {f"{name}_FILE": gone for name in ("GLADIA_API_KEY", "OPENAI_API_KEY")}
+    _, told = check(tmp_path, "check", **environ)
+    assert "not asked Speech recognition: not asked: GLADIA_API_KEY can't be used" in told
+    assert "not asked AI: not asked: OPENAI_API_KEY can't be used" in told
+
+
 # The page
 
 

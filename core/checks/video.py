@@ -19,10 +19,10 @@ from livekit.api.twirp_client import ServerError
 
 from core.checks.asking import PATIENCE_S, NoAnswerError, ask, why_not
 from core.checks.outcome import Outcome
+from core.livekit import TEST_ROOM
 from core.settings import Settings
 from core.words import N_, Words
 
-ROOM = "check-"  # and random digits: no session has such a slug, and no webhook of it is acted on
 TOKEN_LIFETIME = timedelta(minutes=1)
 MAX_SKEW_S = 60.0  # seconds; tokens of ten minutes bear more, and who hears of it can mend it
 MAX_JOIN = 1 << 20  # bytes of the answer to who joins
@@ -48,7 +48,7 @@ async def _inner(settings: Settings) -> Outcome:
     """Make a call of the server's API with our key; the clock is in the answer's head."""
     address, name = settings.livekit_api_url, _name_of_inner(settings)
     try:
-        await _asked(settings, api.ListRoomsRequest(names=[f"{ROOM}none"]))
+        await _asked(settings, api.ListRoomsRequest(names=[f"{TEST_ROOM}none"]))
     except ServerError as problem:
         return _refused(problem, name)
     except (aiohttp.ClientError, OSError, ValueError) as problem:
@@ -123,7 +123,7 @@ async def _clock(address: str) -> float | None:
 
 async def _outer(settings: Settings) -> Outcome:
     """Enter a room by the browsers' address, and look for it by ours."""
-    address, room = settings.livekit_url, ROOM + secrets.token_hex(12)
+    address, room = settings.livekit_url, TEST_ROOM + secrets.token_hex(12)
     try:
         await _entered(settings, room)
         rooms = await _asked(settings, api.ListRoomsRequest(names=[room]))

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.settings import VARIABLES, SettingsError, Variable, read_env_file
 from core.settings.env_file import parse_env
-from core.settings.fresh import IMAGE, OWN_IMAGE, POSTGRES_PASSWORD, fresh
+from core.settings.fresh import IMAGE, OWN_IMAGE, POSTGRES_PASSWORD, RELAY, fresh
 from core.settings.parsing import InvalidError
 from core.signed_links import owner_link
 from core.starting import of_system
@@ -153,6 +153,16 @@ def _lines(values: Mapping[str, str]) -> Iterator[str]:
         *_comment(gettext("What PostgreSQL gives its user `sessions` when it makes its database.")),
     ]
     yield f"{POSTGRES_PASSWORD}={values[POSTGRES_PASSWORD]}"
+    yield from [
+        "",
+        *_comment(
+            gettext(
+                "LiveKit as a relay (TURN) too, at 3478/udp, for people whose networks let out"
+                " neither 7882/udp nor 7881/tcp."
+            )
+        ),
+        f"# {RELAY}",
+    ]
     for variable in declared.values():
         if variable.name in values:
             yield from ["", *_comment(_told(variable))]

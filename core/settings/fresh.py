@@ -25,6 +25,7 @@ SECRET = 43  # letters of a secret: 256 bits
 DATABASE_HOST, LIVEKIT_HOST = "db", "livekit"  # as compose.yaml names them
 # Variables of compose.yaml's own: which image it starts, and PostgreSQL's.
 IMAGE, POSTGRES_PASSWORD = "SESSIONS_IMAGE", "POSTGRES_PASSWORD"
+RELAY = "COMPOSE_PROFILES=turn"  # read by Compose itself
 EXAMPLE = "meet.example.org"
 OWN_IMAGE = "sessions"  # as the documentation has one build it
 

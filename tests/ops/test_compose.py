@@ -16,9 +16,15 @@ from tests.support import ROOT
 from tests.support.compose import FILE, asked_for, compose, environment_of
 
 OURS = {name for one in VARIABLES for name in one.names} | {TRUSTED_PROXIES}
-# Of compose.yaml's own: read by Compose, by PostgreSQL's image, and by LiveKit (NODE_IP; the other
-# is part of its LIVEKIT_CONFIG).
-OF_OTHERS = {"SESSIONS_IMAGE", "POSTGRES_PASSWORD", "NODE_IP", "USE_EXTERNAL_IP"}
+# Of compose.yaml's own: read by Compose, by PostgreSQL's image, and by LiveKit (NODE_IP; the others
+# are part of its LIVEKIT_CONFIG).
+OF_OTHERS = {
+    "SESSIONS_IMAGE",
+    "POSTGRES_PASSWORD",
+    "NODE_IP",
+    "USE_EXTERNAL_IP",
+    "COMPOSE_PROFILES",
+}
 READ = {
     "app": OURS | {"SESSIONS_IMAGE", "POSTGRES_PASSWORD"},  # of .env, where they are beside ours
     "db": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"},
@@ -69,14 +75,27 @@ def test_all_services_agree(services: dict[str, Any]) -> None:
     assert config["webhook"]["urls"] == [f"http://app:{settings.port}/hooks/livekit"]
     assert settings.livekit_api_url == f"http://livekit:{config['port']}"
     ports = services["livekit"]["ports"]
-    assert ports == [f"{config['rtc'][f'{kind}_port']}:{port}" for kind, port in
-                     (("tcp", "7881/tcp"), ("udp", "7882/udp"))]  # fmt: skip
+    assert ports[:2] == [f"{config['rtc'][f'{kind}_port']}:{port}" for kind, port in
+                         (("tcp", "7881/tcp"), ("udp", "7882/udp"))]  # fmt: skip
     caddyfile = services["caddy"]["environment"]["CADDYFILE"]
     assert caddyfile.startswith(f"{settings.public_url} {{\n")
     assert f"reverse_proxy app:{settings.port}" in caddyfile
     assert f"reverse_proxy livekit:{config['port']}" in caddyfile
     path = settings.livekit_url.removeprefix("wss://meet.example.org")
     assert f"handle_path {path}/*" in caddyfile
+
+
+@pytest.mark.parametrize("profiles", ["", "turn"])
+def test_the_relay_is_a_profile(profiles: str) -> None:
+    livekit = compose({**MADE, "COMPOSE_PROFILES": profiles})["services"]["livekit"]
+    config = YAML(typ="safe").load(livekit["environment"]["LIVEKIT_CONFIG"])
+    assert bool(config["turn"]["enabled"]) is bool(profiles)
+    # It passes on to this container only, and reaches it without the way through the host.
+    assert bool(config["rtc"]["advertise_internal_ip"]) is bool(profiles)
+    assert config["turn"]["allow_restricted_peer_cidrs"] == ["OWN_IP/32"]
+    assert "s/OWN_IP/" in livekit["entrypoint"][-1]
+    port = config["turn"]["udp_port"]
+    assert livekit["ports"][2] == (f"{port}:{port}/udp" if profiles else f"{port}/udp")
 
 
 def test_nothing_has_more_rights_than_it_needs(services: dict[str, Any]) -> None:

@@ -95,6 +95,8 @@ test('every result of every device has its words', () => {
 test('a verdict names what is to be changed', () => {
   const [blocked] = verdicts({ ...WELL, paths: only({ tcp: 'ok' }) });
   assert.deepEqual(blocked.values, { address: '203.0.113.5', ports: '7882/udp' });
+  const [relayed] = verdicts({ ...WELL, paths: only({ 'turn-udp': 'ok' }), addresses: [...DOCKER, ...PUBLIC] });
+  assert.deepEqual(relayed.values, { address: '203.0.113.5', ports: '7882/udp, 7881/tcp' });
   const [address] = verdicts({ ...WELL, paths: only({}), addresses: DOCKER });
   assert.match(SAYINGS[address.code](address.values)[1], /It says 172\.18\.0\.5,/);
 });
@@ -132,7 +134,7 @@ test('each path knows its own ways only', () => {
 
 test('what a server finds by itself doesn’t count for another path', () => {
   assert.deepEqual(PATHS.map((path) => isOf(path, { local: 'host', protocol: 'udp' })), [true, false, false, false]);
-  assert.deepEqual(PATHS.map((path) => isOf(path, { local: 'prflx', protocol: 'tcp' })), [false, true, false, false]);
+  assert.deepEqual(PATHS.map((path) => isOf(path, { local: 'prflx', protocol: 'tcp' })), [false, true, true, true]);
   assert.deepEqual(PATHS.map((path) => isOf(path, { local: 'relay', protocol: 'udp' })), [false, false, true, true]);
   assert.ok(isOf('tcp', null));
 });

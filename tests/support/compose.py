@@ -11,8 +11,11 @@ from ruamel.yaml import YAML
 from tests.support import ROOT
 
 FILE = ROOT / "compose.yaml"
-# The Compose specification, "Interpolation": ${NAME}, with a default, or with why it is needed.
-VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<how>:-|:\?)(?P<rest>[^}]*))?\})")
+# The Compose specification, "Interpolation": ${NAME}, with a default, with what stands there if it
+# is set, or with why it is needed.
+VARIABLE = re.compile(
+    r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<how>:-|:\+|:\?)(?P<rest>[^}]*))?\})"
+)
 
 
 def asked_for() -> set[str]:
@@ -47,4 +50,6 @@ def _value(one: re.Match[str], environ: Mapping[str, str]) -> str:
     value = environ.get(one["name"], "")
     if not value and one["how"] == ":?":
         raise KeyError(one["name"])
+    if one["how"] == ":+":
+        return one["rest"] if value else ""
     return value or (one["rest"] or "" if one["how"] == ":-" else "")

@@ -94,7 +94,11 @@ def composed(
 
     with ExitStack() as running:
         log = folder / "livekit.log"
-        running.enter_context(_process([livekit], of_livekit, log))
+        command = [
+            one.replace("/livekit-server", livekit) for one in services["livekit"]["entrypoint"]
+        ]
+        of_livekit["PATH"] = os.environ["PATH"]
+        running.enter_context(_process(command, of_livekit, log))
         running.enter_context(
             _process(
                 [caddy, "run", "--config", str(caddyfile)],

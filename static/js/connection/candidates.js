@@ -54,8 +54,10 @@ export function narrowed(path, side, sdp) {
  */
 export function isOf(path, pair) {
   if (!pair) return true;
-  const relayed = pair.local === 'relay';
-  return path.startsWith('turn') ? relayed : !relayed && pair.protocol === path;
+  // A relay behind an address translation is seen at another address than it believes to have: its candidate is then one
+  // that the other side told of. Where only relays may be used there is nothing else that this could be.
+  if (path.startsWith('turn')) return pair.local === 'relay' || pair.local === 'prflx';
+  return pair.local !== 'relay' && pair.protocol === path;
 }
 
 /**

@@ -63,7 +63,9 @@ function ofSignal({ signal, call, host }) {
 function ofMedia(facts) {
   const { udp, tcp } = facts.paths;
   const relay = [facts.paths['turn-udp'], facts.paths['turn-tls']].includes('ok');
-  const ports = (/** @type {string[]} */ ...only) => ({ address: facts.addresses[0]?.address ?? facts.host, ports: portsOf(facts, only) });
+  // One that others can have, too: a server with a relay also offers the address that it has in its container.
+  const offered = facts.addresses.find(({ address }) => !isPrivate(address)) ?? facts.addresses[0];
+  const ports = (/** @type {string[]} */ ...only) => ({ address: offered?.address ?? facts.host, ports: portsOf(facts, only) });
   if (udp === 'ok') return facts.call === 'ok' ? null : verdict('call-api', 'server');
   if (udp === 'untested' && tcp === 'untested') return null;
   if (tcp === 'ok') return udp === 'none' ? verdict('media-no-udp', 'server') : verdict('media-udp', 'network', ports('udp'));

@@ -72,13 +72,16 @@ async def _echo(websocket: WebSocket) -> None:
                     return
                 code = _wrong(event.get("bytes"), event.get("text"))
                 if code is not None:
-                    await websocket.close(code)  # by ASGI, so that the log hears of the code
+                    await websocket.close(code)
                     return
                 await websocket.send_bytes(event["bytes"])
     except TimeoutError:
-        direct.close(CLOSE_POLICY)
+        await websocket.close(CLOSE_POLICY)
         return
     direct.flood("probe")
+    # All closes go by ASGI or are heard there, so that the log knows the code.
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
 
 
 def _wrong(data: bytes | None, text: str | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,7 +22,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
-from tests.support.http import Browser
+from tests.support.http import Browser, outside
 from tests.support.visitors import Visitor
 from tests.support.waiting import WAIT_TIMEOUT_S, until
 
@@ -259,7 +260,11 @@ def guests_test(server: AppServer, slug: str, number: int) -> int:
     return guest.http.post(f"/s/{slug}/connection").status_code
 
 
-def test_who_never_ends_it_is_closed(idle: Idle) -> None:
+def test_who_never_ends_it_is_closed(place: AppServer, idle: Idle) -> None:
     idle.wait()
     assert idle.code == 1008
     assert 11 < idle.lasted < 16
+    told = outside("GET", f"{place.url}/metrics").text
+    closes = re.findall(r'^sessions_sockets_over_total{code="(\w+)"}', told, re.M)
+    assert {"1003", "1008", "1009", "4490"} <= set(closes), "those of this module's tests"
+    assert "500" not in closes, "what was closed as it should be is no error"

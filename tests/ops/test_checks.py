@@ -28,11 +28,14 @@ from tests.emulators.openid import CLIENT_ID, CLIENT_SECRET, METADATA, TOKEN, Pr
 from tests.ops.test_settings import SECRET, check
 from tests.support.app_server import AppServer, free_port
 from tests.support.call import real_environment
+from tests.support.database_line import DatabaseLine
 from tests.support.http import Browser
 from tests.support.own_postgres import OwnPostgres
 from tests.support.proxy import Proxy, proxy
 from tests.support.sign_in import GOOGLE, claims_of, quick_sign_in
 from tests.support.tls import behind_tls
+from tests.support.visitors import Visitor
+from tests.support.waiting import wait_until
 
 ALL = {one.name: one for one in (*CHECKS, *OUTSIDE)}
 SOCKET_TROUBLE = "The socket doesn't connect"
@@ -688,6 +691,23 @@ def test_the_page_is_for_who_runs_the_server(make_server: MakeServer, provider: 
         shown[name] = visitor.http.get("/setup", headers=proxied).status_code
         assert visitor.http.post("/setup").status_code == 405
     assert shown == {"ada": 200, "grace": 404}
+
+
+def test_the_page_says_that_the_database_is_away(
+    make_server: MakeServer, make_database: Callable[[], str]
+) -> None:
+    with DatabaseLine(make_database()) as line:
+        ada = Visitor(make_server(DATABASE_URL=line.url).url).sign_in("Ada")
+        line.cut()
+
+        def told() -> bool:
+            page = ada.http.get("/setup")
+            assert page.status_code == 200, "who is signed in can't be asked, and needn't be here"
+            return "Start it, or correct DATABASE_URL." in page.text
+
+        wait_until(told)  # what was found at the start is shown for some seconds
+        elsewhere = ada.http.get("/setup", headers={"X-Forwarded-For": "203.0.113.7"})
+        assert elsewhere.status_code == 503
 
 
 def test_nobody_gets_a_proof_without_the_secret(behind: AppServer) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.database import DatabaseAwayError, DatabaseStartError
-from tests.support import ROOT
+from tests.support import ROOT, forked
 from tests.support.app_server import free_port
 from tests.support.waiting import WAIT_TIMEOUT_S
 from web.command_line import asked, disabled, enabled, unchanged
@@ -58,17 +58,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def app(folder: Path, *arguments: str, **environ: str) -> tuple[int, str]:
     """Run it in a folder, and return how it ended and what it printed."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "app.py"), *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PORT": str(free_port())} | environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=WAIT_TIMEOUT_S,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    environ = {"PATH": os.environ["PATH"], "PORT": str(free_port())} | environ
+    return forked.run(" ".join(arguments), folder, environ)
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

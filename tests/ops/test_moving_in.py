@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import MakeServer
+from tests.support import forked
 from tests.support.app_server import AppServer
 from tests.support.forked import ForkedServer
 from tests.support.tables import Tables
@@ -34,15 +35,16 @@ class Importer:
         self.environ = {"DATABASE_URL": database, "DATA_DIR": str(folder), "LANG": "C.UTF-8"}
 
     def begin(self, options: str = "", **environ: str) -> ForkedServer:
-        command = f"import-previous {options}".strip()
-        return ForkedServer(self.environ | environ, self.folder / "told", command, self.folder)
+        environment, log = self.environ | environ, self.folder / "told"
+        return ForkedServer(environment, log, self._command(options), self.folder)
+
+    @staticmethod
+    def _command(options: str) -> str:
+        return f"import-previous {options}".strip()
 
     def __call__(self, options: str = "", **environ: str) -> tuple[int, str]:
         """Run it; return how it ended and what it said."""
-        code = self.begin(options, **environ).wait(WAIT_TIMEOUT_S)
-        told = (self.folder / "told").read_text()
-        (self.folder / "told").unlink()
-        return code, told
+        return forked.run(self._command(options), self.folder, self.environ | environ)
 
 
 def rows(url: str) -> dict[str, list[str]]:

@@ -25,9 +25,8 @@ from core.settings import (
 )
 from core.settings.guessing import guessable
 from tests.conftest import MakeServer
-from tests.support import ROOT
+from tests.support import ROOT, forked
 from tests.support.app_server import free_port
-from tests.support.forked import ForkedServer
 from tests.support.waiting import WAIT_TIMEOUT_S
 
 SECRET = "b85f1d2c6e0a47939d3e5c7a1f60824b"  # as of `openssl rand -hex 16`
@@ -382,11 +381,7 @@ APP = str(ROOT / "app.py")
 
 def check(folder: Path, command: str = "check --offline", **environ: str) -> tuple[int, str]:
     """Run `app.py check` in a folder, as a fork; return its exit code and what it printed."""
-    log = folder / "checked"
-    code = ForkedServer(environ, log, command, folder).wait(WAIT_TIMEOUT_S)
-    told = log.read_text()
-    log.unlink()
-    return code, told
+    return forked.run(command, folder, environ)
 
 
 def test_check_lists_everything_and_says_whether_production_would_start(tmp_path: Path) -> None:
@@ -405,20 +400,20 @@ def test_check_lists_everything_and_says_whether_production_would_start(tmp_path
     "asked", [{"LANGUAGE": "de:ru:en", "LANG": "en_GB.UTF-8"}, {"LC_ALL": "ru_RU.UTF-8"}]
 )
 def test_check_speaks_the_language_of_the_terminal(tmp_path: Path, asked: dict[str, str]) -> None:
-    said = run(APP, "check", cwd=tmp_path, PORT="x", PYTHONIOENCODING="utf-8", **asked)
-    assert said.returncode == 1
-    assert "должно быть целым числом от 1 до 65535" in said.stdout
-    assert "Рабочий сервер не запустится." in said.stdout
-    assert not re.search(r"^(set|default|missing|invalid|Note|.*unset:)", said.stdout, re.M)
-    refused = run(APP, "serve", cwd=tmp_path, PORT="x", PYTHONIOENCODING="utf-8", **asked)
-    assert "Запустить Sessions нельзя:" in refused.stderr
+    code, said = check(tmp_path, "check", PORT="x", **asked)
+    assert code == 1
+    assert "должно быть целым числом от 1 до 65535" in said
+    assert "Рабочий сервер не запустится." in said
+    assert not re.search(r"^(set|default|missing|invalid|Note|.*unset:)", said, re.M)
+    _, refused = check(tmp_path, "serve", PORT="x", **asked)
+    assert "Запустить Sessions нельзя:" in refused
 
 
 def test_check_speaks_the_language_it_is_asked_for(tmp_path: Path) -> None:
     latin = {"PYTHONIOENCODING": "latin-1", "LANG": "en_GB"}
     assert run(APP, "check", "--lang", "ru", cwd=tmp_path, **latin).stderr == ""
-    said = run(APP, "check", "--lang", "en", cwd=tmp_path, LANG="ru_RU.UTF-8")
-    assert "Production would not start." in said.stdout
+    _, said = check(tmp_path, "check --lang en", LANG="ru_RU.UTF-8")
+    assert "Production would not start." in said
 
 
 def test_check_judges_production_also_in_development(tmp_path: Path) -> None:

@@ -18,11 +18,10 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
+from tests.support import forked
 from tests.support.app_server import free_port
 from tests.support.embedded_data import embedded_data
-from tests.support.forked import ForkedServer
 from tests.support.tables import Tables
-from tests.support.waiting import WAIT_TIMEOUT_S
 from web.serving import UVICORN, WrongServerError
 from web.starting import Starting
 
@@ -43,12 +42,8 @@ class Why:
 
 def run(command: str, folder: Path, environ: dict[str, str]) -> tuple[int, str]:
     """Start Sessions in a folder, and return how it ended and what it printed."""
-    log = folder / "printed"
     known = {"PATH": os.environ["PATH"], "SPEECH_ENGINE": "off", "PORT": str(free_port())}
-    code = ForkedServer(known | environ, log, command, folder).wait(WAIT_TIMEOUT_S)
-    printed = log.read_text()
-    log.unlink()
-    return code, printed
+    return forked.run(command, folder, known | environ)
 
 
 def assert_told(folder: Path, environ: dict[str, str], why: Why, command: str = "serve") -> None:

@@ -14,8 +14,8 @@ import pytest
 from core.signed_links import account_link, owner_link
 from tests.conftest import MakeServer
 from tests.emulators.openid import METADATA
+from tests.support import forked
 from tests.support.app_server import AppServer
-from tests.support.forked import ForkedServer
 from tests.support.http import Browser, outside
 from tests.support.sign_in import (
     GOOGLE,
@@ -26,7 +26,6 @@ from tests.support.sign_in import (
     name_shown,
 )
 from tests.support.tables import Tables
-from tests.support.waiting import WAIT_TIMEOUT_S
 
 # The provider's own library warns of itself; in this process, that would be an error.
 pytestmark = pytest.mark.filterwarnings("ignore:get_jwt_config:DeprecationWarning")
@@ -86,11 +85,7 @@ def of(server: AppServer, email: str = "ada@example.com", age: float = 0) -> str
 
 def command(server: AppServer, words: str, folder: Path, **environ: str) -> tuple[int, str]:
     """Run a command beside the server; return its exit code and all that it printed."""
-    log = folder / "printed"
-    code = ForkedServer(server.environment | environ, log, words, folder).wait(WAIT_TIMEOUT_S)
-    printed = log.read_text()
-    log.unlink()
-    return code, printed
+    return forked.run(words, folder, server.environment | environ)
 
 
 def assert_refused(server: AppServer, link: str, title: str, status: int = 403) -> None:

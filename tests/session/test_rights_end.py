@@ -10,8 +10,6 @@ import asyncio
 import base64
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +21,7 @@ from core.process import accounts
 from core.settings import Settings
 from tests.conftest import MakeServer
 from tests.emulators.livekit import LiveKitThread
-from tests.support import ROOT, call
+from tests.support import call, forked
 from tests.support.app_server import AppServer
 from tests.support.socket_client import SocketClient, said_before_close
 from tests.support.tables import Tables
@@ -212,15 +210,9 @@ async def test_a_login_that_runs_out_in_mid_call_ends_there(
 def operate(place: Place, command: str, email: str) -> tuple[int, str]:
     """Run a command as an operator does, beside the servers that run."""
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": place.first.database_url}
-    done = subprocess.run(
-        [sys.executable, "app.py", command, email],
-        cwd=ROOT,
-        env=environment | {"DATA_DIR": str(place.first.data_dir / "operator")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    own = place.first.data_dir / "operator"
+    own.mkdir(exist_ok=True)
+    return forked.run(f"{command} {email}", own, environment | {"DATA_DIR": str(own)})
 
 
 async def test_an_account_is_disabled_while_in_a_meeting(place: Place, ada: Visitor) -> None:

@@ -19,10 +19,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.conftest import MakeServer
+from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.livekit import LiveKitThread
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
 from tests.support.call import environment, real_environment
+from tests.support.dictation import speech_by
 from tests.support.speech_samples import wav_bytes
 from tests.support.waiting import until
 
@@ -60,8 +62,9 @@ def place(request: pytest.FixtureRequest, make_server_in: MakeServer) -> Iterato
     if request.param == "real":
         yield Place(make_server_in(**real_environment()), None)
         return
-    with LiveKitThread(quality_every=0.8) as livekit:
-        yield Place(make_server_in(SPEECH_ENGINE="auto", **environment(livekit)), livekit)
+    with LiveKitThread(quality_every=0.8) as livekit, GladiaEmulator() as gladia:
+        speech = speech_by(gladia)  # for next to nothing: these tests are of other things
+        yield Place(make_server_in(**environment(livekit), **speech), livekit)
 
 
 @pytest.fixture(scope="session")

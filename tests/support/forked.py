@@ -1,4 +1,4 @@
-"""Starts `app.py serve`, or `check`, as a fork of a process that has imported everything already.
+"""Starts `app.py serve`, or another command, as a fork of a process that has imported everything.
 
 A start is a second of imports otherwise, a hundred times in the suite. What runs is the same: the
 same file as the main program, in its own process with its own environment. That a new interpreter
@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from tests.support import ROOT
+from tests.support.waiting import WAIT_TIMEOUT_S
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.support.imports_of_app"])
@@ -77,3 +78,12 @@ class ForkedServer:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command of `app.py` in a folder; return its exit code and all that it printed."""
+    log = folder / "printed"
+    code = ForkedServer(environment, log, command, folder).wait(WAIT_TIMEOUT_S)
+    printed = log.read_text()
+    log.unlink()
+    return code, printed

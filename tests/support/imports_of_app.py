@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import importlib
 
 from tests.support import ROOT
@@ -21,3 +22,7 @@ for _node in ast.parse((ROOT / "app.py").read_text()).body:
 # What is imported by name when uvicorn starts.
 for _late in ("uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "web.socket.direct"):
     importlib.import_module(_late)
+
+# A fork's collector would touch, and so copy, all that was made here.
+gc.collect()
+gc.freeze()

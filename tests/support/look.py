@@ -18,11 +18,9 @@ COLOURS = ["color-contrast", "link-in-text-block"]  # rules of axe-core that dep
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 _AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
-# What axe finds and calls serious or critical, as lines to read. All of its rules in each width; in
-# the dark, of which the style sheets know nothing but other colours, those of colours, once: they
-# are what takes its time.
+# What axe finds and calls serious or critical, as lines to read.
 _FINDINGS = """async (rules) => {
-  const options = { resultTypes: ['violations'], ...(rules && { runOnly: rules }) };
+  const options = { resultTypes: ['violations'], rules };
   const { violations } = await axe.run(document, options);
   return violations
     .filter((one) => ['serious', 'critical'].includes(one.impact))
@@ -68,17 +66,39 @@ async def can_be_looked_at(context: BrowserContext) -> None:
     await context.add_init_script(_AXE)
 
 
-async def look(page: Page, name: str, *, at: tuple[int, ...] = (1280, 390)) -> list[str]:
-    """Return what is wrong with a page at these widths; at the first of them in the dark, too."""
+def _asked(width: int, scheme: str, at: tuple[int, ...], everything: bool) -> bool | None:
+    """Return whether axe is asked for colours, too, here; None if it isn't asked at all.
+
+    Its rules are what takes the time, those of colours most of it. Style sheets know nothing of the
+    dark but other colours, and nothing of the narrow but another layout: the first of the widths is
+    looked at in the light, the next in the dark. In other languages nothing is other than words.
+    """
+    if not everything:
+        return False if (width, scheme) == (390, "light") else None
+    place = at.index(width)
+    return True if place < len(SCHEMES) and scheme == SCHEMES[place] else None
+
+
+async def look(
+    page: Page, name: str, *, at: tuple[int, ...] = (1280, 390), everything: bool = True
+) -> list[str]:
+    """Return what is wrong with a page at these widths.
+
+    `everything` is for the first language in which it is looked at: see `_asked`.
+    """
     wrong: list[str] = []
     for width in at:
         await page.set_viewport_size({"width": width, "height": WINDOWS[width]})
         wrong += [f"{name} at {width}: {one}" for one in await page.evaluate(_OVERFLOWS)]
-        for scheme in SCHEMES if width == at[0] or SHOTS else SCHEMES[:1]:
+        for scheme in SCHEMES:
+            colours = _asked(width, scheme, at, everything)
+            if colours is None and not SHOTS:
+                continue
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            rules = None if scheme == "light" else COLOURS
-            found: list[Any] = await page.evaluate(_FINDINGS, rules)
-            wrong += [f"{name} at {width}, {scheme}: {one}" for one in found]
+            if colours is not None:
+                rules = {} if colours else {one: {"enabled": False} for one in COLOURS}
+                found: list[Any] = await page.evaluate(_FINDINGS, rules)
+                wrong += [f"{name} at {width}, {scheme}: {one}" for one in found]
             if SHOTS:
                 await page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{scheme}.png")
     return wrong

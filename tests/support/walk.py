@@ -153,7 +153,12 @@ class Walk:
     async def look(self, name: str, *at: int) -> None:
         """Look at what is there, in these widths or in both."""
         await expect(self.page.locator("html")).to_have_attribute("lang", self.language)
-        self.wrong += await look(self.page, f"{name}-{self.language}", at=at or (1280, 390))
+        self.wrong += await look(
+            self.page,
+            f"{name}-{self.language}",
+            at=at or (1280, 390),
+            everything=self.language == LANGUAGES[0],
+        )
 
     async def widen(self) -> None:
         """Have the wide window again, in which every control has its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import itertools
 import os
@@ -45,23 +46,18 @@ def pytest_pycollect_makeitem(obj: object) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files with browsers over the run, and have none of them at its end.
-
-    They are what takes longest: all at once they would slow each other down, and those that came
-    last would keep one worker busy when the others are done.
-    """
-    files: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.path, []).append(item)
-    browsing = {path for path in files if any(map(_browses, files[path]))}
-    place: dict[Path, float] = {}
-    for some, end in ((browsing, 0.8), (files.keys() - browsing, 1.0)):
-        place |= {path: end * at / len(some) for at, path in enumerate(sorted(some))}
-    items[:] = [item for path in sorted(files, key=lambda one: place[one]) for item in files[path]]
+    """Begin with the files with browsers and those of speech: they are what takes longest."""
+    first = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: (item.path not in first, "speech" not in item.path.parts))
 
 
-def _browses(item: pytest.Item) -> bool:
-    return item.get_closest_marker("browser") is not None
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Give files to the workers of pytest-xdist: see tests/support/lanes.py."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    lanes = importlib.import_module("tests.support.lanes")  # only where there is pytest-xdist
+    return lanes.Lanes(config, log)  # type: ignore[no-any-return]
 
 
 def pytest_configure(config: pytest.Config) -> None:

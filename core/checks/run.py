@@ -85,6 +85,9 @@ async def _one(check: Check, settings: Settings, wrong: frozenset[str]) -> list[
             return await check.look(settings)
     except TimeoutError:
         what = Words(N_("no answer within %(seconds)s s"), seconds=f"{TIMEOUT_S:.0f}")
+        why = Words(N_("What is this slow is so for people, too, or this machine is busy."))
+        todo = Words(N_("Check again; if it stays so, look at what lies between the two."))
+        return [Outcome(check.name, "failed", what, why, todo)]
     except Exception as problem:  # one that fails itself must not take the others with it
         log.warning("the check %s failed", check.name, exc_info=True)
         what = Words(N_("the check itself failed (%(why)s)"), why=type(problem).__name__)

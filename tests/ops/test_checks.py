@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from core import checks, probe, proof
 from core.checks import CHECKS, OUTSIDE, Check, Outcome
 from core.settings import Settings, load
+from core.words import Words
 from tests.conftest import MakeServer
 from tests.emulators.gladia import API_KEY, GladiaEmulator
 from tests.emulators.livekit.server import LiveKitServer
@@ -454,6 +455,21 @@ async def test_a_service_that_answers_drop_by_drop_has_its_time() -> None:
         settings = Settings(openai_api_key="key", openai_base_url=address)
         outcome = await only(settings, "ai")
     assert_failed(outcome, "doesn't answer in time", "OPENAI_BASE_URL")
+
+
+@pytest.mark.virtual_time
+async def test_a_check_that_never_ends_has_its_time_and_holds_up_no_other() -> None:
+    async def never(_: Settings) -> list[Outcome]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def quick(_: Settings) -> list[Outcome]:
+        return [Outcome("quick", "ok", Words("fine"))]
+
+    both = Check("never", "Never", never), Check("quick", "Quick", quick)
+    slow, fine = await checks.run(Settings(), checks=both)
+    assert_failed(slow, "no answer within 5 s", "Check again", "slow")
+    assert fine.state == "ok"
 
 
 # The disk

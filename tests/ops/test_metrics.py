@@ -126,7 +126,7 @@ def test_an_outsider_makes_no_series(place: AppServer) -> None:
     after = scrape(place.url, TOKEN)
     new = after.values.keys() - before.values.keys()
     routes = {dict(labels).get("route") for _, labels in new}
-    assert routes <= {"/s/{slug}", "/static"}
+    assert routes <= {"/s/{slug}", "/static", "/metrics"}, "the last one is our own question"
     assert after("http_requests_total", route="(no such address)", status="4xx") > 5
     with Line(place) as line:
         line.send("GET / HTTP/1.1\r\n\r\n")
@@ -173,8 +173,8 @@ def test_without_one_it_is_for_this_computer_alone(open_here: AppServer) -> None
 
 
 def test_who_asks_too_often_waits(place: AppServer) -> None:
-    answers = [status(place) for _ in range(61)]
-    assert 429 in answers
+    # More than a minute allows, and what is allowed anew while a busy machine answers.
+    assert any(status(place) == 429 for _ in range(200))
     assert status(place, Authorization=f"Bearer {TOKEN}") == 429
     audited = "audit limited why=too_many_requests"
     wait_until(lambda: audited in place.log)

@@ -304,7 +304,8 @@ def test_a_page_that_answers_no_ping_is_gone_though_it_reads_nothing(hall: Hall)
     hall.server.config.ws_ping_interval = hall.server.config.ws_ping_timeout = 0.3
     sleeper = Sleeper(hall)
     number = 0
-    while not hall.unsent():
+    # On a busy machine it may be gone before so much was written.
+    while hall.server.server_state.connections and not hall.unsent():
         number += 1
         hall.publish(text(number, final=True))
     wait_until(lambda: not hall.server.server_state.connections)

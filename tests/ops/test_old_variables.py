@@ -46,6 +46,9 @@ export TRANSCRIPTION_JWT_SECRET=9f2c7ab04d1e8863bb5a60fe93d2c417
 """
 
 
+WELL = ("ok", "note")
+
+
 @pytest.fixture
 def pasted(tmp_path: Path, make_database: Callable[[], str]) -> tuple[Path, int]:
     """A folder with both in its .env, and the port."""
@@ -91,7 +94,8 @@ def test_the_variables_of_the_old_pair_start_one_process(pasted: tuple[Path, int
     assert set(states.values()) == {"set", "default"}
     assert states["LIVEKIT_API_URL"] == "set"
     checks = {one["check"]: one["state"] for one in json.loads(told)["checks"]}
-    assert checks["database"] == checks["sign-in"] == checks["speech"] == "ok"
+    assert checks["database"] in WELL
+    assert checks["sign-in"] == checks["speech"] == "ok"
     assert checks["video"] == checks["ai"] == checks["outside"] == "failed", "nobody is there"
     assert "Production would start." in offline
     assert re.search(r"^set +NEXTAUTH_URL: .*the slash at its end was removed$", offline, re.M)
@@ -103,7 +107,8 @@ def _told_after_the_start(folder: Path, url: str) -> bool:
     known = outside("GET", f"{url}/health/ready").json()["checks"]
     if not known:
         return False
-    assert known["database"] == known["sign-in"] == known["speech"] == "ok"
+    assert known["database"] in WELL, "a note where this machine is busy"
+    assert known["sign-in"] == known["speech"] == "ok"
     assert known["video"] == known["ai"] == "failed"
     assert "outside" not in known, "a proxy may wait for us to be ready"
     told = (folder / "log").read_text()

@@ -2,10 +2,12 @@
 
 Sessions of ten people each, in one process with its database, and Gladia's emulator for speech.
 Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose their
-line and come back, leave and are followed by others, write and raise hands: what is kept for each
-of them must go when they go. Memory, descriptors, threads and tasks of the process are read every
-two seconds, and delays are told minute by minute. At the end the last speakers end their sentence,
-SIGTERM follows at once, and the words in the database are compared with those that were said.
+line and come back, leave and are followed by others, write and raise hands, and the oldest session
+is ended and followed by a new one: what is kept for each of them must go when they go. A session
+remembers what is said in it, so that memory grows until the first have ended; after that it may
+not. Memory, descriptors, threads and tasks of the process are read every two seconds, and delays
+are told minute by minute. At the end the last speakers end their sentence, SIGTERM follows at once,
+and the words in the database are compared with those that were said.
 
 All of it is on loopback and on the cores that the server uses, too: delays are for comparison
 within the run.
@@ -32,6 +34,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -52,12 +55,16 @@ TURN_S = 6.0
 TICK_S = 0.1
 TICK = 2 * 1600  # bytes
 SAMPLE_EVERY_S = 2.0
-WARM_UP_S = 120.0  # after which nothing may grow
+SESSION_S = 120.0  # from its beginning to its end, at the soonest
+# Nothing may grow after that: the sessions of the start have all ended, and the process has looked
+# for cyclic garbage among all that it has once, as it does every 300 s.
+WARM_UP_S = 310.0
 PING_EVERY_S = 1.0
 LINE_LOST_EVERY_S = 3.0  # by somebody
 REPLACED_EVERY_S = 10.0  # somebody, by somebody new
 WORDS = 6  # of a sentence
 NOTHING = silence(TICK_S)
+AWAY = (OSError, ConnectionClosed, InvalidHandshake, httpx2.TransportError)
 
 
 @dataclass
@@ -75,6 +82,8 @@ class Book:
     last: list[str] = field(default_factory=list)  # the last one of each who spoke at the end
     lines_lost: int = 0
     replaced: int = 0
+    ended: int = 0  # sessions
+    ending: set[str] = field(default_factory=set)  # sessions in which no sentence begins any more
 
     @property
     def seconds(self) -> float:
@@ -108,7 +117,7 @@ class Soaked:
 
     async def _live(self) -> None:
         while not self._gone:
-            with suppress(OSError, ConnectionClosed, InvalidHandshake, AssertionError):
+            with suppress(*AWAY, AssertionError):
                 await self._connected()
             await asyncio.sleep(0.5)
 
@@ -152,7 +161,7 @@ class Soaked:
         book = self._place.book
         while True:
             turn = int(book.seconds / TURN_S) + self._number
-            if turn % (IN_A_ROOM // SPEAKING) or self._place.hushed:
+            if turn % (IN_A_ROOM // SPEAKING) or self._place.hushed or self._slug in book.ending:
                 yield NOTHING
                 continue
             sentence = " ".join(itertools.islice(self._place.words, WORDS))
@@ -192,6 +201,11 @@ class Soaked:
             with suppress(ConnectionClosed):
                 await self._line.send(json.dumps(message))
 
+    @property
+    def mid_sentence(self) -> bool:
+        """Whether this person speaks just now."""
+        return self in self._place.mid_sentence
+
     async def leave(self) -> None:
         """Close the page for good."""
         self._gone = True
@@ -218,14 +232,30 @@ class Place:
 
     async def fill(self, people: int) -> None:
         """Let so many come in."""
-        for _ in range(people // IN_A_ROOM):
-            self.slugs.append(await asyncio.to_thread(self.host.start_session, "Soak"))
-            room = [await self.newcomer(len(self.slugs) - 1, one) for one in range(IN_A_ROOM)]
-            self.people.append(room)
+        for room in range(people // IN_A_ROOM):
+            self.slugs.append("")
+            self.people.append([])
+            await self.begin(room)
 
-    async def newcomer(self, room: int, number: int) -> Soaked:
-        """Let somebody new come in, in this place of a room."""
-        slug, name = self.slugs[room], f"Guest {next(self._names)}"
+    async def begin(self, room: int) -> None:
+        """Begin a session here, with people in it."""
+        slug = await asyncio.to_thread(self.host.start_session, "Soak")
+        self.people[room] = [await self.newcomer(slug, one) for one in range(IN_A_ROOM)]
+        self.slugs[room] = slug
+
+    async def end(self, room: int) -> None:
+        """End the session that is here, once those who speak have ended their sentences."""
+        self.book.ending.add(self.slugs[room])
+        await until(lambda: not any(one.mid_sentence for one in self.people[room]))
+        ended = await asyncio.to_thread(self.host.end, self.slugs[room])
+        assert ended.status_code < 400, ended
+        for one in self.people[room]:
+            await one.leave()
+        self.book.ended += 1
+
+    async def newcomer(self, slug: str, number: int) -> Soaked:
+        """Let somebody new come in, who speaks when this number of the room does."""
+        name = f"Guest {next(self._names)}"
         visitor = await asyncio.to_thread(Visitor(self.server.url).be_guest, slug, name)
         return Soaked(self, visitor, slug, number)
 
@@ -242,10 +272,12 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         await act()
 
 
-async def soak(place: Place, minutes: float) -> None:
+async def soak(place: Place, minutes: float, session_s: float) -> None:
     """Let it go on for so long, with all that happens meanwhile."""
     book, source = place.book, random.Random(17)
     process = psutil.Process(place.server.pid)
+    rooms = itertools.cycle(range(len(place.people)))
+    changing = asyncio.Lock()  # nobody new comes into a session that is being ended
 
     async def sample() -> None:
         book.resident.append((book.seconds, process.memory_info().rss / 1e6))
@@ -264,14 +296,21 @@ async def soak(place: Place, minutes: float) -> None:
 
     async def replace() -> None:
         room, number = source.randrange(len(place.people)), source.randrange(IN_A_ROOM)
-        await place.people[room][number].leave()
-        place.people[room][number] = await place.newcomer(room, number)
+        async with changing:
+            await place.people[room][number].leave()
+            place.people[room][number] = await place.newcomer(place.slugs[room], number)
         book.replaced += 1
 
     async def act() -> None:
         one = source.choice(place.everybody)
         await one.act({"type": "chat", "text": f"At {book.seconds:.0f} s"})
         await one.act({"type": "hand", "up": source.random() < 0.5})
+
+    async def rotate() -> None:
+        room = next(rooms)
+        async with changing:
+            await place.end(room)
+            await place.begin(room)
 
     happening = [
         asyncio.create_task(every(seconds, what))
@@ -281,6 +320,7 @@ async def soak(place: Place, minutes: float) -> None:
             (LINE_LOST_EVERY_S, lose),
             (REPLACED_EVERY_S, replace),
             (1.0, act),
+            (session_s / len(place.people), rotate),
         )
     ]
     ended, _ = await asyncio.wait(happening, timeout=60 * minutes, return_when="FIRST_EXCEPTION")
@@ -313,7 +353,8 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
     lines = [
         f"{len(place.everybody)} people in {len(place.people)} sessions for"
         f" {book.resident[-1][0] / 60:.1f} minutes; {book.lines_lost} lines lost,"
-        f" {book.replaced} people replaced, {len(book.said)} sentences.",
+        f" {book.replaced} people replaced, {book.ended} sessions ended and followed by others,"
+        f" {len(book.said)} sentences.",
         f"Memory after the warm-up: {warm[0]:.0f} MB → {warm[-1]:.0f} MB,"
         f" slope {book.slope():+.1f} MB an hour.",
         f"Descriptors {book.open_files[len(book.open_files) // 5]} → {book.open_files[-1]},"
@@ -323,13 +364,14 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
         f" {len(last)} of {len(book.last)}.",
         f"SIGTERM: exit code {code} after {took:.1f} s.",
         "",
-        "| Minute | ping p50, p99 ms | captions p50, p99 ms |",
-        "|---|---|---|",
+        "| Minute | ping p50, p99 ms | captions p50, p99 ms | memory MB |",
+        "|---|---|---|---|",
     ]
     captions = _captions(place)
     for minute in sorted(book.pings):
         row = (book.pings[minute], captions.get(minute, []))
-        lines.append(f"| {minute + 1} | {_share(row[0])} | {_share(row[1])} |")
+        memory = statistics.median(size for at, size in book.resident if int(at // 60) == minute)
+        lines.append(f"| {minute + 1} | {_share(row[0])} | {_share(row[1])} | {memory:.0f} |")
     return "\n".join(lines)
 
 
@@ -355,7 +397,7 @@ def _share(times: list[float]) -> str:
     return f"{ordered[len(ordered) // 2]:.0f}, {ordered[int(0.99 * (len(ordered) - 1))]:.0f}"
 
 
-async def run(people: int, minutes: float) -> str:
+async def run(people: int, minutes: float, session_s: float) -> str:
     """Run all of it, and return the report."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -374,7 +416,7 @@ async def run(people: int, minutes: float) -> str:
         try:
             await place.fill(people)
             place.book.began = time.monotonic()
-            await soak(place, minutes)
+            await soak(place, minutes, session_s)
             took, code = await last_words(place)
         finally:
             server.stop()
@@ -387,8 +429,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Whether anything grows.")
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--session", type=float, default=SESSION_S, help="seconds that one lasts")
     asked = parser.parse_args()
-    print(asyncio.run(run(asked.people, asked.minutes)))
+    print(asyncio.run(run(asked.people, asked.minutes, asked.session)))
 
 
 if __name__ == "__main__":

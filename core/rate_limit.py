@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import OrderedDict
@@ -66,11 +67,24 @@ class RateLimiter:
         """Count one action. Raises TooManyRequestsError."""
         now = time.monotonic() if now is None else now
         bucket = self._buckets.pop(client, None) or _Bucket(self._size, now)
+        self._forget(now)
         self._buckets[client] = bucket
-        if len(self._buckets) > MAX_CLIENTS:
-            self._buckets.popitem(last=False)
-        bucket.tokens = min(self._size, bucket.tokens + (now - bucket.filled_at) * self._rate)
+        bucket.tokens = self._left(bucket, now)
         bucket.filled_at = now
         if bucket.tokens < 1:
             raise TooManyRequestsError(max(1, math.ceil((1 - bucket.tokens) / self._rate)))
         bucket.tokens -= 1
+
+    def _forget(self, now: float) -> None:
+        """Forget others who have been silent for so long that all is allowed to them again.
+
+        Two at most: each call adds one, so that they get fewer, and none takes long.
+        """
+        for silent in [*itertools.islice(self._buckets, 2)]:
+            full = self._left(self._buckets[silent], now) >= self._size
+            if not full and len(self._buckets) < MAX_CLIENTS:
+                return
+            del self._buckets[silent]
+
+    def _left(self, bucket: _Bucket, now: float) -> float:
+        return min(self._size, bucket.tokens + (now - bucket.filled_at) * self._rate)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
-from core.rate_limit import RateLimiter, TooManyRequestsError
+from core.rate_limit import MAX_CLIENTS, RateLimiter, TooManyRequestsError
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.database_line import DatabaseLine
@@ -69,6 +69,26 @@ def test_who_waits_as_long_as_told_is_let_in(per_minute: float) -> None:
             limiter.check("client", now + refusal.retry_after)
             break
         now += 0.07
+
+
+def test_who_is_silent_is_forgotten_once_that_changes_nothing() -> None:
+    limiter = RateLimiter(2)
+    for second in range(600):
+        limiter.check(f"client {second}", float(second))
+    kept = len(limiter._buckets)
+    assert kept <= 31, "half a minute gives back what each of them took"
+    for _ in range(2):
+        limiter.check("busy", 600.0)
+    limiter.check("other", 600.5)
+    with pytest.raises(TooManyRequestsError):
+        limiter.check("busy", 601.0)
+
+
+def test_however_many_come_only_so_many_are_known() -> None:
+    limiter = RateLimiter(2)
+    for number in range(MAX_CLIENTS + 500):
+        limiter.check(f"client {number}", 1000.0)
+    assert len(limiter._buckets) == MAX_CLIENTS
 
 
 @pytest.mark.parametrize("trusted", ["127.0.0.1", ""])

@@ -25,28 +25,33 @@ class Check:
     title: str  # for people
     look: Callable[[Settings], Awaitable[list[Outcome]]]
     needs: tuple[str, ...] = ()  # fields of Settings without which there is nothing to ask
+    # What people notice if it doesn't answer at all.
+    why: str = N_("What is this slow is so for people, too, or this machine is busy.")
 
 
 CHECKS = (
     Check("address", N_("Address"), https.look, ("public_url", "websocket_host")),
-    Check("database", N_("Database"), database.look, ("database_url",)),
+    Check("database", N_("Database"), database.look, ("database_url",), database.NOTHING_KEPT),
     Check(
         "sign-in",
         N_("Sign-in"),
         sign_in.look,
         ("google_metadata_url", "google_client_secret", "public_url"),
+        sign_in.NOBODY_SIGNS_IN,
     ),
     Check(
         "video",
         N_("Video"),
         video.look,
         ("livekit_url", "livekit_api_url", "livekit_api_key", "livekit_api_secret"),
+        video.NO_CALL,
     ),
     Check(
         "speech",
         N_("Speech recognition"),
         speech.look,
         ("speech_engine", "gladia_api_url", "gladia_api_key"),
+        speech.NO_TRANSCRIPTION,
     ),
     Check("ai", N_("AI"), ai.look, ("openai_base_url", "openai_api_key")),
     Check("disk", N_("Disk"), disk.look, ("data_dir",)),
@@ -59,6 +64,7 @@ OUTSIDE = (
         N_("From outside"),
         outside.look,
         ("public_url", "login_secret", "transcription_secret"),
+        https.NO_SOCKET,
     ),
 )
 TITLES = {one.name: one.title for one in (*CHECKS, *OUTSIDE)} | {"socket": N_("Socket")}
@@ -85,7 +91,7 @@ async def _one(check: Check, settings: Settings, wrong: frozenset[str]) -> list[
             return await check.look(settings)
     except TimeoutError:
         what = Words(N_("no answer within %(seconds)s s"), seconds=f"{TIMEOUT_S:.0f}")
-        why = Words(N_("What is this slow is so for people, too, or this machine is busy."))
+        why = Words(check.why)
         todo = Words(N_("Check again; if it stays so, look at what lies between the two."))
         return [Outcome(check.name, "failed", what, why, todo)]
     except Exception as problem:  # one that fails itself must not take the others with it

@@ -49,13 +49,14 @@ async def no_call(page: Page) -> None:
     await page.route_web_socket("**/rtc**", lambda socket: socket.close())
 
 
-async def room_pages(walk: Walk, slug: str) -> None:
+async def room_pages(walk: Walk, slug: str, knocking: Visitor) -> None:
     """The room, with everything in it opened once."""
     page = walk.page
     await walk.lobby(slug)
     await walk.look("lobby")
     await page.locator("[data-join=listen]").click()
     await expect(page.locator("[data-lines] .line")).to_have_count(len(SAID) + 1)
+    await asyncio.to_thread(knocking.knock, slug)  # who is forgotten 8 s later
     await expect(page.locator(".knock")).to_have_count(1)
     await walk.look("room", 1280, 390, 320)
     await page.locator("[data-chat-button]").click()
@@ -116,8 +117,7 @@ async def test_every_room(world: World, browsers: Browsers, language: str) -> No
     guest = await Walk.begin(browsers, language, world)
     async with meeting.together():
         knocking = await asyncio.to_thread(world.guest, meeting.slug, KNOCKS[0])
-        await asyncio.to_thread(knocking.knock, meeting.slug)
-        await room_pages(host, meeting.slug)
+        await room_pages(host, meeting.slug, knocking)
         await host.page.context.set_offline(True)
         await guests_pages(guest, world, meeting.slug)
         await expect(host.page.locator('.notice[data-topic="connection"]')).to_be_visible()

@@ -201,11 +201,6 @@ class Soaked:
             with suppress(ConnectionClosed):
                 await self._line.send(json.dumps(message))
 
-    @property
-    def mid_sentence(self) -> bool:
-        """Whether this person speaks just now."""
-        return self in self._place.mid_sentence
-
     async def leave(self) -> None:
         """Close the page for good."""
         self._gone = True
@@ -246,7 +241,7 @@ class Place:
     async def end(self, room: int) -> None:
         """End the session that is here, once those who speak have ended their sentences."""
         self.book.ending.add(self.slugs[room])
-        await until(lambda: not any(one.mid_sentence for one in self.people[room]))
+        await until(lambda: self.mid_sentence.isdisjoint(self.people[room]))
         ended = await asyncio.to_thread(self.host.end, self.slugs[room])
         assert ended.status_code < 400, ended
         for one in self.people[room]:

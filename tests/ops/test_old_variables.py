@@ -44,8 +44,6 @@ export LIVEKIT_HTTP_URL=https://video.example.com
 export GLADIA_API_KEY={gladia}
 export TRANSCRIPTION_JWT_SECRET=9f2c7ab04d1e8863bb5a60fe93d2c417
 """
-
-
 WELL = ("ok", "note")
 
 

@@ -138,8 +138,6 @@ class Browsers:
         if not permissions:
             more.append("--deny-permission-prompts")
         browser = await self._processes.with_flags(*more)
-        # What moves by itself is drawn sixty times a second, which is most of what a page does.
-        options.setdefault("reduced_motion", "reduce")
         context = await browser.new_context(permissions=[*permissions], **options)
         self._open.append(context)
         context.set_default_timeout(WAIT_TIMEOUT_MS)

@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait more than they compute.
-WORKERS ?= 6
+# Most tests wait more than they compute; more workers only have browsers wait for each other.
+WORKERS ?= 4
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 UV := uv==0.13.9
 # For every platform and Python from 3.11 on, with the digests of all files that pip may take.

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from core.speech import microphone as microphone_module
-from core.speech import pace
+from core.speech import missing, pace
 from core.speech.engine import BYTES_PER_SECOND, Health
 from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
+from tests.speech import scripted
 from tests.support.app_server import AppServer
 
 
 @pytest.fixture
 def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
+    """Let pages speak as fast as tests run, and let a minute be all that may wait of one.
+
+    Time goes by what they say alone: a busy machine's pauses would be in the words' times.
+    """
+    still = SimpleNamespace(monotonic=lambda: 1_000.0)
+    for module in (microphone_module, missing, pace, scripted):
+        monkeypatch.setattr(module, "time", still)
     monkeypatch.setattr(pace, "PACE_ALLOWANCE", 10_000.0)
     monkeypatch.setattr(microphone_module, "MAX_SPEECH_OF_PAGE", 60 * BYTES_PER_SECOND)
 

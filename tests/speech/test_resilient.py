@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.speech.scripted import (
     WORDS,
     Page,
     ScriptedEngine,
+    clock,
     settle,
 )
 
@@ -99,9 +99,10 @@ async def test_a_page_that_vanishes_does_not_keep_its_stream() -> None:
     page = Page(engine)
     page.say(*WORDS[:3])
     await settle()
-    page.microphone.tick(time.monotonic() + 1)
+    now = clock()
+    page.microphone.tick(now + 1)
     assert page.microphone.state[0] == "listening"
-    page.microphone.tick(time.monotonic() + 11)
+    page.microphone.tick(now + 11)
     await page.microphone.wait_closed()
     page.assert_heard_as_spoken()
     assert not page.microphone.busy

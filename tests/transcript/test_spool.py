@@ -233,6 +233,7 @@ async def test_a_disk_that_is_full_leaves_no_torn_line_and_is_told_once(
         full.unlink()
         await until(full.exists)
         await until(lambda: len(full.read_bytes().splitlines()) == 2)
+        await until(lambda: len(caplog.records) > 1)  # which comes after the lines
     assert caplog.messages[1:] == ["what waits to be stored is on disk again"]
     await box.close()
 

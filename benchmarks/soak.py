@@ -26,7 +26,7 @@ import signal
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -110,6 +110,9 @@ class Soaked:
         self._number = number  # in the room
         self._client = os.urandom(8).hex()
         self._index = 0  # the next sample
+        # What was said and isn't settled, as a page keeps it: the line may be lost on its way.
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._settled = 0  # what is stored for good ends before this sample
         self._line: ClientConnection | None = None
         self._seq = 0
         self._gone = False
@@ -127,10 +130,13 @@ class Soaked:
         address = self._place.server.url.replace("http", "ws") + "/ws"
         async with connect(address, subprotocols=offered, compression=None) as line:
             hello = {"type": "hello", "client": self._client, "seq": self._seq}
-            await line.send(json.dumps(hello | {"settled": 0, "clock": self._index}))
+            await line.send(json.dumps(hello | {"settled": self._settled, "clock": self._index}))
             welcome = json.loads(await line.recv())
             assert welcome["type"] == "welcome", welcome
             await line.send(json.dumps({"type": "mic", "on": True}))
+            for index, tick in [*self._kept]:
+                if index >= welcome["received"]:
+                    await line.send(index.to_bytes(8, "little") + tick)
             self._line = line
             reading = asyncio.create_task(self._read(line))
             try:
@@ -147,12 +153,18 @@ class Soaked:
                 if message["type"] == "utterance" and message["final"]:
                     self._seq = max(self._seq, message.get("seq", 0))
                     self._place.book.read.setdefault(message["text"].strip(), time.time())
+                elif message["type"] == "settled":
+                    self._settled = message["index"]
+                    while self._kept and self._kept[0][0] + TICK // 2 <= self._settled:
+                        self._kept.popleft()
 
     async def _speak(self, line: ClientConnection) -> None:
         began, first = time.monotonic(), self._index
         for tick in self._sound():
-            await line.send(self._index.to_bytes(8, "little") + tick)
+            index = self._index
+            self._kept.append((index, tick))
             self._index += TICK // 2
+            await line.send(index.to_bytes(8, "little") + tick)
             spoken = (self._index - first) / 16_000
             await asyncio.sleep(max(0.0, began + spoken - time.monotonic()))
 
@@ -190,10 +202,17 @@ class Soaked:
                 await (await line.ping())
             book.pings[int(book.seconds // 60)].append((time.monotonic() - began) * 1000)
 
+    @property
+    def owes(self) -> bool:
+        """Whether something that was said may not have reached the server yet."""
+        return self in self._place.mid_sentence or self._line is None
+
     async def lose_line(self) -> None:
-        """Lose it, without a goodbye."""
-        if self._line is not None:
+        """Lose it, without a goodbye; not while the session ends, which would wait for nobody."""
+        if self._line is not None and self._slug not in self._place.book.ending:
             self._line.transport.abort()
+            self._line = None
+            self._place.book.lines_lost += 1
 
     async def act(self, message: dict[str, Any]) -> None:
         """Say something to the server."""
@@ -241,7 +260,7 @@ class Place:
     async def end(self, room: int) -> None:
         """End the session that is here, once those who speak have ended their sentences."""
         self.book.ending.add(self.slugs[room])
-        await until(lambda: self.mid_sentence.isdisjoint(self.people[room]))
+        await until(lambda: not any(one.owes for one in self.people[room]))
         ended = await asyncio.to_thread(self.host.end, self.slugs[room])
         assert ended.status_code < 400, ended
         for one in self.people[room]:
@@ -287,12 +306,13 @@ async def soak(place: Place, minutes: float, session_s: float) -> None:
 
     async def lose() -> None:
         await source.choice(place.everybody).lose_line()
-        book.lines_lost += 1
 
     async def replace() -> None:
         room, number = source.randrange(len(place.people)), source.randrange(IN_A_ROOM)
         async with changing:
-            await place.people[room][number].leave()
+            leaving = place.people[room][number]
+            await until(lambda: not leaving.owes)
+            await leaving.leave()
             place.people[room][number] = await place.newcomer(place.slugs[room], number)
         book.replaced += 1
 
@@ -330,7 +350,7 @@ async def last_words(place: Place) -> tuple[float, int]:
     place.ending = True
     await asyncio.sleep(TURN_S)
     place.hushed = True
-    await until(lambda: not place.mid_sentence)
+    await until(lambda: not any(one.owes for one in place.everybody))
     began = time.monotonic()
     os.kill(place.server.pid, signal.SIGTERM)
     code = await asyncio.to_thread(place.server.wait)
@@ -341,6 +361,10 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
     """Return what came of it, as Markdown."""
     book = place.book
     stored = {row["text"].strip() for row in tables("SELECT text FROM utterances")}
+    # Of pages that were away at the end, and would say it anew to the next process.
+    held = place.server.data_dir / "held-unsaved.jsonl"
+    handed = held.read_text("utf-8").splitlines() if held.exists() else []
+    stored |= {json.loads(line)["text"].strip() for line in handed}
     everything = " ".join(sorted(stored))
     said = [one for one in book.said if one in everything]
     last = [one for one in book.last if one in everything]
@@ -356,7 +380,8 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
         f" threads {book.threads[len(book.threads) // 5]} → {book.threads[-1]},"
         f" tasks {book.tasks[len(book.tasks) // 5]} → {book.tasks[-1]}.",
         f"Stored: {len(said)} of {len(book.said)} sentences, of the last ones"
-        f" {len(last)} of {len(book.last)}.",
+        f" {len(last)} of {len(book.last)}; {len(handed)} utterances of them on disk for the next"
+        " process.",
         f"SIGTERM: exit code {code} after {took:.1f} s.",
         "",
         "| Minute | ping p50, p99 ms | captions p50, p99 ms | memory MB |",

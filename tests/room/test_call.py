@@ -43,7 +43,7 @@ async def test_a_call(place: Place, browsers: Browsers, quiet: Path, tone: Path)
     await ada.evaluate(SHIFTS)
     bob = await browsers.page(microphone=tone, viewport=WIDE)
     await admitted(bob, ada, address, "Bob")
-    await in_call(ada, "Bob")
+    await in_call(bob, "Bob (you)")
     assert await ada.evaluate("shifted") == []
     await expect(ada.locator(f"{tile(ada, 'Bob')} .tile-guest")).to_be_visible()
 
@@ -148,7 +148,7 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
 
     await page.context.clear_cookies()
     await admitted(page, ada, address, "Bob")
-    await in_call(ada, "Bob")
+    await in_call(page, "Bob (you)")
     await expect(page.get_by_role("button", name="End")).to_have_count(0)
     await ada.get_by_role("button", name="People").click()
     await ada.get_by_role("button", name="Mute Bob").click()

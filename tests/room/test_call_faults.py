@@ -64,6 +64,11 @@ async def test_a_call_without_captions_and_its_faults(
     await shows_picture(page, ".tile.mine")
     (room,) = livekit.server.rooms
     (identity,) = livekit.server.rooms[room].participants
+    quality = page.locator(".tile.mine .tile-quality")
+    me = livekit.server.participant(room, identity)
+    livekit.do(setattr, me, "quality", models.POOR)
+    await expect(quality).to_have_attribute("data-quality", "poor")
+    await expect(quality).to_be_visible()
     video = page.locator('.notice[data-topic="video"]')
     livekit.do(livekit.server.hang, "rtc")
     livekit.do(livekit.server.drop_signalling, room, identity)

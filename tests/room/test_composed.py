@@ -77,7 +77,7 @@ async def test_a_call_with_captions_over_https(
 
     bob = await browsers.page(microphone=quiet, **options)
     await admitted(bob, ada, address, "Bob")
-    await in_call(ada, "Bob")
+    await in_call(bob, "Bob (you)")
     await press(bob, "c")
     await shows_picture(ada, tile(ada, "Bob"))
     await expect(bob.locator(f"{tile(bob, 'Ada Lovelace')}.speaking")).to_be_visible()

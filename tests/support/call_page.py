@@ -149,7 +149,10 @@ def tile(page: Page, name: str) -> str:
 
 
 async def in_call(page: Page, name: str) -> None:
-    """Wait until the call knows this person, so that their quality is shown."""
+    """Wait until the call knows this person, so that their quality is shown.
+
+    Of themself: LiveKit tells others only when it changes, if they subscribed a moment too late.
+    """
     await expect(page.locator(f"{tile(page, name)} .tile-quality")).not_to_have_attribute(
         "hidden", ""
     )

@@ -1,6 +1,7 @@
-"""Whether anything grows: `python -m benchmarks.soak [--people 200] [--minutes 10]`.
+"""Whether anything grows: `python -m benchmarks.soak [--people 200] [--minutes 20]`.
 
-Sessions of ten people each, in one process with its database, and Gladia's emulator for speech.
+Sessions of ten people each, in one process with its database, and Gladia's emulator for speech in
+one more.
 Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose their
 line and come back, leave and are followed by others, write and raise hands, and the oldest session
 is ended and followed by a new one: what is kept for each of them must go when they go. A session
@@ -23,14 +24,16 @@ import os
 import random
 import re
 import signal
+import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +43,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from tests.emulators.gladia import API_KEY, GladiaEmulator
+from core.process.gc import EVERY as GC_EVERY_S
+from tests.emulators.gladia import API_KEY
 from tests.emulators.wordaudio import silence, speak, vocabulary
-from tests.support.app_server import AppServer
+from tests.support import ROOT
+from tests.support.app_server import AppServer, free_port
 from tests.support.http import outside
 from tests.support.own_postgres import OwnPostgres
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
-from tests.support.waiting import until
+from tests.support.waiting import until, wait_until
 
 IN_A_ROOM = 10
 SPEAKING = 2  # of those, at a time
@@ -57,8 +62,8 @@ TICK = 2 * 1600  # bytes
 SAMPLE_EVERY_S = 2.0
 SESSION_S = 120.0  # from its beginning to its end, at the soonest
 # Nothing may grow after that: the sessions of the start have all ended, and the process has looked
-# for cyclic garbage among all that it has once, as it does every 300 s.
-WARM_UP_S = 310.0
+# for cyclic garbage among all that it has once.
+WARM_UP_S = GC_EVERY_S + 10
 PING_EVERY_S = 1.0
 LINE_LOST_EVERY_S = 3.0  # by somebody
 REPLACED_EVERY_S = 10.0  # somebody, by somebody new
@@ -77,8 +82,9 @@ class Book:
     threads: list[int] = field(default_factory=list)
     tasks: list[int] = field(default_factory=list)
     pings: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # minute: ms
-    read: dict[str, float] = field(default_factory=dict)  # a final's text: wall clock
-    said: list[str] = field(default_factory=list)  # sentences whose last sample was sent
+    read: dict[str, float] = field(default_factory=dict)  # a final's text: when it came first
+    # Sentences whose last sample was sent, and when: seconds as `read` has them.
+    said: dict[str, float] = field(default_factory=dict)
     last: list[str] = field(default_factory=list)  # the last one of each who spoke at the end
     lines_lost: int = 0
     replaced: int = 0
@@ -91,11 +97,17 @@ class Book:
         return time.monotonic() - self.began
 
     def slope(self) -> float:
-        """Return by how many MB an hour memory grew after the warm-up (Theil and Sen's median)."""
-        rest = [one for one in self.resident if one[0] >= WARM_UP_S][::5] or self.resident
+        """Return by how many MB an hour memory grew after the warm-up.
+
+        The median of Theil and Sen, of pairs that are as far from the last look for cyclic garbage:
+        what has come together since is no growth.
+        """
+        rest = [one for one in self.resident if one[0] >= WARM_UP_S][::5]
         slopes = [
             (later - earlier) / (then - now)
             for (now, earlier), (then, later) in itertools.combinations(rest, 2)
+            if then - now > GC_EVERY_S / 2
+            and abs((then - now + GC_EVERY_S / 2) % GC_EVERY_S - GC_EVERY_S / 2) < 10
         ]
         return 3600 * statistics.median(slopes) if slopes else float("nan")
 
@@ -147,12 +159,13 @@ class Soaked:
                 reading.cancel()
 
     async def _read(self, line: ClientConnection) -> None:
+        book = self._place.book
         with suppress(ConnectionClosed):
             async for text in line:
                 message: dict[str, Any] = json.loads(text)
                 if message["type"] == "utterance" and message["final"]:
                     self._seq = max(self._seq, message.get("seq", 0))
-                    self._place.book.read.setdefault(message["text"].strip(), time.time())
+                    book.read.setdefault(message["text"].strip(), book.seconds)
                 elif message["type"] == "settled":
                     self._settled = message["index"]
                     while self._kept and self._kept[0][0] + TICK // 2 <= self._settled:
@@ -183,7 +196,7 @@ class Soaked:
             for at in range(0, len(sound), TICK):
                 yield sound[at : at + TICK]
             self._place.mid_sentence.discard(self)
-            book.said.append(sentence)
+            book.said[sentence] = book.seconds
             if self._place.ending:
                 book.last.append(sentence)
                 while True:
@@ -228,17 +241,23 @@ class Soaked:
         await asyncio.wait([self._task])
 
 
+def without_end(words: list[str]) -> Iterator[str]:
+    """Yield other words for ever: the list, then each of it with a 1, with a 2…"""
+    yield from words
+    for turn in itertools.count(1):
+        yield from (f"{word}{turn}" for word in words)
+
+
 @dataclass
 class Place:
     """The server and who is there."""
 
     server: AppServer
-    gladia: GladiaEmulator
     host: Visitor
     book: Book
     people: list[list[Soaked]] = field(default_factory=list)  # by room
     slugs: list[str] = field(default_factory=list)
-    words: Iterator[str] = field(default_factory=lambda: iter(vocabulary(60_000, seed=16)))
+    words: Iterator[str] = field(default_factory=lambda: without_end(vocabulary(60_000, seed=16)))
     ending: bool = False  # whoever speaks now says a last sentence
     hushed: bool = False  # nobody begins a sentence any more
     mid_sentence: set[Soaked] = field(default_factory=set)
@@ -396,17 +415,15 @@ def report(place: Place, tables: Tables, took: float, code: int) -> str:
 
 
 def _captions(place: Place) -> dict[int, list[float]]:
-    """Return how long finals took from Gladia's end to the first page, in ms by minute."""
+    """Return how long finals took from the end of what was said to the first page, in ms by minute.
+
+    Most of it is Gladia's, whose emulator waits as long as Gladia does.
+    """
     found: dict[int, list[float]] = defaultdict(list)
-    start = time.time() - place.book.seconds
-    for session in place.gladia.sessions:
-        for message in list(session.messages):
-            if message["type"] != "transcript" or not message["data"]["is_final"]:
-                continue
-            sent = datetime.fromisoformat(message["created_at"]).timestamp()
-            came = place.book.read.get(message["data"]["utterance"]["text"].strip())
-            if came is not None:
-                found[int((sent - start) // 60)].append((came - sent) * 1000)
+    for sentence, ended in place.book.said.items():
+        came = place.book.read.get(sentence)
+        if came is not None:
+            found[int(ended // 60)].append((came - ended) * 1000)
     return found
 
 
@@ -417,22 +434,42 @@ def _share(times: list[float]) -> str:
     return f"{ordered[len(ordered) // 2]:.0f}, {ordered[int(0.99 * (len(ordered) - 1))]:.0f}"
 
 
+@contextmanager
+def emulated_gladia() -> Iterator[str]:
+    """Run Gladia's emulator as a process, which holds up nobody else here; yield its address."""
+    port = free_port()
+    options = ["--recognizer", "words", "--max-sessions", "100000", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.emulators.gladia", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or _listens(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 async def run(people: int, minutes: float, session_s: float) -> str:
     """Run all of it, and return the report."""
     with (
         tempfile.TemporaryDirectory() as folder,
         OwnPostgres() as postgres,
-        GladiaEmulator(max_sessions=None) as gladia,
+        emulated_gladia() as gladia,
     ):
         environment = {
             "DATABASE_URL": postgres.url,
             "GLADIA_API_KEY": API_KEY,
-            "GLADIA_API_URL": gladia.url,
+            "GLADIA_API_URL": gladia,
             "GLADIA_MAX_STREAMS": "1000",
             "RATE_LIMIT_FACTOR": "1000",
         }
         server = await asyncio.to_thread(AppServer(Path(folder), environment).start)
-        place = Place(server, gladia, Visitor(server.url).sign_in("Ada Lovelace"), Book())
+        place = Place(server, Visitor(server.url).sign_in("Ada Lovelace"), Book())
         try:
             await place.fill(people)
             place.book.began = time.monotonic()
@@ -448,7 +485,7 @@ def main() -> None:
     """Soak, and print what came of it."""
     parser = argparse.ArgumentParser(description="Whether anything grows.")
     parser.add_argument("--people", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--session", type=float, default=SESSION_S, help="seconds that one lasts")
     asked = parser.parse_args()
     print(asyncio.run(run(asked.people, asked.minutes, asked.session)))

@@ -176,7 +176,7 @@ class GladiaEmulator:
         try:
             asyncio.run(self._main(started))
             self._ended.set_result(None)
-        except BaseExceptionGroup as failed:
+        except BaseException as failed:  # who closes it waits for the end, whatever it is
             self._ended.set_exception(failed)
 
     async def _main(self, started: Future[None]) -> None:

@@ -69,7 +69,7 @@ class Service:
 
     async def close(self) -> None:
         """End every connection and session; raises what went wrong in the emulator itself."""
-        for session in self.sessions.values():
+        for session in [*self.sessions.values()]:  # another may still be opened meanwhile
             await session.close()
         await self.listener.close()
         if self.listener.failures:

@@ -186,7 +186,7 @@ class Soaked:
         book = self._place.book
         while True:
             turn = int(book.seconds / TURN_S) + self._number
-            if turn % (IN_A_ROOM // SPEAKING) or self._place.hushed or self._slug in book.ending:
+            if turn % (IN_A_ROOM // SPEAKING) or self._place.hushed or self.ends:
                 yield NOTHING
                 continue
             sentence = " ".join(itertools.islice(self._place.words, WORDS))
@@ -220,9 +220,14 @@ class Soaked:
         """Whether something that was said may not have reached the server yet."""
         return self in self._place.mid_sentence or self._line is None
 
+    @property
+    def ends(self) -> bool:
+        """Whether the session is being ended or is over."""
+        return self._slug in self._place.book.ending
+
     async def lose_line(self) -> None:
         """Lose it, without a goodbye; not while the session ends, which would wait for nobody."""
-        if self._line is not None and self._slug not in self._place.book.ending:
+        if self._line is not None and not self.ends:
             self._line.transport.abort()
             self._line = None
             self._place.book.lines_lost += 1
@@ -369,7 +374,8 @@ async def last_words(place: Place) -> tuple[float, int]:
     place.ending = True
     await asyncio.sleep(TURN_S)
     place.hushed = True
-    await until(lambda: not any(one.owes for one in place.everybody))
+    # Of a session that was being ended until just now, nobody comes back.
+    await until(lambda: not any(one.owes for one in place.everybody if not one.ends))
     began = time.monotonic()
     os.kill(place.server.pid, signal.SIGTERM)
     code = await asyncio.to_thread(place.server.wait)

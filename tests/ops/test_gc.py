@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
 import weakref
 
+import psutil
+import pytest
+
 from core.process.gc import GcSchedule
-from tests.support.waiting import WAIT_TIMEOUT_S
+from tests.support.waiting import WAIT_TIMEOUT_S, until
 
 
 class Knot:
@@ -59,3 +63,17 @@ async def test_the_interpreter_does_as_before_afterwards() -> None:
     schedule.start()
     await schedule.close()
     assert (gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is asked")
+async def test_memory_that_was_freed_goes_back_to_the_system() -> None:
+    process = psutil.Process()
+    pieces = [bytes(2_000) for _ in range(40_000)]
+    kept = pieces[::50]  # so that what lies between them is no end of the heap
+    pieces.clear()
+    before = process.memory_info().rss
+    schedule = GcSchedule(every=0.01)
+    schedule.start()
+    await until(lambda: before - process.memory_info().rss > 40_000_000)
+    await schedule.close()
+    assert len(kept) == 800

@@ -1,14 +1,14 @@
 """Whether anything grows: `python -m benchmarks.soak [--people 200] [--minutes 20]`.
 
 Sessions of ten people each, in one process with its database, and Gladia's emulator for speech in
-one more.
-Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose their
-line and come back, leave and are followed by others, write and raise hands, and the oldest session
-is ended and followed by a new one: what is kept for each of them must go when they go. A session
-remembers what is said in it, so that memory grows until the first have ended; after that it may
-not. Memory, descriptors, threads and tasks of the process are read every two seconds, and delays
-are told minute by minute. At the end the last speakers end their sentence, SIGTERM follows at once,
-and the words in the database are compared with those that were said.
+one more. Everybody's microphone is on; two of ten speak at a time, in turns. Meanwhile people lose
+their line and come back, leave and are followed by others, write and raise hands, and the oldest
+session is ended and followed by a new one: what is kept for each of them must go when they go. A
+session remembers what is said in it, so that memory grows until the first have ended; after that it
+may not. Memory, descriptors, threads and tasks of the process are read every two seconds, and
+delays are told minute by minute. At the end the last speakers end their sentence, SIGTERM follows
+at once, and the words in the database, and on disk for the next process, are compared with those
+that were said.
 
 All of it is on loopback and on the cores that the server uses, too: delays are for comparison
 within the run.
@@ -24,7 +24,6 @@ import os
 import random
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -43,6 +42,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
+from benchmarks.rig import is_served
 from core.process.gc import EVERY as GC_EVERY_S
 from tests.emulators.gladia import API_KEY
 from tests.emulators.wordaudio import silence, speak, vocabulary
@@ -448,16 +448,11 @@ def emulated_gladia() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.emulators.gladia", *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: process.poll() is not None or _listens(port))
+            wait_until(lambda: process.poll() is not None or is_served(port))
+            assert process.poll() is None, "Gladia's emulator did not start"
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
 
 
 async def run(people: int, minutes: float, session_s: float) -> str:

@@ -74,6 +74,8 @@ async def test_memory_that_was_freed_goes_back_to_the_system() -> None:
     before = process.memory_info().rss
     schedule = GcSchedule(every=0.01)
     schedule.start()
-    await until(lambda: before - process.memory_info().rss > 40_000_000)
-    await schedule.close()
+    try:
+        await until(lambda: before - process.memory_info().rss > 40_000_000)
+    finally:
+        await schedule.close()
     assert len(kept) == 800

@@ -14,6 +14,7 @@ from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.speech import scripted
+from tests.speech.gladia_rooms import beside
 from tests.support.app_server import AppServer
 
 
@@ -48,16 +49,10 @@ def gladia() -> Iterator[GladiaEmulator]:
 
 @pytest.fixture(scope="module")
 def place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
-    server = make_server_in(GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url)
-    yield server
-    server.stop()  # before its Gladia, for whose last words it would wait
+    yield from beside(gladia, make_server_in)
 
 
 @pytest.fixture(scope="module")
 def limited_place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
     """Sessions with its real rate limits."""
-    server = make_server_in(
-        GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url, RATE_LIMIT_FACTOR="1"
-    )
-    yield server
-    server.stop()
+    yield from beside(gladia, make_server_in, RATE_LIMIT_FACTOR="1")

@@ -18,6 +18,8 @@ import httpx2
 import pytest
 
 from core.speech.engine import SAMPLE_RATE
+from tests.conftest import MakeServer
+from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.gladia.fault_kinds import Fault
 from tests.emulators.wordaudio import seconds, silence, speak, vocabulary
 from tests.support.app_server import AppServer
@@ -155,6 +157,13 @@ def trouble(*faults: Fault) -> Iterator[None]:
     finally:
         for fault in faults:
             fault.cancel()
+
+
+def beside(gladia: GladiaEmulator, make: MakeServer, **settings: str) -> Iterator[AppServer]:
+    """Run Sessions with this Gladia, for a fixture."""
+    server = make(GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url, **settings)
+    yield server
+    server.stop()  # before its Gladia, for whose last words it would wait
 
 
 def vocabularies(count: int, size: int) -> list[list[str]]:

@@ -23,7 +23,7 @@ from core.store import usage
 from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import silence
-from tests.speech.gladia_rooms import WORDS, Room
+from tests.speech.gladia_rooms import WORDS, Room, beside
 from tests.speech.scripted import Page, ScriptedEngine, services_of, settle, until
 from tests.support.app_server import AppServer
 from tests.support.tables import Tables
@@ -138,11 +138,7 @@ async def test_what_waited_is_not_sent_beyond_the_minutes() -> None:
 
 @pytest.fixture(scope="module")
 def gladia_place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
-    server = make_server_in(
-        GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url, SPACE_MINUTES_PER_DAY="1"
-    )
-    yield server
-    server.stop()
+    yield from beside(gladia, make_server_in, SPACE_MINUTES_PER_DAY="1")
 
 
 def midnight() -> datetime:

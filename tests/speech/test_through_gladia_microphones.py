@@ -16,6 +16,7 @@ from tests.speech.gladia_rooms import (
     WORDS,
     Room,
     Speaker,
+    beside,
     vocabularies,
 )
 from tests.support.app_server import AppServer
@@ -25,11 +26,7 @@ from tests.support.visitors import Visitor
 @pytest.fixture(scope="module")
 def strict_place(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
     """Where the next `on` is due after 1 s only."""
-    server = make_server_in(
-        GLADIA_API_KEY=gladia.api_key, GLADIA_API_URL=gladia.url, RATE_LIMIT_FACTOR="0.2"
-    )
-    yield server
-    server.stop()
+    yield from beside(gladia, make_server_in, RATE_LIMIT_FACTOR="0.2")
 
 
 async def test_one_person_goes_on_in_another_tab(place: AppServer) -> None:

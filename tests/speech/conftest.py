@@ -19,15 +19,20 @@ from tests.support.app_server import AppServer
 
 
 @pytest.fixture
-def hasty_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pages speak as fast as tests run, and let a minute be all that may wait of one.
+def spoken_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scripted pages speak as fast as tests run: time goes by what they say alone.
 
-    Time goes by what they say alone: a busy machine's pauses would be in the words' times.
+    A busy machine's pauses would be in the words' times.
     """
     still = SimpleNamespace(monotonic=lambda: 1_000.0)
     for module in (microphone_module, missing, pace, scripted):
         monkeypatch.setattr(module, "time", still)
     monkeypatch.setattr(pace, "PACE_ALLOWANCE", 10_000.0)
+
+
+@pytest.fixture
+def hasty_pages(spoken_time: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages speak as fast as tests run, and let a minute be all that may wait of one."""
     monkeypatch.setattr(microphone_module, "MAX_SPEECH_OF_PAGE", 60 * BYTES_PER_SECOND)
 
 

@@ -252,7 +252,7 @@ def services_of(engine: ScriptedEngine, budget: int = 20_000_000) -> SpeechServi
 
 
 def clock() -> float:
-    """Return the monotonic time, which stands still with `hasty_pages`."""
+    """Return the monotonic time, which stands still with `spoken_time`."""
     return time.monotonic()
 
 

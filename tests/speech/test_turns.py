@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.speech import pace, resilient, slots
+from core.speech import resilient, slots
 from core.speech.memory import AudioBudget
 from core.speech.resilient import SpeechServices
 from core.speech.slots import SlotPool
@@ -23,13 +23,10 @@ from tests.emulators.wordaudio import seconds, speak, vocabulary
 from tests.speech.gladia_world import world
 from tests.speech.scripted import Page, ScriptedEngine, services_of
 
+pytestmark = pytest.mark.usefixtures("spoken_time")
+
 FAST = 30
 LOOK = slots.LOOK_EVERY_S + 1.5  # seconds until a turn that is over is noticed and the next begins
-
-
-@pytest.fixture(autouse=True)
-def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PACE_ALLOWANCE", 10_000.0)
 
 
 class Talkers:

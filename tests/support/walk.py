@@ -46,7 +46,9 @@ SPENT = """
     INSERT INTO space_usage SELECT space_id, day, s.id, 'gladia', 1000 + 300 * n, 0.2 + n / 20.0
     FROM sessions s, generate_series(0, 27) n, CAST(date_trunc('month', now()) AS date) first,
         CAST(first + n AS date) day
-    WHERE slug = $1"""
+    WHERE slug = $1
+    ON CONFLICT (space_id, day, session_id, engine)
+    DO UPDATE SET sent_s = excluded.sent_s, cost = excluded.cost  -- of what was said just now"""
 
 ANALYSIS = """
     INSERT INTO analyses (session_id, title, topics, summary, tasks, risks)

@@ -250,8 +250,12 @@ async def test_few_at_once_and_few_a_minute(make_server: MakeServer) -> None:
     await opener.close()
     # Each test makes a room at LiveKit: twelve a minute of all people together.
     slug = await asyncio.to_thread(ada.start_session)
-    statuses = [await asyncio.to_thread(guests_test, slow, slug, n) for n in range(12)]
-    assert statuses == [200] * 11 + [429]
+    statuses, began = list[int](), time.monotonic()
+    while 429 not in statuses and len(statuses) < 60:
+        statuses.append(await asyncio.to_thread(guests_test, slow, slug, len(statuses)))
+    filled = (time.monotonic() - began) / 5
+    assert statuses[:-1] == [200] * (len(statuses) - 1)
+    assert 11 <= len(statuses) - 1 <= 12 + filled
 
 
 def guests_test(server: AppServer, slug: str, number: int) -> int:

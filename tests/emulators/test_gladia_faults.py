@@ -107,12 +107,13 @@ async def test_a_stalled_socket_reads_and_sends_nothing(emulator: GladiaEmulator
     _, url = await open_session(emulator)
     async with connect(url, proxy=None) as socket:
         await read_until(socket, "start_recording")
-        emulator.faults.stall_socket(0.25)
+        emulator.faults.stall_socket()
         await asyncio.sleep(0.05)
         await socket.send(bytes(320))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.1)
         assert emulator.sessions[0].audio == b""
+        emulator.faults.stall_socket(0.05)
         await read_until(socket, "audio_chunk")
 
 

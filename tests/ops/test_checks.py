@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from core import checks, probe, proof
-from core.checks import CHECKS, OUTSIDE, Check, Outcome
+from core.checks import CHECKS, OUTSIDE, Check, Outcome, asking
 from core.settings import Settings, load
 from core.words import Words
 from tests.conftest import MakeServer
@@ -449,7 +449,10 @@ async def test_an_openai_compatible_service_is_asked_for_its_models(
     assert "hunter2" not in repr(outcome)
 
 
-async def test_a_service_that_answers_drop_by_drop_has_its_time() -> None:
+async def test_a_service_that_answers_drop_by_drop_has_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.5)  # a busy machine isn't to reach the check's own
     with socket.create_server(("localhost", 0)) as silent:
         address = f"http://localhost:{silent.getsockname()[1]}/v1"
         settings = Settings(openai_api_key="key", openai_base_url=address)

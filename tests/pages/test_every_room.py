@@ -164,11 +164,11 @@ async def parted(ada: Walk, bob: Walk, slug: str) -> None:
     await expect(dialog).to_be_visible()
     await ada.look("room-remove")
     await page.locator("[data-confirm-yes]").click()
+    await expect(page.locator(".toast").last).to_be_visible()  # for some seconds
+    await ada.look("room-toast")
     await expect(bob.page.locator("[data-refused]")).to_be_visible()
     await bob.look("refused-removed")
     await bob.goto(f"/s/{slug}", "removed")
-    await expect(page.locator(".toast").last).to_be_visible()
-    await ada.look("room-toast")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

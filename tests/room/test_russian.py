@@ -54,9 +54,8 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     await page.keyboard.press("m")
     await expect(page.locator("[data-mic-text]")).to_have_text("Микрофон выкл.")
     await expect(guest.locator(PARTIALS)).to_have_count(0)
-    said = await all_finals(page)
+    said = await all_finals(page, guest)
     assert words_in_order(BECKETT, " ".join(said)) >= 0.75, said
-    assert await all_finals(guest) == said
 
     await page.get_by_role("button", name="Завершить для всех").first.click()
     await page.locator("[data-end-confirm]").click()

@@ -134,6 +134,7 @@ async def test_of_who_never_comes_back_the_fragment_stays(make_server: MakeServe
     await page.mic(True)
     await page.speak(opening()[: 7 * BYTES_PER_SECOND])
     await page.until(lambda: page.of_type("settled"))
+    await page.until(lambda: "wisdom" in page.of_type("utterance")[-1]["text"])
     await asyncio.to_thread(server.stop)
     await asyncio.to_thread(server.start)
     async with ada.page(slug) as other:

@@ -20,7 +20,7 @@ from core.speech.resilient import SpeechServices
 from core.speech.slots import SlotPool
 from tests.emulators.gladia import GladiaEmulator, Timings
 from tests.emulators.wordaudio import seconds, speak, vocabulary
-from tests.speech.gladia_world import world
+from tests.speech.gladia_world import HASTY, world
 from tests.speech.scripted import Page, ScriptedEngine, services_of
 
 pytestmark = pytest.mark.usefixtures("spoken_time")
@@ -165,7 +165,10 @@ async def plan(streams: int, said: int) -> AsyncIterator[tuple[GladiaEmulator, T
     """Yield a Gladia that allows so many streams; `said` is what the settings say of that."""
     # But for partials: the emulator makes one after another, which would bound its speed.
     timings = replace(Timings.lifelike(), partial=0.0).scaled(1 / FAST)
-    async with world(timings=timings, max_sessions=streams) as w:
+    patient = replace(HASTY, connect_s=8.0, post_s=10.0, silent_s=8.0, missed_s=5.0, give_up_s=30.0)
+    async with world(
+        timings=timings, timeouts=patient, drain_seconds=30.0, max_sessions=streams
+    ) as w:
         services = SpeechServices(w.engine, SlotPool(said), AudioBudget(200_000_000))
         yield w.emulator, Talkers(services, FAST)
         assert services.slots.held == 0

@@ -113,7 +113,7 @@ async def test_a_stalled_socket_reads_and_sends_nothing(emulator: GladiaEmulator
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.1)
         assert emulator.sessions[0].audio == b""
-        emulator.faults.stall_socket(0.05)
+        emulator.faults.stall_socket(0.05)  # and that is its end
         await read_until(socket, "audio_chunk")
 
 

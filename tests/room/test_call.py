@@ -182,7 +182,7 @@ async def test_hosts_decide(place: Place, browsers: Browsers, quiet: Path) -> No
     await page.get_by_role("button", name="Join with microphone").click()
     await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
 
-    # A guest who was made a host has a host's buttons. From here on, Carol's row moves no more.
+    # A guest who was made a host has a host's buttons. Then Carol's row moves no more.
     await expect(ada.get_by_role("button", name="Mute Carol")).to_be_visible()
     await ada.get_by_role("button", name="Make host: Carol").click()
     await ada.get_by_role("dialog").get_by_role("button", name="Make host").click()

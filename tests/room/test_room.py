@@ -121,6 +121,7 @@ async def test_what_one_says_the_other_reads(
     await expect(reader.locator(PARTIALS)).to_have_count(0)
     said = await all_finals(reader, speaker)
     assert_told_once(said)
+    assert await finals(speaker) == said
     names = await reader.locator("[data-lines] .name").all_inner_texts()
     assert set(names) - {""} == {"Charles Dickens"}
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from core.speech.engine import BYTES_PER_SECOND
-from tests.room.test_room import FINALS, LEAD, LIVE, PARTIALS, all_finals
+from tests.room.test_room import FINALS, LEAD, LIVE, PARTIALS, all_finals, finals
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
 from tests.support.speech_samples import BECKETT, beckett, wav_bytes, words_in_order
@@ -56,6 +56,7 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     await expect(guest.locator(PARTIALS)).to_have_count(0)
     said = await all_finals(page, guest)
     assert words_in_order(BECKETT, " ".join(said)) >= 0.75, said
+    assert await finals(guest) == said
 
     await page.get_by_role("button", name="Завершить для всех").first.click()
     await page.locator("[data-end-confirm]").click()

@@ -13,7 +13,29 @@ CREATE TABLE IF NOT EXISTS users (
     -- Of their pages, as a code such as `ru`; NULL: what the browser asks for.
     language    text CHECK (char_length(language) <= 8),
     -- Whether they run this server: whoever made the first account by a one-time link.
-    administrator boolean NOT NULL DEFAULT false
+    administrator boolean NOT NULL DEFAULT false,
+    -- Whether they chose their name here; else it follows the provider's at each sign-in.
+    name_chosen boolean NOT NULL DEFAULT false,
+    -- Of their pages; NULL: as their system has it.
+    theme       text CHECK (theme IN ('LIGHT', 'DARK')),
+    -- How captions look to them, in whatever browser: the room's choices by their names.
+    captions    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(captions) = 'object'),
+    -- Their picture's id in `avatars`, which is its address; NULL: initials stand for them.
+    avatar      uuid,
+    -- When the steps after the first sign-in were done or skipped. NULL: they are still offered.
+    welcomed_at timestamptz,
+    -- Whether an invitation let them in, although ALLOWED_EMAILS and the like name others.
+    invited     boolean NOT NULL DEFAULT false
+    -- space_id, the space that they work in, comes at the end: spaces are made below.
+);
+
+-- People's pictures, re-encoded by us: square WebP. A new one has a new id, so that it may be kept
+-- by browsers for ever.
+CREATE TABLE IF NOT EXISTS avatars (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id     uuid NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
+    image       bytea NOT NULL CHECK (octet_length(image) <= 100000),
+    changed_at  timestamptz NOT NULL DEFAULT now()
 );
 
 -- How a person proves to be a user. Found by the provider's own subject, never by e-mail.
@@ -21,6 +43,8 @@ CREATE TABLE IF NOT EXISTS accounts (
     provider    text NOT NULL,
     subject     text NOT NULL,
     user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    -- Where the provider says that a picture of them is: an offer, fetched when they take it.
+    picture     text CHECK (char_length(picture) <= 1000),
     PRIMARY KEY (provider, subject)
 );
 
@@ -36,9 +60,25 @@ CREATE TABLE IF NOT EXISTS logins (
     key_digest  bytea PRIMARY KEY,
     user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     expires_at  timestamptz NOT NULL, -- however much it is used
-    idle_at     timestamptz NOT NULL DEFAULT (now() + interval '14 days') -- unless it is used before
+    idle_at     timestamptz NOT NULL DEFAULT (now() + interval '14 days'), -- unless it is used before
+    -- What its person sees of it and names it by; `agent` is the browser's own word for itself.
+    id          uuid NOT NULL DEFAULT gen_random_uuid(),
+    signed_in_at timestamptz NOT NULL DEFAULT now(),
+    agent       text NOT NULL DEFAULT '' CHECK (char_length(agent) <= 300)
 );
 CREATE INDEX IF NOT EXISTS logins_user ON logins (user_id);
+
+-- What lets a program act as a person, within its scope. The key is a digest, as that of a login.
+CREATE TABLE IF NOT EXISTS api_tokens (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id     uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 80),
+    scope       text NOT NULL CHECK (scope IN ('READ', 'WRITE')),
+    key_digest  bytea NOT NULL UNIQUE,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    used_at     timestamptz
+);
+CREATE INDEX IF NOT EXISTS api_tokens_user ON api_tokens (user_id);
 
 CREATE TABLE IF NOT EXISTS spaces (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -47,7 +87,9 @@ CREATE TABLE IF NOT EXISTS spaces (
     -- Minutes of audio a month: what an administrator grants instead of SPACE_MINUTES_PER_MONTH, and
     -- what its owners chose, which counts where it is less. NULL: nothing was said.
     minutes_granted double precision CHECK (minutes_granted >= 0),
-    minutes_chosen  double precision CHECK (minutes_chosen >= 0)
+    minutes_chosen  double precision CHECK (minutes_chosen >= 0),
+    -- What is asked at the door of its sessions before captions may hear somebody.
+    consent     text NOT NULL DEFAULT 'OFF' CHECK (consent IN ('OFF', 'NOTICE', 'REQUIRED'))
 );
 
 CREATE TABLE IF NOT EXISTS members (
@@ -58,6 +100,52 @@ CREATE TABLE IF NOT EXISTS members (
     PRIMARY KEY (space_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS members_user ON members (user_id);
+
+-- Who may become a member: whoever has the link, or who signs in with this verified address. The
+-- link is made of the id (core/signed_links.py), so that owners can copy it again.
+CREATE TABLE IF NOT EXISTS invitations (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    invited_by  uuid REFERENCES users ON DELETE SET NULL,
+    email       text CHECK (char_length(email) <= 254), -- in lower case; NULL: whoever has the link
+    uses        integer NOT NULL DEFAULT 0,
+    max_uses    integer NOT NULL CHECK (max_uses BETWEEN 1 AND 1000),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    CHECK (uses BETWEEN 0 AND max_uses)
+);
+CREATE INDEX IF NOT EXISTS invitations_space ON invitations (space_id, created_at DESC);
+CREATE INDEX IF NOT EXISTS invitations_email ON invitations (email) WHERE email IS NOT NULL;
+
+-- Who did what in a space, for its owners; kept 90 days. Names as they were then.
+CREATE TABLE IF NOT EXISTS space_events (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    at          timestamptz NOT NULL DEFAULT now(),
+    actor       uuid REFERENCES users ON DELETE SET NULL,
+    actor_name  text NOT NULL,
+    act         text NOT NULL,
+    subject     text NOT NULL DEFAULT '',
+    detail      text NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS space_events_space ON space_events (space_id, id DESC);
+CREATE INDEX IF NOT EXISTS space_events_at ON space_events (at);
+
+-- A room of a space whose link never changes. It always has exactly one session that goes on or is
+-- still to begin; what ends one makes the next.
+CREATE TABLE IF NOT EXISTS standing_rooms (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    slug        text NOT NULL UNIQUE,
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    created_by  uuid REFERENCES users ON DELETE SET NULL,
+    title       text NOT NULL CHECK (char_length(title) BETWEEN 1 AND 120),
+    admission   text NOT NULL DEFAULT 'KNOCK' CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS')),
+    agenda      text NOT NULL DEFAULT '' CHECK (char_length(agenda) <= 4000),
+    recurs      text NOT NULL DEFAULT '' CHECK (char_length(recurs) <= 120), -- a note: “Mondays at 9”
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS standing_rooms_space ON standing_rooms (space_id);
 
 CREATE TABLE IF NOT EXISTS sessions (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -83,7 +171,15 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- Asked of the speech engine beside languages and vocabulary: whether a speaker may go from one
     -- language to another, and right spellings, each with the wrong ones that it replaces.
     code_switching boolean NOT NULL DEFAULT false,
-    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object')
+    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object'),
+    -- For when it is planned, which is when its expiry begins to count; what it is about, and a note
+    -- of when there are more like it; the standing room that it is a meeting of.
+    planned_at  timestamptz,
+    agenda      text NOT NULL DEFAULT '' CHECK (char_length(agenda) <= 4000),
+    recurs      text NOT NULL DEFAULT '' CHECK (char_length(recurs) <= 120),
+    standing_room uuid REFERENCES standing_rooms ON DELETE SET NULL,
+    -- Since when a host has nothing transcribed; NULL: it is.
+    paused_at   timestamptz
 );
 CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC);
 -- Its second index, sessions_open, is made at the end: it needs a column that older databases lack.
@@ -108,6 +204,9 @@ CREATE TABLE IF NOT EXISTS participants (
     decided_at  timestamptz,
     page_seen_at timestamptz,
     call_seen_at timestamptz,
+    -- What they answered last where the space asks whether captions may hear them, and when.
+    consented_at timestamptz,
+    refused_at  timestamptz,
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
@@ -271,6 +370,35 @@ ALTER TABLE spaces ADD COLUMN IF NOT EXISTS minutes_chosen double precision
     CHECK (minutes_chosen >= 0);
 ALTER TABLE streams ADD COLUMN IF NOT EXISTS price double precision;
 CREATE INDEX IF NOT EXISTS streams_uncounted ON streams (session_id) WHERE price IS NULL;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS name_chosen boolean NOT NULL DEFAULT false;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS theme text CHECK (theme IN ('LIGHT', 'DARK'));
+ALTER TABLE users ADD COLUMN IF NOT EXISTS captions jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(captions) = 'object');
+ALTER TABLE users ADD COLUMN IF NOT EXISTS avatar uuid;
+-- Who was there before there were such steps isn't asked; hence a default, which goes at once.
+ALTER TABLE users ADD COLUMN IF NOT EXISTS welcomed_at timestamptz DEFAULT now();
+ALTER TABLE users ALTER COLUMN welcomed_at DROP DEFAULT;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS invited boolean NOT NULL DEFAULT false;
+ALTER TABLE users ADD COLUMN IF NOT EXISTS space_id uuid REFERENCES spaces ON DELETE SET NULL;
+ALTER TABLE accounts ADD COLUMN IF NOT EXISTS picture text CHECK (char_length(picture) <= 1000);
+ALTER TABLE logins ADD COLUMN IF NOT EXISTS id uuid NOT NULL DEFAULT gen_random_uuid();
+ALTER TABLE logins ADD COLUMN IF NOT EXISTS signed_in_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE logins ADD COLUMN IF NOT EXISTS agent text NOT NULL DEFAULT ''
+    CHECK (char_length(agent) <= 300);
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS consent text NOT NULL DEFAULT 'OFF'
+    CHECK (consent IN ('OFF', 'NOTICE', 'REQUIRED'));
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS planned_at timestamptz;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS agenda text NOT NULL DEFAULT ''
+    CHECK (char_length(agenda) <= 4000);
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS recurs text NOT NULL DEFAULT ''
+    CHECK (char_length(recurs) <= 120);
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS standing_room uuid
+    REFERENCES standing_rooms ON DELETE SET NULL;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS paused_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS consented_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS refused_at timestamptz;
+CREATE UNIQUE INDEX IF NOT EXISTS sessions_standing ON sessions (standing_room)
+    WHERE status IN ('CREATED', 'LIVE');
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

@@ -16,6 +16,8 @@ State = Literal["WAITING", "ADMITTED", "DENIED", "REMOVED"]
 Status = Literal["CREATED", "LIVE", "ENDED", "EXPIRED"]
 Membership = Literal["OWNER", "MEMBER"]
 Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
+Consent = Literal["OFF", "NOTICE", "REQUIRED"]
+Theme = Literal["LIGHT", "DARK"]
 EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
 Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
 
@@ -34,6 +36,10 @@ class Person:
 
     `language` is the code of the one they chose for their pages; None: what the browser asks for.
     `administrator`: they made the first account of this server by its one-time link.
+    `theme`: None for what their system has. `captions`: what they chose in the room, by name.
+    `avatar`: the id of their picture. `name_chosen`: it no longer follows the provider's.
+    `welcomed`: the steps after the first sign-in are behind them. `invited`: an invitation let them
+    in. `space_id`: the space they work in, as they chose last, which they may have left since.
     """
 
     id: str
@@ -42,6 +48,13 @@ class Person:
     hue: int
     language: str | None = None
     administrator: bool = False
+    theme: Theme | None = None
+    captions: Mapping[str, Any] = field(default_factory=dict)
+    avatar: str | None = None
+    name_chosen: bool = False
+    welcomed: bool = True
+    invited: bool = False
+    space_id: str | None = None
 
     @property
     def initials(self) -> str:
@@ -61,6 +74,9 @@ class Login:
 class Session:
     """A meeting. Times are aware; `started_at` is the zero of all utterance times.
 
+    `planned_at`: for when it is planned. `agenda`, `recurs`: plain words, "" for none.
+    `standing_room`: the id of the one that it is a meeting of. `paused_at`: since when nothing is
+    transcribed.
     What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
     """
 
@@ -79,6 +95,11 @@ class Session:
     ended_at: datetime | None
     admission: Admission
     locked: bool
+    planned_at: datetime | None = None
+    agenda: str = ""
+    recurs: str = ""
+    standing_room: str | None = None
+    paused_at: datetime | None = None
 
     @property
     def over(self) -> bool:

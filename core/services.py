@@ -26,6 +26,9 @@ class RateLimits:
     def __init__(self, factor: float = 1.0) -> None:
         self.default = RateLimiter(100 * factor)
         self.create = RateLimiter(20 * factor)
+        self.update = RateLimiter(30 * factor)  # what is kept of people, spaces and sessions
+        self.delete = RateLimiter(10 * factor)
+        self.upload = RateLimiter(5 * factor)  # pictures: each takes some 50 ms of a core
         self.token = RateLimiter(30 * factor)
         self.guest = RateLimiter(60 * factor)
         # Names of one address: a hall or school once, and not a session's memory in an evening.

@@ -28,6 +28,16 @@ class SpaceStanding(StrEnum):
 class SpaceAction(StrEnum):
     """What can be done with a space, or with the server."""
 
+    SEE = "see a space: its sessions, standing rooms and members"
+    START = "start and plan sessions in a space, make standing rooms"
+    LEAVE = "leave a space"
+    DELETE_OWN = "delete sessions and standing rooms that they made"
+    DELETE_ANY = "delete any session and standing room of a space"
+    INVITE = "invite people, see and revoke invitations"
+    ROLES = "change roles, remove members"
+    SETTINGS = "rename a space, choose what its doors ask"
+    EVENTS = "see who did what in a space"
+    DELETE = "delete a space"
     USAGE = "see what a space’s sessions took and cost, and save it"
     CHOOSE = "choose fewer minutes a month for a space"
     GRANT = "grant a space minutes a month"
@@ -36,10 +46,21 @@ class SpaceAction(StrEnum):
 
 
 _MEMBERS = frozenset({SpaceStanding.MEMBER, SpaceStanding.OWNER})
+_OWNERS = frozenset({SpaceStanding.OWNER})
 _ADMINISTRATORS = frozenset({SpaceStanding.ADMINISTRATOR})
 SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
+    SpaceAction.SEE: _MEMBERS,
+    SpaceAction.START: _MEMBERS,
+    SpaceAction.LEAVE: _MEMBERS,
+    SpaceAction.DELETE_OWN: _MEMBERS,
+    SpaceAction.DELETE_ANY: _OWNERS,
+    SpaceAction.INVITE: _OWNERS,
+    SpaceAction.ROLES: _OWNERS,
+    SpaceAction.SETTINGS: _OWNERS,
+    SpaceAction.EVENTS: _OWNERS,
+    SpaceAction.DELETE: _OWNERS,
     SpaceAction.USAGE: _MEMBERS,
-    SpaceAction.CHOOSE: frozenset({SpaceStanding.OWNER}),
+    SpaceAction.CHOOSE: _OWNERS,
     SpaceAction.GRANT: _ADMINISTRATORS,
     SpaceAction.ADMINISTER: _ADMINISTRATORS,
     SpaceAction.DISABLE: _ADMINISTRATORS,

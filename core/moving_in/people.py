@@ -122,8 +122,9 @@ async def write(load: Load) -> None:
     await load.note_mended("old_users")
     load.report.count("users").added = await load.change(
         """
-        INSERT INTO users (id, name, email, hue, created_at)
-        SELECT made, name, email, hue, created_at FROM old_users WHERE NOT here AND ours = made
+        INSERT INTO users (id, name, email, hue, created_at, welcomed_at)
+        SELECT made, name, email, hue, created_at, now() FROM old_users
+        WHERE NOT here AND ours = made
         """
     )
     await load.change(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,7 +26,8 @@ class DisabledError(ProblemError):
 
 
 def person_of(row: Row) -> Person:
-    """Return the person of a row of the users."""
+    """Return the person of a row of the users, as PostgreSQL sends it or its JSON."""
+    captions = row["captions"]
     return Person(
         str(row["id"]),
         row["name"],
@@ -33,6 +35,13 @@ def person_of(row: Row) -> Person:
         row["hue"],
         row["language"],
         row["administrator"],
+        row["theme"],
+        json.loads(captions) if isinstance(captions, str) else captions,
+        str(row["avatar"]) if row["avatar"] else None,
+        row["name_chosen"],
+        row["welcomed_at"] is not None,
+        row["invited"],
+        str(row["space_id"]) if row["space_id"] else None,
     )
 
 

@@ -43,6 +43,11 @@ def session_of(row: Row) -> Session:
         ended_at=row["ended_at"],
         admission=row["admission"],
         locked=row["locked"],
+        planned_at=row["planned_at"],
+        agenda=row["agenda"],
+        recurs=row["recurs"],
+        standing_room=str(row["standing_room"]) if row["standing_room"] else None,
+        paused_at=row["paused_at"],
     )
 
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from core.database import Database
-from core.model import Membership
+from core.model import Consent, Membership
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A space, and what is set for its minutes a month: see schema.sql."""
+    """A space, what is set for its minutes a month, and what its door asks: see schema.sql."""
 
     id: str
     name: str
     granted: float | None
     chosen: float | None
+    consent: Consent = "OFF"
 
 
 async def find(db: Database, space: UUID, user_id: str) -> tuple[Space, Membership | None] | None:
@@ -31,7 +32,13 @@ async def find(db: Database, space: UUID, user_id: str) -> tuple[Space, Membersh
     )
     if row is None:
         return None
-    own = Space(str(row["id"]), row["name"], row["minutes_granted"], row["minutes_chosen"])
+    own = Space(
+        str(row["id"]),
+        row["name"],
+        row["minutes_granted"],
+        row["minutes_chosen"],
+        row["consent"],
+    )
     return own, row["role"]
 
 

@@ -33,7 +33,8 @@ class RateLimits:
         self.guest = RateLimiter(60 * factor)
         # Names of one address: a hall or school once, and not a session's memory in an evening.
         self.guest_hourly = RateLimiter(300 * factor, window=HOUR)
-        self.sign_in = RateLimiter(60 * factor)
+        self.sign_in = RateLimiter(30 * factor)
+        self.come_back = RateLimiter(30 * factor)  # from a provider: each sign-in once
         self.language = RateLimiter(30 * factor)
         self.checks = RateLimiter(20 * factor)  # each may ask ten services
         self.metrics = RateLimiter(60 * factor)  # scrapes: each takes some milliseconds

@@ -119,7 +119,7 @@ async def begin(request: Request) -> Response:
 async def come_back(request: Request) -> Response:
     """GET /api/auth/callback/{provider}: a browser that the provider sends back."""
     settings, client = services(request).settings, _client(request)
-    limit(services(request).limits.sign_in, request)
+    limit(services(request).limits.come_back, request)
     provider = client.provider
     begun = begun_sign_in(request, provider.key, request.query_params.get("state", ""))
     if begun is None:  # any site can open this address: it ends nothing that was begun here

@@ -14,7 +14,7 @@ from core import audit
 from core.problems import ProblemError
 from core.words import N_
 from web.addresses import address_of
-from web.render import is_fragment, json_error, page, wants_json
+from web.render import duration, is_fragment, json_error, page, wants_json
 from web.request_id import request_id
 from web.words import gettext
 
@@ -101,7 +101,7 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("You were signed out."),
         N_("Only who is signed in can do that. Sign in again, then try once more."),
     ),
-    "too_many_requests": (N_("That was a lot at once."), N_("Wait a moment, then try again.")),
+    "too_many_requests": (N_("That was a lot at once."), N_("Try again in %(wait)s.")),
     "crowded": (
         N_("One moment, please."),
         N_("Many people are opening long transcripts right now. Try again in a few seconds."),
@@ -120,8 +120,12 @@ WORDS = {  # title and message for the code of a ProblemError
 def show(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     """Answer with a problem: as a page, as what htmx puts into one, or as JSON."""
     headers = headers or {}
-    # The one sentence with a value: in the log, the trace has the same number.
-    values = {"number": request_id()} if problem is BROKEN else {}
+    values = {}
+    if problem is BROKEN:
+        values["number"] = request_id()  # in the log, the trace has the same
+    if (wait := headers.get("Retry-After", "")).isdecimal():
+        seconds = int(wait)  # rounded up to minutes: who waits as long as told is let in
+        values["wait"] = duration(seconds if seconds < 60 else -(-seconds // 60) * 60)
     message = gettext(problem.message, **values)
     if wants_json(request):
         return json_error(problem.status, problem.code, message, headers)

@@ -43,6 +43,7 @@ SHEETS = frozenset(
         "home",
         "landing",
         "panel",
+        "profile",
         "room",
         "settings",
         "setup",

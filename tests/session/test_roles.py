@@ -40,6 +40,7 @@ LIVE = {
     ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 404, 200),
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),
+    ("GET", "/profile"): (303, 303, 200, 200, 200, 200),
     ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
     ("GET", "/admin/people"): (404, 404, 404, 404, 404, 404),
     ("POST", "/admin/people/{person}/disable"): (404, 404, 404, 404, 404, 404),

@@ -143,7 +143,8 @@ CREATE TABLE IF NOT EXISTS standing_rooms (
     admission   text NOT NULL DEFAULT 'KNOCK' CHECK (admission IN ('ANYONE', 'KNOCK', 'MEMBERS')),
     agenda      text NOT NULL DEFAULT '' CHECK (char_length(agenda) <= 4000),
     recurs      text NOT NULL DEFAULT '' CHECK (char_length(recurs) <= 120), -- a note: “Mondays at 9”
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT now() -- which tells who changes it what they have seen
 );
 CREATE INDEX IF NOT EXISTS standing_rooms_space ON standing_rooms (space_id);
 
@@ -178,6 +179,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     agenda      text NOT NULL DEFAULT '' CHECK (char_length(agenda) <= 4000),
     recurs      text NOT NULL DEFAULT '' CHECK (char_length(recurs) <= 120),
     standing_room uuid REFERENCES standing_rooms ON DELETE SET NULL,
+    -- When its time, agenda or note was changed last, from when its expiry counts as well: the link
+    -- of one that isn't planned any more would else be gone at once. NULL: never.
+    replanned_at timestamptz,
     -- Since when a host has nothing transcribed; NULL: it is.
     paused_at   timestamptz
 );
@@ -399,6 +403,11 @@ ALTER TABLE participants ADD COLUMN IF NOT EXISTS consented_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS refused_at timestamptz;
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_standing ON sessions (standing_room)
     WHERE status IN ('CREATED', 'LIVE');
+-- All meetings of a room: who deletes one has PostgreSQL look for them.
+CREATE INDEX IF NOT EXISTS sessions_of_room ON sessions (standing_room)
+    WHERE standing_room IS NOT NULL;
+ALTER TABLE standing_rooms ADD COLUMN IF NOT EXISTS changed_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS replanned_at timestamptz;
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

@@ -33,7 +33,7 @@ CALL_GONE_AFTER = timedelta(seconds=120)  # after that without news of it, LiveK
 POLL_EVERY = timedelta(seconds=30)
 POLL_BATCH = 50  # sessions
 END_EMPTY_AFTER = timedelta(minutes=30)
-EXPIRE_UNJOINED_AFTER = timedelta(hours=24)
+EXPIRE_UNJOINED_AFTER = timedelta(hours=24)  # since it was made, or the time it is planned for
 USED_EVERY = timedelta(hours=1)  # logins end after days without use
 EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
 # After so long without a knock: who gives a name in the morning for an evening's session keeps it.
@@ -171,8 +171,9 @@ class Lifecycle:
 
     async def _look_after_sessions(self) -> None:
         now = _now()
-        await sessions.expire(self._db, now - EXPIRE_UNJOINED_AFTER, now)
-        for session in await sessions.end_empty(self._db, now - END_EMPTY_AFTER):
+        unjoined = now - EXPIRE_UNJOINED_AFTER
+        await sessions.expire(self._db, unjoined, now)
+        for session in await sessions.end_empty(self._db, now - END_EMPTY_AFTER, unjoined):
             await self._conduct.finish(session, "AUTO_EMPTY_ROOM")
 
     async def _look_after_calls(self) -> None:

@@ -71,12 +71,24 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Planning:
+    """What is said ahead of a session: for when it is planned, its agenda, and when it recurs.
+
+    Both texts are plain and "" for none: an agenda of several lines, a note such as “Mondays at 9”.
+    """
+
+    at: datetime | None = None
+    agenda: str = ""
+    recurs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A meeting. Times are aware; `started_at` is the zero of all utterance times.
 
     `planned_at`: for when it is planned. `agenda`, `recurs`: plain words, "" for none.
     `standing_room`: the id of the one that it is a meeting of. `paused_at`: since when nothing is
-    transcribed.
+    transcribed. `replanned_at`: when what is said ahead of it was changed last, None for never.
     What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
     """
 
@@ -100,6 +112,12 @@ class Session:
     recurs: str = ""
     standing_room: str | None = None
     paused_at: datetime | None = None
+    replanned_at: datetime | None = None
+
+    @property
+    def planning(self) -> Planning:
+        """What is said ahead of it."""
+        return Planning(self.planned_at, self.agenda, self.recurs)
 
     @property
     def over(self) -> bool:
@@ -188,7 +206,8 @@ class Sight:
 
     `own` belongs to the signed-in person, `guest` to a name that was given in this browser.
     `participants` counts who came in and wasn't removed. `denied` is whom hosts sent away,
-    who was denied or asked again last first. Without a session, all that is about it is empty.
+    who was denied or asked again last first. `room` is the slug of its standing room. Without a
+    session, all that is about it is empty.
     """
 
     login: Login | None = None
@@ -199,6 +218,7 @@ class Sight:
     participants: int = 0
     presence: Presence = Presence(0, 0, None)
     denied: list[Participant] = field(default_factory=list)
+    room: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -23,7 +22,6 @@ from core.access import (
 )
 from core.livekit import video_pass
 from core.room.knocks import MAX_DENIED
-from core.settings import Settings, is_loopback
 from core.text import one_line
 from routes import transcript
 from routes.home import SESSIONS_CHANGED
@@ -32,6 +30,7 @@ from web.addresses import address_of
 from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
+from web.origin import is_local, own_origin
 from web.render import is_fragment, page, redirect, wants_json
 from web.request import forget_guest, look, remember_guest, services
 from web.words import gettext
@@ -71,7 +70,7 @@ async def _room(request: Request, at: Look) -> Response:
         return _gate(request, at, None)
     settings, engine = services(request).settings, services(request).rooms.engine
     session, me, health = entry.session, entry.participant, engine.health()
-    origin = _own_origin(request, settings)
+    origin = own_origin(request, settings)
     return page(
         "room/room.html",
         at.person,
@@ -83,24 +82,9 @@ async def _room(request: Request, at: Look) -> Response:
         refused=refusal(session, entry.standing, me.state),
         knocks=must_wait(session, entry.standing),
         link=f"{origin}/s/{session.slug}",
-        link_is_local=_is_local(origin),
+        link_is_local=is_local(origin),
         speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
     )
-
-
-def _own_origin(request: Request, settings: Settings) -> str:
-    """Return the origin to put into links: in development without TLS, the one the browser used."""
-    if settings.production or settings.https:
-        return settings.public_url
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def _is_local(origin: str) -> bool:
-    """Whether only this computer finds what is at this origin."""
-    try:
-        return is_loopback(urlsplit(origin).hostname or "")
-    except ValueError:  # a Host header can be anything
-        return False
 
 
 def _gate(request: Request, at: Look, error: str | None, status: int = 200) -> Response:

@@ -45,6 +45,7 @@ async def look(
             )
         )
         SELECT s.*, everybody.*,
+            (SELECT r.slug FROM standing_rooms r WHERE r.id = s.standing_room) AS room,
             (SELECT to_json(person) FROM person) AS person,
             (
                 SELECT m.role FROM members m, person
@@ -85,6 +86,7 @@ async def look(
         participants=row["participants"],
         presence=presence_of(row),
         denied=[participant_of(one) for one in json.loads(row["denied"] or "[]")],
+        room=row["room"],
     )
 
 

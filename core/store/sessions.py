@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Admission, EndReason, ListedSession, Presence, Session
+from core.model import Admission, EndReason, ListedSession, Planning, Presence, Session
 from core.store.participants import participant_of
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
@@ -17,6 +17,22 @@ SLUG_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SLUG_LENGTH = 16
 SLUG = re.compile("[a-z0-9-]{1,64}")
 LISTED = 100
+UNPLANNED = Planning()
+ENDED_AT_ONCE = 100  # sessions that one statement ends
+# A part of the statements that end sessions: makes the next meeting of each standing room by what
+# `room` and `over` have, with one of :slugs for each. Its creator hosts it, unless they have left
+# the space. The time that it is planned for is kept where that is still to come: people came early.
+NEXT_MEETING = """
+    INSERT INTO sessions (slug, title, space_id, created_by, admission, agenda, recurs,
+        standing_room, planned_at)
+    SELECT (CAST(:slugs AS text[]))[row_number() OVER ()], room.title, room.space_id,
+        (
+            SELECT m.user_id FROM members m
+            WHERE m.space_id = room.space_id AND m.user_id = room.created_by
+        ), room.admission, room.agenda, room.recurs, room.id,
+        CASE WHEN over.planned_at > now() THEN over.planned_at END
+    FROM over JOIN room ON room.id = over.standing_room
+"""
 
 
 def new_slug() -> str:
@@ -48,6 +64,7 @@ def session_of(row: Row) -> Session:
         recurs=row["recurs"],
         standing_room=str(row["standing_room"]) if row["standing_room"] else None,
         paused_at=row["paused_at"],
+        replanned_at=row["replanned_at"],
     )
 
 
@@ -64,19 +81,29 @@ def _spelling(column: str) -> dict[str, tuple[str, ...]]:
 
 
 async def create(
-    db: Database, space_id: str, user_id: str, title: str, admission: Admission = "KNOCK"
+    db: Database,
+    space_id: str,
+    user_id: str,
+    title: str,
+    admission: Admission = "KNOCK",
+    *,
+    planning: Planning = UNPLANNED,
 ) -> Session:
     """Create a session in a space. The caller has checked that the user is a member."""
     row = await db.returning(
         """
-        INSERT INTO sessions (slug, title, space_id, created_by, admission)
-        VALUES (:slug, :title, :space, :user, :admission) RETURNING *
+        INSERT INTO sessions
+            (slug, title, space_id, created_by, admission, planned_at, agenda, recurs)
+        VALUES (:slug, :title, :space, :user, :admission, :at, :agenda, :recurs) RETURNING *
         """,
         slug=new_slug(),
         title=title,
         space=UUID(space_id),
         user=UUID(user_id),
         admission=admission,
+        at=planning.at,
+        agenda=planning.agenda,
+        recurs=planning.recurs,
     )
     return session_of(row)
 
@@ -134,53 +161,90 @@ async def start(db: Database, session_id: str, now: datetime) -> None:
 async def end(
     db: Database, session_id: str, *, by: str | None, reason: EndReason, now: datetime
 ) -> bool:
-    """End a session. Returns whether this call ended it: a second one changes nothing."""
+    """End a session. Returns whether this call ended it: a second one changes nothing.
+
+    Of a standing room, the next meeting is made in the same step.
+    """
     row = await db.fetch_one(
-        """
-        UPDATE sessions SET status = 'ENDED', ended_at = :now, ended_by = :by,
-        end_reason = :reason
-        WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING id
-        """,
+        f"""
+        WITH room AS (
+            SELECT r.* FROM standing_rooms r JOIN sessions s ON s.standing_room = r.id
+            WHERE s.id = :id FOR SHARE OF r
+        ), over AS (
+            UPDATE sessions SET status = 'ENDED', ended_at = :now, ended_by = :by,
+            end_reason = :reason
+            WHERE id = :id AND status IN ('CREATED', 'LIVE') AND (SELECT count(*) FROM room) >= 0
+            RETURNING *
+        ), next AS ({NEXT_MEETING})
+        SELECT id FROM over
+        """,  # noqa: S608 - a constant
         id=UUID(session_id),
         by=UUID(by) if by else None,
         reason=reason,
         now=now,
+        slugs=[new_slug()],
     )
     return row is not None
 
 
-async def end_empty(db: Database, empty_since: datetime) -> list[Session]:
+async def end_empty(db: Database, empty_since: datetime, planned_before: datetime) -> list[Session]:
     """End the live sessions that nobody has been in since then, and return them.
 
-    They ended when the last one left. Of several processes, one gets each session.
+    One in which nobody was at the time it is planned for, or later, ends once that is before
+    `planned_before`: somebody only had a look. They ended when the last one left. Of several
+    processes, one gets each session. Standing rooms get their next meetings in the same step.
     """
     rows = await db.fetch_all(
-        """
-        UPDATE sessions s SET status = 'ENDED', end_reason = 'AUTO_EMPTY_ROOM', ended_at = coalesce(
-            (SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id), s.started_at
-        )
-        WHERE s.status = 'LIVE' AND :since >= coalesce(
-            (SELECT max(p.left_at) FROM participants p WHERE p.session_id = s.id), s.started_at
-        )
-        AND NOT EXISTS (
-            SELECT 1 FROM participants p
-            WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
-        )
-        RETURNING *
-        """,
+        f"""
+        WITH empty AS MATERIALIZED (
+            SELECT s.id, s.standing_room, last.left_at FROM sessions s, LATERAL (
+                SELECT coalesce(max(p.left_at), s.started_at) AS left_at FROM participants p
+                WHERE p.session_id = s.id
+            ) last
+            WHERE s.status = 'LIVE' AND last.left_at <= :since
+            AND (s.planned_at IS NULL OR s.planned_at <= greatest(last.left_at, :planned))
+            AND NOT EXISTS (
+                SELECT 1 FROM participants p
+                WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
+            )
+            LIMIT :most
+        ), room AS (
+            SELECT r.* FROM standing_rooms r
+            WHERE r.id IN (SELECT standing_room FROM empty) FOR SHARE
+        ), over AS (
+            UPDATE sessions s SET status = 'ENDED', end_reason = 'AUTO_EMPTY_ROOM',
+            ended_at = empty.left_at
+            FROM empty WHERE s.id = empty.id AND s.status = 'LIVE'
+            AND (SELECT count(*) FROM room) >= 0
+            AND NOT EXISTS (
+                SELECT 1 FROM participants p
+                WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
+            )
+            RETURNING s.*
+        ), next AS ({NEXT_MEETING})
+        SELECT * FROM over
+        """,  # noqa: S608 - a constant
         since=empty_since,
+        planned=planned_before,
+        most=ENDED_AT_ONCE,
+        slugs=[new_slug() for _ in range(ENDED_AT_ONCE)],
     )
     return [session_of(row) for row in rows]
 
 
-async def expire(db: Database, created_before: datetime, now: datetime) -> None:
-    """Let sessions expire that were created before then and never joined."""
+async def expire(db: Database, before: datetime, now: datetime) -> None:
+    """Let sessions expire that nobody has joined, and that were to begin before then.
+
+    It counts from when they were made, from when they are planned for, and from when that was
+    changed, whichever is the latest. The next meeting of a standing room waits however long.
+    """
     await db.execute(
         """
         UPDATE sessions SET status = 'EXPIRED', end_reason = 'EXPIRED_NO_JOIN', ended_at = :now
-        WHERE status = 'CREATED' AND created_at <= :before
+        WHERE status = 'CREATED' AND standing_room IS NULL AND created_at <= :before
+        AND greatest(planned_at, replanned_at, created_at) <= :before
         """,
-        before=created_before,
+        before=before,
         now=now,
     )
 

@@ -376,7 +376,7 @@ async def test_processes_share_the_work(make_database: Callable[[], str]) -> Non
         claimed = [one.slug for share in await asyncio.gather(*claims) for one in share]
         assert sorted(claimed) == sorted(set(claimed))
         assert len(claimed) == 40
-        ends = [sessions.end_empty(one, now()) for one in databases]
+        ends = [sessions.end_empty(one, now(), now()) for one in databases]
         ended = [one.slug for share in await asyncio.gather(*ends) for one in share]
         assert sorted(ended) == sorted(claimed)
     finally:

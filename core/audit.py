@@ -28,6 +28,7 @@ Event = Literal[
     "session_started",
     "host_act",
     "minutes_set",
+    "space_act",
     "administrator_act",
 ]
 EVENTS: tuple[Event, ...] = get_args(Event)

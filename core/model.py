@@ -63,11 +63,33 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSpace:
+    """A space, and what its reader is in it."""
+
+    id: str
+    name: str
+    role: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSpaces:
+    """The spaces that a person is a member of, the oldest membership first.
+
+    `current` is the one that they work in: whichever they chose last, if they still are a member,
+    else the first. None for who is a member of none.
+    """
+
+    current: OwnSpace | None = None
+    all: tuple[OwnSpace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
-    """Who a browser is signed in as, and when that ends unless it is used before."""
+    """Who a browser is signed in as, their spaces, and when it ends unless it is used before."""
 
     person: Person
     idle_at: datetime
+    spaces: OwnSpaces = OwnSpaces()
 
 
 @dataclass(frozen=True, slots=True)

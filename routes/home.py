@@ -16,7 +16,7 @@ from routes.login import sign_in_context
 from web.forms import form_of
 from web.guard import limit
 from web.render import page, redirect
-from web.request import person_of, services
+from web.request import own_spaces, person_of, services
 from web.words import gettext
 
 TITLE_LENGTH = 120
@@ -29,8 +29,7 @@ async def home(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return page("home/landing.html", None, **sign_in_context(request, "/"))
-    own = await spaces.of_person(services(request).db, person.id)
-    return page("home/home.html", person, sessions=await _rows(request, person), spaces=own)
+    return page("home/home.html", person, sessions=await _rows(request, person))
 
 
 async def session_list(request: Request) -> Response:
@@ -42,7 +41,7 @@ async def session_list(request: Request) -> Response:
 
 
 async def create_session(request: Request) -> Response:
-    """POST /sessions: people who are signed in start a session in their first space."""
+    """POST /sessions: people who are signed in start a session in the space they work in."""
     person = await person_of(request)
     if person is None:
         return redirect(request, "/sign-in", 401)
@@ -54,8 +53,12 @@ async def create_session(request: Request) -> Response:
     )
     chosen = form.get("admission")
     admission = chosen if is_admission(chosen) else "KNOCK"
-    called = gettext("%(name)s’s space", name=person.name)
-    space = await spaces.first_space(db, person.id, called)
+    current = own_spaces(request).current
+    if current is None:  # they have left their last one, or were removed
+        called = gettext("%(name)s’s space", name=person.name)
+        space = await spaces.first_space(db, person.id, called)
+    else:
+        space = current.id
     session = await sessions.create(db, space, person.id, title, admission)
     audit.note("session_started", session=session.id, by=person.id)
     return redirect(request, f"/s/{session.slug}", 204)

@@ -89,6 +89,10 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
+    "spaces_full": (
+        N_("You have as many spaces as you can have."),
+        N_("Leave or delete one that you no longer need, then try again."),
+    ),
     "unknown_visitor": (
         N_("Who are you?"),
         N_("Open the session’s link to sign in or give a name."),

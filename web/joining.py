@@ -29,6 +29,7 @@ SCRIPTS = frozenset(
     f"js/{name}.js"
     for name in (
         "connection/main",
+        "frame/main",
         "home/main",
         "lib/times",
         "room/main",
@@ -48,6 +49,7 @@ SHEETS = frozenset(
         "settings",
         "setup",
         "sign-in",
+        "spaces",
         "transcript",
         "usage",
     )

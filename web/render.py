@@ -21,7 +21,7 @@ from web import joining
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
-from web.menu import administering
+from web.menu import administering, own_spaces
 from web.words import LANGUAGES, NAMES, gettext, language, said, unfilled, unfilled_plural
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +159,7 @@ _environment.filters.update(
 _environment.globals.update(static=static)
 _environment.globals.update(
     administering=administering,
+    own_spaces=own_spaces,
     own_path=own_path,
     language=language,
     languages=LANGUAGES,

@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection, Request
 from core import access, audit
 from core.access import Look, Visitor
 from core.database import DatabaseAwayError
-from core.model import Login, Person
+from core.model import Login, OwnSpaces, Person
 from core.services import Services
 from core.store import people as users
 from core.store.keys import digest_of
@@ -49,7 +49,7 @@ async def person_of(connection: HTTPConnection) -> Person | None:
             await _end_login(connection)
             login = None
         await _note_use(connection, login)
-        _know(connection, login.person if login else None)
+        _know(connection, login)
     person: Person | None = connection.state.person
     return person
 
@@ -68,14 +68,24 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
         await _end_login(request)
         return await look(request, strangers=strangers, denied=denied)
     await _note_use(request, found.sight.login)
-    _know(request, found.person)
+    _know(request, found.sight.login)
     return found
 
 
-def _know(connection: HTTPConnection, person: Person | None) -> None:
-    """Keep who asks, and answer in the language that they chose."""
-    connection.state.person = person
-    menu.show(access.administers(services(connection).settings, person))
+def own_spaces(connection: HTTPConnection) -> OwnSpaces:
+    """Return the spaces of whoever asks, and the one that they work in.
+
+    They were found with the person: ask for that first.
+    """
+    spaces: OwnSpaces = connection.state.spaces
+    return spaces
+
+
+def _know(connection: HTTPConnection, login: Login | None) -> None:
+    """Keep who asks and their spaces, and answer in the language that they chose."""
+    person, spaces = (login.person, login.spaces) if login else (None, OwnSpaces())
+    connection.state.person, connection.state.spaces = person, spaces
+    menu.show(spaces, administering=access.administers(services(connection).settings, person))
     if person is not None and is_language(person.language):
         speak(person.language)
 

@@ -12,7 +12,7 @@ from core.database import Database
 from core.model import Known, Login, Participant, Session, Sight
 from core.store.keys import digest_of
 from core.store.participants import IDENTITY, participant_of
-from core.store.people import person_of
+from core.store.people import login_of
 from core.store.sessions import SLUG, find_by_id, presence_of, session_of
 
 
@@ -33,8 +33,8 @@ async def look(
     row = await db.returning(
         """
         WITH person AS (
-            SELECT u.*, l.idle_at FROM open_logins l JOIN users u ON u.id = l.user_id
-            WHERE l.key_digest = :login
+            SELECT u.*, l.idle_at, (SELECT o.spaces FROM own_spaces o WHERE o.user_id = u.id)
+            FROM open_logins l JOIN users u ON u.id = l.user_id WHERE l.key_digest = :login
         ), guest AS (
             SELECT p.* FROM guest_keys g JOIN participants p ON p.identity = g.identity
             WHERE g.key_digest = :guest
@@ -94,7 +94,7 @@ def _login(column: str | None) -> Login | None:
     if column is None:
         return None
     row: Mapping[str, Any] = json.loads(column)
-    return Login(person_of(row), datetime.fromisoformat(row["idle_at"]))
+    return login_of(row, datetime.fromisoformat(row["idle_at"]))
 
 
 def _known(column: str | None) -> Known | None:

@@ -11,6 +11,7 @@ from core.database import Database, Row
 from core.model import Login, Person
 from core.problems import ProblemError
 from core.store.keys import digest_of, new_key
+from core.store.spaces import own_spaces
 from core.text import hue_of
 
 LOGIN_DAYS = 30  # of a login, however much it is used
@@ -43,6 +44,12 @@ def person_of(row: Row) -> Person:
         row["invited"],
         str(row["space_id"]) if row["space_id"] else None,
     )
+
+
+def login_of(row: Row, idle_at: datetime) -> Login:
+    """Return the login of a row of the users that has their spaces, too: see own_spaces."""
+    person = person_of(row)
+    return Login(person, idle_at, own_spaces(row["spaces"], person.space_id))
 
 
 async def find_by_account(db: Database, provider: str, subject: str) -> Person | None:
@@ -183,12 +190,12 @@ async def find_by_login(db: Database, key: str) -> Login | None:
     """Return who is signed in with this key, None when it is unknown, closed or has run out."""
     row = await db.fetch_one(
         """
-        SELECT u.*, l.idle_at FROM open_logins l JOIN users u ON u.id = l.user_id
-        WHERE l.key_digest = :digest
+        SELECT u.*, l.idle_at, (SELECT o.spaces FROM own_spaces o WHERE o.user_id = u.id)
+        FROM open_logins l JOIN users u ON u.id = l.user_id WHERE l.key_digest = :digest
         """,
         digest=digest_of(key),
     )
-    return Login(person_of(row), row["idle_at"]) if row else None
+    return login_of(row, row["idle_at"]) if row else None
 
 
 async def used(db: Database, keys: Collection[bytes], idle_at: datetime) -> None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from core.database import Database
-from core.model import Consent, Membership
+from core.model import Consent, Membership, OwnSpace, OwnSpaces, Person
+from core.problems import ProblemError
+from core.store import space_events
+
+NAME_LENGTH = 80
+MAX_OWNED = 50  # spaces that somebody owns: nobody has so many teams, and a script fills no table
+MAX_OWN = 100  # that they are a member of: each page offers them all
+
+
+class SpacesFullError(ProblemError):
+    """The person owns, or is a member of, as many spaces as anybody may."""
+
+    status, code = 409, "spaces_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +57,42 @@ async def find(db: Database, space: UUID, user_id: str) -> tuple[Space, Membersh
     return own, row["role"]
 
 
-async def of_person(db: Database, user_id: str) -> list[tuple[str, str]]:
-    """Return the spaces that a user is a member of, id and name, the first one first."""
-    rows = await db.fetch_all(
+def own_spaces(column: str | Sequence[Mapping[str, Any]] | None, chosen: str | None) -> OwnSpaces:
+    """Return the spaces of somebody who chose this one last, from what the view has of them.
+
+    `web.request.own_spaces` has them of whoever asks.
+    """
+    rows = json.loads(column) if isinstance(column, str) else column or ()
+    own = tuple(OwnSpace(row["id"], row["name"], row["role"]) for row in rows)
+    by_choice = [one for one in own if one.id == chosen]
+    return OwnSpaces(next(iter((*by_choice, *own)), None), own)
+
+
+async def of_person(db: Database, user_id: str) -> OwnSpaces:
+    """Return the spaces that a user is a member of, and the one that they work in."""
+    row = await db.fetch_one(
         """
-        SELECT s.id, s.name FROM spaces s JOIN members m ON m.space_id = s.id
-        WHERE m.user_id = :user ORDER BY m.joined_at, s.id LIMIT 100
+        SELECT u.space_id, o.spaces FROM users u LEFT JOIN own_spaces o ON o.user_id = u.id
+        WHERE u.id = :user
         """,
         user=UUID(user_id),
     )
-    return [(str(row["id"]), row["name"]) for row in rows]
+    if row is None:
+        return OwnSpaces()
+    return own_spaces(row["spaces"], str(row["space_id"]) if row["space_id"] else None)
+
+
+async def work_in(db: Database, space_id: str, user_id: str) -> None:
+    """Have a user work in this space from now on, in whatever browser, if they are a member."""
+    await db.execute(
+        """
+        UPDATE users SET space_id = :space WHERE id = :user AND EXISTS (
+            SELECT FROM members WHERE space_id = :space AND user_id = :user
+        )
+        """,
+        space=UUID(space_id),
+        user=UUID(user_id),
+    )
 
 
 async def grant(db: Database, space_id: str, minutes: float | None) -> None:
@@ -70,6 +111,32 @@ async def choose(db: Database, space_id: str, minutes: float | None) -> None:
         space=UUID(space_id),
         minutes=minutes,
     )
+
+
+async def create(db: Database, person: Person, name: str) -> str:
+    """Make a space that a person owns and works in from now on, and return its id.
+
+    Raises SpacesFullError for who owns or is in as many as anybody may.
+    """
+    user = UUID(person.id)
+    async with db.transaction():
+        # Locked, so that several at once count each other.
+        await db.execute("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE", user=user)
+        counted = await db.returning(
+            """
+            SELECT count(*) AS own, count(*) FILTER (WHERE role = 'OWNER') AS owned
+            FROM members WHERE user_id = :user
+            """,
+            user=user,
+        )
+        if counted["owned"] >= MAX_OWNED or counted["own"] >= MAX_OWN:
+            raise SpacesFullError
+        space = await _create(db, person.id, name)
+        await db.execute(
+            "UPDATE users SET space_id = :space WHERE id = :user", space=UUID(space), user=user
+        )
+        await space_events.note(db, space, person, "space_created", name)
+    return space
 
 
 async def first_space(db: Database, user_id: str, name: str) -> str:

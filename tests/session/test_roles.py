@@ -37,6 +37,10 @@ LIVE = {
     ("POST", "/s/{slug}/admit-all"): (401, 404, 404, 204, 404, 404),
     ("POST", "/s/{slug}/mute-all"): (401, 404, 404, 200, 404, 404),  # 200: LiveKit is away
     ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
+    ("GET", "/spaces"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/spaces"): (401, 401, 422, 422, 422, 422),  # without a name
+    ("GET", "/spaces/{space}"): (303, 303, 404, 200, 404, 200),
+    ("POST", "/spaces/{space}/switch"): (401, 401, 404, 303, 404, 303),
     ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 404, 200),
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),

@@ -1,0 +1,3 @@
+/** The entry of the frame of every page: the menu of one’s spaces. */
+
+import './menu.js';

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from core import audit
 from core.access import Action, Standing, may, standing_in_list
-from core.model import ListedSession, Person, is_admission
+from core.model import ListedSession, Person, Planning, is_admission
 from core.store import sessions, spaces
 from core.text import initials, one_line
+from routes import planned
 from routes.login import sign_in_context
 from web.forms import form_of
 from web.guard import limit
@@ -21,7 +22,6 @@ from web.words import gettext
 
 TITLE_LENGTH = 120
 SHOWN_PEOPLE = 6
-SESSIONS_CHANGED = "sessions-changed"  # as which event htmx tells the list of it
 
 
 async def home(request: Request) -> Response:
@@ -29,7 +29,8 @@ async def home(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return page("home/landing.html", None, **sign_in_context(request, "/"))
-    return page("home/home.html", person, sessions=await _rows(request, person))
+    typed, rows = planned.shown(Planning()), await _rows(request, person)
+    return page("home/home.html", person, sessions=rows, typed=typed)
 
 
 async def session_list(request: Request) -> Response:
@@ -41,12 +42,18 @@ async def session_list(request: Request) -> Response:
 
 
 async def create_session(request: Request) -> Response:
-    """POST /sessions: people who are signed in start a session in the space they work in."""
+    """POST /sessions: people who are signed in start or plan a session in the space they work in.
+
+    `plan` says that it must have a time. One that has gets its link shown: nobody is to be there yet.
+    """
     person = await person_of(request)
     if person is None:
         return redirect(request, "/sign-in", 401)
     limit(services(request).limits.create, request, person.id)
     form = await form_of(request)
+    typed = planned.read(form, Planning(), timed="plan" in form)
+    if typed.problems:
+        return planned.refused(request, person, form, typed)
     db = services(request).db
     title = one_line(form.get("title", ""), TITLE_LENGTH) or gettext(
         "%(name)s’s session", name=person.name
@@ -59,9 +66,10 @@ async def create_session(request: Request) -> Response:
         space = await spaces.first_space(db, person.id, called)
     else:
         space = current.id
-    session = await sessions.create(db, space, person.id, title, admission)
+    session = await sessions.create(db, space, person.id, title, admission, planning=typed.planning)
     audit.note("session_started", session=session.id, by=person.id)
-    return redirect(request, f"/s/{session.slug}", 204)
+    where = f"/s/{session.slug}/plan?made" if session.planned_at else f"/s/{session.slug}"
+    return redirect(request, where, 204)
 
 
 async def _rows(request: Request, person: Person) -> list[dict[str, Any]]:

@@ -20,10 +20,10 @@ from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
 from core.text import one_line
 from core.words import N_
-from routes.home import SESSIONS_CHANGED, TITLE_LENGTH
+from routes.home import TITLE_LENGTH
 from web.forms import form_of
 from web.guard import limit
-from web.render import is_fragment, page, wants_html
+from web.render import SESSIONS_CHANGED, is_fragment, page, wants_html
 from web.request import look, services
 from web.words import gettext
 

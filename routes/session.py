@@ -24,14 +24,14 @@ from core.livekit import video_pass
 from core.room.knocks import MAX_DENIED
 from core.text import one_line
 from routes import transcript
-from routes.home import SESSIONS_CHANGED
 from routes.login import can_sign_in
+from routes.planned import ahead_of
 from web.addresses import address_of
 from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
 from web.origin import is_local, own_origin
-from web.render import is_fragment, page, redirect, wants_json
+from web.render import SESSIONS_CHANGED, is_fragment, page, redirect, wants_json
 from web.request import forget_guest, look, remember_guest, services
 from web.words import gettext
 
@@ -81,7 +81,9 @@ async def _room(request: Request, at: Look) -> Response:
         readable=session.status == "LIVE" and at.may_read,
         refused=refusal(session, entry.standing, me.state),
         knocks=must_wait(session, entry.standing),
-        link=f"{origin}/s/{session.slug}",
+        planning=ahead_of(at),
+        # A standing room's stays the same, whatever becomes of this meeting.
+        link=f"{origin}/r/{at.room}" if at.room else f"{origin}/s/{session.slug}",
         link_is_local=is_local(origin),
         speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
     )
@@ -93,10 +95,12 @@ def _gate(request: Request, at: Look, error: str | None, status: int = 200) -> R
         "session/gate.html",
         at.person,
         status=422 if error else status,
+        session=at.session,
         slug=at.session.slug,
         error=error,
         sign_in=at.person is None and can_sign_in(request),
         empty=at.presence.here == 0,
+        planning=ahead_of(at),
         refused=refusal(at.session, Standing.WAITING, "WAITING"),
     )
 

@@ -64,6 +64,12 @@ FOR_STATUS = {  # what Starlette and the routes refuse without a word of their o
     405: Problem(
         405, "wrong_method", N_("That can’t be done here."), N_("Go back and try once more.")
     ),
+    409: Problem(
+        409,
+        "changed_meanwhile",
+        N_("Somebody else has changed it meanwhile."),
+        N_("Look at it again, then change what should still be changed."),
+    ),
     413: Problem(413, "too_large", N_("That was too much."), N_("What you sent is too large.")),
     415: Problem(415, "not_a_form", N_("We couldn’t read that."), N_("Go back and try once more.")),
     422: Problem(

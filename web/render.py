@@ -24,6 +24,7 @@ from web.links import linked
 from web.menu import administering, own_spaces
 from web.words import LANGUAGES, NAMES, gettext, language, said, unfilled, unfilled_plural
 
+SESSIONS_CHANGED = "sessions-changed"  # as which event htmx tells the list of it
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "static"
 

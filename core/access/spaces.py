@@ -33,6 +33,8 @@ class SpaceAction(StrEnum):
     LEAVE = "leave a space"
     DELETE_OWN = "delete sessions and standing rooms that they made"
     DELETE_ANY = "delete any session and standing room of a space"
+    CHANGE_OWN = "change standing rooms that they made"
+    CHANGE_ANY = "change any standing room of a space"
     INVITE = "invite people, see and revoke invitations"
     ROLES = "change roles, remove members"
     SETTINGS = "rename a space, choose what its doors ask"
@@ -54,6 +56,8 @@ SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
     SpaceAction.LEAVE: _MEMBERS,
     SpaceAction.DELETE_OWN: _MEMBERS,
     SpaceAction.DELETE_ANY: _OWNERS,
+    SpaceAction.CHANGE_OWN: _MEMBERS,
+    SpaceAction.CHANGE_ANY: _OWNERS,
     SpaceAction.INVITE: _OWNERS,
     SpaceAction.ROLES: _OWNERS,
     SpaceAction.SETTINGS: _OWNERS,

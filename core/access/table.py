@@ -32,6 +32,7 @@ class Action(StrEnum):
     """What can be done with a session."""
 
     OPEN = "open the link"
+    PLANNING = "see when it is planned and its agenda, also for a calendar"
     NAME = "give a name as a guest"
     KNOCK = "knock"
     TEST = "test the connection"
@@ -58,6 +59,7 @@ _ADMITTED = frozenset({Standing.GUEST, Standing.MEMBER, Standing.HOST})
 _HOSTS = frozenset({Standing.HOST})
 MAY: dict[Action, frozenset[Standing]] = {
     Action.OPEN: frozenset(Standing) - {Standing.REMOVED},
+    Action.PLANNING: frozenset(Standing) - {Standing.DENIED, Standing.REMOVED},
     Action.NAME: frozenset({Standing.ANONYMOUS, Standing.WAITING, Standing.GUEST}),
     Action.KNOCK: frozenset({Standing.WAITING, Standing.OUTSIDER}),
     Action.TEST: frozenset(Standing) - {Standing.ANONYMOUS, Standing.DENIED, Standing.REMOVED},

@@ -235,6 +235,21 @@ def hosts(what: str, **form: str) -> Callable[[Stage], bool]:
     return way
 
 
+def sees_planning(stage: Stage) -> bool:
+    """Look for what is said ahead of it where it is shown, and for a calendar."""
+    ahead = {
+        "planned": f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%dT%H:%M}",
+        "agenda": "Tides",
+    }
+    assert stage.ada.host(stage.slug, "plan", **ahead)[0] in (204, 409)
+    address = f"/s/{stage.slug}"
+    file = stage.who.http.get(f"{address}/session.ics", headers={"Accept": "application/json"})
+    assert file.status_code in (200, 403)
+    page = stage.who.http.get(address).text
+    assert ("Tides" in page) is (f"{address}/session.ics" in page) is (file.status_code == 200)
+    return "DESCRIPTION:Tides" in file.text
+
+
 def changes(stage: Stage) -> bool:
     """Lock it, where the page with the settings is shown to who may."""
     address = f"/s/{stage.slug}/settings"
@@ -286,6 +301,7 @@ async def sees_minutes(stage: Stage) -> bool:
 
 WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.OPEN: opens,
+    Action.PLANNING: sees_planning,
     Action.NAME: names,
     Action.KNOCK: knocks,
     Action.TEST: tests_connection,

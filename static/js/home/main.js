@@ -2,3 +2,4 @@
 
 import '../lib/times.js';
 import './asking.js';
+import './planned.js';

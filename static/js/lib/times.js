@@ -14,11 +14,11 @@ function midnight(date) {
 /**
  * @param {Date} date
  * @param {Date} [now]
- * @returns {string} "today, 10:00", "yesterday, 10:00" or "3 May 2026, 10:00"
+ * @returns {string} "today, 10:00", "yesterday, 10:00", "tomorrow, 10:00" or "3 May 2026, 10:00"
  */
 export function localTime(date, now = new Date()) {
   const days = Math.round((midnight(date) - midnight(now)) / DAY);
-  if (days === 0 || days === -1) return `${capital(nearDays.format(days, 'day'))}, ${clock.format(date)}`;
+  if (Math.abs(days) <= 1) return `${capital(nearDays.format(days, 'day'))}, ${clock.format(date)}`;
   const year = date.getFullYear() === now.getFullYear() ? undefined : /** @type {const} */ ('numeric');
   return `${date.toLocaleDateString(LOCALE, { day: 'numeric', month: 'long', year })}, ${clock.format(date)}`;
 }

@@ -305,6 +305,7 @@ speak({
   "you": "вы",
   "you were removed from the call": "вас удалили из звонка",
   "your microphone or camera could not be sent to the call": "не удалось передать в звонок микрофон или камеру",
+  "your time, {zone}": "ваше время, {zone}",
   "{count} other": [
     "ещё {count} участник",
     "ещё {count} участника",

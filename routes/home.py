@@ -44,7 +44,7 @@ async def session_list(request: Request) -> Response:
 async def create_session(request: Request) -> Response:
     """POST /sessions: people who are signed in start or plan a session in the space they work in.
 
-    `plan` says that it must have a time. One that has gets its link shown: nobody is to be there yet.
+    `plan` says that it must have a time. Of one that has, the link is shown: nobody is there yet.
     """
     person = await person_of(request)
     if person is None:

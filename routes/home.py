@@ -12,7 +12,7 @@ from core.access import Action, Standing, may, standing_in_list
 from core.model import ListedSession, Person, Planning, is_admission
 from core.store import sessions, spaces
 from core.text import initials, one_line
-from routes import planned
+from routes import planned, standing
 from routes.login import sign_in_context
 from web.forms import form_of
 from web.guard import limit
@@ -30,7 +30,8 @@ async def home(request: Request) -> Response:
     if person is None:
         return page("home/landing.html", None, **sign_in_context(request, "/"))
     typed, rows = planned.shown(Planning()), await _rows(request, person)
-    return page("home/home.html", person, sessions=rows, typed=typed)
+    rooms = await standing.rooms_of(request, person)
+    return page("home/home.html", person, sessions=rows, rooms=rooms, typed=typed)
 
 
 async def session_list(request: Request) -> Response:
@@ -38,7 +39,8 @@ async def session_list(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return redirect(request, "/sign-in", 401)
-    return page("home/_sessions.html", person, sessions=await _rows(request, person))
+    rooms = await standing.rooms_of(request, person)
+    return page("home/_sessions.html", person, sessions=await _rows(request, person), rooms=rooms)
 
 
 async def create_session(request: Request) -> Response:

@@ -134,12 +134,12 @@ async def change(request: Request) -> Response:
 
     `was` is the state that they have seen, as the form has it: 409 where somebody else has changed
     it since, with what it is now and what they typed. A meeting of a standing room has what is said
-    of that.
+    of that: 422.
     """
     at = await look(request, strangers=False)
     session = _hosted(at)
     if at.room is not None:
-        raise HTTPException(409)
+        raise HTTPException(422)
     limit(services(request).limits.update, request, at.who)
     form = await form_of(request)
     typed = read(form, session.planning)

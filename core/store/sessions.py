@@ -306,7 +306,7 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
                 max(p.left_at) AS last_left
             FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
         ) here
-        WHERE s.status <> 'EXPIRED' AND (
+        WHERE s.status <> 'EXPIRED' AND (s.standing_room IS NULL OR s.status <> 'CREATED') AND (
             s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
             OR s.id IN (
                 SELECT session_id FROM participants

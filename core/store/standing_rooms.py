@@ -11,7 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Admission, Membership, Planning, Session
+from core.model import Admission, Membership, Person, Planning, Session
+from core.store import space_events
 from core.store.sessions import SLUG, new_slug, session_of
 
 MAX_ROOMS = 50  # of a space: each is a row on top of its list
@@ -59,7 +60,7 @@ def _room_of(row: Row) -> StandingRoom:
 async def create(
     db: Database,
     space_id: str,
-    user_id: str,
+    person: Person,
     title: str,
     admission: Admission,
     *,
@@ -69,6 +70,22 @@ async def create(
 
     Of what is said ahead, the time is of the first meeting alone.
     """
+    async with db.transaction():
+        room = await _create(db, space_id, person.id, title, admission, planning=planning)
+        if room is not None:
+            await space_events.note(db, space_id, person, "standing_room_made", title)
+    return room
+
+
+async def _create(
+    db: Database,
+    space_id: str,
+    user_id: str,
+    title: str,
+    admission: Admission,
+    *,
+    planning: Planning,
+) -> StandingRoom | None:
     row = await db.fetch_one(
         """
         WITH room AS (
@@ -207,13 +224,17 @@ async def change(
         return True
 
 
-async def delete(db: Database, room_id: str) -> None:
+async def delete(db: Database, room: StandingRoom, person: Person) -> None:
     """Delete a room, and its meeting that hasn't begun; all others stay, as any other session."""
     async with db.transaction():
         # First the room: what ends a meeting meanwhile makes the next one before, or none.
-        await db.execute("SELECT 1 FROM standing_rooms WHERE id = :id FOR UPDATE", id=UUID(room_id))
+        await db.execute("SELECT 1 FROM standing_rooms WHERE id = :id FOR UPDATE", id=UUID(room.id))
         await db.execute(
             "DELETE FROM sessions WHERE standing_room = :id AND status = 'CREATED'",
-            id=UUID(room_id),
+            id=UUID(room.id),
         )
-        await db.execute("DELETE FROM standing_rooms WHERE id = :id", id=UUID(room_id))
+        gone = await db.fetch_one(
+            "DELETE FROM standing_rooms WHERE id = :id RETURNING id", id=UUID(room.id)
+        )
+        if gone is not None:
+            await space_events.note(db, room.space_id, person, "standing_room_deleted", room.title)

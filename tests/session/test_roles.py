@@ -49,6 +49,12 @@ LIVE = {
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),
     ("GET", "/profile"): (303, 303, 200, 200, 200, 200),
+    ("GET", "/r/{slug}"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_standing_rooms.py
+    ("GET", "/r/{slug}/settings"): (303, 303, 404, 404, 404, 404),
+    ("POST", "/r/{slug}/settings"): (401, 401, 404, 404, 404, 404),
+    ("POST", "/r/{slug}/delete"): (401, 401, 404, 404, 404, 404),
+    ("GET", "/spaces/{space}/rooms/new"): (303, 303, 404, 200, 404, 200),
+    ("POST", "/spaces/{space}/rooms"): (401, 401, 404, 422, 404, 422),
     ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
     ("GET", "/admin/people"): (404, 404, 404, 404, 404, 404),
     ("POST", "/admin/people/{person}/disable"): (404, 404, 404, 404, 404, 404),

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from core.database import Database
-from core.model import Planning
+from core.model import Person, Planning
 from core.store import sessions, standing_rooms
 from core.store.standing_rooms import StandingRoom
 from tests.support.tables import Tables
@@ -38,10 +38,14 @@ class Place:
     def db(self) -> Database:
         return self.nodes[0]
 
+    @property
+    def person(self) -> Person:
+        return Person(self.user, "Ada", "ada@example.com", 1)
+
     async def room(self, title: str = "Weekly", at: datetime | None = None) -> StandingRoom:
         planning = Planning(at, "1. Ferries\n2. Rest", "Mondays at 9")
         made = await standing_rooms.create(
-            self.db, self.space, self.user, title, "KNOCK", planning=planning
+            self.db, self.space, self.person, title, "KNOCK", planning=planning
         )
         assert made is not None
         return made
@@ -156,7 +160,7 @@ async def test_a_room_that_goes_leaves_what_was_said(place: Place) -> None:
     room = await place.room()
     past = (await place.meeting(room))["id"]
     await end(place.db, past)
-    await standing_rooms.delete(place.db, room.id)
+    await standing_rooms.delete(place.db, room, place.person)
     (left,) = await place.rows("SELECT * FROM sessions")
     assert (left["id"], left["standing_room"], left["status"]) == (past, None, "ENDED")
     assert await standing_rooms.meeting_of(place.db, room.slug) is None
@@ -167,7 +171,7 @@ async def test_deleting_a_room_while_its_meeting_ends_leaves_nothing_open(place:
         room = await place.room()
         meeting = (await place.meeting(room))["id"]
         await place.rows("UPDATE sessions SET status = 'LIVE' WHERE id = $1", meeting)
-        deleting = standing_rooms.delete(place.nodes[1], room.id)
+        deleting = standing_rooms.delete(place.nodes[1], room, place.person)
         await asyncio.gather(end(place.nodes[0], meeting), deleting)
         left = await place.rows("SELECT slug FROM sessions WHERE status IN ('CREATED', 'LIVE')")
         assert not left
@@ -177,7 +181,7 @@ async def test_a_space_has_so_many_rooms_at_most(place: Place) -> None:
     for n in range(standing_rooms.MAX_ROOMS):
         await place.room(f"Room {n}")
     more = standing_rooms.create(
-        place.db, place.space, place.user, "One more", "KNOCK", planning=Planning()
+        place.db, place.space, place.person, "One more", "KNOCK", planning=Planning()
     )
     assert await more is None
     made = await place.rows("SELECT FROM sessions")

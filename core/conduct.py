@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from core.access import EndedError, NotFoundError, removable
@@ -22,6 +23,7 @@ from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
 from core.store import participants, sessions
 from core.store.keys import revoke
+from core.store.members import Moved
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +120,33 @@ class Conduct:
         if closed:
             await self._throw_out(self._rooms.sign_out(closed))
 
+    async def moved(self, people: Collection[Moved], *, knocking: bool = False) -> None:
+        """Let rooms and calls have what members of a space have become there. Raises no CallError.
+
+        `knocking`: who was in a session that is open to ANYONE must knock to come back, as after
+        a removal by a host.
+        """
+        for one in people:
+            if one.state == "ADMITTED":
+                self._rooms.tell(one.session_id, ChangeRole(one.identity, one.role))
+                continue
+            self._rooms.stop_knocking(one.session_id, one.identity)
+            self._rooms.tell(one.session_id, Remove(one.identity))
+            session = await sessions.find_by_id(self._db, one.session_id)
+            if knocking and one.here and session is not None and session.admission == "ANYONE":
+                with suppress(EndedError):
+                    await self.change(session, admission="KNOCK")
+        here = [one for one in people if one.here]
+        await self._throw_out([(one.slug, one.identity) for one in here if one.state != "ADMITTED"])
+        await _asked(
+            self._calls.tell_role(one.slug, one.identity, one.role)
+            for one in here
+            if one.state == "ADMITTED"
+        )
+
     async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
         # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.
-        asked = (self._calls.remove(slug, identity) for slug, identity in people)
-        for problem in await asyncio.gather(*asked, return_exceptions=True):
-            if isinstance(problem, BaseException) and not isinstance(problem, CallError):
-                raise problem
+        await _asked(self._calls.remove(slug, identity) for slug, identity in people)
 
     async def make_host(self, session: Session, identity: str) -> None:
         """Make somebody who was let in a host too. Raises NotFoundError."""
@@ -189,3 +212,10 @@ class Conduct:
         found = await participants.find(self._db, session.id, identity)
         if found is None or found.state != "ADMITTED":
             raise NotFoundError
+
+
+async def _asked(questions: Iterable[Awaitable[None]]) -> None:
+    """Ask all of this of LiveKit at once; that it doesn't answer is left to the next poll."""
+    for problem in await asyncio.gather(*questions, return_exceptions=True):
+        if isinstance(problem, BaseException) and not isinstance(problem, CallError):
+            raise problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -18,11 +19,14 @@ from core.words import N_
 from web.errors import WORDS
 from web.forms import form_of
 from web.guard import limit
-from web.render import page, redirect, wants_html
-from web.request import own_spaces, person_of, services
+from web.render import done, page, redirect, wants_html
+from web.request import person_of, services
 from web.words import gettext
 
 NAMELESS = N_("Give the space a name.")
+RENAMED = N_(
+    "Somebody else has called it “%(name)s” meanwhile. Rename it once more to have it your way."
+)
 
 
 async def own(request: Request) -> Response:
@@ -48,7 +52,7 @@ async def create(request: Request) -> Response:
             status, error = problem.status, gettext(WORDS[problem.code][1])
         else:
             audit.note("space_act", act="create", space=space, by=person.id)
-            return redirect(request, f"/spaces/{space}", 204)
+            return done(request, f"/spaces/{space}")
     if not wants_html(request):
         raise HTTPException(422) if status == 422 else SpacesFullError
     return page("spaces/own.html", person, status=status, name=name, error=error)
@@ -58,7 +62,7 @@ async def switch(request: Request) -> Response:
     """POST /spaces/{space}/switch: members work in it from now on, in whatever browser."""
     at = await look(request, SpaceAction.SEE, services(request).limits.update)
     await spaces.work_in(services(request).db, at.space.id, at.person.id)
-    return redirect(request, "/", 204)
+    return done(request, "/")
 
 
 async def see(request: Request) -> Response:
@@ -69,16 +73,54 @@ async def see(request: Request) -> Response:
     return await show(request, at)
 
 
-async def show(request: Request, at: SpaceLook) -> Response:
-    """Show the page of a space."""
+async def rename(request: Request) -> Response:
+    """POST /spaces/{space}/rename: owners call it something else.
+
+    The form says what it was called when they saw it. Where somebody else has renamed it meanwhile,
+    nothing is changed, and both names are shown.
+    """
+    at = await look(request, SpaceAction.SETTINGS, services(request).limits.update)
+    form = await form_of(request)
+    name, was = (one_line(form.get(key, ""), NAME_LENGTH) for key in ("name", "was"))
+    if not name:
+        return await _unnamed(request, at, 422, gettext(NAMELESS), name)
+    now = await spaces.rename(services(request).db, at.space.id, at.person, name, was)
+    if now == name:
+        audit.note("space_act", act="rename", space=at.space.id, by=at.person.id)
+        return done(request, f"/spaces/{at.space.id}")
+    at = await look(request, SpaceAction.SETTINGS)
+    return await _unnamed(request, at, 409, gettext(RENAMED, name=now), name)
+
+
+async def _unnamed(request: Request, at: SpaceLook, status: int, wrong: str, name: str) -> Response:
+    """Say in the space's page why it isn't renamed; what was typed stays."""
+    if not wants_html(request):
+        raise HTTPException(status)
+    return await show(request, at, status=status, naming={"name": name, "wrong": wrong})
+
+
+async def show(
+    request: Request,
+    at: SpaceLook,
+    *,
+    status: int = 200,
+    problem: str = "",
+    naming: Mapping[str, str] | None = None,
+) -> Response:
+    """Show the page of a space; `problem`: why something about its members wasn't done.
+
+    `naming`: the name that was typed, and what is wrong with it.
+    """
     return page(
         "spaces/space.html",
         at.person,
+        status=status,
         space=at.space,
         may=at.may,
         actions=SpaceAction,
         members=await members.listed(services(request).db, at.space.id),
-        many=len(own_spaces(request).all) > 1,
+        problem=problem,
+        naming=naming or {"name": at.space.name, "wrong": ""},
     )
 
 

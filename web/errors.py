@@ -95,6 +95,14 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
+    "last_owner": (
+        N_("A space has an owner."),
+        N_("Make somebody else an owner first, then try again."),
+    ),
+    "last_member": (
+        N_("You are the only member."),
+        N_("Nobody would see this space any more. Delete it instead."),
+    ),
     "spaces_full": (
         N_("You have as many spaces as you can have."),
         N_("Leave or delete one that you no longer need, then try again."),

@@ -34,6 +34,7 @@ SCRIPTS = frozenset(
         "lib/times",
         "room/main",
         "room/worklet",
+        "spaces/main",
         "transcript/main",
     )
 )

@@ -202,6 +202,13 @@ def redirect(connection: HTTPConnection, address: str, status: int = 200) -> Res
     return RedirectResponse(address, 303)
 
 
+def done(connection: HTTPConnection, address: str) -> Response:
+    """Answer that something was done: browsers are led on, htmx too, and programs get 204."""
+    if wants_html(connection):
+        return redirect(connection, address)
+    return Response(status_code=204)
+
+
 def wants_html(connection: HTTPConnection) -> bool:
     """Whether a person sees the answer: htmx asks, or a browser on its way to a page."""
     return is_fragment(connection) or "text/html" in connection.headers.get("accept", "")

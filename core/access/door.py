@@ -165,7 +165,7 @@ class Look:
             return before
         own, role = self.sight.own, _role(self.session, self.person.id, self.membership)
         if own is not None and (own.came or own.participant.state == "REMOVED"):
-            return standing(own.participant.state, own.participant.role)
+            return self.standing
         return before if role == "GUEST" else Standing[role]
 
     @property
@@ -175,20 +175,27 @@ class Look:
 
 
 def _role(session: Session, user_id: str, membership: Membership | None) -> Role:
-    """Return what a user is in a session without a host's doing."""
-    if session.created_by == user_id or membership == "OWNER":
-        return "HOST"
-    return "MEMBER" if membership else "GUEST"
+    """Return what a user is in a session without a host's doing.
+
+    Whoever started it hosts it as long as they are a member of its space.
+    """
+    if membership is None:
+        return "GUEST"
+    return "HOST" if membership == "OWNER" or session.created_by == user_id else "MEMBER"
 
 
 def _standing_of(
     session: Session, user_id: str, membership: Membership | None, own: Participant | None
 ) -> Standing:
-    """Return what a user is to a session; whom a host made a host stays one."""
+    """Return what a user is to a session; whom a host made a host stays one.
+
+    Who was in it as a member and no longer is one waits to be let in, whatever they were.
+    """
     role = _role(session, user_id, membership)
     if own is None:
         return Standing.OUTSIDER if role == "GUEST" else Standing[role]
-    return standing(own.state, "HOST" if own.role == "HOST" else role)
+    made_host = own.role == "HOST" and own.state == "ADMITTED"
+    return standing(own.state, "HOST" if made_host else role)
 
 
 def standing_in_list(listed: ListedSession, person: Person) -> Standing:

@@ -186,6 +186,37 @@ async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta)
     return key
 
 
+async def uninvite(db: Database, user_id: str) -> list[bytes] | None:
+    """Have an invitation let somebody in no more, once no space holds them that isn't their own.
+
+    A space holds whom it has as a member beside an owner who needed no invitation. Returns the
+    digests of their logins, which end unless they may sign in without one; None where nothing
+    has changed.
+    """
+    row = await db.fetch_one(
+        """
+        WITH alone AS (
+            UPDATE users u SET invited = false WHERE u.id = :user AND u.invited AND NOT EXISTS (
+                SELECT FROM members m JOIN members o ON o.space_id = m.space_id
+                JOIN users owner ON owner.id = o.user_id
+                WHERE m.user_id = u.id AND o.role = 'OWNER' AND NOT owner.invited
+            ) RETURNING id
+        )
+        SELECT (
+            SELECT array_agg(l.key_digest) FROM logins l WHERE l.user_id = alone.id
+        ) AS keys FROM alone
+        """,
+        user=UUID(user_id),
+    )
+    return None if row is None else list(row["keys"] or ())
+
+
+async def find(db: Database, user_id: str) -> Person | None:
+    """Return the user with this id."""
+    row = await db.fetch_one("SELECT * FROM users WHERE id = :user", user=UUID(user_id))
+    return person_of(row) if row else None
+
+
 async def find_by_login(db: Database, key: str) -> Login | None:
     """Return who is signed in with this key, None when it is unknown, closed or has run out."""
     row = await db.fetch_one(

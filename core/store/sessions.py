@@ -310,7 +310,7 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
             s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
             OR s.id IN (
                 SELECT session_id FROM participants
-                WHERE user_id = :user AND joined_at IS NOT NULL
+                WHERE user_id = :user AND joined_at IS NOT NULL AND state = 'ADMITTED'
             )
         )
         ORDER BY s.created_at DESC LIMIT :limit

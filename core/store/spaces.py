@@ -139,6 +139,24 @@ async def create(db: Database, person: Person, name: str) -> str:
     return space
 
 
+async def rename(db: Database, space_id: str, actor: Person, name: str, was: str) -> str:
+    """Rename a space that is called `was`, and return what it is called then.
+
+    That is another name where somebody else has renamed it meanwhile: nothing is changed then.
+    """
+    async with db.transaction():
+        row = await db.returning(
+            "SELECT name FROM spaces WHERE id = :space FOR NO KEY UPDATE", space=UUID(space_id)
+        )
+        if row["name"] in (name, was) and row["name"] != name:
+            await db.execute(
+                "UPDATE spaces SET name = :name WHERE id = :space", name=name, space=UUID(space_id)
+            )
+            await space_events.note(db, space_id, actor, "space_renamed", name, detail=was)
+            return name
+    return str(row["name"])
+
+
 async def first_space(db: Database, user_id: str, name: str) -> str:
     """Return the id of the user's oldest space; the first call makes one named `name`."""
     async with db.transaction():

@@ -44,7 +44,11 @@ LIVE = {
     ("GET", "/spaces"): (303, 303, 200, 200, 200, 200),
     ("POST", "/spaces"): (401, 401, 422, 422, 422, 422),  # without a name
     ("GET", "/spaces/{space}"): (303, 303, 404, 200, 404, 200),
-    ("POST", "/spaces/{space}/switch"): (401, 401, 404, 303, 404, 303),
+    ("POST", "/spaces/{space}/switch"): (401, 401, 404, 204, 404, 204),
+    ("POST", "/spaces/{space}/rename"): (401, 401, 404, 422, 404, 404),  # without a name
+    ("POST", "/spaces/{space}/leave"): (401, 401, 404, 409, 404, None),  # see test_members
+    ("POST", "/spaces/{space}/members/{user}/role"): (401, 401, 404, 422, 404, 404),
+    ("POST", "/spaces/{space}/members/{user}/remove"): (401, 401, 404, 404, 404, 404),
     ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 404, 200),
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),
@@ -116,6 +120,7 @@ def assert_answers(
                 provider="google",
                 space=meeting.space,
                 person=meeting.space,
+                user=meeting.space,
             ),
         )
         .status_code

@@ -16,6 +16,15 @@ JSON = {"Accept": "application/json"}
 # By who asks: nobody known, a guest, another space's member, a member, an owner, an administrator.
 PEOPLE = ("anonymous", "guest", "other", "member", "owner", "administrator")
 ROUTES = {
+    ("GET", "/spaces"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/spaces"): (401, 401, 422, 422, 422, 422),
+    ("GET", "/spaces/{space}"): (303, 303, 404, 200, 200, 404),
+    ("POST", "/spaces/{space}"): (405,) * 6,
+    ("POST", "/spaces/{space}/switch"): (401, 401, 404, 204, 204, 404),
+    ("POST", "/spaces/{space}/rename"): (401, 401, 404, 404, 422, 404),
+    ("POST", "/spaces/{space}/members/{nobody}/role"): (401, 401, 404, 404, 422, 404),
+    ("POST", "/spaces/{space}/members/{nobody}/remove"): (401, 401, 404, 404, 404, 404),
+    ("POST", "/spaces/{space}/members/nothing/remove"): (401, 401, 404, 404, 404, 404),
     ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 200, 404),
     ("POST", "/spaces/{space}/usage"): (405,) * 6,
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 200, 404),

@@ -63,7 +63,7 @@ def test_a_new_space_is_worked_in_and_another_is_switched_to(
     html = ada.http.get(address).text
     assert "<h1>Ferries &amp; more</h1>" in html
     assert "(you)" in html
-    answer = ada.http.post(f"/spaces/{first[0]}/switch")
+    answer = ada.http.post(f"/spaces/{first[0]}/switch", headers=HTML)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     # It is kept: another browser of the same person shows it, too.
     assert current(Browser(server.url).sign_in("Ada Switch")) == "Ada Switch’s space"

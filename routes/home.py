@@ -10,7 +10,7 @@ from starlette.responses import Response
 from core import audit
 from core.access import Action, Standing, may, standing_in_list
 from core.model import ListedSession, Person, Planning, is_admission
-from core.store import sessions, spaces
+from core.store import sessions, space_events, spaces
 from core.text import initials, one_line
 from routes import planned, standing
 from routes.login import sign_in_context
@@ -69,6 +69,8 @@ async def create_session(request: Request) -> Response:
     else:
         space = current.id
     session = await sessions.create(db, space, person.id, title, admission, planning=typed.planning)
+    if session.planned_at is not None:
+        await space_events.note(db, space, person, "session_planned", title)
     audit.note("session_started", session=session.id, by=person.id)
     where = f"/s/{session.slug}/plan?made" if session.planned_at else f"/s/{session.slug}"
     return redirect(request, where, 204)

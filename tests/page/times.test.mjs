@@ -18,6 +18,8 @@ const now = new Date(2026, 4, 3, 0, 30);
 test('days have words, in the region of the browser that speaks the page’s language', () => {
   assert.equal(localTime(new Date(2026, 4, 3, 15, 7), now), 'Today, 15:07');
   assert.equal(localTime(new Date(2026, 4, 2, 23, 59), now), 'Yesterday, 23:59');
+  assert.equal(localTime(new Date(2026, 4, 4, 9, 0), now), 'Tomorrow, 09:00');
+  assert.equal(localTime(new Date(2026, 4, 5, 9, 0), now), '5 May, 09:00');
   assert.equal(localTime(new Date(2026, 4, 1, 10, 0), now), '1 May, 10:00');
   assert.equal(localTime(new Date(2025, 4, 1, 10, 0), now), '1 May 2025, 10:00');
   assert.equal(shortTime(new Date(2026, 4, 3, 15, 7), now), '15:07');

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import expect
@@ -89,12 +90,45 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await expect(page.locator("#minutes .saved")).not_to_be_empty()
     await page.locator("#minutes .meter").scroll_into_view_if_needed()
     await walk.look("usage")
+    await planned_pages(walk, site)
     await walk.goto("/setup", "setup")
     await walk.goto(f"/s/{site.ended}")
     await page.locator(".usage summary").click()
     cost = "0,010" if walk.language == "ru" else "0.010"
     await expect(page.locator(".usage tfoot td").last).to_have_text(cost)
     await walk.look("transcript")
+
+
+async def planned_pages(walk: Walk, site: Site) -> None:
+    """What is planned, and what else is said of it before anybody comes."""
+    page = walk.page
+    await walk.goto("/sessions/new")
+    await page.locator("#agenda-new").fill(f"1. {LONG_WORD}\n2. https://example.com/{'a' * 90}")
+    await page.locator("#recurs-new").fill("каждый понедельник в 9")
+    await page.locator("form.settings .primary").click()
+    await expect(page.locator("#planned-problem-new")).not_to_be_empty()
+    await walk.look("planned-refused")
+    await page.locator("#planned-new").fill(f"{datetime.now(UTC) + timedelta(7):%Y-%m-%dT%H:%M}")
+    await page.locator("form.settings .primary").click()
+    await expect(page.locator(".to-send")).to_be_visible()
+    await page.locator(".change summary").click()
+    await walk.look("planned")
+    await walk.lobby(page.url.split("/")[-2])
+    await walk.look("planned-lobby")
+    space = await asyncio.to_thread(site.tables.one, "SELECT space_id FROM sessions LIMIT 1")
+    await walk.goto(f"/spaces/{space}/rooms/new", "room-new")
+    await page.locator("#room-title").fill(f"Weekly {LONG_NAME}")
+    await page.locator("form.settings .primary").click()
+    await expect(page.locator(".to-send")).to_be_visible()
+    await page.locator(".ending > summary").click()
+    await walk.look("room-settings")
+    await walk.goto("/")
+    await page.locator(".plan-later > summary").click()
+    await walk.look("home-planning")
+    await page.locator(".room-acts > a").last.click()
+    await page.locator(".ending > summary").click()
+    await page.locator(".ending form .button").click()
+    await expect(page.locator(".room-row")).to_have_count(0)
 
 
 async def connections_page(walk: Walk, address: str) -> None:

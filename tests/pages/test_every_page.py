@@ -80,7 +80,7 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await page.goto(f"{site.server.url}{address}/transcript")
     await page.locator(".usage summary").click()
     await page.locator(".usage a").click()
-    await page.locator("details summary").click()
+    await page.locator("main details summary").click()
     await page.locator("#minutes-input").fill("much")
     await page.locator(".minutes-form button").click()
     await expect(page.locator("#minutes-problem")).not_to_be_empty()

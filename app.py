@@ -103,6 +103,8 @@ ROUTES = [
     Route("/spaces/{space}/usage.csv", usage.usage_file),
     Route("/spaces/{space}/minutes", usage.choose, methods=["POST"]),
     Route("/profile", profile.profile),
+    Route("/profile/name", profile.name, methods=["POST"]),
+    Route("/profile/look", profile.look, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),
     Route("/connection", connection.begin, methods=["POST"]),
     Route("/admin", admin.overview),

@@ -30,6 +30,11 @@ def is_admission(text: object) -> TypeGuard[Admission]:
     return text in get_args(Admission)
 
 
+def is_theme(text: object) -> TypeGuard[Theme]:
+    """Whether these are colours that pages can be in."""
+    return text in get_args(Theme)
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A signed-in user. `hue` (0 to 11) is the colour of their name and initials.

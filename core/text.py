@@ -35,6 +35,17 @@ def one_line(text: str, limit: int) -> str:
     return " ".join(visible.split())[:limit].strip()
 
 
+def display_name(text: str, shortest: int, longest: int) -> str | None:
+    """Return what somebody wants to be called, as `one_line` has it; None when it can't be a name.
+
+    That is when it has fewer or more characters than allowed, or none that is drawn by itself:
+    marks alone, such as accents and variation selectors, are seen on another letter or not at all.
+    """
+    name = one_line(text, longest + 1)
+    seen = any(unicodedata.category(c)[0] in "LNPS" for c in name)
+    return name if seen and shortest <= len(name) <= longest else None
+
+
 def several_lines(text: str, limit: int) -> str:
     """Return text of several lines, each as `one_line` has it, without empty ones at the ends."""
     lines = [one_line(line, limit) for line in text.splitlines()]

@@ -54,6 +54,11 @@ def _address(asked: HTTPConnection) -> str:
     return f"{path}?{urlencode({'next': target})}" if target else path
 
 
+def forget(response: Response) -> None:
+    """Have this browser's own wish count again."""
+    response.delete_cookie(COOKIE)
+
+
 def remember(response: Response, chosen: Language, settings: Settings) -> None:
     """Have this browser ask for that language from now on, whoever uses it."""
     response.set_cookie(

@@ -15,13 +15,14 @@ from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from core.look import CAPTIONS
 from core.model import Person
 from core.text import initials
 from web import joining
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
-from web.menu import administering, own_spaces
+from web.menu import administering, own_spaces, theme
 from web.words import LANGUAGES, NAMES, gettext, language, said, unfilled, unfilled_plural
 
 SESSIONS_CHANGED = "sessions-changed"  # as which event htmx tells the list of it
@@ -161,6 +162,8 @@ _environment.globals.update(static=static)
 _environment.globals.update(
     administering=administering,
     own_spaces=own_spaces,
+    theme=theme,
+    captions=CAPTIONS,
     own_path=own_path,
     language=language,
     languages=LANGUAGES,

@@ -54,6 +54,14 @@ async def person_of(connection: HTTPConnection) -> Person | None:
     return person
 
 
+async def signed_in(connection: HTTPConnection) -> Person:
+    """Return who is signed in. Raises SignedOutError for nobody known."""
+    person = await person_of(connection)
+    if person is None:
+        raise access.SignedOutError
+    return person
+
+
 async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> Look:
     """Look at the session that a request is about, with the visitor's eyes: see core.access.look.
 
@@ -85,7 +93,11 @@ def _know(connection: HTTPConnection, login: Login | None) -> None:
     """Keep who asks and their spaces, and answer in the language that they chose."""
     person, spaces = (login.person, login.spaces) if login else (None, OwnSpaces())
     connection.state.person, connection.state.spaces = person, spaces
-    menu.show(spaces, administering=access.administers(services(connection).settings, person))
+    menu.show(
+        spaces,
+        administering=access.administers(services(connection).settings, person),
+        theme=person.theme if person else None,
+    )
     if person is not None and is_language(person.language):
         speak(person.language)
 

@@ -124,14 +124,18 @@ async def _claimed(db: Database, name: str, email: str) -> Row | None:
 
 
 async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
-    """Let a user have this name and address from now on. Their colour stays.
+    """Let a user have this address from now on, and this name unless they chose one here.
 
-    So do their names in past sessions: those belong to the participants.
+    Their colour stays. So do their names in past sessions: those belong to the participants.
     """
     if (known.name, known.email) == (name, email):
         return known
     row = await db.returning(
-        "UPDATE users SET name = :name, email = :email WHERE id = :user RETURNING *",
+        """
+        UPDATE users SET email = :email,
+            name = CASE WHEN name_chosen THEN name ELSE CAST(:name AS text) END
+        WHERE id = :user RETURNING *
+        """,
         name=name,
         email=email,
         user=UUID(known.id),
@@ -139,10 +143,13 @@ async def refresh(db: Database, known: Person, name: str, email: str) -> Person:
     return person_of(row)
 
 
-async def choose_language(db: Database, user_id: str, language: str) -> None:
-    """Keep in which language a user wants pages, in whatever browser they are signed in."""
+async def choose_language(db: Database, user_id: str, language: str | None) -> None:
+    """Keep in which language a user wants pages, in whatever browser they are signed in.
+
+    None: as each browser asks.
+    """
     await db.execute(
-        "UPDATE users SET language = :language WHERE id = :user",
+        "UPDATE users SET language = CAST(:language AS text) WHERE id = :user",
         language=language,
         user=UUID(user_id),
     )

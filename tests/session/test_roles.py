@@ -59,6 +59,8 @@ LIVE = {
     ("POST", "/r/{slug}/delete"): (401, 401, 404, 404, 404, 404),
     ("GET", "/spaces/{space}/rooms/new"): (303, 303, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/rooms"): (401, 401, 404, 422, 404, 422),
+    ("POST", "/profile/name"): (401, 401, 422, 422, 422, 422),
+    ("POST", "/profile/look"): (401, 401, 204, 204, 204, 204),
     ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
     ("GET", "/admin/people"): (404, 404, 404, 404, 404, 404),
     ("POST", "/admin/people/{person}/disable"): (404, 404, 404, 404, 404, 404),

@@ -18,6 +18,7 @@ from tests.emulators.openid import (
     CLIENT_SECRET,
 )
 from tests.support.http import Browser, outside
+from tests.support.visitors import Visitor
 
 CALLBACK = "/api/auth/callback/google"
 COOKIE = "sessions_login"
@@ -119,7 +120,7 @@ def values_in(database: str, sql: str) -> list[object]:
     return asyncio.run(fetch())
 
 
-def name_shown(visitor: Browser) -> str:
+def name_shown(visitor: Visitor) -> str:
     """Return who the start page says is signed in."""
     found = re.search(r'class="who"[^>]*>([^<]*)<', visitor.http.get("/").text)
     return found[1] if found else ""

@@ -95,6 +95,7 @@ def _row(listed: ListedSession, standing: Standing, waiting: int) -> dict[str, A
         "created_at": session.created_at,
         "started_at": session.started_at,
         "ended_at": session.ended_at,
+        "planned_at": session.planned_at if may(standing, Action.PLANNING) else None,
         "duration_seconds": session.duration_seconds,
         "people": people[:SHOWN_PEOPLE],
         "people_count": len(people),

@@ -12,7 +12,7 @@ import pytest
 from core.planning import Mistake, agenda_of, time_of
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
-from tests.support.meetings import JSON, come_and_go, sql
+from tests.support.meetings import JSON, come_and_go, row_of, sql
 from tests.support.waiting import wait_until
 
 HTML = {"Accept": "text/html"}
@@ -77,6 +77,17 @@ def test_a_session_is_planned_in_ones_own_zone(
         assert "&lt;b&gt;Rest&lt;/b&gt; !" in page
         assert "Repeats: every Monday at 9" in page
         assert f'href="/s/{slug}/session.ics"' in page
+
+
+def test_the_list_says_when_it_is_and_has_it_for_a_calendar(ada: Browser) -> None:
+    slug = plan(ada, planned=typed(NEXT_WEEK))
+    row = row_of(ada.http.get("/").text, slug)
+    assert f'Planned for <time datetime="{NEXT_WEEK.isoformat()}">' in row
+    assert f'href="/s/{slug}/session.ics"' in row
+    assert ada.host(slug, "plan", planned="") == (204, "")
+    row = row_of(ada.http.get("/").text, slug)
+    assert "Not started yet" in row
+    assert "session.ics" not in row
 
 
 def test_without_javascript_a_time_is_in_utc_and_mistakes_come_back(ada: Browser) -> None:

@@ -25,21 +25,25 @@ THERE = "Asia/Tokyo"
 async def test_a_planned_session_is_joined_a_week_later(
     browsers: Browsers, site: AppServer, database: str
 ) -> None:
-    ada = await signed_in(browsers, site, "Grace Hopper", timezone_id=HERE, locale="en-GB")
+    ada = await signed_in(browsers, site, "Katherine Johnson", timezone_id=HERE, locale="en-GB")
     at = datetime.now(ZoneInfo(HERE)).replace(second=0, microsecond=0) + timedelta(days=7)
-    await ada.locator("#session-title").fill("Compilers")
+    await ada.locator("#session-title").fill("Orbits")
     await ada.get_by_text("Plan it for later").click()
     await expect(ada.locator(".plan-later [data-zone]")).to_have_text(f"your time, {HERE}")
     plan_it = ada.get_by_role("button", name="Plan it")
     await plan_it.click()
     await expect(ada.locator("#start-problem")).to_have_text("Choose a date and a time.")
     await ada.get_by_label("When").fill(f"{at:%Y-%m-%dT%H:%M}")
-    await ada.get_by_label("Agenda").fill("1. Bugs\n2. Moths: https://example.com/moths")
+    await ada.get_by_label("Agenda").fill("1. Ascent\n2. Landing: https://example.com/landing")
     await plan_it.click()
     await expect(ada.get_by_role("heading", level=1)).to_have_text("It is planned.")
     slug = ada.url.split("/")[-2]
     assert (await asyncio.to_thread(stored, database, slug))["planned_at"] == at
     link = await ada.get_by_label("Link to send").input_value()
+    await ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await ada.get_by_role("button", name="Copy link").click()
+    await expect(ada.get_by_role("button", name="Copied")).to_be_visible()
+    assert await ada.evaluate("navigator.clipboard.readText()") == link
     async with ada.expect_download() as download:
         await ada.get_by_role("link", name="Add to calendar").click()
     path = await (await download.value).path()
@@ -78,8 +82,8 @@ async def meet(host: Page, guest: Page, link: str) -> None:
     """Have a guest come by the link and the host let them in."""
     await guest.goto(link)
     agenda = guest.get_by_role("region", name="Agenda").first
-    await expect(agenda).to_contain_text("1. Bugs\n2. Moths", use_inner_text=True)
-    await expect(guest.get_by_role("link", name="https://example.com/moths")).to_be_visible()
+    await expect(agenda).to_contain_text("1. Ascent\n2. Landing", use_inner_text=True)
+    await expect(guest.get_by_role("link", name="https://example.com/landing")).to_be_visible()
     await guest.get_by_label("Your name").fill("Bob")
     await guest.get_by_role("button", name="Continue as a guest").click()
     await expect(guest.locator(".planned-for")).to_contain_text("Planned for Today")
@@ -91,7 +95,7 @@ async def meet(host: Page, guest: Page, link: str) -> None:
 
 
 async def test_a_room_is_met_in_again(browsers: Browsers, site: AppServer, database: str) -> None:
-    ada = await signed_in(browsers, site, "Barbara Liskov", locale="en-GB")
+    ada = await signed_in(browsers, site, "Mary Jackson", locale="en-GB")
     await ada.get_by_role("link", name="Make a standing room").click()
     await ada.get_by_label("Name of the room").fill("Abstractions")
     await ada.get_by_role("button", name="Make the room").click()

@@ -2,4 +2,5 @@
 
 import '../lib/times.js';
 import './asking.js';
+import './copying.js';
 import './planned.js';

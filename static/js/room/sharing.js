@@ -1,5 +1,6 @@
 /** The buttons that copy the session's link. */
 
+import { copied } from '../lib/clipboard.js';
 import { find } from '../lib/dom.js';
 import { t } from '../lib/words.js';
 
@@ -23,30 +24,7 @@ export function wireSharing(link, local) {
  * @param {HTMLElement} label
  */
 async function copy(link, local, label) {
-  let said = local ? t('Copied, for this computer') : t('Copied');
-  try {
-    await navigator.clipboard.writeText(link);
-  } catch {
-    // Without a secure origin there is no clipboard, but the old way still works there.
-    if (!copiedFromField(link)) said = t('Copy the address above');
-  }
-  label.textContent = said;
+  const said = local ? t('Copied, for this computer') : t('Copied');
+  label.textContent = (await copied(link)) ? said : t('Copy the address above');
   setTimeout(() => (label.textContent = t('Copy link')), SAID_FOR);
-}
-
-/**
- * @param {string} text
- * @returns {boolean} whether the browser took it
- */
-function copiedFromField(text) {
-  const before = document.activeElement;
-  const field = document.createElement('textarea');
-  field.value = text;
-  field.className = 'visually-hidden';
-  document.body.append(field);
-  field.select();
-  const copied = document.execCommand('copy');
-  field.remove();
-  if (before instanceof HTMLElement) before.focus();
-  return copied;
 }

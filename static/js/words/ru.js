@@ -242,6 +242,7 @@ speak({
   "Your browser can’t make calls.": "Ваш браузер не умеет звонить.",
   "Your browser didn’t give the camera.": "Браузер не дал доступ к камере.",
   "Your browser didn’t give the microphone.": "Браузер не дал доступ к микрофону.",
+  "Your browser doesn’t let us copy. The link is {link}": "Браузер не разрешает копировать. Вот ссылка: {link}",
   "Your browser has no WebRTC.": "В вашем браузере нет WebRTC.",
   "Your browser holds back the sound.": "Браузер не включает звук.",
   "Your browser is blocking the camera.": "Браузер блокирует камеру.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from core.ics import Event, calendar_file
 from core.model import Person, Planning, Session, is_admission
 from core.planning import AGENDA_LENGTH, Mistake, agenda_of, recurs_of, time_of
 from core.store import planning as plannings
+from core.store import space_events
 from core.words import N_
 from web.forms import form_of
 from web.guard import limit
@@ -159,6 +160,9 @@ async def change(request: Request) -> Response:
     if changed is None:
         return await _overtaken(request, typed)
     audit.note("host_act", act="plan", by=at.who, session=session.id)
+    if at.person is not None and session.planned_at is None and changed.planned_at is not None:
+        db = services(request).db
+        await space_events.note(db, session.space_id, at.person, "session_planned", session.title)
     if is_fragment(request):
         answer = _show(request, at, changed, shown(changed.planning), saved=True)
         answer.headers["HX-Trigger"] = SESSIONS_CHANGED
@@ -204,7 +208,18 @@ def ahead_of(at: Look) -> Planning:
     planning = access.planning_of(at)
     came = at.presence.last_left if at.presence.here == 0 else datetime.now(UTC)
     over = planning.at is not None and came is not None and came >= planning.at
-    return replace(planning, at=None) if over else planning
+    missed = still_planned(at.session) is None
+    return replace(planning, at=None) if over or missed else planning
+
+
+def still_planned(session: Session) -> datetime | None:
+    """Return for when a session is planned. What waits in a standing room outlives that by a day.
+
+    Any other one that nobody came to is gone by then.
+    """
+    at = session.planned_at
+    missed = at is not None and at < datetime.now(UTC) - timedelta(days=1)
+    return None if missed and session.standing_room is not None else at
 
 
 def state_of(session: Session) -> str:

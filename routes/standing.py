@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from core.store import standing_rooms
 from core.store.standing_rooms import MAX_ROOMS, StandingRoom
 from core.text import one_line
 from core.words import N_
-from routes.planned import Typed, read, shown
+from routes.planned import Typed, read, shown, still_planned
 from routes.spaces import look
 from web.forms import form_of
 from web.guard import limit
@@ -131,8 +132,10 @@ async def rooms_of(request: Request, person: Person) -> list[dict[str, Any]]:
             "title": one.open.room.title,
             "recurs": one.open.room.recurs,
             "link": f"{origin}/r/{one.open.room.slug}",
-            "meeting": one.open.meeting,
+            "meeting": one.open.meeting.slug,
+            "live": one.open.here > 0,
             "here": one.open.here,
+            "planned_at": _to_begin(one),
             "may_change": one.may_change,
         }
         for one in looks
@@ -155,9 +158,12 @@ def _typed(
 
 def _planning(at: RoomLook) -> Planning:
     """Return what is said ahead of a room's meetings, with the time of the one that is to begin."""
-    room, meeting = at.open.room, at.open.meeting
-    to_begin = meeting.planned_at if meeting.status == "CREATED" else None
-    return Planning(to_begin, room.agenda, room.recurs)
+    return Planning(_to_begin(at), at.open.room.agenda, at.open.room.recurs)
+
+
+def _to_begin(at: RoomLook) -> datetime | None:
+    meeting = at.open.meeting
+    return still_planned(meeting) if meeting.status == "CREATED" else None
 
 
 def _state(room: StandingRoom) -> str:
@@ -215,7 +221,9 @@ def _show(
         typed=typed,
         was=_state(now),
         theirs=planning if status == 409 else None,
-        meeting=at.open.meeting,
+        meeting=at.open.meeting.slug,
+        to_begin=at.open.meeting.status == "CREATED",
+        planned_at=planning.at,
         may_delete=at.may_delete,
         saved="saved" in request.query_params and request.method == "GET",
         made="made" in request.query_params,

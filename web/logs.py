@@ -51,7 +51,7 @@ _SECRETS = [
     (re.compile(pattern, flags), replacement)
     for pattern, replacement, flags in (
         (r"\b[a-z2-9]{4}(?:-[a-z2-9]{4}){3}\b", "…", re.IGNORECASE),  # a slug
-        (r"/s/(?!\{slug\})[^/\s?\"'<>]+", "/s/…", 0),
+        (r"/([rs])/(?!\{slug\})[^/\s?\"'<>]+", r"/\1/…", 0),
         (r"\beyJ[\w-]+\.[\w-]*\.?[\w-]*", "…", 0),  # a JSON Web Token
         (r"\?[^\s\"'<>]*=[^\s\"'<>]*", "?…", 0),  # a query
         (r"\b([\w-]*(?:token|code|state|secret|password|key))=[^\s&\"']+", r"\1=…", re.I),

@@ -178,6 +178,7 @@ def test_kinds_are_bounded_each_in_its_own_way() -> None:
     [
         f"GET /s/{SLUG}/join",
         f"GET /s/{SLUG.upper()}",
+        f"GET /r/{SLUG}/settings",
         f"see https://meet.example.org/s/{SLUG}?x=1",
         f"next=/s/{SLUG}",
         f"room {SLUG} is gone",

@@ -213,7 +213,7 @@ def test_a_closed_door_tells_strangers_nothing_ahead(site: AppServer, ada: Brows
 
 
 def test_a_plan_is_changed_and_taken_back(database: str, ada: Browser) -> None:
-    slug = plan(ada, planned=typed(NEXT_WEEK), agenda="Tides", recurs="Mondays")
+    slug = plan(ada, planned=typed(NEXT_WEEK), agenda="Tides", recurs="Mondays", title="Unique")
     assert ada.host(slug, "plan", agenda="Ebb") == (204, "")
     row = stored(database, slug)
     assert (row["planned_at"], row["agenda"], row["recurs"]) == (NEXT_WEEK, "Ebb", "Mondays")
@@ -228,6 +228,10 @@ def test_a_plan_is_changed_and_taken_back(database: str, ada: Browser) -> None:
     form = ada.http.post(f"/s/{slug}/plan", data={"planned": ""}, headers=HTML)
     assert form.headers["location"] == f"/s/{slug}/plan?saved"
     assert stored(database, slug)["planned_at"] is None
+    assert ada.host(slug, "plan", planned=typed(later)) == (204, "")
+    told = "SELECT count(*) FROM space_events WHERE act = 'session_planned' AND subject = 'Unique'"
+    assert sql(database, told)[0][0] == 2, "the first time, and anew"
+    assert ada.host(slug, "plan", planned="") == (204, "")
     assert ada.http.get(f"/s/{slug}/session.ics").status_code == 404
     assert "Planned for" not in ada.http.get(f"/s/{slug}").text
 

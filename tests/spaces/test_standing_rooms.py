@@ -148,6 +148,21 @@ def test_a_link_that_never_changes_leads_to_meeting_after_meeting(place: Place) 
     assert "1. Tides" in Browser(server.url).http.get(f"/s/{second}").text
 
 
+def test_a_time_at_which_nobody_came_is_forgotten_and_the_room_is_not(place: Place) -> None:
+    room = place.make(planned=f"{NEXT_WEEK:%Y-%m-%dT%H:%M}")
+    maker, meeting = place.people["maker"], place.meeting(room)
+    shown = "Planned for"
+    assert shown in rooms_row(maker.http.get("/"), room)
+    back = (
+        "UPDATE sessions SET planned_at = now() - $2::interval, created_at = now() - $2::interval"
+    )
+    place.tables(f"{back} WHERE slug = $1", meeting, timedelta(days=2))
+    assert place.meeting(room) == meeting
+    assert shown not in rooms_row(maker.http.get("/"), room)
+    assert shown not in maker.http.get(f"/s/{meeting}").text
+    assert "data-utc" not in maker.http.get(f"/r/{room}/settings").text
+
+
 def rooms_row(answer: object, room: str) -> str:
     (row,) = re.findall(rf'<li class="room-row" id="room-{room}">.*?</li>', answer.text, re.S)  # type: ignore[attr-defined]
     return str(row)

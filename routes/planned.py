@@ -125,8 +125,8 @@ async def planning_page(request: Request) -> Response:
     """GET /s/{slug}/plan: hosts see what is said ahead of a session, and may change it."""
     at = await look(request, strangers=False)
     session = _hosted(at)
-    if at.room is not None:
-        return RedirectResponse(f"/r/{at.room}/settings", 303)
+    if at.sight.room is not None:
+        return RedirectResponse(f"/r/{at.sight.room}/settings", 303)
     return _show(request, at, session, shown(session.planning))
 
 
@@ -139,7 +139,7 @@ async def change(request: Request) -> Response:
     """
     at = await look(request, strangers=False)
     session = _hosted(at)
-    if at.room is not None:
+    if at.sight.room is not None:
         raise HTTPException(422)
     limit(services(request).limits.update, request, at.who)
     form = await form_of(request)
@@ -182,7 +182,7 @@ async def calendar(request: Request) -> Response:
     settings = services(request).settings
     origin = own_origin(request, settings)
     # A room's link stays the same, whatever becomes of this meeting.
-    link = f"{origin}/r/{at.room}" if at.room else f"{origin}/s/{session.slug}"
+    link = f"{origin}/r/{at.sight.room}" if at.sight.room else f"{origin}/s/{session.slug}"
     changed_at = session.replanned_at or session.created_at
     event = Event(
         uid=f"{session.id}@sessions",

@@ -83,7 +83,7 @@ async def _room(request: Request, at: Look) -> Response:
         knocks=must_wait(session, entry.standing),
         planning=ahead_of(at),
         # A standing room's stays the same, whatever becomes of this meeting.
-        link=f"{origin}/r/{at.room}" if at.room else f"{origin}/s/{session.slug}",
+        link=f"{origin}/r/{at.sight.room}" if at.sight.room else f"{origin}/s/{session.slug}",
         link_is_local=is_local(origin),
         speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
     )

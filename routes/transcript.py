@@ -86,7 +86,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
             "transcript/transcript.html",
             at.person,
             session=session,
-            room=at.room,
+            room=at.sight.room,
             people=[_face(one) for one in people],
             turns=turns(said, written, session.started_at or session.created_at),
             analysis=analysis,

@@ -121,11 +121,6 @@ class Look:
         return self.sight.membership
 
     @property
-    def room(self) -> str | None:
-        """The slug of the standing room that the session is a meeting of."""
-        return self.sight.room
-
-    @property
     def presence(self) -> Presence:
         """Who is in the session and who was, as numbers."""
         return self.sight.presence

@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from core.settings import Settings
 from routes import (
     admin,
+    avatars,
     connection,
     home,
     hooks,
@@ -104,6 +105,9 @@ ROUTES = [
     Route("/spaces/{space}/minutes", usage.choose, methods=["POST"]),
     Route("/profile", profile.profile),
     Route("/profile/name", profile.name, methods=["POST"]),
+    Route("/profile/picture", avatars.upload, methods=["POST"]),
+    Route("/profile/picture/remove", avatars.remove, methods=["POST"]),
+    Route("/avatars/{avatar}.webp", avatars.picture),
     Route("/profile/look", profile.look, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),
     Route("/connection", connection.begin, methods=["POST"]),

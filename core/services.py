@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.slow_down import SlowDown
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
+from core.waiting_line import WaitingLine
 
 
 class RateLimits:
@@ -69,4 +70,5 @@ class Services:
     limits: RateLimits
     checks: Watch
     minutes: SpaceMinutes
+    pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     began: float = field(default_factory=time.monotonic)  # when the process did, a monotonic time

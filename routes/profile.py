@@ -23,7 +23,7 @@ from web.request import person_of, services, signed_in
 from web.words import gettext, is_language
 
 NAME_LENGTHS = (2, 40)  # characters of a name that somebody chooses here
-SAVED = ("name", "look", "captions")  # of what the page says that it was saved
+SAVED = ("name", "picture", "look", "captions")  # of what the page says that it was saved
 
 NO_NAME = N_("Type a name of %(shortest)s to %(longest)s characters.")
 RENAMED = N_(

@@ -1,4 +1,4 @@
-"""Forms: urlencoded in UTF-8, as browsers send ours, and nothing else.
+"""Forms: urlencoded in UTF-8, as browsers send ours, and nothing else but one: web/upload.py.
 
 Any other kind is refused before its body is read (web/guard.py), so that no other parser is
 reachable: those of multipart bodies take a charset from outside, of which some cost a third of a

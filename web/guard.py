@@ -17,8 +17,9 @@ from web.addresses import address_of
 from web.errors import BROKEN, FOR_STATUS, FOREIGN, RESTARTING, show
 from web.forms import may_be_form
 from web.headers import security_headers
-from web.http.bounds import MAX_BODY
+from web.http.bounds import MAX_BODY, MAX_UPLOAD, UPLOAD
 from web.stopping import answering, until_cut_short
+from web.upload import may_be_upload
 
 SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -124,8 +125,9 @@ class Guard:
             await self._answer(scope, receive, answer)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        most = MAX_UPLOAD if _uploads(scope) else MAX_BODY
         try:
-            done = await until_cut_short(self._app(scope, _limited(receive), answer), scope)
+            done = await until_cut_short(self._app(scope, _limited(receive, most), answer), scope)
             if not (done or answer.begun):
                 await show(Request(scope), RESTARTING)(scope, receive, answer)
         except ClientDisconnect:
@@ -145,6 +147,8 @@ def _misdirected(headers: Headers) -> int | None:
 
 def _unread(scope: Scope, headers: Headers) -> int | None:
     """Return the status that refuses a body before it is read: it is too large, or no form."""
+    if _uploads(scope):  # whose route says beside its form that a file is too large
+        return None if may_be_upload(headers) else 415
     size = headers.get("content-length", "")
     if size.isdecimal() and int(size) > MAX_BODY:
         return 413
@@ -152,15 +156,20 @@ def _unread(scope: Scope, headers: Headers) -> int | None:
     return 415 if changes and not may_be_form(headers) else None
 
 
-def _limited(receive: Receive) -> Receive:
-    """Refuse to read a body beyond MAX_BODY."""
+def _uploads(scope: Scope) -> bool:
+    """Whether this is for the one route that takes a file."""
+    return bool(scope["path"] == UPLOAD and scope["method"] == "POST")
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Refuse to read a body beyond so many bytes."""
     size = 0
 
     async def receive_limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY:
+        if size > most:
             raise HTTPException(413)
         return message
 

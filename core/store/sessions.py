@@ -299,12 +299,16 @@ async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
         ) own ON true,
         LATERAL (
             SELECT coalesce(
-                    json_agg(json_build_object('name', p.name, 'hue', p.hue) ORDER BY p.joined_at),
+                    json_agg(
+                        json_build_object('name', p.name, 'hue', p.hue, 'avatar', u.avatar)
+                        ORDER BY p.joined_at
+                    ),
                     '[]'
                 ) AS people,
                 count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,
                 max(p.left_at) AS last_left
-            FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
+            FROM participants p LEFT JOIN users u ON u.id = p.user_id
+            WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
         ) here
         WHERE s.status <> 'EXPIRED' AND (s.standing_room IS NULL OR s.status <> 'CREATED') AND (
             s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)

@@ -59,6 +59,9 @@ LIVE = {
     ("POST", "/r/{slug}/delete"): (401, 401, 404, 404, 404, 404),
     ("GET", "/spaces/{space}/rooms/new"): (303, 303, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/rooms"): (401, 401, 404, 422, 404, 422),
+    ("POST", "/profile/picture"): (415,) * 6,  # see tests/people/test_avatar.py
+    ("POST", "/profile/picture/remove"): (401, 401, 204, 204, 204, 204),
+    ("GET", "/avatars/{avatar}.webp"): (404,) * 6,
     ("POST", "/profile/name"): (401, 401, 422, 422, 422, 422),
     ("POST", "/profile/look"): (401, 401, 204, 204, 204, 204),
     ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
@@ -119,6 +122,7 @@ def assert_answers(
             route[1].format(
                 slug=slug,
                 identity="p_nobody",
+                avatar=meeting.space,
                 provider="google",
                 space=meeting.space,
                 person=meeting.space,

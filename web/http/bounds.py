@@ -10,6 +10,12 @@ MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title, a webhook has s
 # What is read of a body at all: chunks have heads of their own, and what is too large gets a page.
 MAX_RAW_BODY = 2 * MAX_BODY
 BODY_TIMEOUT_S = 15.0  # from the end of the headers to that of the body
+# Of the one form with a file, which has bounds of its own: a picture of 5 MB and what is around it.
+# A phone at 1 Mbit/s sends that in 42 s. The app reads it only of who is signed in.
+UPLOAD = "/profile/picture"
+MAX_UPLOAD = 5 * 1024 * 1024 + 8 * 1024
+MAX_RAW_UPLOAD = MAX_UPLOAD + 256 * 1024  # chunks of 16 kB and more have heads of few bytes
+UPLOAD_TIMEOUT_S = 60.0
 KEEP_ALIVE_S = 5  # between an answer and the next request; a page's requests come together
 MAX_PIPELINED = 8  # requests that wait for the answer to the one before; no browser has any
 STALL_S = 20.0  # in which nothing of an answer was taken: nobody reads it

@@ -31,6 +31,7 @@ from web.http.unread import UnreadWatch
 from web.stopping import begin_stop
 
 _UNSENT_IN_KERNEL: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
+_UPLOAD = bounds.UPLOAD.encode()
 _PIECE = 16 * 1024  # bytes given to the parser at once after a head
 
 
@@ -52,6 +53,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._others: Connections = app_state[KEY]
         self._in_head = True  # else in a body; between two requests the next head is waited for
         self._size = 0  # bytes that came of the head, then of the body
+        self._max_body = bounds.MAX_RAW_BODY  # of this request's, in bytes
+        self._body_timeout = bounds.BODY_TIMEOUT_S
         self._status = 0  # the refusal's, once a bound is passed; then nothing more is read
         self._upgraded = False  # whether the transport is a WebSocket's by now
         self._timer: asyncio.TimerHandle | None = (
@@ -135,7 +138,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         if self._in_head and self._size >= bounds.MAX_HEAD:
             self._refuse(414 if not self.headers else 431)
-        elif not self._in_head and self._size > bounds.MAX_RAW_BODY:
+        elif not self._in_head and self._size > self._max_body:
             self._refuse(413)
 
     # What the parser finds
@@ -160,7 +163,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= bounds.MAX_PIPELINED:
             self._refuse_within_parser(429)
         self._in_head, self._size = False, 0
-        self._wait(bounds.BODY_TIMEOUT_S)
+        uploads = self.url == _UPLOAD and self.parser.get_method() == b"POST"
+        self._max_body = bounds.MAX_RAW_UPLOAD if uploads else bounds.MAX_RAW_BODY
+        self._body_timeout = bounds.UPLOAD_TIMEOUT_S if uploads else bounds.BODY_TIMEOUT_S
+        self._wait(self._body_timeout)
         self.scope["state"][PROXIED] = self._others.is_proxied(self.transport)
         super().on_headers_complete()
 
@@ -254,7 +260,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The rest didn't come in time, unless we didn't let it."""
         self._timer = None
         if self.flow.read_paused:
-            self._wait(bounds.HEAD_TIMEOUT_S if self._in_head else bounds.BODY_TIMEOUT_S)
+            self._wait(bounds.HEAD_TIMEOUT_S if self._in_head else self._body_timeout)
         elif self._in_head and not (self._size or self.cycle):
             self.transport.abort()  # not a byte came: nobody waits for an answer
         else:

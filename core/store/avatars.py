@@ -1,0 +1,42 @@
+"""People's pictures: one of each, with an id that changes with it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from core.database import Database
+
+
+async def put(db: Database, user_id: str, image: bytes) -> str:
+    """Let this be a user's picture, and return its id. The one of before is gone."""
+    row = await db.returning(
+        """
+        WITH kept AS (
+            INSERT INTO avatars (user_id, image) VALUES (:user, :image)
+            ON CONFLICT (user_id) DO UPDATE
+            SET id = gen_random_uuid(), image = excluded.image, changed_at = now()
+            RETURNING id
+        )
+        UPDATE users SET avatar = (SELECT id FROM kept) WHERE id = :user RETURNING avatar
+        """,
+        user=UUID(user_id),
+        image=image,
+    )
+    return str(row["avatar"])
+
+
+async def remove(db: Database, user_id: str) -> None:
+    """Let initials stand for a user again."""
+    await db.execute(
+        """
+        WITH gone AS (DELETE FROM avatars WHERE user_id = :user)
+        UPDATE users SET avatar = NULL WHERE id = :user
+        """,
+        user=UUID(user_id),
+    )
+
+
+async def find(db: Database, avatar: UUID) -> bytes | None:
+    """Return the picture of an id: a WebP."""
+    row = await db.fetch_one("SELECT image FROM avatars WHERE id = :avatar", avatar=avatar)
+    return bytes(row["image"]) if row else None

@@ -1,0 +1,114 @@
+"""People's pictures: uploaded, taken away, and shown by an address that nobody guesses."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from core.access import NotFoundError
+from core.model import Person
+from core.picture import MAX_FILE, Flaw, PictureError, square
+from core.store import avatars
+from core.waiting_line import CrowdedError
+from core.words import N_
+from routes.profile import show
+from web.guard import limit
+from web.http.bounds import MAX_UPLOAD
+from web.render import wants_html
+from web.request import services, signed_in
+from web.upload import file_of
+from web.words import gettext
+
+# By the status that goes with each.
+FLAWS: dict[Flaw, tuple[int, str]] = {
+    "empty": (422, N_("Choose a picture first.")),
+    "large": (413, N_("The file is too large: a picture may have 5 MB.")),
+    "unknown": (415, N_("That is no picture of a kind we know: PNG, JPEG, WebP or GIF.")),
+    "pixels": (422, N_("The picture has too many pixels: 24 million are the most.")),
+    "broken": (422, N_("The file is damaged or ends too early: the picture can’t be read.")),
+}
+CROWDED = N_("Many pictures are being made at this moment. Try again in a few seconds.")
+
+
+async def upload(request: Request) -> Response:
+    """POST /profile/picture: somebody's picture from now on; a form with one file, `picture`."""
+    person = await signed_in(request)
+    limit(services(request).limits.upload, request, person.id)
+    try:
+        size = request.headers.get("content-length", "0")
+        if size.isdecimal() and int(size) > MAX_UPLOAD:
+            raise PictureError("large")
+        await keep(request, person, await _file(request))
+    except PictureError as problem:
+        status, told = FLAWS[problem.flaw]
+        return _refused(request, person, status, gettext(told))
+    except CrowdedError:
+        return _refused(request, person, 503, gettext(CROWDED))
+    return _done(request)
+
+
+async def remove(request: Request) -> Response:
+    """POST /profile/picture/remove: initials stand for somebody again."""
+    person = await signed_in(request)
+    limit(services(request).limits.update, request, person.id)
+    await avatars.remove(services(request).db, person.id)
+    return _done(request)
+
+
+async def picture(request: Request) -> Response:
+    """GET /avatars/{avatar}.webp: whoever knows the address, which pages with that person show.
+
+    It never changes: a browser may keep it for ever.
+    """
+    try:
+        found = await avatars.find(services(request).db, UUID(request.path_params["avatar"]))
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFoundError
+    headers = {
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Disposition": "inline",
+    }
+    return Response(found, media_type="image/webp", headers=headers)
+
+
+async def keep(request: Request, person: Person, file: bytes) -> None:
+    """Let a file be somebody's picture. Raises PictureError, CrowdedError."""
+    line = services(request).pictures
+    leave = line.enter(person.id)
+    try:
+        async with line.turn():
+            image = await asyncio.to_thread(square, file)
+    finally:
+        leave()
+    await avatars.put(services(request).db, person.id, image)
+
+
+async def _file(request: Request) -> bytes:
+    """Return what was uploaded. Raises PictureError, HTTPException for what is no such form."""
+    try:
+        file = await file_of(request)
+    except HTTPException as problem:
+        if problem.status_code != 413:
+            raise
+        raise PictureError("large") from None
+    if len(file) > MAX_FILE:
+        raise PictureError("large")
+    return file
+
+
+def _refused(request: Request, person: Person, status: int, told: str) -> Response:
+    if not wants_html(request):
+        raise HTTPException(status)
+    return show(person, status=status, problems={"picture": told})
+
+
+def _done(request: Request) -> Response:
+    if wants_html(request):
+        return RedirectResponse("/profile?saved=picture", 303)
+    return Response(status_code=204)

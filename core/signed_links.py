@@ -1,4 +1,6 @@
-"""One-time links as an address: made of the login secret and nothing else, and read again.
+"""Links that are signed: those that are good once, and those of invitations.
+
+A one-time link is made of the login secret and nothing else, and read again.
 
 So one can be printed before there is a database. What it says is signed, not encrypted: a random
 id, when it runs out, and whose account.
@@ -10,14 +12,18 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 from uuid import UUID
 
 from core.one_time_link import PATH, LinkError, OneTimeLink
-from core.settings.keys import ONE_TIME_LINK, derived
+from core.settings.keys import INVITATION, ONE_TIME_LINK, derived
 
 LASTS_S = 3600  # from when it was made: to paste it from a terminal into a browser
 MAX_TOKEN = 200  # characters; the longer kind has 75
+
+INVITATIONS = "/invitations/"
+_INVITATION = re.compile("[A-Za-z0-9_-]{43}")  # 32 bytes
 
 ID, END, USER, SEAL = 16, 5, 16, 16  # bytes; half of HMAC-SHA256 is 128 bits (RFC 2104, section 5)
 
@@ -44,7 +50,7 @@ def read(secret: str, token: str, now: float) -> OneTimeLink:
         raise LinkError("not_valid") from None
     said, seal = raw[:-SEAL], raw[-SEAL:]
     known = len(token) <= MAX_TOKEN and len(said) in (ID + END, ID + END + USER)
-    if not known or not hmac.compare_digest(seal, _seal(secret, said)):
+    if not known or not hmac.compare_digest(seal, _seal(secret, ONE_TIME_LINK, said)):
         raise LinkError("not_valid")
     user = said[ID + END :]
     ends = int.from_bytes(said[ID : ID + END])
@@ -55,10 +61,28 @@ def read(secret: str, token: str, now: float) -> OneTimeLink:
 
 def _address(secret: str, public_url: str, now: float, user: bytes) -> str:
     said = secrets.token_bytes(ID) + (int(now) + LASTS_S).to_bytes(END) + user
-    token = base64.urlsafe_b64encode(said + _seal(secret, said)).decode().rstrip("=")
+    token = base64.urlsafe_b64encode(said + _seal(secret, ONE_TIME_LINK, said)).decode().rstrip("=")
     return f"{public_url}{PATH}?token={token}"
 
 
-def _seal(secret: str, said: bytes) -> bytes:
-    key = derived(secret, ONE_TIME_LINK).encode()
+def _seal(secret: str, purpose: str, said: bytes) -> bytes:
+    key = derived(secret, purpose).encode()
     return hmac.digest(key, said, hashlib.sha256)[:SEAL]
+
+
+def invitation_path(secret: str, invitation_id: str) -> str:
+    """Return the path of an invitation's link: its id, which nobody else can sign."""
+    said = UUID(invitation_id).bytes
+    token = base64.urlsafe_b64encode(said + _seal(secret, INVITATION, said)).decode()
+    return f"{INVITATIONS}{token.rstrip('=')}"
+
+
+def read_invitation(secret: str, path: str) -> str | None:
+    """Return the id of the invitation whose link has this path; None for any other path."""
+    token = path.removeprefix(INVITATIONS)
+    if token == path or not _INVITATION.fullmatch(token):
+        return None
+    said = base64.urlsafe_b64decode(token + "=")[:ID]
+    invitation_id = str(UUID(bytes=said))
+    real = hmac.compare_digest(path.encode(), invitation_path(secret, invitation_id).encode())
+    return invitation_id if real else None

@@ -14,13 +14,11 @@ from starlette.responses import RedirectResponse, Response
 
 from core import audit
 from core.access import NotFoundError
-from core.model import Person
 from core.settings import Provider, Settings
 from core.settings.providers import GOOGLE
-from core.store import people as users
-from core.store import spaces
 from core.text import one_line
 from core.words import N_
+from routes.arriving import EMAIL_LENGTH, NAME_LENGTH, arrive
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit, on_this_computer
@@ -39,8 +37,6 @@ from web.words import gettext
 
 log = logging.getLogger(__name__)
 
-NAME_LENGTH = 40
-EMAIL_LENGTH = 254
 SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")  # of an account: OpenID Connect Core, section 2
 
 
@@ -131,10 +127,11 @@ async def come_back(request: Request) -> Response:
         return failed(request, _explained(problem), provider)
     except (JoseError, *PROVIDER_PROBLEMS) as problem:
         return _provider_failed(request, client, problem)
-    if (objection := _objection(settings, provider, claims)) is not None:
+    objection = _objection(settings, provider, claims)
+    if objection not in (None, NOT_ALLOWED):
         return failed(request, objection, provider)
-    await sign_in(request, await _user(request, provider.accounts, claims["sub"], claims))
-    return RedirectResponse(safe_next(begun.get("next")), 303)
+    account, target = (provider.accounts, claims["sub"]), safe_next(begun.get("next"))
+    return await _arrived(request, account, claims, target, allowed=objection is None)
 
 
 def _client(request: Request) -> OpenIdClient:
@@ -174,11 +171,25 @@ async def dev_sign_in(request: Request) -> Response:
     if not name or "@" not in email:
         context = sign_in_context(request, safe_next(form.get("next")))
         return page("login/sign_in.html", None, status=422, **context)
-    if not services(request).settings.accounts.allow(email):
+    allowed = services(request).settings.accounts.allow(email)
+    account, claims = ("development", email), {"name": name, "email": email}
+    return await _arrived(request, account, claims, safe_next(form.get("next")), allowed=allowed)
+
+
+async def _arrived(
+    request: Request,
+    account: tuple[str, str],
+    claims: dict[str, Any],
+    target: str,
+    *,
+    allowed: bool,
+) -> Response:
+    """Sign in whom a provider knows, if they may, and lead them on."""
+    arrival = await arrive(request, account, claims, target, allowed=allowed)
+    if arrival is None:
         return failed(request, NOT_ALLOWED)
-    claims = {"name": name, "email": email}
-    await sign_in(request, await _user(request, "development", email, claims))
-    return RedirectResponse(safe_next(form.get("next")), 303)
+    await sign_in(request, arrival.person)
+    return RedirectResponse(arrival.target, 303)
 
 
 async def sign_out_page(request: Request) -> Response:
@@ -188,24 +199,6 @@ async def sign_out_page(request: Request) -> Response:
     # away, and not `storage`: there are only choices such as which microphone, which are the
     # computer's, and a browser that forgets them would turn microphones on.
     return RedirectResponse("/", 303, headers={"Clear-Site-Data": '"cache"'})
-
-
-async def _user(request: Request, provider: str, subject: str, claims: dict[str, Any]) -> Person:
-    """Return the user behind the provider's subject, made with a space at the first sign-in.
-
-    Afterwards they are called what the provider calls them now; one that says no name takes none.
-    """
-    db = services(request).db
-    email = one_line(str(claims["email"]), EMAIL_LENGTH)
-    name = one_line(str(claims.get("name") or ""), NAME_LENGTH)
-    known = await users.find_by_account(db, provider, subject)
-    if known:
-        return await users.refresh(db, known, name or known.name, email)
-    name = name or one_line(email.partition("@")[0], NAME_LENGTH) or gettext("Somebody")
-    vouched = provider == GOOGLE and claims.get("email_verified") is True
-    person = await users.create(db, provider, subject, name, email, may_claim=vouched)
-    await spaces.first_space(db, person.id, gettext("%(name)s’s space", name=name))
-    return person
 
 
 Explanation = tuple[int, str, str]
@@ -258,8 +251,9 @@ NOT_ALLOWED: Explanation = (
     403,
     N_("Your account can’t sign in here."),
     N_(
-        "This server takes some accounts only, and yours isn’t among them. Ask whoever runs it to"
-        " let you in. Where somebody sent you the link of a session, you can join it as a guest."
+        "This server takes some accounts only, and yours isn’t among them. Ask whoever runs it, or"
+        " who invited you, to let you in: they need the e-mail address of your account. Where"
+        " somebody sent you the link of a session, you can join it as a guest."
     ),
 )
 PROVIDER_AWAY: Explanation = (

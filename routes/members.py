@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core import audit
-from core.access import NotFoundError, SpaceAction, SpaceLook
+from core.access import NotFoundError, SpaceAction, SpaceLook, may_sign_in
 from core.model import Membership
 from core.problems import ProblemError
 from core.store import members
@@ -83,7 +83,7 @@ async def _uninvite(request: Request, user_id: str) -> None:
     if keys is None:
         return
     person = await users.find(parts.db, user_id)
-    if person is None or not parts.settings.accounts.allow(person.email):
+    if person is None or not may_sign_in(parts.settings, person):
         await parts.conduct.revoke(keys)
 
 

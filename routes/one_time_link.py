@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core import audit
+from core.access import may_sign_in
 from core.model import Person
 from core.one_time_link import PATH, LinkError, OneTimeLink, Refusal
 from core.signed_links import read
 from core.store import one_time_links as links
 from core.text import one_line
 from core.words import N_
-from routes.login import EMAIL_LENGTH, NAME_LENGTH, NOT_ALLOWED, Explanation, failed
+from routes.arriving import EMAIL_LENGTH, NAME_LENGTH
+from routes.login import NOT_ALLOWED, Explanation, failed
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit
@@ -83,7 +85,7 @@ async def use(request: Request) -> Response:
                 return answer
         else:
             person = await links.look(parts.db, link)
-            if person is not None and not parts.settings.accounts.allow(person.email):
+            if person is not None and not may_sign_in(parts.settings, person):
                 return failed(request, NOT_ALLOWED)
             await sign_in(request, await links.account(parts.db, link))
     except LinkError as problem:

@@ -12,7 +12,10 @@ from starlette.responses import Response
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
 from core.rate_limit import RateLimiter
-from core.store import members, spaces
+from core.settings import Settings
+from core.signed_links import invitation_path
+from core.store import invitations, members, spaces
+from core.store.invitations import Invitation
 from core.store.spaces import NAME_LENGTH, SpacesFullError
 from core.text import one_line
 from core.words import N_
@@ -106,11 +109,17 @@ async def show(
     status: int = 200,
     problem: str = "",
     naming: Mapping[str, str] | None = None,
+    inviting: Mapping[str, str] | None = None,
 ) -> Response:
     """Show the page of a space; `problem`: why something about its members wasn't done.
 
-    `naming`: the name that was typed, and what is wrong with it.
+    `naming`: the name that was typed, and what is wrong with it. `inviting`: the same of a new
+    invitation.
     """
+    parts, found = services(request), list[Invitation]()
+    if at.may(SpaceAction.INVITE):
+        found = await invitations.open_ones(parts.db, at.space.id)
+    settings = parts.settings
     return page(
         "spaces/space.html",
         at.person,
@@ -118,10 +127,23 @@ async def show(
         space=at.space,
         may=at.may,
         actions=SpaceAction,
-        members=await members.listed(services(request).db, at.space.id),
+        members=await members.listed(parts.db, at.space.id),
+        invitations=found,
+        links={
+            one.id: settings.public_url + invitation_path(settings.login_secret, one.id)
+            for one in found
+        },
+        outside={one.id for one in found if not _can_come(settings, one)},
         problem=problem,
         naming=naming or {"name": at.space.name, "wrong": ""},
+        inviting={"for": "link", "uses": "10", "days": "7", "wrong": "", **(inviting or {})},
     )
+
+
+def _can_come(settings: Settings, invitation: Invitation) -> bool:
+    """Whether who is invited by their address can sign in with it."""
+    invited = settings.invited_may_sign_in and invitation.lets_in
+    return invitation.email is None or invited or settings.accounts.allow(invitation.email)
 
 
 async def look(

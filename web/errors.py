@@ -95,6 +95,18 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
+    "invitations_full": (
+        N_("The space has many open invitations."),
+        N_("Revoke one that is no longer needed, then try again."),
+    ),
+    "invitation_closed": (
+        N_("This invitation can’t be used any more."),
+        N_("Ask who sent it to you for another one."),
+    ),
+    "space_full": (
+        N_("This space is full."),
+        N_("It has as many members as it can have."),
+    ),
     "last_owner": (
         N_("A space has an owner."),
         N_("Make somebody else an owner first, then try again."),

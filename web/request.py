@@ -108,8 +108,14 @@ def _login_key(connection: HTTPConnection) -> str | None:
 
 
 def _allowed(connection: HTTPConnection, login: Login) -> bool:
-    """Whether whoever is signed in still may be: the operator may have named others since."""
-    return services(connection).settings.accounts.allow(login.person.email)
+    """Whether whoever is signed in still may be: the operator may have named others since.
+
+    Whom an invitation let in is a member of a space, or may not be here.
+    """
+    settings, person = services(connection).settings, login.person
+    if not access.may_sign_in(settings, person):
+        return False
+    return login.spaces.current is not None or settings.accounts.allow(person.email)
 
 
 async def _end_login(connection: HTTPConnection) -> None:

@@ -115,6 +115,12 @@ def must_wait(session: Session, who: Standing) -> bool:
     return not may(who, Action.JOIN) and session.admission != "ANYONE"
 
 
+def may_sign_in(settings: Settings, person: Person) -> bool:
+    """Whether the operator's lists let somebody in, or an invitation does, where it may."""
+    invited = settings.invited_may_sign_in and person.invited
+    return invited or settings.accounts.allow(person.email)
+
+
 def administers(settings: Settings, person: Person | None) -> bool:
     """Whether this is somebody who runs this server: by their address, or by the first link."""
     if person is None:

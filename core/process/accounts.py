@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from core.access import may_sign_in
 from core.database import Database, EmbeddedPostgres
 from core.model import Person
 from core.settings import Settings
@@ -84,7 +85,7 @@ async def _of_address(settings: Settings, db: Database, email: str) -> list[Invi
     found = await one_time_links.of_address(db, email)
     if not found:
         raise StartError(N_("nobody has an account here with %(email)s"), email=email)
-    if not settings.accounts.allow(email):
+    if not any(may_sign_in(settings, person) for person, _, _ in found):
         raise StartError(
             N_("%(email)s isn't in ALLOWED_EMAILS or ALLOWED_EMAIL_DOMAINS"), email=email
         )

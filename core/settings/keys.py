@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 COOKIE = "sessions: the login cookie, 1"
 TOKEN = "sessions: tokens of /ws, 1"  # noqa: S105 - what a key is for, not a key
 PROOF = "sessions: proofs of being this installation, 1"
+INVITATION = "sessions: links of invitations, 1"
 ONE_TIME_LINK = "sessions: one-time links, 1"
 
 

@@ -63,6 +63,7 @@ class Settings:
     rate_limit_factor: float = 1.0
     allowed_emails: frozenset[str] = frozenset()
     allowed_email_domains: frozenset[str] = frozenset()
+    invited_may_sign_in: bool = False
     admin_emails: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 

@@ -153,6 +153,18 @@ VARIABLES: tuple[Variable, ...] = (
         example="example.com",
     ),
     Variable(
+        "INVITED_MAY_SIGN_IN",
+        "invited_may_sign_in",
+        SIGN_IN,
+        N_(
+            "Whether an invitation to a space lets in accounts that ALLOWED_EMAILS and "
+            "ALLOWED_EMAIL_DOMAINS don't name, as long as they are a member there."
+        ),
+        "off",
+        accept.switch,
+        example="on",
+    ),
+    Variable(
         "ADMIN_EMAILS",
         "admin_emails",
         SIGN_IN,

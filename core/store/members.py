@@ -14,8 +14,10 @@ from uuid import UUID
 from core.database import Database, Row
 from core.model import Membership, Person, Role, State
 from core.problems import ProblemError
-from core.store import invitations, space_events
+from core.store import invitations, space_events, spaces
+from core.store.invitations import Invitation
 from core.store.people import person_of
+from core.store.spaces import MAX_OWN, SpacesFullError
 
 MAX_MEMBERS = 500  # of a space; its page shows them all
 
@@ -24,6 +26,18 @@ class NotMemberError(ProblemError):
     """Who would be changed is no member, or who asks is no owner any more."""
 
     status, code = 404, "not_found"
+
+
+class NotAcceptedError(ProblemError):
+    """The invitation can't be used any more, or not by them."""
+
+    status, code = 410, "invitation_closed"
+
+
+class SpaceFullError(ProblemError):
+    """The space has as many members as it may have."""
+
+    status, code = 409, "space_full"
 
 
 class LastOwnerError(ProblemError):
@@ -166,17 +180,44 @@ def _check_other_owner(everybody: Mapping[str, Row], user_id: str) -> None:
         raise LastOwnerError
 
 
-async def join(
-    db: Database, space_id: str, user_id: str, role: Membership = "MEMBER"
+async def accept(
+    db: Database, invitation: Invitation, person: Person, *, most: int = MAX_OWN, work: bool = True
 ) -> list[Moved]:
-    """Make somebody a member who isn't. Returns what they are in sessions that go on."""
-    await db.execute(
-        "INSERT INTO members (space_id, user_id, role) VALUES (:space, :user, :role)",
-        space=UUID(space_id),
-        user=UUID(user_id),
-        role=role,
-    )
-    return await _as_member(db, space_id, user_id, role, was=["GUEST"])
+    """Make somebody a member by an invitation, of which that is one use.
+
+    `most`: of how many spaces they may be a member, this one included. `work`: whether they work in
+    it from now on. Returns what that makes of them in its sessions that go on. Raises
+    NotAcceptedError, SpaceFullError or SpacesFullError; who is a member already changes nothing.
+    """
+    space, user = UUID(invitation.space_id), UUID(person.id)
+    moved: list[Moved] = []
+    async with db.transaction():
+        everybody = await locked(db, invitation.space_id)
+        if person.id not in everybody:
+            # Locked, so that several at once count each other.
+            await db.execute("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE", user=user)
+            own = await db.returning(
+                "SELECT count(*) AS own FROM members WHERE user_id = :user", user=user
+            )
+            if own["own"] >= most:
+                raise SpacesFullError
+            if len(everybody) >= MAX_MEMBERS:
+                raise SpaceFullError
+            if not await invitations.use(db, invitation.id, person.email):
+                raise NotAcceptedError
+            await db.execute(
+                """
+                INSERT INTO members (space_id, user_id, role) VALUES (:space, :user, 'MEMBER')
+                """,
+                space=space,
+                user=user,
+            )
+            inviter = invitation.inviter or ""
+            await space_events.note(db, invitation.space_id, person, "joined", inviter)
+            moved = await _as_member(db, invitation.space_id, person.id, "MEMBER", was=["GUEST"])
+        if work:
+            await spaces.work_in(db, invitation.space_id, person.id)
+    return moved
 
 
 async def _as_member(

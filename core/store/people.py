@@ -193,6 +193,11 @@ async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta)
     return key
 
 
+async def invite_in(db: Database, user_id: str) -> None:
+    """Note that an invitation let somebody in, as the operator's lists don't: see `uninvite`."""
+    await db.execute("UPDATE users SET invited = true WHERE id = :user", user=UUID(user_id))
+
+
 async def uninvite(db: Database, user_id: str) -> list[bytes] | None:
     """Have an invitation let somebody in no more, once no space holds them that isn't their own.
 

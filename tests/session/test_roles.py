@@ -46,6 +46,10 @@ LIVE = {
     ("GET", "/spaces/{space}"): (303, 303, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/switch"): (401, 401, 404, 204, 404, 204),
     ("POST", "/spaces/{space}/rename"): (401, 401, 404, 422, 404, 404),  # without a name
+    ("POST", "/spaces/{space}/invitations"): (401, 401, 404, 422, 404, 404),  # of no length
+    ("POST", "/spaces/{space}/invitations/{invitation}/revoke"): (401, 401, 404, 404, 404, 404),
+    ("GET", "/invitations/{token}"): (404, 404, 404, 404, 404, 404),  # forged; see test_invitations
+    ("POST", "/invitations/{token}"): (401, 401, 404, 404, 404, 404),
     ("POST", "/spaces/{space}/leave"): (401, 401, 404, 409, 404, None),  # see test_members
     ("POST", "/spaces/{space}/members/{user}/role"): (401, 401, 404, 422, 404, 404),
     ("POST", "/spaces/{space}/members/{user}/remove"): (401, 401, 404, 404, 404, 404),
@@ -127,6 +131,8 @@ def assert_answers(
                 space=meeting.space,
                 person=meeting.space,
                 user=meeting.space,
+                invitation=meeting.space,
+                token="A" * 43,
             ),
         )
         .status_code

@@ -18,7 +18,15 @@ from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls, is_test
 from core.model import Session
 from core.room.rooms import Rooms
-from core.store import events, keys, participants, people, sessions
+from core.store import (
+    events,
+    invitations,
+    keys,
+    participants,
+    people,
+    sessions,
+    space_events,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +47,7 @@ EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
 # After so long without a knock: who gives a name in the morning for an evening's session keeps it.
 FORGET_STRANGERS_AFTER = timedelta(hours=24)
 FORGET_STRANGERS_EVERY = timedelta(minutes=1)
+FORGET_DEEDS_EVERY = timedelta(hours=1)  # what was done in spaces, and invitations
 FORGOTTEN_AT_ONCE = 500  # rows of one statement
 
 Followup = Callable[[], Awaitable[None]]
@@ -66,6 +75,7 @@ class Lifecycle:
         self._back_at = self._looked_at  # since when they are, without a break
         self._used_at = _now()  # when it was last noted which logins are used
         self._forgot_strangers_at = _now() - FORGET_STRANGERS_EVERY
+        self._forgot_deeds_at = _now() - FORGET_DEEDS_EVERY
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
@@ -147,6 +157,7 @@ class Lifecycle:
             await events.forget(self._db, now - EVENT_MEMORY)
             self._forgot_at = now
         await self._forget_strangers(now)
+        await self._forget_deeds(now)
 
     async def _forget_strangers(self, now: datetime) -> None:
         """Forget names that were given at doors by people who never came in."""
@@ -155,6 +166,20 @@ class Lifecycle:
         before = now - FORGET_STRANGERS_AFTER
         if await participants.forget_strangers(self._db, before, FORGOTTEN_AT_ONCE) == 0:
             self._forgot_strangers_at = now  # else there are more
+
+    async def _forget_deeds(self, now: datetime) -> None:
+        """Forget what was done in spaces so long ago, and invitations that ran out then.
+
+        And that an invitation let somebody in whose space has been deleted since.
+        """
+        if now - self._forgot_deeds_at < FORGET_DEEDS_EVERY:
+            return
+        before = now - timedelta(days=space_events.KEPT_DAYS)
+        await people.uninvite(self._db)
+        forgotten = await space_events.forget(self._db, before, FORGOTTEN_AT_ONCE)
+        forgotten += await invitations.forget(self._db, before, FORGOTTEN_AT_ONCE)
+        if forgotten == 0:
+            self._forgot_deeds_at = now  # else there are more
 
     async def _look_after_rights(self) -> None:
         """End here what another process has ended, an operator, or time.

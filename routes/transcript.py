@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -20,9 +21,10 @@ from core.access import (
     EndedError,
     Look,
 )
+from core.database import DatabaseAwayError
 from core.minutes import Bounds, cap_of, today
 from core.model import ChatLine, Participant, Session, Utterance
-from core.store import analyses, participants, usage
+from core.store import analyses, participants, space_events, usage
 from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in
@@ -138,7 +140,17 @@ async def _export(
 
         return await asyncio.to_thread(lay_out)
 
-    return await _in_line(request, at, work)
+    answer = await _in_line(request, at, work)
+    if at.person is not None and at.membership is not None and request.method == "GET":
+        with suppress(DatabaseAwayError):  # one that takes no writes gives the file all the same
+            await space_events.note_export(
+                services(request).db,
+                session.space_id,
+                at.person,
+                session.title,
+                detail=f"transcript.{ending}",
+            )
+    return answer
 
 
 def _zone(request: Request) -> tzinfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +17,9 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
+from core.database import DatabaseAwayError
 from core.minutes import MOST_MINUTES, Bounds, cap_of, month_after, month_before, today
-from core.store import ledger, spaces, usage
+from core.store import ledger, space_events, spaces, usage
 from core.store.ledger import Key, SessionSpending, Spending
 from core.words import N_
 from web import months
@@ -54,9 +56,14 @@ async def usage_file(request: Request) -> Response:
     """
     at, month = await _look(request, SpaceAction.USAGE), _month(request)
     first = await _sessions(request, at, month, None, READ_AT_ONCE)  # what fails does so before 200
+    name = f"usage-{months.written(month)}.csv"
+    with suppress(DatabaseAwayError):  # one that takes no writes gives the file all the same
+        await space_events.note_export(
+            services(request).db, at.space.id, at.person, "", detail=name
+        )
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="usage-{months.written(month)}.csv"',
+        "Content-Disposition": f'attachment; filename="{name}"',
     }
     return StreamingResponse(
         _lines(request, at, month, first), headers=headers, media_type="text/csv; charset=utf-8"
@@ -75,6 +82,10 @@ async def choose(request: Request) -> Response:
             raise HTTPException(422)
         return await _show(request, at, today().replace(day=1), error=error)
     await spaces.choose(services(request).db, at.space.id, minutes)
+    told = "" if minutes is None else f"{minutes:g}"
+    await space_events.note(
+        services(request).db, at.space.id, at.person, "minutes_chosen", detail=told
+    )
     await changed(request, at.space.id, minutes, "chosen", at.person.id)
     if is_fragment(request):
         now = await _look(request, SpaceAction.USAGE)

@@ -198,8 +198,10 @@ async def invite_in(db: Database, user_id: str) -> None:
     await db.execute("UPDATE users SET invited = true WHERE id = :user", user=UUID(user_id))
 
 
-async def uninvite(db: Database, user_id: str) -> list[bytes] | None:
+async def uninvite(db: Database, user_id: str | None = None) -> list[bytes] | None:
     """Have an invitation let somebody in no more, once no space holds them that isn't their own.
+
+    Without a user, whomever that is so of; then what is returned says nothing.
 
     A space holds whom it has as a member beside an owner who needed no invitation. Returns the
     digests of their logins, which end unless they may sign in without one; None where nothing
@@ -208,7 +210,8 @@ async def uninvite(db: Database, user_id: str) -> list[bytes] | None:
     row = await db.fetch_one(
         """
         WITH alone AS (
-            UPDATE users u SET invited = false WHERE u.id = :user AND u.invited AND NOT EXISTS (
+            UPDATE users u SET invited = false
+            WHERE u.invited AND u.id = coalesce(CAST(:user AS uuid), u.id) AND NOT EXISTS (
                 SELECT FROM members m JOIN members o ON o.space_id = m.space_id
                 JOIN users owner ON owner.id = o.user_id
                 WHERE m.user_id = u.id AND o.role = 'OWNER' AND NOT owner.invited
@@ -218,7 +221,7 @@ async def uninvite(db: Database, user_id: str) -> list[bytes] | None:
             SELECT array_agg(l.key_digest) FROM logins l WHERE l.user_id = alone.id
         ) AS keys FROM alone
         """,
-        user=UUID(user_id),
+        user=UUID(user_id) if user_id else None,
     )
     return None if row is None else list(row["keys"] or ())
 

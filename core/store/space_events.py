@@ -70,6 +70,27 @@ async def note(
     )
 
 
+async def note_export(
+    db: Database, space_id: str, actor: Person, subject: str, *, detail: str
+) -> None:
+    """Write that somebody saved this as a file, once an hour however often they do."""
+    await db.execute(
+        """
+        INSERT INTO space_events (space_id, actor, actor_name, act, subject, detail)
+        SELECT :space, :actor, :name, 'exported', :subject, :detail WHERE NOT EXISTS (
+            SELECT FROM space_events WHERE space_id = :space AND actor = :actor
+            AND act = 'exported' AND subject = :subject AND detail = :detail
+            AND at > now() - interval '1 hour'
+        )
+        """,
+        space=UUID(space_id),
+        actor=UUID(actor.id),
+        name=actor.name,
+        subject=one_line(subject, MAX_WORDS),
+        detail=one_line(detail, MAX_WORDS),
+    )
+
+
 async def listed(db: Database, space_id: str, *, before: int | None, most: int) -> list[SpaceEvent]:
     """Return what was done in a space, the newest first, only what was before that id."""
     rows = await db.fetch_all(

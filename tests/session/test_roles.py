@@ -46,6 +46,7 @@ LIVE = {
     ("GET", "/spaces/{space}"): (303, 303, 404, 200, 404, 200),
     ("POST", "/spaces/{space}/switch"): (401, 401, 404, 204, 404, 204),
     ("POST", "/spaces/{space}/rename"): (401, 401, 404, 422, 404, 404),  # without a name
+    ("GET", "/spaces/{space}/events"): (303, 303, 404, 200, 404, 404),
     ("POST", "/spaces/{space}/invitations"): (401, 401, 404, 422, 404, 404),  # of no length
     ("POST", "/spaces/{space}/invitations/{invitation}/revoke"): (401, 401, 404, 404, 404, 404),
     ("GET", "/invitations/{token}"): (404, 404, 404, 404, 404, 404),  # forged; see test_invitations

@@ -42,6 +42,7 @@ from routes import (
     standing,
     transcript,
     usage,
+    welcome,
     ws,
 )
 from web import errors, openid
@@ -114,6 +115,12 @@ ROUTES = [
     Route("/profile/name", profile.name, methods=["POST"]),
     Route("/profile/picture", avatars.upload, methods=["POST"]),
     Route("/profile/picture/remove", avatars.remove, methods=["POST"]),
+    Route("/welcome", welcome.begin),
+    Route("/welcome/name", welcome.name, methods=["POST"]),
+    Route("/welcome/space", welcome.see_space, methods=["GET"]),
+    Route("/welcome/space", welcome.name_space, methods=["POST"]),
+    Route("/welcome/picture", welcome.see_picture),
+    Route("/welcome/done", welcome.done, methods=["POST"]),
     Route("/avatars/{avatar}.webp", avatars.picture),
     Route("/profile/look", profile.look, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),

@@ -15,6 +15,7 @@ from core.picture import MAX_FILE, Flaw, PictureError, square
 from core.store import avatars
 from core.waiting_line import CrowdedError
 from core.words import N_
+from routes import welcome
 from routes.profile import show
 from web.guard import limit
 from web.http.bounds import MAX_UPLOAD
@@ -35,7 +36,10 @@ CROWDED = N_("Many pictures are being made at this moment. Try again in a few se
 
 
 async def upload(request: Request) -> Response:
-    """POST /profile/picture: somebody's picture from now on; a form with one file, `picture`."""
+    """POST /profile/picture: somebody's picture from now on; a form with one file, `picture`.
+
+    `?welcome` comes from the steps after the first sign-in, and leads back there.
+    """
     person = await signed_in(request)
     limit(services(request).limits.upload, request, person.id)
     try:
@@ -45,9 +49,9 @@ async def upload(request: Request) -> Response:
         await keep(request, person, await _file(request))
     except PictureError as problem:
         status, told = FLAWS[problem.flaw]
-        return _refused(request, person, status, gettext(told))
+        return await _refused(request, person, status, gettext(told))
     except CrowdedError:
-        return _refused(request, person, 503, gettext(CROWDED))
+        return await _refused(request, person, 503, gettext(CROWDED))
     return _done(request)
 
 
@@ -102,13 +106,16 @@ async def _file(request: Request) -> bytes:
     return file
 
 
-def _refused(request: Request, person: Person, status: int, told: str) -> Response:
+async def _refused(request: Request, person: Person, status: int, told: str) -> Response:
     if not wants_html(request):
         raise HTTPException(status)
+    if "welcome" in request.query_params:
+        return await welcome.show(request, person, "picture", status=status, problem=told)
     return show(person, status=status, problems={"picture": told})
 
 
 def _done(request: Request) -> Response:
     if wants_html(request):
-        return RedirectResponse("/profile?saved=picture", 303)
+        back = "/welcome/picture" if "welcome" in request.query_params else "/profile?saved=picture"
+        return RedirectResponse(back, 303)
     return Response(status_code=204)

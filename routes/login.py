@@ -19,6 +19,7 @@ from core.settings.providers import GOOGLE
 from core.text import one_line
 from core.words import N_
 from routes.arriving import EMAIL_LENGTH, NAME_LENGTH, arrive
+from routes.welcome import led
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit, on_this_computer
@@ -189,7 +190,7 @@ async def _arrived(
     if arrival is None:
         return failed(request, NOT_ALLOWED)
     await sign_in(request, arrival.person)
-    return RedirectResponse(arrival.target, 303)
+    return RedirectResponse(led(arrival.person, arrival.target), 303)
 
 
 async def sign_out_page(request: Request) -> Response:

@@ -22,6 +22,7 @@ from core.text import one_line
 from core.words import N_
 from routes.arriving import EMAIL_LENGTH, NAME_LENGTH
 from routes.login import NOT_ALLOWED, Explanation, failed
+from routes.welcome import led
 from web.addresses import address_of
 from web.forms import form_of
 from web.guard import limit
@@ -83,14 +84,17 @@ async def use(request: Request) -> Response:
             answer = _provided(request, link) or await _first(request, link)
             if answer is not None:
                 return answer
+            target = "/welcome/space"  # their name was typed just now
         else:
             person = await links.look(parts.db, link)
             if person is not None and not may_sign_in(parts.settings, person):
                 return failed(request, NOT_ALLOWED)
-            await sign_in(request, await links.account(parts.db, link))
+            account = await links.account(parts.db, link)
+            await sign_in(request, account)
+            target = led(account, "/")
     except LinkError as problem:
         return _refused(request, problem)
-    return RedirectResponse("/", 303)
+    return RedirectResponse(target, 303)
 
 
 async def _first(request: Request, link: OneTimeLink) -> Response | None:

@@ -53,6 +53,7 @@ SHEETS = frozenset(
         "spaces",
         "transcript",
         "usage",
+        "welcome",
     )
 )
 

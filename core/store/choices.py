@@ -48,3 +48,11 @@ async def choose_captions(db: Database, user_id: str, chosen: Mapping[str, str])
         user=UUID(user_id),
         chosen=json.dumps(chosen),
     )
+
+
+async def be_welcomed(db: Database, user_id: str) -> None:
+    """Offer a user the steps after the first sign-in no more."""
+    await db.execute(
+        "UPDATE users SET welcomed_at = coalesce(welcomed_at, now()) WHERE id = :user",
+        user=UUID(user_id),
+    )

@@ -82,6 +82,20 @@ async def of_person(db: Database, user_id: str) -> OwnSpaces:
     return own_spaces(row["spaces"], str(row["space_id"]) if row["space_id"] else None)
 
 
+async def lone(db: Database, user_id: str) -> OwnSpace | None:
+    """Return the space that a user owns, if it is the only one and nobody else is in it."""
+    row = await db.fetch_one(
+        """
+        SELECT s.id, s.name FROM members m JOIN spaces s ON s.id = m.space_id
+        WHERE m.user_id = :user AND m.role = 'OWNER'
+            AND (SELECT count(*) FROM members WHERE user_id = :user AND role = 'OWNER') = 1
+            AND (SELECT count(*) FROM members WHERE space_id = s.id) = 1
+        """,
+        user=UUID(user_id),
+    )
+    return OwnSpace(str(row["id"]), row["name"], "OWNER") if row else None
+
+
 async def work_in(db: Database, space_id: str, user_id: str) -> None:
     """Have a user work in this space from now on, in whatever browser, if they are a member."""
     await db.execute(

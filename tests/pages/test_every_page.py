@@ -169,6 +169,24 @@ async def administrators_pages(walk: Walk, root: Visitor, somebody: str) -> None
     await walk.look("admin-people-disabled")
 
 
+async def newcomers_pages(walk: Walk) -> None:
+    """The steps after the first sign-in, and one's profile."""
+    page = walk.page
+    await walk.goto("/welcome", "welcome")
+    await walk.goto("/welcome/space", "welcome-space")
+    await page.locator("#space-name").fill(LONG_WORD)
+    await page.locator(".panel .button.primary").click()
+    await expect(page.locator("#own-picture")).to_be_visible()
+    await walk.look("welcome-picture")
+    await walk.goto("/profile")
+    await page.locator("#own-picture").set_input_files(
+        files={"name": "me.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"}
+    )
+    await page.locator(".picture-row .button").click()
+    await expect(page.locator("#picture-problem")).to_be_visible()
+    await walk.look("profile")
+
+
 async def ended_in_the_list(walk: Walk, slug: str) -> None:
     """End a session from the list, which says where its words are."""
     await walk.goto("/")
@@ -196,6 +214,7 @@ async def test_every_page(site: Site, browsers: Browsers, language: str) -> None
     await ended_in_the_list(host, meeting.slug)
     await host.be(await asyncio.to_thread(Visitor(site.server.url).sign_in, f"New {language}"))
     await host.goto("/", "home-empty")
+    await newcomers_pages(host)
     root = await asyncio.to_thread(Visitor(site.server.url).sign_in, "Root")
     await administrators_pages(host, root, f"New {language}")
     assert not stranger.wrong + host.wrong, "\n".join(stranger.wrong + host.wrong)

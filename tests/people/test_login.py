@@ -64,7 +64,7 @@ def test_the_first_sign_in_makes_a_user_with_a_space(
     visitor = Browser(google.url)
     answer = google_sign_in(visitor, "grace")
     assert answer.status_code == 303
-    assert answer.headers["location"] == "/"
+    assert answer.headers["location"] == "/welcome"
     assert "Grace Hopper" in visitor.http.get("/").text
 
     assert values_in(

@@ -131,7 +131,7 @@ def test_a_start_prints_a_link_that_makes_the_first_account(alone: AppServer) ->
         assert outside("HEAD", link).status_code == 200
     assert people(alone) == []
     answer = visitor.http.post(link, data=ADA)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/welcome/space")
     assert people(alone) == [
         ("Ada Lovelace", "ada@example.com", "link", True, "OWNER", "Ada Lovelace’s space")
     ]

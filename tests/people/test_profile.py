@@ -177,7 +177,7 @@ async def test_captions_follow_their_reader_to_another_browser(
     server: AppServer, browsers: Browsers
 ) -> None:
     page = await browsers.page()
-    await listening(page, server.url)
+    await listening(page, server.url, "Follower Reader")
     await page.get_by_role("button", name="Settings", exact=True).click()
     async with page.expect_response("**/profile/look") as told:
         await page.get_by_label("Size of the text").select_option("huge")
@@ -193,7 +193,7 @@ async def test_captions_follow_their_reader_to_another_browser(
     await expect(page.locator("#room")).to_have_attribute("data-caption-colours", "yellow")
 
     other = await browsers.page()
-    await listening(other, server.url)
+    await listening(other, server.url, "Follower Reader")
     room = other.locator("#room")
     await expect(room).to_have_attribute("data-caption-size", "huge")
     await expect(room).to_have_attribute("data-caption-colours", "yellow")

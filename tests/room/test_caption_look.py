@@ -55,7 +55,7 @@ async def test_captions_look_as_their_reader_wants(server: AppServer, browsers: 
     page = await browsers.page(viewport={"width": 1280, "height": 720})
     line = Line()
     await page.route_web_socket("**/ws", line.lay)
-    await listening(page, server.url)
+    await listening(page, server.url, "Looker One")
     await page.keyboard.press("l")
     line.tell(said(line, "a", "Good morning."))
     await expect(page.locator(".subtitle")).to_contain_text("Good morning.")
@@ -98,5 +98,5 @@ async def test_what_is_kept_and_no_choice_any_more_counts_as_none(
 ) -> None:
     page = await browsers.page()
     await page.add_init_script("localStorage.setItem('sessions.captions.size', 'gigantic')")
-    await listening(page, server.url)
+    await listening(page, server.url, "Another Looker")
     assert await page.locator("#room").get_attribute("data-caption-size") == "normal"

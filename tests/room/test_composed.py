@@ -68,6 +68,7 @@ async def test_a_call_with_captions_over_https(
     ada = await browsers.page(microphone=speech, extra_http_headers=lie, **options)
     await ada.goto(place.url)
     await ada.get_by_text("Continue with Lab").first.click()
+    await ada.get_by_role("button", name="Skip all of it").click()
     await ada.get_by_role("textbox", name="What is it about").fill("Engines")
     await ada.get_by_role("button", name="Start a session").click()
     await ada.wait_for_url(re.compile(rf"^{place.url}/s/"))

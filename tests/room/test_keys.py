@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
+from tests.support.call_page import press_sign_in
 from tests.support.firefox import FirefoxPage, find_firefox, firefox_page, sign_in_and_start
 
 pytestmark = pytest.mark.browser
@@ -34,13 +35,14 @@ FOCUS = (
 TEXT = "document.querySelector('[data-chat-text]').value"
 
 
-async def listening(page: Page, url: str) -> None:
+async def listening(page: Page, url: str, name: str = "Ada Lovelace") -> None:
     """Sign in, start a session and join it with everything off."""
     await page.add_init_script(ASKED)
     await page.goto(url)
-    await page.get_by_role("textbox", name="Name").fill("Ada Lovelace")
-    await page.get_by_role("textbox", name="E-mail").fill("ada@example.com")
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("textbox", name="Name").fill(name)
+    email = f"{name.split(maxsplit=1)[0].lower()}@example.com"
+    await page.get_by_role("textbox", name="E-mail").fill(email)
+    await press_sign_in(page)
     await page.get_by_role("button", name="Start a session").click()
     await page.wait_for_url(re.compile(r"/s/"))
     await page.evaluate("localStorage.setItem('sessions.microphone-on', 'off')")

@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from core.speech.engine import BYTES_PER_SECOND
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
+from tests.support.call_page import press_sign_in
 from tests.support.speech_samples import OPENING, opening, wav_bytes, words, words_in_order
 from tests.support.waiting import WAIT_TIMEOUT_S
 
@@ -41,7 +42,7 @@ async def sign_in_and_start(page: Page, url: str, name: str, title: str) -> str:
     await page.get_by_role("textbox", name="E-mail").fill(
         f"{name.split(maxsplit=1)[0].lower()}@example.com"
     )
-    await page.get_by_role("button", name="Sign in").click()
+    await press_sign_in(page)
     await page.get_by_role("textbox", name="What is it about").fill(title)
     await page.get_by_role("button", name="Start a session").click()
     await page.wait_for_url(re.compile(r"/s/"))

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers
+from tests.support.call_page import press_sign_in
 from tests.support.http import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,7 +22,7 @@ async def signed_in(browsers: Browsers, site: AppServer, name: str, **options: A
     await page.goto(f"{site.url}/sign-in")
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_label("E-mail").fill(f"{name.lower().replace(' ', '.')}@example.com")
-    await page.get_by_role("button", name="Sign in").click()
+    await press_sign_in(page)
     await expect(page.get_by_role("heading", level=1)).to_contain_text("talking")
     return page
 

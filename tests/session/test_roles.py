@@ -66,6 +66,11 @@ LIVE = {
     ("POST", "/spaces/{space}/rooms"): (401, 401, 404, 422, 404, 422),
     ("POST", "/profile/picture"): (415,) * 6,  # see tests/people/test_avatar.py
     ("POST", "/profile/picture/remove"): (401, 401, 204, 204, 204, 204),
+    ("GET", "/welcome"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/welcome/name"): (401, 401, 422, 422, 422, 422),
+    ("GET", "/welcome/space"): (303, 303, 200, 303, 200, 200),  # who is alone in a space
+    ("GET", "/welcome/picture"): (303, 303, 200, 200, 200, 200),
+    ("GET", "/welcome/done"): (405,) * 6,  # see tests/people/test_welcome.py
     ("GET", "/avatars/{avatar}.webp"): (404,) * 6,
     ("POST", "/profile/name"): (401, 401, 422, 422, 422, 422),
     ("POST", "/profile/look"): (401, 401, 204, 204, 204, 204),

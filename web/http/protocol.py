@@ -163,7 +163,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= bounds.MAX_PIPELINED:
             self._refuse_within_parser(429)
         self._in_head, self._size = False, 0
-        uploads = self.url == _UPLOAD and self.parser.get_method() == b"POST"
+        uploads = self.url.partition(b"?")[0] == _UPLOAD and self.parser.get_method() == b"POST"
         self._max_body = bounds.MAX_RAW_UPLOAD if uploads else bounds.MAX_RAW_BODY
         self._body_timeout = bounds.UPLOAD_TIMEOUT_S if uploads else bounds.BODY_TIMEOUT_S
         self._wait(self._body_timeout)

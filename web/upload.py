@@ -6,6 +6,7 @@ parser finds where the part begins and ends, and is given no more than the bound
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from web.http.bounds import MAX_UPLOAD
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+# It warns of each body that it refuses; the access log has those.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 FIELD = "picture"
 _KIND = re.compile(r'multipart/form-data; *boundary="?([\w\'()+,./:=?-]{1,70})"?', re.ASCII)
 # Browsers say the field's name first; its file's name is as long as they like, within the parser's

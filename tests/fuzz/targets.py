@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import jwt
@@ -16,9 +17,13 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as some
 from livekit import api
+from PIL import Image
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from core import tokens
 from core.livekit import BadWebhookError, Calls
+from core.picture import SIDE, PictureError, square
 from core.room import wire
 from core.settings import load
 from core.speech.engine import BYTES_PER_SECOND, Recognition
@@ -31,6 +36,7 @@ from core.speech.reasons import Reason
 from tests.fuzz.connections import frames, requests
 from tests.fuzz.mutation import JSON, mutated
 from web import forms
+from web.upload import file_of
 
 SECRET = "a secret of the tests, and of no server, as long as HS512 wants it to be"
 
@@ -284,7 +290,52 @@ def forms_(body: bytes) -> None:
         (name + value).encode()  # no half of a character
 
 
+# --- Uploads ------------------------------------------------------------------------------
+
+
+def _drawn(kind: str) -> bytes:
+    out = BytesIO()
+    Image.linear_gradient("L").resize((40, 30)).convert("P").save(out, kind)
+    return out.getvalue()
+
+
+PICTURES = [_drawn(kind) for kind in ("PNG", "GIF", "WEBP")]
+UPLOADS = [
+    b'--x\r\nContent-Disposition: form-data; name="picture"; filename="me.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n\x89PNG\r\n--\r\n--x--\r\n"
+]
+
+
+@given(mutated(UPLOADS))
+def uploads(body: bytes) -> None:
+    """A body is a form with one file, which stands in it as it is, or it is refused."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    kind = (b"content-type", b"multipart/form-data; boundary=x")
+    asked = Request({"type": "http", "method": "POST", "headers": [kind]}, receive)
+    try:
+        file = asyncio.run(file_of(asked))
+    except HTTPException as refusal:
+        assert refusal.status_code == 400
+        return
+    assert file in body
+
+
+@given(mutated(PICTURES))
+def pictures(file: bytes) -> None:
+    """Of any file comes a small square, or a PictureError."""
+    try:
+        made = Image.open(BytesIO(square(file)))
+    except PictureError:
+        return
+    assert (made.format, made.size) == ("WEBP", (SIDE, SIDE))
+
+
 TARGETS: dict[str, Callable[[], None]] = {
+    "uploads": uploads,
+    "pictures": pictures,
     "messages": messages,
     "audio": audio,
     "webhooks": webhooks,

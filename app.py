@@ -87,6 +87,8 @@ ROUTES = [
     Route("/s/{slug}/plan", planned.planning_page, methods=["GET"]),
     Route("/s/{slug}/plan", planned.change, methods=["POST"]),
     Route("/s/{slug}/session.ics", planned.calendar),
+    Route("/s/{slug}/pause", hosting.pause, methods=["POST"]),
+    Route("/s/{slug}/resume", hosting.resume, methods=["POST"]),
     Route("/s/{slug}/admit-all", hosting.admit_all, methods=["POST"]),
     Route("/s/{slug}/mute-all", hosting.mute_all, methods=["POST"]),
     Route("/s/{slug}/people/{identity}/lower-hand", hosting.lower_hand, methods=["POST"]),

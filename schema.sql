@@ -220,6 +220,18 @@ CREATE INDEX IF NOT EXISTS participants_strangers ON participants (created_at)
 CREATE INDEX IF NOT EXISTS participants_here ON participants (session_id)
     WHERE joined_at IS NOT NULL AND left_at IS NULL;
 
+-- When hosts had nothing transcribed; the open one began at `sessions.paused_at`.
+CREATE TABLE IF NOT EXISTS pauses (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    paused_at   timestamptz NOT NULL,
+    resumed_at  timestamptz CHECK (resumed_at >= paused_at),
+    -- Who paused; NULL for a host who never was in the session.
+    identity    text REFERENCES participants ON DELETE SET NULL,
+    PRIMARY KEY (session_id, paused_at)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS pauses_open ON pauses (session_id) WHERE resumed_at IS NULL;
+CREATE INDEX IF NOT EXISTS pauses_identity ON pauses (identity);
+
 -- A browser that is a guest of a session; its key is a digest, too. Who leaves for good has none.
 -- Guests of before this table had their identity in the signed cookie: that is their key, so that
 -- they stay who they are and can leave for good as well. Hence the question, which comes once.

@@ -18,14 +18,31 @@ from core.access import EndedError, NotFoundError, removable
 from core.database import Database
 from core.livekit import CallError, Calls
 from core.model import Admission, EndReason, News, Session
-from core.room.commands import Change, ChangeRole, LowerHand, Mute, MuteAllBut, Remove
+from core.problems import ProblemError
+from core.room.commands import (
+    Change,
+    ChangeRole,
+    LowerHand,
+    Mute,
+    MuteAllBut,
+    Remove,
+    SetPauses,
+)
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
-from core.store import participants, sessions
+from core.store import participants, pauses, sessions
 from core.store.keys import revoke
 from core.store.members import Moved
 
 log = logging.getLogger(__name__)
+
+MAX_PAUSES = 200  # of a session: each page is told all of them
+
+
+class TooManyPausesError(ProblemError):
+    """The session was paused as often as it may be."""
+
+    status, code = 409, "too_many_pauses"
 
 
 class Conduct:
@@ -144,6 +161,29 @@ class Conduct:
             if one.state == "ADMITTED"
         )
 
+    async def catch_up_rooms(self) -> None:
+        """Let rooms have what hosts have changed or paused at another node."""
+        known = {room.session.id: room.session for room in self._rooms.all if not room.over}
+        if not known:
+            return
+        decided = self._rooms.decided
+        told = await sessions.news(
+            self._db,
+            {
+                of: (one.title, one.admission, one.locked, len(one.pauses), one.paused)
+                for of, one in known.items()
+            },
+        )
+        if self._rooms.decided != decided:  # what was read may be older: look again
+            return
+        for session, paused in told:
+            before = known[session.id]
+            change = Change(session.title, session.admission, locked=session.locked)
+            if change != Change(before.title, before.admission, locked=before.locked):
+                self._rooms.tell(session.id, change)
+            if paused != before.pauses:
+                self._rooms.tell(session.id, SetPauses(paused))
+
     async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
         # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.
         await _asked(self._calls.remove(slug, identity) for slug, identity in people)
@@ -176,6 +216,27 @@ class Conduct:
             session.id, Change(changed.title, changed.admission, locked=changed.locked)
         )
         return changed
+
+    async def pause(self, session: Session, by: str | None) -> None:
+        """Have nothing transcribed from now on; `by` is who pauses, an identity.
+
+        Raises EndedError when it has ended meanwhile, and TooManyPausesError.
+        """
+        await pauses.pause(self._db, session.id, by, datetime.now(UTC), most=MAX_PAUSES)
+        if not await self._tell_pauses(session):
+            now = await sessions.find_by_id(self._db, session.id)
+            raise EndedError if now is None or now.over else TooManyPausesError
+
+    async def resume(self, session: Session) -> None:
+        """Have it transcribed again what is said from now on."""
+        await pauses.resume(self._db, session.id, datetime.now(UTC))
+        await self._tell_pauses(session)
+
+    async def _tell_pauses(self, session: Session) -> bool:
+        """Let the room know all pauses. Returns whether one is open."""
+        known = await pauses.of_session(self._db, session.id)
+        self._rooms.tell(session.id, SetPauses(known))
+        return bool(known) and known[-1].until is None
 
     async def end(self, session: Session, *, by: str | None, reason: EndReason) -> None:
         """End a session for everybody; a second time changes nothing but finishes the first.

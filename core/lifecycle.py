@@ -182,10 +182,11 @@ class Lifecycle:
             self._forgot_deeds_at = now  # else there are more
 
     async def _look_after_rights(self) -> None:
-        """End here what another process has ended, an operator, or time.
+        """End here what another process has ended, an operator, or time; change what it changed.
 
         Being in a session is use of the login that led there.
         """
+        await self._conduct.catch_up_rooms()
         seated = self._rooms.seated()
         if not seated:
             return

@@ -160,6 +160,27 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A while in which nothing of a session was transcribed; `until` None: it still is so.
+
+    `by` is the name of the host who paused, None where it isn't known.
+    """
+
+    since: datetime
+    until: datetime | None
+    by: str | None
+
+    def seconds(self, started_at: datetime) -> tuple[float, float | None] | None:
+        """Return where it begins and ends in a session that started then, in its seconds.
+
+        None when it was over before that.
+        """
+        start = max(0.0, (self.since - started_at).total_seconds())
+        end = None if self.until is None else (self.until - started_at).total_seconds()
+        return (start, end) if end is None or end > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """One person in one session, under an identity that the server made."""
 

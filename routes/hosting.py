@@ -76,6 +76,19 @@ async def mute_all(request: Request) -> Response:
     return await _all(request, Action.MUTE, Conduct.mute_all)
 
 
+async def pause(request: Request) -> Response:
+    """POST /s/{slug}/pause: hosts have nothing transcribed from now on; the call goes on."""
+    at, session = await _looked(request, Action.PAUSE)
+    me = at.known.participant.identity if at.known else None
+    return await _done(services(request).conduct.pause(session, me))
+
+
+async def resume(request: Request) -> Response:
+    """POST /s/{slug}/resume: hosts have it transcribed again what is said from now on."""
+    _, session = await _looked(request, Action.PAUSE)
+    return await _done(services(request).conduct.resume(session))
+
+
 async def settings_page(request: Request) -> Response:
     """GET /s/{slug}/settings: hosts see title, admission and lock, as a page or a part of one."""
     at = await look(request, strangers=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -23,15 +23,15 @@ from core.access import (
 )
 from core.database import DatabaseAwayError
 from core.minutes import Bounds, cap_of, today
-from core.model import ChatLine, Participant, Session, Utterance
-from core.store import analyses, participants, space_events, usage
+from core.model import ChatLine, Participant, Pause, Session, Utterance
+from core.store import analyses, participants, pauses, space_events, usage
 from core.text import initials
 from core.transcript import exports
 from routes.login import can_sign_in
 from web.compression import compressed
 from web.guard import limit
 from web.pieces import InPieces
-from web.render import not_transcribed, page
+from web.render import not_transcribed, page, pause_note, paused
 from web.request import look, services
 from web.words import gettext
 
@@ -79,6 +79,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
     people = await participants.who_joined(db, session.id)
     said = await reader.said(session.id)
     written = await reader.chat(session.id)
+    paused_for = await pauses.of_session(db, session.id)
     analysis = await analyses.of_session(db, session.id)
     spent = await _usage(request, at)
     minutes = await _minutes(request, at) if spent else {}
@@ -90,7 +91,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
             session=session,
             room=at.sight.room,
             people=[_face(one) for one in people],
-            turns=turns(said, written, session.started_at or session.created_at),
+            turns=turns(said, written, session.started_at or session.created_at, paused_for),
             analysis=analysis,
             usage=spent,
             minutes=minutes,
@@ -158,7 +159,7 @@ def _zone(request: Request) -> tzinfo:
 
 
 async def _lines(request: Request, session: Session) -> list[exports.Line]:
-    reader = services(request).reader
+    reader, db = services(request).reader, services(request).db
     said = await reader.said(session.id)
     lines = [
         exports.Line(one.name, one.text, one.start, one.end)
@@ -172,6 +173,9 @@ async def _lines(request: Request, session: Session) -> list[exports.Line]:
         lines.append(
             exports.Line(gettext("%(name)s (chat)", name=chat.name), chat.text, start, None)
         )
+    for start, end, by in _in_seconds(await pauses.of_session(db, session.id), zero):
+        name, text = by or gettext("A host"), pause_note(end)
+        lines.append(exports.Line(name, text, start, None, is_gap=True))
     return sorted(lines, key=lambda line: line.start)
 
 
@@ -229,25 +233,45 @@ def _face(one: Participant) -> dict[str, Any]:
 class _Item:
     """Something said or written, at its second of the session."""
 
-    kind: Literal["speech", "chat"]
+    kind: Literal["speech", "chat", "pause"]
     id: int | str
-    by: Utterance | ChatLine
+    by: Utterance | ChatLine | None  # nobody says that nothing was transcribed for a while
     start: float
     text: str
     is_gap: bool = False
 
 
 def turns(
-    said: list[Utterance], written: list[ChatLine], started_at: datetime
+    said: list[Utterance],
+    written: list[ChatLine],
+    started_at: datetime,
+    pauses: Sequence[Pause] = (),
 ) -> list[dict[str, Any]]:
-    """Group what was said (in the order it was begun) and written into turns of one person."""
+    """Group what was said (in the order it was begun) and written into turns of one person.
+
+    Pauses stand between them, each for itself.
+    """
     items = [_spoken(one) for one in said]
+    for number, (start, end, by) in enumerate(_in_seconds(pauses, started_at)):
+        items.append(_Item("pause", f"pause-{number}", None, start, paused(by, start, end)))
     for line in written:
         start = max(0.0, (line.sent_at - started_at).total_seconds())
         items.append(_Item("chat", f"chat-{line.id}", line, start, line.text))
     items.sort(key=lambda item: item.start)  # equal ones stay in the order of their ids
-    groups = groupby(items, key=lambda item: (item.kind, item.by.identity))
+    groups = groupby(items, key=lambda item: (item.kind, item.by.identity if item.by else item.id))
     return [_turn(list(group)) for _, group in groups]
+
+
+def _in_seconds(
+    pauses: Sequence[Pause], started_at: datetime
+) -> Iterator[tuple[float, float | None, str | None]]:
+    """Give each pause's start and end in seconds of the session, and who paused.
+
+    What was over before the session began is no pause of it.
+    """
+    for one in pauses:
+        if (span := one.seconds(started_at)) is not None:
+            yield *span, one.by
 
 
 def _spoken(one: Utterance) -> _Item:
@@ -259,12 +283,20 @@ def _spoken(one: Utterance) -> _Item:
 
 def _turn(items: list[_Item]) -> dict[str, Any]:
     first = items[0]
+    by = first.by
+    who = (
+        {
+            "name": by.name,
+            "hue": by.hue,
+            "initials": initials(by.name),
+            "is_guest": by.role == "GUEST",
+        }
+        if by
+        else {}
+    )
     return {
         "kind": first.kind,
-        "name": first.by.name,
-        "hue": first.by.hue,
-        "initials": initials(first.by.name),
-        "is_guest": first.by.role == "GUEST",
+        **who,
         "start": first.start,
         "utterances": [
             {

@@ -28,7 +28,7 @@ from core.leases import RoomElsewhereError
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
-from core.room.commands import Change, ChangeRole, obey
+from core.room.commands import Change, ChangeRole, SetPauses, obey
 from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
@@ -201,7 +201,7 @@ class _Conversation:
         decided = parts.rooms.decided
         try:
             entry = await access.come_in(parts.db, self._entry, now)
-            room = RoomSession.of(entry.session, now)
+            room = RoomSession.of(entry.session, now, entry.pauses)
             self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
             self._seat.key = entry.key
             self._take_audio = self._seat.microphone.audio
@@ -228,6 +228,8 @@ class _Conversation:
         known = room.session
         if (known.title, known.admission, known.locked) != (now.title, now.admission, now.locked):
             obey(room, Change(now.title, now.admission, now.locked))
+        if entry.pauses != known.pauses:
+            obey(room, SetPauses(entry.pauses))
 
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":

@@ -94,6 +94,10 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("This session is for members only."),
         N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
+    "too_many_pauses": (
+        N_("This session was paused as often as it can be."),
+        N_("Who shouldn’t be transcribed now can turn their microphone off."),
+    ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
     "invitations_full": (
         N_("The space has many open invitations."),

@@ -77,6 +77,27 @@ def not_transcribed(seconds: float) -> str:
     )
 
 
+def paused(by: str | None, start: float, end: float | None) -> str:
+    """Return what a pause of the transcription is called, from one second to another."""
+    values = {"name": by or gettext("a host"), "start": clock(start)}
+    if end is None:
+        return gettext("Paused by %(name)s from %(start)s on: nothing was transcribed.", **values)
+    return gettext(
+        "Paused by %(name)s from %(start)s to %(end)s: nothing was transcribed.",
+        end=clock(end),
+        **values,
+    )
+
+
+def pause_note(end: float | None) -> str:
+    """Return the same as a note beside its start and the name of who paused."""
+    if end is None:
+        return gettext("paused the transcription: from here on nothing was transcribed")
+    return gettext(
+        "paused the transcription until %(end)s: nothing was transcribed", end=clock(end)
+    )
+
+
 def when(moment: datetime) -> Markup:
     """Return a <time> in UTC, which a script shows in the reader's own time."""
     utc = moment.astimezone(UTC)

@@ -34,6 +34,7 @@ from core.model import (
     ListedSession,
     Membership,
     Participant,
+    Pause,
     Person,
     Presence,
     Role,
@@ -61,12 +62,14 @@ class Visitor:
 class Entry:
     """A session that goes on, and as whom somebody is in it or waits to be let in.
 
-    `key` is the digest of the key by which they came with a pass.
+    `key` is the digest of the key by which they came with a pass; with one, `pauses` are all of
+    the session's.
     """
 
     session: Session
     participant: Participant
     key: bytes = b""
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def standing(self) -> Standing:
@@ -358,15 +361,14 @@ async def with_pass(db: Database, session_id: str, identity: str, key: bytes) ->
     KeyGoneError, or ValueError for an id that can't be one.
     """
     found = await access.with_pass(db, session_id, identity, key)
-    if found is None:
+    if found is None or found.participant is None:
         raise NotFoundError
-    session, participant, key_open = found
-    entry = Entry(session, participant, key)
+    entry = Entry(found.session, found.participant, key, found.pauses)
     if not may(entry.standing, Action.LISTEN):
         raise NotFoundError
-    if session.over:
+    if entry.session.over:
         raise EndedError
-    if not key_open:
+    if not found.key_open:
         raise KeyGoneError
     return entry
 
@@ -378,14 +380,13 @@ async def come_in(db: Database, entry: Entry, now: datetime) -> Entry:
     decision, or with their signing out. Raises EndedError, KeyGoneError or RefusedError.
     """
     found = await access.come_in(db, entry.session.id, entry.participant.identity, entry.key, now)
-    if found is None or found[0].over:
+    if found is None or found.session.over:
         raise EndedError
-    session, arrived, key_open = found
-    if not key_open:
+    if not found.key_open:
         raise KeyGoneError
-    if arrived is None:
+    if found.participant is None:
         raise RefusedError("removed")
-    return Entry(session, arrived, entry.key)
+    return Entry(found.session, found.participant, entry.key, found.pauses)
 
 
 async def removable(db: Database, session: Session, identity: str) -> Participant:

@@ -50,6 +50,7 @@ class Action(StrEnum):
     REMOVE = "remove somebody"
     MAKE_HOST = "make somebody a host"
     SETTINGS = "change title, admission, lock"
+    PAUSE = "pause and go on with transcription"
     END = "end for everyone"
     SEE_MINUTES = "be warned that the space’s minutes run out"
     READ = "read the transcript, also while it goes on"
@@ -77,6 +78,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.REMOVE: _HOSTS,
     Action.MAKE_HOST: _HOSTS,
     Action.SETTINGS: _HOSTS,
+    Action.PAUSE: _HOSTS,
     Action.END: _HOSTS,
     Action.SEE_MINUTES: _HOSTS,
     Action.READ: _ADMITTED,

@@ -21,6 +21,7 @@ from core.speech.hearing import Span
 from core.speech.microphone import Microphone
 from core.speech.reasons import Reason
 from core.speech.resilient import StreamRecord
+from core.speech.withheld import Withheld
 from core.transcript.log import TranscriptLog
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Captions:
     ) -> None:
         self.space, self.slug = session.space, session.slug  # whose slots the streams take
         self.options = session.options  # what the engine is asked for
+        self.withheld = Withheld()  # when hosts paused; the room sets it
         self.alive_at = time.monotonic()  # when some words came last, or the room was made
         self.log: TranscriptLog[Message] = TranscriptLog(
             said, writer, self, epoch=claim.epoch, first=claim.first

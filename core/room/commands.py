@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from core.model import Role
+from core.model import Pause, Role
 from core.room.room import Room
 from core.room.wire import CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
 
@@ -59,7 +59,14 @@ class Change:
     locked: bool
 
 
-Command = Mute | MuteAllBut | LowerHand | Remove | ChangeRole | Change
+@dataclass(frozen=True, slots=True)
+class SetPauses:
+    """Transcribe nothing in these, all of the session's; one without an end has just begun."""
+
+    pauses: tuple[Pause, ...]
+
+
+Command = Mute | MuteAllBut | LowerHand | Remove | ChangeRole | Change | SetPauses
 
 
 def obey(room: Room, command: Command) -> None:
@@ -68,9 +75,8 @@ def obey(room: Room, command: Command) -> None:
         case Mute(identity):
             _mute(room, identity)
         case MuteAllBut(identities):
-            for person in room.roster.people():
-                if person.identity not in identities:
-                    _mute(room, person.identity)
+            for identity in {one.identity for one in room.roster.people()} - identities:
+                _mute(room, identity)
         case LowerHand(identity):
             room.roster.hand(identity, up=False)
         case Remove(identity):
@@ -85,6 +91,8 @@ def obey(room: Room, command: Command) -> None:
             room.fanout.publish(
                 SessionChanged(room.session.status, title=title, admission=admission, locked=locked)
             )
+        case SetPauses(pauses):
+            room.set_pauses(pauses)
 
 
 def sign_out(room: Room, keys: Collection[bytes]) -> list[str]:

@@ -40,6 +40,11 @@ class Microphones:
         return bool(self._of)
 
     @property
+    def pages(self) -> list[Page]:
+        """Whose they are."""
+        return list(self._of)
+
+    @property
     def writing(self) -> bool:
         """Whether words that were said are still on their way."""
         return any(microphone.busy for microphone in self._of.values())

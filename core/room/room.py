@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from core.leases import Claim
 from core.metrics import PAGES_BACK
-from core.model import ChatLine, Page, Participant, Utterance
+from core.model import ChatLine, Page, Participant, Pause, Utterance
 from core.room.active import ActivePages
 from core.room.captions import Captions
 from core.room.chat import ChatLog
@@ -31,6 +32,7 @@ from core.room.wire import (
     Batch,
     Hello,
     Message,
+    Pauses,
     SessionChanged,
     Welcome,
 )
@@ -66,6 +68,7 @@ class Room:
         # Known to three parts: who is heard, who may be, and what is shown of it.
         microphones: dict[Page, Microphone] = {}
         self.captions = Captions(session, said, self.fanout, writer, microphones, claim=claim)
+        self.captions.withheld.set((one.start, one.end) for one in session.pause_views())
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session.id, self.fanout, knocks)
@@ -125,9 +128,23 @@ class Room:
             engine=self.microphones.engine,
             people=self.roster.people(),
             active=seat.active,
+            pauses=self.session.pause_views(),
+            now=self._now(),
         )
         lines, states = self._chat.after(hello.chat), self.captions.states
         seat.listener.replay([Message(welcome), *lines, *said, *states])
+
+    def set_pauses(self, pauses: tuple[Pause, ...]) -> None:
+        """Pause, or go on: from these times on, whenever this is heard here."""
+        self.session = replace(self.session, pauses=pauses)
+        views = self.session.pause_views()
+        self.captions.withheld.set((one.start, one.end) for one in views)
+        self.fanout.publish(Pauses(views, self._now()))
+        for identity in {one for one, _ in self.microphones.pages}:
+            self.captions.show_state(identity)
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self.captions.began, 3)
 
     def take(self, seat: Seat) -> None:
         """Give a page its participant's microphone and call; their other pages lose them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.model import Session
-from core.room.wire import SessionView
+from core.model import Pause, Session
+from core.room.wire import PauseView, SessionView
 from core.speech.engine import StreamOptions
 
 
@@ -23,9 +23,10 @@ class RoomSession:
     options: StreamOptions = field(default_factory=StreamOptions)
     admission: str = "KNOCK"
     locked: bool = False
+    pauses: tuple[Pause, ...] = ()
 
     @classmethod
-    def of(cls, session: Session, now: datetime) -> RoomSession:
+    def of(cls, session: Session, now: datetime, pauses: tuple[Pause, ...] = ()) -> RoomSession:
         """Return it for a session that somebody enters at `now`, and which that may begin."""
         return cls(
             id=session.id,
@@ -42,7 +43,18 @@ class RoomSession:
             ),
             admission=session.admission,
             locked=session.locked,
+            pauses=pauses,
         )
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is transcribed at the moment."""
+        return bool(self.pauses) and self.pauses[-1].until is None
+
+    def pause_views(self) -> list[PauseView]:
+        """Return its pauses as its pages see them; what was over before it began is none."""
+        spans = [(pause.seconds(self.started_at), pause.by) for pause in self.pauses]
+        return [PauseView(*span, by) for span, by in spans if span is not None]
 
     def view(self) -> SessionView:
         """Return it as its pages see it."""

@@ -185,6 +185,17 @@ class SessionView(msgspec.Struct, frozen=True):
     locked: bool = False
 
 
+class PauseView(msgspec.Struct, frozen=True):
+    """A while in which hosts had nothing transcribed, in seconds since the session started.
+
+    `end` None: it goes on. `by`: the name of who paused, None where it isn't known.
+    """
+
+    start: float
+    end: float | None
+    by: str | None
+
+
 class EngineView(msgspec.Struct, frozen=True):
     """The speech engine as the room sees it."""
 
@@ -203,6 +214,8 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     engine: EngineView
     people: list[PersonView]
     active: bool = True
+    pauses: list[PauseView] = []
+    now: float = 0.0  # seconds since the session started
 
 
 class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
@@ -277,6 +290,13 @@ class Minutes(msgspec.Struct, tag_field="type", tag="minutes", frozen=True):
     near: Period | None
 
 
+class Pauses(msgspec.Struct, tag_field="type", tag="pauses", frozen=True):
+    """All pauses of the session, and what time of it is now: a host has paused or gone on."""
+
+    pauses: list[PauseView]
+    now: float
+
+
 class SessionChanged(
     msgspec.Struct, tag_field="type", tag="session", frozen=True, omit_defaults=True
 ):
@@ -317,6 +337,7 @@ ServerMessage = (
     | Active
     | Beat
     | Minutes
+    | Pauses
     | SessionChanged
     | Settled
     | Error

@@ -8,6 +8,7 @@ import msgspec
 
 from core.speech.engine import Recognition, StreamOptions
 from core.speech.resilient import StreamRecord
+from core.speech.withheld import Withheld
 
 if TYPE_CHECKING:
     from core.speech.microphone import Microphone
@@ -31,6 +32,7 @@ class MicrophoneSink(Protocol):
     space: str
     slug: str
     options: StreamOptions
+    withheld: Withheld
 
     @property
     def began(self) -> float:

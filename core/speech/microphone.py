@@ -29,6 +29,7 @@ from core.speech.resilient import ResilientStream, SpeechServices, StreamRecord
 
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
+PAUSED = 1.0  # likewise while a host pauses: what was said before has come by then, or comes late
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Microphone:
                     stretch.state != "listening" or not stretch.finishing
                 ):
                     return stretch.state, stretch.reason
-        return ("ready" if self.mic_on else "paused"), None
+        return ("ready" if self.mic_on and not self._sink.withheld.now else "paused"), None
 
     def mic(self, on: bool) -> None:
         """Note that audio comes or stops. Stopping finishes the stream."""
@@ -213,7 +214,7 @@ class Microphone:
         if not self.mic_on:  # not the page's mistake: it doesn't know yet that a host has muted it
             return
         end = index + samples
-        if self._until is not None and self._clock.latest(end) > self._until:
+        if self._is_withheld(index, end):
             self._pass_over(end)
             return
         if index != self._received and self._received is not None:
@@ -231,6 +232,13 @@ class Microphone:
         elif self._engine_on:
             self._begin_stretch([pcm], samples)
 
+    def _is_withheld(self, index: int, end: int) -> bool:
+        """Whether these samples aren't to be transcribed: another page's turn, or a pause."""
+        if self._until is not None and self._clock.latest(end) > self._until:
+            return True
+        withheld, clock = self._sink.withheld, self._clock
+        return bool(withheld) and withheld.covers(clock.latest(index), clock.latest(end))
+
     def pass_by(self, pcm: bytes) -> None:
         """Count a frame that isn't taken as if it were. Raises AudioError (too_fast)."""
         self._pace.keep(len(pcm) // BYTES_PER_SAMPLE, time.monotonic())
@@ -239,10 +247,9 @@ class Microphone:
         return time.monotonic() - self._sink.began
 
     def _pass_over(self, end: int) -> None:
-        """Drop a frame: its page doesn't know yet that another one is active."""
+        """Drop a frame: its page doesn't know yet that another one is active, or of a pause."""
         self._received = max(end, self.received)  # which it isn't to send again, once it is
-        if self._stretch is not None:
-            self._stop()
+        self._stop()
 
     def lost(self, first: int, until: int) -> None:
         """Note that the page let these samples go before it could send them.
@@ -263,12 +270,14 @@ class Microphone:
         # What comes next doesn't continue what came before: words across the gap would be invented.
         self._stop()
         self._received = until
-        LOST_BY_PAGE.inc((until - first) / SAMPLE_RATE)
-        self._missing.lose(first, until, since=first)
+        for begin, end in self._sink.withheld.samples_left(first, until, self._clock):
+            LOST_BY_PAGE.inc((end - begin) / SAMPLE_RATE)
+            self._missing.lose(begin, end, since=begin)
 
     def tick(self, now: float) -> None:
         """Finish the stream of a page that went silent without a word (once a second)."""
-        if self._stretch is not None and now - self._last_audio > ABSENCE:
+        absence = PAUSED if self._sink.withheld.now else ABSENCE
+        if self._stretch is not None and now - self._last_audio > absence:
             self._stop()
         if self._refused != self._services.allowance.used_up:
             self._refused = self._services.allowance.used_up

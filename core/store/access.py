@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from core.database import Database
-from core.model import Known, Login, Participant, Session, Sight
+from core.model import Known, Login, Participant, Pause, Session, Sight
+from core.store import pauses
 from core.store.keys import digest_of
 from core.store.participants import IDENTITY, participant_of
 from core.store.people import login_of
 from core.store.sessions import SLUG, find_by_id, presence_of, session_of
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A session as somebody with a pass finds it: as whom, and whether by a key that counts.
+
+    No participant: who isn't admitted.
+    """
+
+    session: Session
+    participant: Participant | None
+    key_open: bool
+    pauses: tuple[Pause, ...]
 
 
 async def look(
@@ -105,42 +120,44 @@ def _known(column: str | None) -> Known | None:
     return Known(participant_of(row), came, here=came and row["left_at"] is None)
 
 
-async def with_pass(
-    db: Database, session_id: str, identity: str, key: bytes
-) -> tuple[Session, Participant, bool] | None:
+async def with_pass(db: Database, session_id: str, identity: str, key: bytes) -> Arrival | None:
     """Return a session, its participant with this identity, and whether this key is theirs."""
     if not IDENTITY.fullmatch(identity):
         return None
     row = await db.fetch_one(
-        """
-        SELECT s.*, to_json(p) AS participant, EXISTS (
+        f"""
+        SELECT s.*, {pauses.COLUMN}, to_json(me) AS participant, EXISTS (
             SELECT FROM open_keys k WHERE k.key_digest = :key
-            AND (k.user_id = p.user_id OR k.identity = p.identity)
+            AND (k.user_id = me.user_id OR k.identity = me.identity)
         ) AS key_open
         FROM sessions s
-        JOIN participants p ON p.session_id = s.id AND p.identity = :identity
+        JOIN participants me ON me.session_id = s.id AND me.identity = :identity
         WHERE s.id = :session
-        """,
+        """,  # noqa: S608 - no input in it
         session=UUID(session_id),
         identity=identity,
         key=key,
     )
     if row is None:
         return None
-    return session_of(row), participant_of(json.loads(row["participant"])), row["key_open"]
+    return Arrival(
+        session_of(row),
+        participant_of(json.loads(row["participant"])),
+        row["key_open"],
+        pauses.pauses_of(row["pauses"]),
+    )
 
 
 async def come_in(
     db: Database, session_id: str, identity: str, key: bytes, now: datetime
-) -> tuple[Session, Participant | None, bool] | None:
+) -> Arrival | None:
     """Note that a page of a participant is connected, the first of all makes the session LIVE.
 
-    Returns the session as it is now, the participant, and whether this key is theirs; no
-    participant, and nothing is noted, for who isn't admitted or has no such key, or when the
-    session is over. None without a session.
+    Returns the session as it is now; no participant, and nothing is noted, for who isn't admitted
+    or has no such key, or when the session is over. None without a session.
     """
     row = await db.fetch_one(
-        """
+        f"""
         WITH key AS (
             SELECT p.identity FROM open_keys k
             JOIN participants p ON k.user_id = p.user_id OR k.identity = p.identity
@@ -161,10 +178,10 @@ async def come_in(
             SELECT * FROM begun UNION ALL
             SELECT * FROM sessions WHERE id = :session AND NOT EXISTS (SELECT 1 FROM begun)
         )
-        SELECT s.*, (SELECT to_json(arrived) FROM arrived) AS participant,
+        SELECT s.*, {pauses.COLUMN}, (SELECT to_json(arrived) FROM arrived) AS participant,
             EXISTS (SELECT FROM key) AS key_open
         FROM session s
-        """,
+        """,  # noqa: S608 - no input in it
         session=UUID(session_id),
         identity=identity,
         key=key,
@@ -177,4 +194,4 @@ async def come_in(
     if arrived is not None and session.status == "CREATED":
         # Somebody else began it meanwhile: a statement sees the rows of when it was asked.
         session = await find_by_id(db, session_id) or session
-    return session, arrived, row["key_open"]
+    return Arrival(session, arrived, row["key_open"], pauses.pauses_of(row["pauses"]))

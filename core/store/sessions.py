@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Admission, EndReason, ListedSession, Planning, Presence, Session
+from core.model import Admission, EndReason, ListedSession, Pause, Planning, Presence, Session
 from core.store.participants import participant_of
+from core.store.pauses import COLUMN, pauses_of
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
 SLUG_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -144,6 +146,35 @@ async def change(
         locked=locked,
     )
     return session_of(row) if row else None
+
+
+async def news(
+    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool]]
+) -> list[tuple[Session, tuple[Pause, ...]]]:
+    """Return of these sessions those about which something has changed, with their pauses.
+
+    Known of each, by id: title, admission, whether it is locked, how many pauses there were, and
+    whether it is paused.
+    """
+    title, admission, locked, count, paused = zip(*known.values(), strict=True)
+    rows = await db.fetch_all(
+        f"""
+        SELECT s.*, {COLUMN} FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:titles AS text[]), CAST(:admissions AS text[]),
+            CAST(:locked AS boolean[]), CAST(:counts AS int[]), CAST(:paused AS boolean[])
+        ) AS k (id, title, admission, locked, pauses, paused) JOIN sessions s USING (id)
+        WHERE (s.title, s.admission, s.locked, s.paused_at IS NOT NULL)
+            <> (k.title, k.admission, k.locked, k.paused)
+        OR k.pauses <> (SELECT count(*) FROM pauses WHERE session_id = s.id)
+        """,  # noqa: S608 - no input in it
+        ids=[UUID(one) for one in known],
+        titles=list(title),
+        admissions=list(admission),
+        locked=list(locked),
+        counts=list(count),
+        paused=list(paused),
+    )
+    return [(session_of(row), pauses_of(row["pauses"])) for row in rows]
 
 
 async def start(db: Database, session_id: str, now: datetime) -> None:

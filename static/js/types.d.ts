@@ -70,6 +70,14 @@ export interface SessionState {
   others_came?: boolean;
 }
 
+/** A while in which hosts had nothing transcribed, in seconds of the session; without an `end` it goes on. */
+export interface Pause {
+  start: number;
+  end: number | null;
+  /** who paused, as far as that is known */
+  by: string | null;
+}
+
 export interface Welcome {
   type: 'welcome';
   session: SessionState;
@@ -80,6 +88,10 @@ export interface Welcome {
   people: Person[];
   /** whether this page has its person's microphone and call */
   active: boolean;
+  /** all of the session's */
+  pauses: Pause[];
+  /** seconds of the session */
+  now: number;
 }
 
 export interface Utterance {
@@ -128,6 +140,7 @@ export type ServerMessage =
   | { type: 'active'; on: boolean }
   | { type: 'beat' }
   | { type: 'minutes'; near: Period | null }
+  | { type: 'pauses'; pauses: Pause[]; now: number }
   | ({ type: 'session' } & SessionState)
   | { type: 'settled'; index: number }
   | { type: 'error'; code: string; seconds?: number; detail?: string };
@@ -162,11 +175,19 @@ export interface Waiting {
 
 export type HostAction = 'admit' | 'deny' | 'mute' | 'remove' | 'host' | 'lower-hand';
 
-/** What the worklet posts per frame: `frame` is a whole audio message of the protocol. */
+/** A frame of our own voice: `frame` is a whole audio message of the protocol. */
 export interface Frame {
   index: number;
   frame: ArrayBuffer;
   peak: number;
+}
+
+/** What the worklet posts per frame: without audio while that is withheld. `turn`: how often that had changed. */
+export interface Heard {
+  index: number;
+  frame: ArrayBuffer | null;
+  peak: number;
+  turn: number;
 }
 
 /** One of our own devices: whether it is on, and what it gives. */
@@ -195,7 +216,7 @@ export interface Notice {
 }
 
 /** What one can do something about comes first: the order in which they stand. */
-export type Topic = 'login' | 'place' | 'connection' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'minutes' | 'video';
+export type Topic = 'login' | 'place' | 'connection' | 'paused' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'minutes' | 'video';
 
 /** What is true in a room, as its page knows it: static/js/room/state.js. No part keeps a copy of any of it. */
 export interface Truth {
@@ -228,6 +249,9 @@ export interface Truth {
     connection: ConnectionState;
     /** when the last connection began, in milliseconds of the page's clock */
     welcomedAt: number;
+    /** when hosts had nothing transcribed, and whether that is so now */
+    pauses: Pause[];
+    paused: boolean;
   };
   speech: {
     engine: Engine;
@@ -312,6 +336,8 @@ export interface Acts {
   act(what: { action: HostAction; identity: string; name: string }): void;
   'admit-all'(): void;
   'mute-all'(): void;
+  pause(): void;
+  resume(): void;
   /** who may come in; whether the server took it */
   door(fields: Record<string, string>): Promise<boolean>;
   leave(how: unknown, click: Event): void;

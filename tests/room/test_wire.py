@@ -170,7 +170,10 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         seq=19,
         engine=wire.EngineView("local", "ok", None),
         people=[wire.PersonView("p_…", "Ada", "HOST", 4)],
+        pauses=[wire.PauseView(61.2, 95.0, "Ada")],
+        now=120.5,
     )
+    pauses = wire.Pauses([*welcome.pauses, wire.PauseView(130.4, None, "Ada")], 130.5)
     utterance = wire.UtteranceMessage(
         "s1-3", 18, "p_…", "Ada", 4, "Good morning.", 12.4, 13.6, "en", final=True
     )
@@ -197,6 +200,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         said(wire.SessionChanged("LIVE", title="…", admission="ANYONE", locked=True)),
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),
     ] == shown("session")
+    assert [said(pauses)] == shown("pauses")
     assert [said(wire.Settled(416000))] == shown("settled")
     assert [said(wire.Error("bad_message", 2.5, "…"))] == shown("error")
 

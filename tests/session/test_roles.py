@@ -39,6 +39,8 @@ LIVE = {
     ("POST", "/s/{slug}/people/{identity}/host"): (401, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/people/{identity}/lower-hand"): (401, 404, 404, 404, 404, 404),
     ("POST", "/s/{slug}/admit-all"): (401, 404, 404, 204, 404, 404),
+    ("POST", "/s/{slug}/pause"): (401, 404, 404, 204, 404, 404),
+    ("POST", "/s/{slug}/resume"): (401, 404, 404, 204, 404, 404),
     ("POST", "/s/{slug}/mute-all"): (401, 404, 404, 200, 404, 404),  # 200: LiveKit is away
     ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
     ("GET", "/spaces"): (303, 303, 200, 200, 200, 200),

@@ -33,6 +33,7 @@ from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.reasons import Reason
 from core.speech.resilient import SpeechServices, StreamRecord
 from core.speech.slots import SlotPool
+from core.speech.withheld import Withheld
 from tests.emulators.wordaudio import WordDecoder, speak, vocabulary
 
 ADA = Participant("p_ada", "session", "Ada", 1, "HOST")
@@ -156,6 +157,7 @@ class Room:
     def __init__(self, slug: str = "room", space: str = "space") -> None:
         self.space, self.slug = space, slug
         self.options = StreamOptions()
+        self.withheld = Withheld()
         self.now = 0.0
         self.heard_words: list[tuple[str, Span]] = []
         self.withdrawn_ids: list[str] = []

@@ -226,7 +226,7 @@ async def sees_waiting(stage: Stage) -> bool:
 def hosts(what: str, **form: str) -> Callable[[Stage], bool]:
     def way(stage: Stage) -> bool:
         identity = stage.identity("Kay") if what in ("admit", "deny") else stage.target
-        path = "settings" if what == "settings" else f"people/{identity}/{what}"
+        path = what if what in ("settings", "pause", "resume") else f"people/{identity}/{what}"
         status, code = stage.who.host(stage.slug, path, **form)
         refused = [(404, "not_found"), (401, "signed_out")]
         assert (status, code) in [(204, ""), (200, "unreachable"), *refused]
@@ -257,6 +257,18 @@ def changes(stage: Stage) -> bool:
     changed = hosts("settings", locked="on")(stage)
     assert shown is changed
     return changed
+
+
+def pauses(stage: Stage) -> bool:
+    """Pause and go on: neither does anything for who may not."""
+    open_one = "SELECT paused_at IS NOT NULL FROM sessions WHERE slug = $1"
+    paused = hosts("pause")(stage)
+    assert stage.place.tables.one(open_one, stage.slug) is paused
+    before = stage.ada.host(stage.slug, "pause")[0] == 204  # she may, unless nobody may
+    resumed = hosts("resume")(stage)
+    assert stage.place.tables.one(open_one, stage.slug) is (before and not resumed)
+    assert paused is resumed
+    return paused
 
 
 def ends(stage: Stage) -> bool:
@@ -319,6 +331,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.REMOVE: hosts("remove"),
     Action.MAKE_HOST: hosts("host"),
     Action.SETTINGS: changes,
+    Action.PAUSE: pauses,
     Action.END: ends,
     Action.SEE_MINUTES: sees_minutes,
     Action.READ: reads,

@@ -20,7 +20,9 @@ const Node = AudioWorkletNode;
 window.AudioWorkletNode = class extends Node {
   constructor(...given) {
     super(...given);
-    const port = { close() {}, set onmessage(hear) { window.hear = hear; } };
+    window.rule = given[2].processorOptions;
+    const postMessage = (rule) => (window.rule = rule);
+    const port = { close() {}, postMessage, set onmessage(hear) { window.hear = hear; } };
     Object.defineProperty(this, 'port', { value: port });
   }
 };
@@ -32,7 +34,8 @@ window.sayFrames = (samples) => {
     new DataView(frame.buffer).setBigUint64(0, BigInt(window.spoken), true);
     const louder = (most, one) => Math.max(most, Math.abs(one));
     const peak = samples.subarray(at, at + 640).reduce(louder, 0);
-    window.hear({ data: { index: window.spoken, frame: frame.buffer, peak: peak / 32767 } });
+    const heard = { ...window.rule, index: window.spoken, peak: peak / 32767 };
+    window.hear({ data: { ...heard, frame: window.rule.withheld ? null : frame.buffer } });
     window.spoken += 640;
   }
 };

@@ -33,7 +33,7 @@ export class RoomApi {
 
   /**
    * To many at once. Only a host may.
-   * @param {'admit-all' | 'mute-all'} action
+   * @param {'admit-all' | 'mute-all' | 'pause' | 'resume'} action
    * @returns {Promise<{ call?: { message: string } }>} as above
    */
   actOnAll(action) {

@@ -38,6 +38,10 @@ export class Equipment {
       ({ isHere }) => isHere,
       (here) => here || this.#standBy(),
     );
+    state.follow(
+      ({ isTranscribed }) => isTranscribed,
+      (transcribed) => this.#microphone.withhold(!transcribed),
+    );
     this.#microphoneFields = this.#fields('audioinput', (number) => t('Microphone {number}', { number }), 'microphone');
     this.#cameraFields = this.#fields('videoinput', (number) => t('Camera {number}', { number }), 'camera');
     void this.#microphoneFields.list();

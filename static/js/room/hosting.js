@@ -24,6 +24,8 @@ export class Hosting {
     actions.on('act', ({ action, ...person }) => void this.#act(action, person));
     actions.on('admit-all', () => void this.#do(() => api.actOnAll('admit-all')));
     actions.on('mute-all', () => void this.#do(() => api.actOnAll('mute-all')));
+    actions.on('pause', () => void this.#do(() => api.actOnAll('pause')));
+    actions.on('resume', () => void this.#do(() => api.actOnAll('resume')));
     actions.on('door', (fields) => this.#change(fields));
     actions.on('end', () => this.#askToEnd());
     actions.on('end-for-all', () => void endForAll(api, this.#end, this.#endProblem));

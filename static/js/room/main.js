@@ -21,6 +21,7 @@ import { News } from './news.js';
 import { Notices } from './notices.js';
 import { tellOutages } from './outages.js';
 import { Panels } from './panels.js';
+import { tellPauses } from './pausing.js';
 import { People } from './people.js';
 import { tellPlace } from './place.js';
 import { keepRoster } from './roster.js';
@@ -50,6 +51,7 @@ keepRoster(state);
 state.when('joined', () => new Lateness(state)); // not before there is somebody to tell
 tellOutages(state, () => wire.unsent);
 tellPlace(state);
+tellPauses(state);
 new News(state);
 new Notices(state);
 new Header(state);

@@ -11,7 +11,7 @@ const VOICE = { channelCount: 1, echoCancellation: true, noiseSuppression: true,
 
 /**
  * @typedef {object} MicrophoneEvents
- * @property {(frame: import('../types').Frame) => void} frame while on
+ * @property {(frame: import('../types').Frame) => void} frame while on, and not withheld
  * @property {(level: number) => void} level 0 to 1
  * @property {(silent: boolean) => void} silent nothing but zeros, or nothing at all, for five seconds, or no longer
  * @property {(track: MediaStreamTrack) => void} track another track took over
@@ -33,6 +33,9 @@ export class Microphone {
   #on = false;
   // What was asked for last, also while the device is being opened.
   #meant = false;
+  #withheld = false;
+  // How often that has changed: a frame of before is on its way for a moment.
+  #turn = 0;
   // One past the last sample that was numbered: a new audio graph never goes back.
   #end = 0;
   #zeros = 0;
@@ -101,6 +104,14 @@ export class Microphone {
     this.#hear(null);
     this.#wake();
     if (!this.#on) this.#events.level(0);
+  }
+
+  /** @param {boolean} on nothing of it leaves the audio thread but how loud it is; the track, and so the call, goes on */
+  withhold(on) {
+    if (on === this.#withheld) return;
+    this.#withheld = on;
+    this.#turn += 1;
+    this.#node?.port.postMessage({ withheld: on, turn: this.#turn });
   }
 
   /** @param {string} deviceId kept for next time; opened now only while there is a track */
@@ -174,19 +185,19 @@ export class Microphone {
       numberOfOutputs: 0,
       channelCount: 1,
       channelCountMode: 'explicit',
-      processorOptions: { index },
+      processorOptions: { index, withheld: this.#withheld, turn: this.#turn },
     });
     this.#node.port.onmessage = ({ data }) => this.#take(data);
     return context;
   }
 
-  /** @param {import('../types').Frame} frame */
-  #take(frame) {
-    this.#end = frame.index + FRAME;
+  /** @param {import('../types').Heard} heard */
+  #take({ index, frame, peak, turn }) {
+    this.#end = index + FRAME;
     if (!this.#on) return;
-    this.#hear(frame.peak);
-    this.#events.level(frame.peak);
-    this.#events.frame(frame);
+    this.#hear(peak);
+    this.#events.level(peak);
+    if (frame && turn === this.#turn) this.#events.frame({ index, frame, peak });
   }
 
   /** @param {number | null} peak null starts counting anew */

@@ -5,7 +5,7 @@ import { find, stamp } from '../lib/dom.js';
 const TOAST_TIME = 7_000;
 const MOST_TOASTS = 3;
 // What one can do something about comes first; the style shows the first two, on small screens one.
-const RANKS = ['connection', 'sound', 'microphone', 'camera', 'silent', 'captions', 'minutes', 'video'];
+const RANKS = ['connection', 'paused', 'sound', 'microphone', 'camera', 'silent', 'captions', 'minutes', 'video'];
 
 /** @typedef {import('../types').Notice} Notice */
 /** @typedef {import('../types').Topic} Topic */

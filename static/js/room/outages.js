@@ -38,7 +38,7 @@ function tellConnection(state, unsent) {
   const tell = () => {
     const seconds = state.me.signedOut ? 0 : unsent();
     if (there()) state.notice('connection', sending(seconds));
-    else if (said) state.notice('connection', lost(seconds));
+    else if (said) state.notice('connection', state.isTranscribed ? lost(seconds) : { text: t('The connection is lost.') });
   };
   state.on(['session', 'me'], () => {
     if (!there()) {

@@ -65,6 +65,19 @@ export class AudioRing {
   }
 
   /**
+   * Lets go what nobody may hear, of which nothing is lost: what was said in a pause, before we knew of it.
+   * @param {number} from
+   * @param {number} until the last sample not included
+   */
+  forget(from, until) {
+    this.#blocks = this.#blocks.flatMap((block) => outside(block, from, until));
+    this.#size = this.#blocks.reduce((sum, { index, end }) => sum + end - index, 0);
+    this.#lost = this.#lost
+      .flatMap((lost) => [{ ...lost, until: Math.min(lost.until, from) }, { ...lost, from: Math.max(lost.from, until) }])
+      .filter((lost) => lost.from < lost.until);
+  }
+
+  /**
    * @param {number} index
    * @returns {Piece | undefined} the next audio to send to who wants it from `index` on: 20 to 100 ms, and it may begin before
    */
@@ -134,4 +147,17 @@ export class AudioRing {
     // Rather too long a gap than one that nobody is told of.
     if (this.#lost.length > STRETCHES) this.#lost[1].from = /** @type {Stretch} */ (this.#lost.shift()).from;
   }
+}
+
+/**
+ * @param {Piece} block
+ * @param {number} from
+ * @param {number} until
+ * @returns {Piece[]} what is left of it; what is too short to be sent goes along
+ */
+function outside(block, from, until) {
+  if (block.end <= from || block.index >= until) return [block];
+  return [[block.index, from], [until, block.end]]
+    .filter(([index, end]) => end - index >= SHORTEST)
+    .map(([index, end]) => ({ index, end, bytes: block.bytes.slice((index - block.index) * WIDTH, (end - block.index) * WIDTH) }));
 }

@@ -4,6 +4,7 @@ import { ApiError } from '../lib/api.js';
 import { Speech } from './speech.js';
 
 const PROTOCOL = 'sessions.v1';
+const RATE = 16_000;
 // Bytes: on a slow line a chat line waits behind them.
 const MAX_BUFFERED = 1 << 18;
 const DRAIN_CHECK = 250;
@@ -60,6 +61,10 @@ export class TranscriptionSocket {
   // The last line of the chat that was shown.
   #chat = 0;
   #mic = false;
+  /** @type {number | undefined} our sample when this connection said hello */
+  #clock;
+  // The sample at which the session started, at the earliest and at the latest.
+  #zero = { early: NaN, late: NaN };
   /** @type {boolean | null} whether this page has our microphone and call, as the server last said */
   #active = null;
   /** @type {boolean | null} what this connection's server was told */
@@ -160,6 +165,7 @@ export class TranscriptionSocket {
   #hello() {
     const shown = { seq: this.#seq, chat: this.#chat };
     const { settled, clock } = this.#speech;
+    this.#clock = clock;
     this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true }));
   }
 
@@ -186,6 +192,7 @@ export class TranscriptionSocket {
     this.#lastHeard = Date.now();
     if (message.type === 'welcome') this.#welcomed(message);
     if (message.type === 'beat') return this.#answer();
+    if (message.type === 'pauses') this.#forgetPauses(message.pauses);
     if (message.type === 'active') this.#active = message.on;
     if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
     if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
@@ -194,9 +201,13 @@ export class TranscriptionSocket {
   }
 
   /** @param {import('../types').Welcome} welcome `received` is the next sample that the server wants */
-  #welcomed({ received, seq, active }) {
+  #welcomed({ received, seq, active, pauses, now }) {
     clearTimeout(this.#timer);
     this.#active = active;
+    // Its `now` was between our hello and this moment.
+    const zeroFrom = (/** @type {number} */ clock) => clock - now * RATE;
+    this.#zero = { early: zeroFrom(this.#clock ?? NaN), late: zeroFrom(this.#speech.clock ?? NaN) };
+    this.#forgetPauses(pauses);
     this.#speech.goOn(received);
     this.#tellLoss();
     // A crash can take the newest text with it; it is told again under the same numbers.
@@ -204,6 +215,12 @@ export class TranscriptionSocket {
     this.#liveSince = Date.now();
     this.#set('live');
     this.#pump();
+  }
+
+  /** @param {import('../types').Pause[]} pauses what is kept of them is never sent; who never recorded keeps nothing */
+  #forgetPauses(pauses) {
+    const { early, late } = this.#zero;
+    if (early <= late) this.#speech.forget(pauses, early, late);
   }
 
   /** Sends what is kept, oldest first, and the microphone's state in its place between frames. */

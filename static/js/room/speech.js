@@ -75,6 +75,18 @@ export class Speech {
     this.#ring.settle(this.#settled);
   }
 
+  /**
+   * Lets go what was said in pauses, while we couldn't know of them.
+   * @param {{ start: number, end: number | null }[]} pauses in seconds of the session
+   * @param {number} early the sample at which the session started, if the line has no delay
+   * @param {number} late and if all the time until the answer was its delay: the true one is between them
+   */
+  forget(pauses, early, late) {
+    for (const { start, end } of pauses) {
+      this.#ring.forget(Math.floor(early + start * RATE), end === null ? Infinity : Math.ceil(late + end * RATE));
+    }
+  }
+
   /** @param {number} index of the next sample that the server wants */
   goOn(index) {
     this.#cursor = index;

@@ -30,7 +30,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     me: { person, guest: guest !== undefined, microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
     people: { here: [], listed: false, waiting: [], denied: [] },
     faces: { all: [] },
-    session: { connection: 'connecting', welcomedAt: 0 },
+    session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false },
     speech: { engine, of: new Map(), near: null, troubled: new Map() },
     call: { state: 'connecting', reason: null, people: null, voices: new Set(), pictures: new Map(), sharing: false },
     view: { panel: 'transcript', unread: 0 },
@@ -38,6 +38,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
       login: null,
       place: null,
       connection: null,
+      paused: null,
       sound: null,
       microphone: null,
       camera: null,
@@ -97,6 +98,11 @@ export class State extends EventTarget {
   /** Whether anything of ours may be on here: another page of ours may have it, or our login has ended. */
   get isHere() {
     return this.me.active && !this.me.signedOut;
+  }
+
+  /** Whether what we say is to be written down: else nothing of it leaves for the server. */
+  get isTranscribed() {
+    return !this.session.paused;
   }
 
   /**

@@ -3,6 +3,7 @@
 import { find, paint, stamp } from '../lib/dom.js';
 import { clock, howLong } from '../lib/text.js';
 import { t } from '../lib/words.js';
+import { pauseWords } from './pausing.js';
 
 const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
@@ -32,6 +33,10 @@ export class Transcript {
     new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
     state.when('welcome', (welcome) => this.#begin(welcome));
     state.when('utterance', (utterance) => this.#show(utterance));
+    state.follow(
+      ({ session }) => session.pauses,
+      (pauses) => this.#showPauses(pauses),
+    );
     state.follow(awayFrom, (away) => this.#stall(new Set(away.split(' '))));
   }
 
@@ -53,6 +58,19 @@ export class Transcript {
     if (utterance.final) this.#announce(utterance);
     if (this.#following) this.#goToLatest();
     else this.#latest.hidden = false;
+  }
+
+  /** @param {import('../types').Pause[]} pauses each a line of its own, among what was said */
+  #showPauses(pauses) {
+    for (const [place, pause] of pauses.entries()) {
+      const id = `pause-${place}`;
+      const line = this.#lines.get(id) ?? { element: stamp('[data-pause-template]'), start: -1, final: true, seq: 0 };
+      this.#lines.set(id, line);
+      find('.words', line.element).textContent = pauseWords(pause);
+      if (line.start !== pause.start) this.#place(line, pause.start);
+    }
+    this.#empty.hidden = this.#lines.size > 0;
+    if (this.#following) this.#goToLatest();
   }
 
   /** @param {Set<string>} identities who is away: what they were saying isn't in the making for now */

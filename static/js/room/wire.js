@@ -47,7 +47,7 @@ export class Wire {
     this.#socket.open(ticket);
     // What the lobby heard was nobody's but ours.
     this.#state.when('frame', (frame) => this.#socket.push(frame));
-    this.#state.on(['me'], ({ me }) => this.#socket.setMicrophone(me.microphone.isOn));
+    this.#state.on(['me', 'session'], ({ me, isTranscribed }) => this.#socket.setMicrophone(me.microphone.isOn && isTranscribed));
   }
 
   /** @param {import('../types').ServerMessage} message */
@@ -73,6 +73,8 @@ export class Wire {
         return state.set('me', { active: message.on });
       case 'minutes':
         return state.set('speech', { near: message.near });
+      case 'pauses':
+        return state.set('session', pausesOf(message));
       case 'session':
         return this.#session(message);
       case 'error':
@@ -84,7 +86,7 @@ export class Wire {
   /** @param {Welcome} welcome */
   #welcome(welcome) {
     const state = this.#state;
-    state.set('session', { ...welcome.session, welcomedAt: performance.now() });
+    state.set('session', { ...welcome.session, ...pausesOf(welcome), welcomedAt: performance.now() });
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
     state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });
@@ -125,4 +127,9 @@ export class Wire {
     if (!said) this.#state.toast(notNow());
     return said;
   }
+}
+
+/** @param {{ pauses: import('../types').Pause[] }} told */
+function pausesOf({ pauses }) {
+  return { pauses, paused: pauses.at(-1)?.end === null };
 }

@@ -17,12 +17,28 @@ class MicrophoneProcessor extends AudioWorkletProcessor {
   #peak = 0;
   #index;
   #anchor;
+  // Whether nothing of it leaves this thread but how loud it is, and how often that has changed.
+  #withheld;
+  #turn;
 
   /** @param {AudioWorkletNodeOptions} options */
   constructor(options) {
     super();
     this.#index = options.processorOptions.index;
     this.#anchor = Date.now() - (this.#index * 1000) / RATE;
+    ({ withheld: this.#withheld, turn: this.#turn } = options.processorOptions);
+    this.port.onmessage = ({ data }) => this.#begin(data);
+  }
+
+  /**
+   * What was begun under another rule goes with it: no frame has a part of both.
+   * @param {{ withheld: boolean, turn: number }} rule
+   */
+  #begin({ withheld, turn }) {
+    this.#withheld = withheld;
+    this.#turn = turn;
+    this.#index += this.#filled;
+    this.#empty();
   }
 
   /** @param {Float32Array[][]} inputs without a source there is no channel: that is silence, and time goes on */
@@ -45,9 +61,13 @@ class MicrophoneProcessor extends AudioWorkletProcessor {
   #post() {
     this.#catchUp();
     this.#frame.setBigUint64(0, BigInt(this.#index), true);
-    const frame = this.#frame.buffer;
-    this.port.postMessage({ index: this.#index, frame, peak: this.#peak / 32_767 }, [frame]);
+    const frame = this.#withheld ? null : this.#frame.buffer;
+    this.port.postMessage({ index: this.#index, frame, peak: this.#peak / 32_767, turn: this.#turn }, frame ? [frame] : []);
     this.#index += FRAME;
+    this.#empty();
+  }
+
+  #empty() {
     this.#frame = new DataView(new ArrayBuffer(HEADER + 2 * FRAME));
     this.#filled = 0;
     this.#peak = 0;

@@ -1,0 +1,144 @@
+"""A host pauses the transcription: the page's audio stays in the page, and everybody reads so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, WebSocket, expect
+
+from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE
+from tests.support.app_server import AppServer
+from tests.support.browser import Browsers
+from tests.support.call_page import LIVE, WIDE
+from tests.support.speech_samples import beckett, wav_bytes
+from tests.support.visitors import Visitor
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.browser
+
+
+class Traffic:
+    """What a page's sockets to Sessions carry, in its order."""
+
+    def __init__(self, page: Page) -> None:
+        self.said: list[Any] = []  # messages of either side, and the indices of audio frames
+        page.on("websocket", self._watch)
+
+    def _watch(self, socket: WebSocket) -> None:
+        if socket.url.endswith("/ws"):
+            socket.on("framesent", self._note)
+            socket.on("framereceived", self._note)
+
+    def _note(self, data: str | bytes) -> None:
+        if isinstance(data, str):
+            self.said.append(json.loads(data))
+        else:
+            self.said.append(int.from_bytes(data[:8], "little"))
+
+    def places(self, kind: str) -> list[int]:
+        """Return where messages of a type are."""
+        return [
+            n for n, one in enumerate(self.said) if not isinstance(one, int) and one["type"] == kind
+        ]
+
+    def audio_after(self, place: int) -> list[int]:
+        return [one for one in self.said[place:] if isinstance(one, int)]
+
+    async def goes_on(self) -> int:
+        """Wait until audio comes that is newer than this moment; return where that was."""
+        now = len(self.said)
+        await until(lambda: self.audio_after(now))
+        return now
+
+    async def two_beats(self) -> None:
+        """Let 2 to 4 seconds pass."""
+        beats = len(self.places("beat"))
+        await until(lambda: len(self.places("beat")) >= beats + 4)  # with their answers
+
+
+async def host_does(visitor: Visitor, slug: str, what: str) -> None:
+    assert await asyncio.to_thread(visitor.host, slug, what) == (204, "")
+
+
+async def test_no_audio_leaves_the_page_while_a_host_pauses(
+    server: AppServer, browsers: Browsers, tmp_path: Path
+) -> None:
+    speech = tmp_path / "speech.wav"
+    speech.write_bytes(wav_bytes(beckett()[: 6 * BYTES_PER_SECOND]))
+    ada = await asyncio.to_thread(Visitor(server.url).sign_in, "Ada Lovelace")
+    slug = await asyncio.to_thread(ada.start_session)
+    bob = await asyncio.to_thread(Visitor(server.url).be_guest, slug, "Bob")
+    pages: list[Page] = []
+    for who in (ada, bob):
+        context = await browsers.context(viewport=WIDE, microphone=speech)
+        cookies = [(one.name, one.value or "") for one in who.http.cookies.jar]
+        await context.add_cookies([{"name": n, "value": v, "url": who.url} for n, v in cookies])
+        pages.append(await context.new_page())
+    host, page = pages
+    traffic = Traffic(page)
+    await host.goto(f"{server.url}/s/{slug}")
+    await host.locator("[data-join=listen]").click()
+    await expect(host.locator("[data-connection-text]")).to_have_text(LIVE)
+    await page.goto(f"{server.url}/s/{slug}")
+    await page.get_by_role("button", name="Join with microphone").click()
+    await expect(page.locator("[data-lines] .line").first).to_be_visible()
+    await expect(page.locator("[data-pause]")).to_be_hidden()
+
+    # It is paused: everybody reads so, and nothing of what is said leaves.
+    await host.locator("[data-pause]").click()
+    await until(lambda: traffic.places("pauses"))
+    notice = page.locator('.notice[data-topic="paused"]')
+    await expect(notice).to_contain_text("Ada Lovelace paused the transcription.")
+    await expect(notice).to_contain_text("The call goes on.")
+    await expect(page.locator("[data-mic-aside]")).to_have_text("not transcribed")
+    await expect(page.locator("[data-lines] .pause")).to_contain_text("nothing is transcribed")
+    await expect(host.locator("[data-pause]")).to_have_text("Resume")
+    await expect(page.locator("[data-mic]")).to_have_attribute("aria-pressed", "true")
+    await traffic.two_beats()
+    assert traffic.audio_after(traffic.places("pauses")[-1]) == []
+    if shots := os.environ.get("SHOTS"):
+        await page.screenshot(path=Path(shots) / "paused.png")
+        await host.screenshot(path=Path(shots) / "paused-host.png")
+
+    # Nor after a line that broke.
+    await page.context.set_offline(True)
+    await expect(page.locator("[data-connection-text]")).not_to_have_text(LIVE)
+    await page.context.set_offline(False)
+    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    await traffic.two_beats()
+    assert traffic.audio_after(traffic.places("pauses")[-1]) == []
+
+    # It goes on: so does the audio, of a later moment.
+    old = max(one for one in traffic.said if isinstance(one, int))
+    lines = page.locator("[data-lines] .line:not(.pause)")
+    before = await lines.count()
+    await host.locator("[data-pause]").click()
+    assert min(traffic.audio_after(await traffic.goes_on())) > old + 2 * SAMPLE_RATE
+    await expect(page.locator(".toast")).to_contain_text("The transcription goes on")
+    await expect(notice).to_have_count(0)
+    await expect(page.locator("[data-mic-aside]")).to_be_hidden()
+    await expect(page.locator("[data-lines] .pause")).to_contain_text("nothing was transcribed")
+    await expect(lines.nth(before)).to_be_visible()
+
+    # Paused while the line is gone: what the page kept of before is sent, and no more.
+    await page.context.set_offline(True)
+    await expect(page.locator("[data-connection-text]")).not_to_have_text(LIVE)
+    await host_does(ada, slug, "pause")
+    await asyncio.sleep(2)  # in which something is said
+    await page.context.set_offline(False)
+    welcomes = len(traffic.places("welcome"))
+    await until(lambda: len(traffic.places("welcome")) > welcomes)
+    await expect(notice).to_have_count(1)
+    await traffic.two_beats()
+    place = traffic.places("welcome")[-1]
+    welcome, hello = traffic.said[place], traffic.said[traffic.places("hello")[-1]]
+    paused_at = welcome["pauses"][-1]["start"]
+    begun = hello["clock"] - (welcome["now"] - paused_at) * SAMPLE_RATE
+    sent = traffic.audio_after(place)
+    assert sent, "what was said before the pause is sent late"
+    assert max(sent) <= begun

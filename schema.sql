@@ -185,8 +185,12 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- Since when a host has nothing transcribed; NULL: it is.
     paused_at   timestamptz
 );
-CREATE INDEX IF NOT EXISTS sessions_space ON sessions (space_id, created_at DESC);
--- Its second index, sessions_open, is made at the end: it needs a column that older databases lack.
+-- A space's list, the newest first: see core/store/listed.py.
+CREATE INDEX IF NOT EXISTS sessions_list ON sessions
+    (space_id, coalesce(started_at, created_at) DESC, id);
+CREATE INDEX IF NOT EXISTS sessions_space_open ON sessions (space_id)
+    WHERE status IN ('CREATED', 'LIVE');
+-- Another index, sessions_open, is made at the end: it needs a column that older databases lack.
 
 -- One person in one session. Guests have no user; a user has one row however often they join.
 -- They are here while a page is connected or the call has them: each `…_seen_at` is NULL while that
@@ -413,6 +417,7 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS standing_room uuid
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS paused_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS consented_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS refused_at timestamptz;
+DROP INDEX IF EXISTS sessions_space; -- sessions_list has all that it was for
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_standing ON sessions (standing_room)
     WHERE status IN ('CREATED', 'LIVE');
 -- All meetings of a room: who deletes one has PostgreSQL look for them.

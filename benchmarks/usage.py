@@ -52,7 +52,8 @@ SUM = """
 """
 
 
-def _taken(what: str, times: int, work: Callable[[], object]) -> None:
+def taken(what: str, times: int, work: Callable[[], object]) -> None:
+    """Print how long something takes, of so many times one after the other."""
     taken = []
     for _ in range(times):
         began = time.perf_counter()
@@ -86,11 +87,11 @@ def main() -> None:
             assert ada.http.get(path).status_code == 200
 
         try:
-            _taken("the month's first page", PAGES, lambda: page(here))
-            _taken("a page further on", PAGES, lambda: page(f"{here}?behind={middle}"))
-            _taken("a past month", PAGES, lambda: page(f"{here}?month={month_before(this):%Y-%m}"))
-            _taken("the file of 10,000 sessions", 5, lambda: page(f"{here}.csv"))
-            _taken("a sum over the streams instead", 5, lambda: tables(SUM, space, this))
+            taken("the month's first page", PAGES, lambda: page(here))
+            taken("a page further on", PAGES, lambda: page(f"{here}?behind={middle}"))
+            taken("a past month", PAGES, lambda: page(f"{here}?month={month_before(this):%Y-%m}"))
+            taken("the file of 10,000 sessions", 5, lambda: page(f"{here}.csv"))
+            taken("a sum over the streams instead", 5, lambda: tables(SUM, space, this))
         finally:
             server.stop()
 

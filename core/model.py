@@ -19,6 +19,7 @@ Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
 Consent = Literal["OFF", "NOTICE", "REQUIRED"]
 Theme = Literal["LIGHT", "DARK"]
 EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
+Shown = Literal["all", "live", "planned", "ended", "mine", "elsewhere"]  # of a list of sessions
 Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
 
 MAX_LINES = 5_000  # of chat, per session
@@ -33,6 +34,11 @@ def is_admission(text: object) -> TypeGuard[Admission]:
 def is_theme(text: object) -> TypeGuard[Theme]:
     """Whether these are colours that pages can be in."""
     return text in get_args(Theme)
+
+
+def is_shown(text: object) -> TypeGuard[Shown]:
+    """Whether this is a part of a list that can be asked for."""
+    return text in get_args(Shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +231,26 @@ class Presence:
     last_left: datetime | None
 
 
+class ListKey(NamedTuple):
+    """Where a session stands in a list: all three grow from its top to its end.
+
+    `rank`: 0 live, 1 still to come, 2 the rest. `turn`: by what those of a rank are in order.
+    """
+
+    rank: int
+    turn: int
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListedSession:
-    """A session in the list of those a user may see, with the people who were in it.
+    """A session in a list, with the first of the people who were in it, as names and hues.
 
     `membership` and `own` say what the user is in its space and in the session itself.
     """
 
     session: Session
+    key: ListKey
     people: list[dict[str, Any]]
     presence: Presence
     membership: Membership | None

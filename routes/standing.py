@@ -25,7 +25,7 @@ from web.forms import form_of
 from web.guard import limit
 from web.origin import is_local, own_origin
 from web.render import page, redirect, wants_html
-from web.request import own_spaces, person_of, services
+from web.request import person_of, services
 from web.words import gettext
 
 TITLE_LENGTH = 120
@@ -117,13 +117,10 @@ async def delete(request: Request) -> Response:
     return redirect(request, "/", 204)
 
 
-async def rooms_of(request: Request, person: Person) -> list[dict[str, Any]]:
-    """Lay the rooms out of the space that somebody works in, for the list of its sessions."""
-    space = own_spaces(request).current
-    if space is None:
-        return []
+async def rooms_of(request: Request, person: Person, space: str) -> list[dict[str, Any]]:
+    """Lay the rooms out of a space that somebody is a member of, for the list of its sessions."""
     parts = services(request)
-    found = await standing_rooms.of_space(parts.db, space.id, person.id)
+    found = await standing_rooms.of_space(parts.db, space, person.id)
     looks = access.look_at_rooms(parts.settings, person, found)
     origin = own_origin(request, parts.settings)
     return [

@@ -42,6 +42,7 @@ from core.access.spaces import (
     SpaceStanding,
     administrator,
     look_at_space,
+    may_delete,
     standings,
 )
 from core.access.table import (
@@ -91,6 +92,7 @@ __all__ = [
     "look_at_rooms",
     "look_at_space",
     "may",
+    "may_delete",
     "may_sign_in",
     "must_wait",
     "planned",

@@ -9,7 +9,7 @@ from uuid import UUID
 from core.access.problems import NotFoundError, SignedOutError
 from core.access.table import administers
 from core.database import Database
-from core.model import Membership, Person
+from core.model import Membership, Person, Session
 from core.settings import Settings
 from core.store import spaces
 from core.store.spaces import Space
@@ -115,6 +115,16 @@ async def look_at_space(
     if not at.may(action):
         raise NotFoundError
     return at
+
+
+def may_delete(session: Session, user_id: str, membership: Membership | None) -> bool:
+    """Whether a user who is this in the session's space may delete it."""
+    if membership is None:
+        return False
+    at = SpaceStanding[membership]
+    if at in SPACE_MAY[SpaceAction.DELETE_ANY]:
+        return True
+    return session.created_by == user_id and at in SPACE_MAY[SpaceAction.DELETE_OWN]
 
 
 def administrator(settings: Settings, person: Person | None, action: SpaceAction) -> Person:

@@ -10,15 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Admission, EndReason, ListedSession, Pause, Planning, Presence, Session
-from core.store.participants import participant_of
+from core.model import Admission, EndReason, Pause, Planning, Presence, Session
 from core.store.pauses import COLUMN, pauses_of
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
 SLUG_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 SLUG_LENGTH = 16
 SLUG = re.compile("[a-z0-9-]{1,64}")
-LISTED = 100
 UNPLANNED = Planning()
 ENDED_AT_ONCE = 100  # sessions that one statement ends
 # A part of the statements that end sessions: makes the next meeting of each standing room by what
@@ -315,54 +313,6 @@ async def claim_calls(
         limit=limit,
     )
     return [session_of(row) for row in rows]
-
-
-async def listed_for(db: Database, user_id: str) -> list[ListedSession]:
-    """Return the newest sessions of the user's spaces and those the user took part in."""
-    rows = await db.fetch_all(
-        """
-        SELECT s.*, here.*, m.role AS membership, own.own
-        FROM sessions s
-        LEFT JOIN members m ON m.space_id = s.space_id AND m.user_id = :user
-        LEFT JOIN LATERAL (
-            SELECT to_json(p) AS own FROM participants p
-            WHERE p.session_id = s.id AND p.user_id = :user
-        ) own ON true,
-        LATERAL (
-            SELECT coalesce(
-                    json_agg(
-                        json_build_object('name', p.name, 'hue', p.hue, 'avatar', u.avatar)
-                        ORDER BY p.joined_at
-                    ),
-                    '[]'
-                ) AS people,
-                count(*) FILTER (WHERE p.left_at IS NULL) AS here, count(*) AS came,
-                max(p.left_at) AS last_left
-            FROM participants p LEFT JOIN users u ON u.id = p.user_id
-            WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
-        ) here
-        WHERE s.status <> 'EXPIRED' AND (s.standing_room IS NULL OR s.status <> 'CREATED') AND (
-            s.space_id IN (SELECT space_id FROM members WHERE user_id = :user)
-            OR s.id IN (
-                SELECT session_id FROM participants
-                WHERE user_id = :user AND joined_at IS NOT NULL AND state = 'ADMITTED'
-            )
-        )
-        ORDER BY s.created_at DESC LIMIT :limit
-        """,
-        user=UUID(user_id),
-        limit=LISTED,
-    )
-    return [
-        ListedSession(
-            session_of(row),
-            json.loads(row["people"]),
-            presence_of(row),
-            row["membership"],
-            participant_of(json.loads(row["own"])) if row["own"] else None,
-        )
-        for row in rows
-    ]
 
 
 def presence_of(row: Row) -> Presence:

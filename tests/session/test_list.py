@@ -58,7 +58,7 @@ def test_the_list_shows_how_every_session_is(site: AppServer, database: str) -> 
         ended,
     )
     html = host.http.get("/").text
-    assert html.index(ended) < html.index(live) < html.index(created)
+    assert html.index(live) < html.index(ended) < html.index(created), "live, then the newest"
     assert "Not started yet" in row_of(html, created)
     assert "Nobody here since" in row_of(html, live)
     assert "1 person" in row_of(html, live)
@@ -103,5 +103,8 @@ def test_a_list_shows_only_ones_own(site: AppServer) -> None:
     assert "Private matter" not in other.http.get("/").text
     other.http.get(f"/s/{slug}")  # having looked at it is not having been there
     assert "Private matter" not in other.http.get("/").text
+    assert "Private matter" not in other.http.get("/?show=elsewhere").text
     come_and_go(other, slug=slug)
-    assert "Private matter" in other.http.get("/").text
+    assert "Private matter" not in other.http.get("/").text, "it is of another space"
+    assert "Private matter" in other.http.get("/?show=elsewhere").text
+    assert "Private matter" not in ada.http.get("/?show=elsewhere").text

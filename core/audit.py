@@ -20,6 +20,7 @@ Event = Literal[
     "signed_in",
     "sign_in_failed",
     "signed_out",
+    "signed_out_elsewhere",
     "left_for_good",
     "refused",
     "limited",

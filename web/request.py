@@ -107,6 +107,12 @@ def _login_key(connection: HTTPConnection) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def login_digest(connection: HTTPConnection) -> bytes:
+    """Return the digest of the key of this browser's login; empty without one."""
+    key = _login_key(connection)
+    return digest_of(key) if key else b""
+
+
 def _allowed(connection: HTTPConnection, login: Login) -> bool:
     """Whether whoever is signed in still may be: the operator may have named others since.
 
@@ -205,7 +211,8 @@ async def sign_in(request: Request, person: Person) -> None:
     """
     parts = services(request)
     idle = timedelta(days=parts.settings.login_idle_days)
-    key = await users.open_login(parts.db, person.id, datetime.now(UTC), idle)
+    agent = request.headers.get("user-agent", "")
+    key = await users.open_login(parts.db, person.id, datetime.now(UTC), idle, agent)
     await sign_out(request)
     request.session["login"] = key
     audit.note("signed_in", user=person.id, address=address_of(request))

@@ -12,12 +12,13 @@ from core.model import Login, Person
 from core.problems import ProblemError
 from core.store.keys import digest_of, new_key
 from core.store.spaces import own_spaces
-from core.text import hue_of
+from core.text import hue_of, one_line
 
 LOGIN_DAYS = 30  # of a login, however much it is used
 # Of one person at once; who signs in once more loses the one that was used least lately. Nobody
 # has so many browsers, and a script that signs in again and again fills no table.
 MAX_LOGINS = 50
+MAX_AGENT = 300  # characters of a browser's word for itself; they have 150
 
 
 class DisabledError(ProblemError):
@@ -155,10 +156,13 @@ async def choose_language(db: Database, user_id: str, language: str | None) -> N
     )
 
 
-async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta) -> str:
+async def open_login(
+    db: Database, user_id: str, now: datetime, idle: timedelta, agent: str = ""
+) -> str:
     """Sign a browser in and return the secret key that its cookie keeps.
 
-    It ends after `idle` without use. Raises DisabledError.
+    It ends after `idle` without use. `agent`: its own word for itself, by which its person knows
+    it. Raises DisabledError.
     """
     key, user = new_key(), UUID(user_id)
     async with db.transaction():
@@ -182,13 +186,15 @@ async def open_login(db: Database, user_id: str, now: datetime, idle: timedelta)
         )
         await db.execute(
             """
-            INSERT INTO logins (key_digest, user_id, expires_at, idle_at)
-            VALUES (:digest, :user, :expires, :idle_at)
+            INSERT INTO logins (key_digest, user_id, expires_at, idle_at, signed_in_at, agent)
+            VALUES (:digest, :user, :expires, :idle_at, :now, :agent)
             """,
             digest=digest_of(key),
             user=user,
             expires=now + timedelta(days=LOGIN_DAYS),
             idle_at=now + idle,
+            now=now,
+            agent=one_line(agent, MAX_AGENT),
         )
     return key
 

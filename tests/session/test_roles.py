@@ -76,6 +76,10 @@ LIVE = {
     ("GET", "/avatars/{avatar}.webp"): (404,) * 6,
     ("POST", "/profile/name"): (401, 401, 422, 422, 422, 422),
     ("POST", "/profile/look"): (401, 401, 204, 204, 204, 204),
+    ("GET", "/profile/sign-ins"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/profile/sign-ins/{login}/end"): (401, 401, 404, 404, 404, 404),
+    ("GET", "/profile/sign-ins/end-others"): (405, 405, 405, 405, 405, 405),
+    ("GET", "/profile/sign-ins/end-all"): (405, 405, 405, 405, 405, 405),
     ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
     ("GET", "/admin/people"): (404, 404, 404, 404, 404, 404),
     ("POST", "/admin/people/{person}/disable"): (404, 404, 404, 404, 404, 404),
@@ -141,6 +145,7 @@ def assert_answers(
                 user=meeting.space,
                 invitation=meeting.space,
                 token="A" * 43,
+                login=meeting.space,
             ),
         )
         .status_code

@@ -126,8 +126,12 @@ class Conduct:
 
     async def catch_up(self, news: Collection[News]) -> None:
         """Let rooms have what was decided elsewhere about who is in them, or ended by itself."""
+        deleted = [one.seated.identity for one in news if one.session_id is None]
+        for session_id in self._rooms.seats_of(deleted):
+            if await sessions.find_by_id(self._db, session_id) is None:
+                self._rooms.forget([session_id])
         for one in news:
-            if one.session_id is None:  # deleted: of nothing there is anything to tell
+            if one.session_id is None:
                 continue
             if one.state != "ADMITTED":
                 self._rooms.tell(one.session_id, Remove(one.seated.identity))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from core import checks
 from core.conduct import Conduct
 from core.database import Database
+from core.deletion import Deletion
 from core.leases import Leases
 from core.lifecycle import Lifecycle
 from core.livekit import calls_of
@@ -79,6 +80,7 @@ async def running(
             rooms,
             calls,
             conduct,
+            Deletion(db, rooms, conduct),
             lifecycle,
             writer,
             reader,

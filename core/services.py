@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.checks import Watch
 from core.conduct import Conduct
 from core.database import Database
+from core.deletion import Deletion
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.minutes import SpaceMinutes
@@ -64,6 +65,7 @@ class Services:
     rooms: Rooms
     calls: Calls
     conduct: Conduct
+    deletion: Deletion
     lifecycle: Lifecycle
     writer: TranscriptWriter
     reader: TranscriptReader

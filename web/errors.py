@@ -119,6 +119,10 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("You are the only member."),
         N_("Nobody would see this space any more. Delete it instead."),
     ),
+    "last_space": (
+        N_("It is your only space."),
+        N_("Make another one first, then delete this one."),
+    ),
     "spaces_full": (
         N_("You have as many spaces as you can have."),
         N_("Leave or delete one that you no longer need, then try again."),

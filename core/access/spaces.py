@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from core.access.door import Look
 from core.access.problems import NotFoundError, SignedOutError
 from core.access.table import administers
 from core.database import Database
@@ -125,6 +126,18 @@ def may_delete(session: Session, user_id: str, membership: Membership | None) ->
     if at in SPACE_MAY[SpaceAction.DELETE_ANY]:
         return True
     return session.created_by == user_id and at in SPACE_MAY[SpaceAction.DELETE_OWN]
+
+
+def deletable(at: Look) -> Session:
+    """Return a session to who may delete it. Raises NotFoundError for others.
+
+    Raises SignedOutError for who isn't known at all, as `hosted` does.
+    """
+    if at.who is None:
+        raise SignedOutError
+    if at.person is None or not may_delete(at.session, at.person.id, at.membership):
+        raise NotFoundError
+    return at.session
 
 
 def administrator(settings: Settings, person: Person | None, action: SpaceAction) -> Person:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -125,6 +125,12 @@ class Handover:
         self._held += utterances
         self._until = max(self._until, time.monotonic() + MICROPHONE_KEPT_S)
         self._writer.hold(self._held)
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Let go of what is held for sessions that were deleted."""
+        if self.sessions().intersection(session_ids):
+            self._held = [one for one in self._held if one.session_id not in session_ids]
+            self._writer.hold(self._held)
 
     def leave(self, rooms: list[Room]) -> None:
         """Hand over to the next process what rooms didn't store, and what is still held here."""

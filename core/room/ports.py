@@ -51,6 +51,9 @@ class Writer(FinalsWriter, Protocol):
     def stores(self, session_id: str) -> bool:
         """Whether words of this session wait to be stored."""
 
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Let go of what waits of sessions that were deleted: it could never be stored."""
+
     async def flush(self) -> None:
         """Store what waits, for a few seconds at most."""
 

@@ -226,6 +226,31 @@ class Rooms:
         if room.idle:
             self._rooms.pop(session_id, None)
 
+    async def flush(self) -> None:
+        """Store what waits, for a few seconds at most."""
+        await self._writer.flush()
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Let go of sessions that were deleted, and of what isn't stored of them."""
+        self.decided += 1
+        for one in session_ids:
+            room = self.room(one)
+            self._rooms.pop(one, None)
+            if room is not None:
+                if not room.over:
+                    room.end("ADMIN_ENDED")
+                room.desert()
+        self._handover.forget(session_ids)
+        self._writer.forget(session_ids)
+
+    def seats_of(self, identities: Collection[str]) -> set[str]:
+        """Return the sessions in which one of these has a page open."""
+        return {
+            room.session.id
+            for room in self.all
+            if any(seat.participant.identity in identities for seat in room.fanout.seats)
+        }
+
     async def close(self) -> None:
         """Let every room say its last words, and send the pages to the next process."""
         for task in self._tasks:

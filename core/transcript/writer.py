@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -118,6 +118,11 @@ class TranscriptWriter:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(box.flush() for box in self._boxes))
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Writer of core.room.ports."""
+        for box in self._boxes:
+            box.take([one for one in box.entries if one.value.session_id in session_ids])
 
     def serve(
         self,

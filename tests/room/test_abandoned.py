@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -55,6 +55,9 @@ class Memory:
         set_aside: Callable[[list[Utterance]], None],
     ) -> None:
         pass
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        raise NotImplementedError
 
     def hold(self, utterances: list[Utterance]) -> None:
         self.held_ones = utterances

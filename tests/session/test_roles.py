@@ -28,6 +28,11 @@ LIVE = {
     ("GET", "/connection"): (303, 303, 200, 200, 200, 200),
     ("POST", "/connection"): (401, 401, 200, 200, 200, 200),
     ("POST", "/s/{slug}/end"): (401, 404, 404, None, 404, 404),
+    ("GET", "/s/{slug}/delete"): (401, 404, 404, 200, 404, 404),
+    ("GET", "/sessions/delete"): (303, 303, 200, 200, 200, 200),
+    ("POST", "/sessions/delete"): (401, 401, 409, 409, 409, 409),  # of none
+    ("GET", "/spaces/{space}/delete"): (303, 303, 404, 200, 404, 404),
+    ("POST", "/spaces/{space}/delete"): (401, 401, 404, 409, 404, 404),  # it is the only one
     ("POST", "/s/{slug}/settings"): (401, 404, 404, 204, 404, 404),
     ("GET", "/s/{slug}/plan"): (401, 404, 404, 200, 404, 404),
     ("POST", "/s/{slug}/plan"): (401, 404, 404, 204, 404, 404),

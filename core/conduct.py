@@ -134,7 +134,8 @@ class Conduct:
             if one.session_id is None:
                 continue
             if one.state != "ADMITTED":
-                self._rooms.tell(one.session_id, Remove(one.seated.identity))
+                removed = Remove(one.seated.identity, for_good=one.state != "WAITING")
+                self._rooms.tell(one.session_id, removed)
             elif one.role is not None and one.role != one.seated.role:
                 self._rooms.tell(one.session_id, ChangeRole(one.seated.identity, one.role))
         closed = {one.seated.key for one in news if one.session_id and not one.key_open}
@@ -152,7 +153,7 @@ class Conduct:
                 self._rooms.tell(one.session_id, ChangeRole(one.identity, one.role))
                 continue
             self._rooms.stop_knocking(one.session_id, one.identity)
-            self._rooms.tell(one.session_id, Remove(one.identity))
+            self._rooms.tell(one.session_id, Remove(one.identity, for_good=False))
             session = await sessions.find_by_id(self._db, one.session_id)
             if knocking and one.here and session is not None and session.admission == "ANYONE":
                 with suppress(EndedError):

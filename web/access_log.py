@@ -20,7 +20,7 @@ log = logging.getLogger("access")
 NOWHERE = "(no such address)"
 FILES = "/static"
 # Of closes: those that browsers and uvicorn send, and ours (docs/protocol.md).
-CODES = {*range(1000, 1004), *range(1005, 1016), *range(4400, 4404), 4410, 4429, 4490}
+CODES = {*range(1000, 1004), *range(1005, 1016), *range(4400, 4405), 4410, 4429, 4490}
 HEALTH = {"/health", "/health/ready", "/up"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

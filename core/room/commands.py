@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.model import Pause, Role
 from core.room.room import Room
-from core.room.wire import CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
+from core.room.wire import CLOSE_NO_MEMBER, CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,13 @@ class LowerHand:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Close every page of a participant. What they had said is still transcribed."""
+    """Close every page of a participant. What they had said is still transcribed.
+
+    `for_good`: by a host; else they may knock, as who was here by a membership that has ended.
+    """
 
     identity: str
+    for_good: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,8 @@ def obey(room: Room, command: Command) -> None:
                 _mute(room, identity)
         case LowerHand(identity):
             room.roster.hand(identity, up=False)
-        case Remove(identity):
-            _remove(room, identity)
+        case Remove(identity, for_good):
+            _remove(room, identity, CLOSE_REMOVED if for_good else CLOSE_NO_MEMBER)
         case ChangeRole(identity, role):
             # Whose line is broken just now comes back with the role that the database has.
             for seat in room.fanout.of(identity):
@@ -120,11 +124,11 @@ def _mute(room: Room, identity: str) -> None:
     room.fanout.send_to(seats, Muted())
 
 
-def _remove(room: Room, identity: str) -> None:
+def _remove(room: Room, identity: str, code: int) -> None:
     room.fanout.deliver()  # what was said until now was said to them, too
     for seat in room.fanout.of(identity):
         # The seat stays until its socket is closed, but nothing is taken from it any more.
         seat.microphone.close()
         seat.dismissed = True
-        seat.listener.close(CLOSE_REMOVED)
+        seat.listener.close(code)
     room.roster.found(identity)

@@ -243,7 +243,7 @@ def test_an_invitation_lets_outsiders_in_as_long_as_they_are_members(hall: Hall)
     forged = link[:-3] + "AAA"
     assert hall.sign_in("max@elsewhere.test", forged)[1] == 403
     outsider, status, target = hall.sign_in("max@elsewhere.test", link)
-    assert (status, target) == (303, "/")
+    assert (status, target) == (303, "/welcome")  # the steps of a first sign-in
     assert members(owner, space) == ["Owner Outside", "Max"]
     # A space of their own doesn't keep them, and they let in nobody else.
     own = str(outsider.http.post("/spaces", data={"name": "Own"}, headers=HTML).headers["location"])

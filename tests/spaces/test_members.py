@@ -17,7 +17,7 @@ from tests.support.visitors import Visitor
 
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
-REMOVED = 4401
+NO_MEMBER = 4404
 
 
 class Team:
@@ -156,7 +156,7 @@ async def test_a_removed_member_loses_access_at_once(make_team: MakeTeam) -> Non
         assert hosting.welcome["you"]["role"] == "HOST"
         assert await asyncio.to_thread(team.act, team.ada, "remove", "Cyd") == 204
         # The next message of a page that is open.
-        assert await page.until_closed() == await hosting.until_closed() == REMOVED
+        assert await page.until_closed() == await hosting.until_closed() == NO_MEMBER
         # The next click, wherever it leads.
         for path in (team.address, f"/s/{past}/transcript.txt", f"/s/{slug}/transcript"):
             answer = await asyncio.to_thread(team.cyd.http.get, path, headers=JSON)
@@ -180,7 +180,7 @@ async def test_a_removed_member_knocks_where_anyone_could_come_in(make_team: Mak
     other = await asyncio.to_thread(team.ada.start_session, "Open, too", "ANYONE")
     async with team.cyd.page(slug) as page:
         assert await asyncio.to_thread(team.act, team.ada, "remove", "Cyd") == 204
-        assert await page.until_closed() == REMOVED
+        assert await page.until_closed() == NO_MEMBER
     assert (await asyncio.to_thread(team.cyd.knock, slug))[0] == 202
     assert (await asyncio.to_thread(team.cyd.knock, other))[0] == 200, "they weren't in it"
 

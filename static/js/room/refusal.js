@@ -10,6 +10,10 @@ const REASONS = {
     title: t('You were removed from this session.'),
     words: t('A host took you out. This link no longer works for you.'),
   }),
+  no_member: () => ({
+    title: t('You are no longer a member of this space.'),
+    words: t('So this session isn’t yours any more. You may knock, as anybody who has the link.'),
+  }),
   locked: () => ({
     title: t('This session is locked.'),
     words: t('Its hosts let nobody new come in right now. Ask one of them, or try again later.'),
@@ -38,7 +42,7 @@ export function showRefusal(code) {
   const page = find('[data-refused]');
   find('h1', page).textContent = title;
   find('.said', page).textContent = words;
-  find('[data-again]', page).hidden = code !== 'locked';
+  find('[data-again]', page).hidden = code !== 'locked' && code !== 'no_member';
   find('[data-sign-in]', page).hidden = code !== 'members_only';
   page.hidden = false;
   document.title = `${title} · Sessions`;

@@ -23,7 +23,7 @@ const STUCK = 4_000;
 const ANSWERED = 1_500;
 // A host has to answer the knock anew: as patient as the lobby.
 const KNOCK_DELAY = 2_500;
-const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, ended: 4410, tooFast: 4429 };
+const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, noMember: 4404, ended: 4410, tooFast: 4429 };
 
 /** @typedef {import('../types').ConnectionState} ConnectionState */
 /** @typedef {import('../types').Ticket} Ticket */
@@ -33,7 +33,7 @@ const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, ended: 4410, tooFast
  * @typedef {object} SocketEvents
  * @property {(state: ConnectionState) => void} state
  * @property {(message: import('../types').ServerMessage) => void} message
- * @property {(why: string) => void} over it will not come back by itself: `removed`, `ended` or the code of a refusal
+ * @property {(why: string) => void} over it will not come back by itself: `removed`, `no_member`, `ended` or the code of a refusal
  * @property {() => void} signedOut our login has ended: it comes back by itself once we are signed in again
  * @property {() => void} lost audio was let go before it could be sent; everybody will see the gap
  */
@@ -271,6 +271,7 @@ export class TranscriptionSocket {
     socket.close();
     if (code === CLOSE.ended) return this.#finish('ended');
     if (code === CLOSE.removed) return this.#finish('removed');
+    if (code === CLOSE.noMember) return this.#finish('no_member');
     if (code === CLOSE.signedOut) this.#events.signedOut();
     if (this.#closed) return;
     if (this.#state === 'live' && Date.now() - this.#liveSince > STEADY) this.#failures = 0;

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from core.look import captions_in
 from core.model import Person, is_theme
 from core.store import choices, people
-from core.text import display_name
+from core.text import display_name, without_controls
 from core.words import N_
 from web.forms import form_of
 from web.guard import limit
@@ -22,6 +22,7 @@ from web.render import page, redirect, wants_html
 from web.request import person_of, services, signed_in
 from web.words import gettext, is_language
 
+MAX_NAME = 80  # characters that one may have from elsewhere
 NAME_LENGTHS = (2, 40)  # characters of a name that somebody chooses here
 SAVED = ("name", "picture", "look", "captions")  # of what the page says that it was saved
 
@@ -51,7 +52,8 @@ async def name(request: Request) -> Response:
     wanted = display_name(typed, *NAME_LENGTHS)
     if wanted is None:
         return _refused(request, person, 422, typed[:200], no_name())
-    now, done = await choices.rename(services(request).db, person.id, form.get("was", ""), wanted)
+    was = without_controls(form.get("was", ""), MAX_NAME)
+    now, done = await choices.rename(services(request).db, person.id, was, wanted)
     if not done:
         told = gettext(RENAMED, now=now.name, wanted=wanted)
         return _refused(request, now, 409, wanted, told)

@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse, Response
 
 from core.model import Person
 from core.store import choices, spaces
-from core.text import display_name, one_line
+from core.text import display_name, one_line, without_controls
 from core.words import N_
-from routes.profile import NAME_LENGTHS, RENAMED, no_name
+from routes.profile import MAX_NAME, NAME_LENGTHS, RENAMED, no_name
 from web.forms import form_of
 from web.guard import limit
 from web.render import page, redirect, wants_html
@@ -51,7 +51,7 @@ async def name(request: Request) -> Response:
     """POST /welcome/name: as POST /profile/name; a space that has their name still follows it."""
     person = await _changing(request)
     form, db = await form_of(request), services(request).db
-    typed, was = form.get("name", ""), form.get("was", "")
+    typed, was = form.get("name", ""), without_controls(form.get("was", ""), MAX_NAME)
     wanted = display_name(typed, *NAME_LENGTHS)
     if wanted is None:
         return await _refused(request, person, "name", 422, (typed[:200], no_name()))
@@ -74,9 +74,10 @@ async def name_space(request: Request) -> Response:
     if space is None:
         return _next(request, "/welcome/picture")
     wanted = one_line(form.get("name", ""), SPACE_LENGTHS[1])
+    was = without_controls(form.get("was", ""), SPACE_LENGTHS[1])
     if not wanted:
         return await _refused(request, person, "space", 422, ("", gettext(NO_SPACE_NAME)))
-    now = await spaces.rename(db, space.id, person, wanted, form.get("was", ""))
+    now = await spaces.rename(db, space.id, person, wanted, was)
     if now != wanted:
         told = gettext(SPACE_RENAMED, now=now, wanted=wanted)
         return await _refused(request, person, "space", 409, (wanted, told))

@@ -1,113 +1,17 @@
-"""Who gets what at every route: while a session goes on, when it is over, where nothing is."""
+"""Who gets what at a session's routes when it is over, and where nothing is.
+
+While it goes on: test_every_route.py.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from tests.support import ROOT
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
 from tests.support.meetings import JSON, NOWHERE, PEOPLE, Meeting, come_and_go, role_shown
 
 # What each of PEOPLE gets, in that order.
-LIVE = {
-    ("GET", "/"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/sessions"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/sessions"): (303, 303, 303, 303, 303, 303),
-    ("GET", "/sessions/new"): (303, 303, 200, 200, 200, 200),
-    ("GET", "/s/{slug}"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/s/{slug}/transcript"): (404, 200, 200, 200, 404, 200),
-    ("GET", "/s/{slug}/transcript.txt"): (404, 200, 200, 200, 404, 200),
-    ("GET", "/s/{slug}/transcript.vtt"): (404, 200, 200, 200, 404, 200),
-    ("GET", "/s/{slug}/left"): (303, 200, 200, 200, 303, 303),
-    ("GET", "/s/{slug}/forget"): (405, 405, 405, 405, 405, 405),  # see test_rights_end
-    ("POST", "/s/{slug}/join"): (401, 200, 200, 200, 200, 200),
-    ("GET", "/s/{slug}/connection"): (303, 200, 200, 200, 200, 200),
-    ("POST", "/s/{slug}/connection"): (401, 200, 200, 200, 200, 200),
-    ("GET", "/connection"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/connection"): (401, 401, 200, 200, 200, 200),
-    ("POST", "/s/{slug}/end"): (401, 404, 404, None, 404, 404),
-    ("GET", "/s/{slug}/delete"): (401, 404, 404, 200, 404, 404),
-    ("GET", "/sessions/delete"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/sessions/delete"): (401, 401, 409, 409, 409, 409),  # of none
-    ("GET", "/spaces/{space}/delete"): (303, 303, 404, 200, 404, 404),
-    ("POST", "/spaces/{space}/delete"): (401, 401, 404, 409, 404, 404),  # it is the only one
-    ("POST", "/s/{slug}/settings"): (401, 404, 404, 204, 404, 404),
-    ("GET", "/s/{slug}/plan"): (401, 404, 404, 200, 404, 404),
-    ("POST", "/s/{slug}/plan"): (401, 404, 404, 204, 404, 404),
-    ("GET", "/s/{slug}/session.ics"): (404, 404, 404, 404, 404, 404),  # it isn't planned
-    ("POST", "/s/{slug}/people/{identity}/admit"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/deny"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/mute"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/remove"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/host"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/people/{identity}/lower-hand"): (401, 404, 404, 404, 404, 404),
-    ("POST", "/s/{slug}/admit-all"): (401, 404, 404, 204, 404, 404),
-    ("POST", "/s/{slug}/pause"): (401, 404, 404, 204, 404, 404),
-    ("POST", "/s/{slug}/resume"): (401, 404, 404, 204, 404, 404),
-    ("POST", "/s/{slug}/mute-all"): (401, 404, 404, 200, 404, 404),  # 200: LiveKit is away
-    ("POST", "/hooks/livekit"): (401, 401, 401, 401, 401, 401),
-    ("GET", "/spaces"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/spaces"): (401, 401, 422, 422, 422, 422),  # without a name
-    ("GET", "/spaces/{space}"): (303, 303, 404, 200, 404, 200),
-    ("POST", "/spaces/{space}/switch"): (401, 401, 404, 204, 404, 204),
-    ("POST", "/spaces/{space}/rename"): (401, 401, 404, 422, 404, 404),  # without a name
-    ("GET", "/spaces/{space}/events"): (303, 303, 404, 200, 404, 404),
-    ("POST", "/spaces/{space}/invitations"): (401, 401, 404, 422, 404, 404),  # of no length
-    ("POST", "/spaces/{space}/invitations/{invitation}/revoke"): (401, 401, 404, 404, 404, 404),
-    ("GET", "/invitations/{token}"): (404, 404, 404, 404, 404, 404),  # forged; see test_invitations
-    ("POST", "/invitations/{token}"): (401, 401, 404, 404, 404, 404),
-    ("POST", "/spaces/{space}/leave"): (401, 401, 404, 409, 404, None),  # see test_members
-    ("POST", "/spaces/{space}/members/{user}/role"): (401, 401, 404, 422, 404, 404),
-    ("POST", "/spaces/{space}/members/{user}/remove"): (401, 401, 404, 404, 404, 404),
-    ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 404, 200),
-    ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 404, 200),
-    ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 204, 404, 404),
-    ("GET", "/profile"): (303, 303, 200, 200, 200, 200),
-    ("GET", "/r/{slug}"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_standing_rooms.py
-    ("GET", "/r/{slug}/settings"): (303, 303, 404, 404, 404, 404),
-    ("POST", "/r/{slug}/settings"): (401, 401, 404, 404, 404, 404),
-    ("POST", "/r/{slug}/delete"): (401, 401, 404, 404, 404, 404),
-    ("GET", "/spaces/{space}/rooms/new"): (303, 303, 404, 200, 404, 200),
-    ("POST", "/spaces/{space}/rooms"): (401, 401, 404, 422, 404, 422),
-    ("POST", "/profile/picture"): (415,) * 6,  # see tests/people/test_avatar.py
-    ("POST", "/profile/picture/remove"): (401, 401, 204, 204, 204, 204),
-    ("GET", "/welcome"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/welcome/name"): (401, 401, 422, 422, 422, 422),
-    ("GET", "/welcome/space"): (303, 303, 200, 303, 200, 200),  # who is alone in a space
-    ("GET", "/welcome/picture"): (303, 303, 200, 200, 200, 200),
-    ("GET", "/welcome/done"): (405,) * 6,  # see tests/people/test_welcome.py
-    ("GET", "/avatars/{avatar}.webp"): (404,) * 6,
-    ("POST", "/profile/name"): (401, 401, 422, 422, 422, 422),
-    ("POST", "/profile/look"): (401, 401, 204, 204, 204, 204),
-    ("GET", "/profile/sign-ins"): (303, 303, 200, 200, 200, 200),
-    ("POST", "/profile/sign-ins/{login}/end"): (401, 401, 404, 404, 404, 404),
-    ("GET", "/profile/sign-ins/end-others"): (405, 405, 405, 405, 405, 405),
-    ("GET", "/profile/sign-ins/end-all"): (405, 405, 405, 405, 405, 405),
-    ("GET", "/admin"): (404, 404, 404, 404, 404, 404),  # see tests/spaces/test_space_access.py
-    ("GET", "/admin/people"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/admin/people/{person}/disable"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/admin/people/{person}/enable"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/admin/spaces"): (404, 404, 404, 404, 404, 404),
-    ("POST", "/admin/spaces/{space}/minutes"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/sign-in"): (200, 200, 303, 303, 303, 303),
-    ("GET", "/signed-in"): (303, 303, 200, 200, 200, 200),
-    ("GET", "/sign-in/{provider}"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/api/auth/callback/{provider}"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/sign-in/link"): (403, 403, 403, 403, 403, 403),  # without a token
-    ("POST", "/sign-in/link"): (403, 403, 403, 403, 403, 403),
-    ("POST", "/sign-in/dev"): (422, 422, 422, 422, 422, 422),
-    ("GET", "/sign-out"): (405, 405, 405, 405, 405, 405),
-    ("POST", "/language"): (303, 303, 303, 303, 303, 303),
-    ("GET", "/health"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/health/proof"): (404, 404, 404, 404, 404, 404),
-    ("GET", "/setup"): (200, 200, 200, 200, 200, 200),  # in development, at this computer
-    ("GET", "/health/ready"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/up"): (200, 200, 200, 200, 200, 200),
-    ("GET", "/metrics"): (200, 200, 200, 200, 200, 200),  # all are on this computer
-    ("GET", "/static/favicon.svg"): (200, 200, 200, 200, 200, 200),
-}
 ENDED = {
     ("GET", "/s/{slug}"): (403, 200, 200, 200, 403, 200),
     ("GET", "/s/{slug}/transcript"): (303, 303, 303, 303, 303, 303),
@@ -166,23 +70,12 @@ def assert_answers(
     }
 
 
-def test_who_gets_where_while_a_session_goes_on(live: Meeting) -> None:
-    assert_answers(live, live.slug, LIVE)
-
-
 def test_who_gets_where_when_it_is_over(ended: Meeting) -> None:
     assert_answers(ended, ended.slug, ENDED)
 
 
 def test_nobody_gets_where_nothing_is(live: Meeting) -> None:
     assert_answers(live, NOWHERE, UNKNOWN)
-
-
-def test_no_route_is_forgotten() -> None:
-    tested = {path for _, path in (*LIVE, *ENDED)}
-    routes = re.findall(r' Route\("([^"]+)"', (ROOT / "app.py").read_text())
-    assert len(routes) > 10
-    assert set(routes) <= tested
 
 
 def test_everybody_has_one_role(live: Meeting) -> None:

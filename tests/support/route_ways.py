@@ -1,0 +1,115 @@
+"""How each route of the application is asked for what it does: its path's values, its form."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx2
+from starlette.routing import Route
+
+from app import ROUTES
+from core.signed_links import invitation_path
+from tests.support.sign_in import LOGIN_SECRET
+from tests.support.standings import Stage, World, user_id
+
+Row = tuple[str, str]
+# A grey point as PNG.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+
+
+def routes() -> list[Row]:
+    """Return every route with each of its methods; a file, a socket and a HEAD are none."""
+    return [
+        (method, route.path)
+        for route in ROUTES
+        if isinstance(route, Route)
+        for method in sorted(route.methods or ())
+        if method != "HEAD"
+    ]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a route is asked: `values` for its path beside those of every stage, a form."""
+
+    values: Callable[[World, Stage], dict[str, str]] = lambda world, stage: {}
+    form: dict[str, str] = field(default_factory=dict)
+    query: str = ""
+    files: dict[str, tuple[str, bytes]] | None = None
+
+    def go(
+        self,
+        world: World,
+        stage: Stage,
+        who: str,
+        method: str,
+        path: str,
+        *,
+        origin: str | None = None,
+    ) -> httpx2.Response:
+        """Ask as somebody."""
+        values = {
+            "slug": stage.slug,
+            "space": stage.space,
+            "identity": stage.identity("guest"),
+            "person": str(user_id("fellow")),
+            "user": str(user_id("fellow")),
+            "provider": "nowhere",
+            "invitation": stage.invitation,
+            "token": invitation_path(LOGIN_SECRET, stage.invitation).rpartition("/")[2],
+            "avatar": str(user_id("fellow")),
+            "login": stage.login,
+        }
+        address = path.format(**(values | self.values(world, stage))) + self.query.format(
+            number=stage.number
+        )
+        form = {name: text.format(number=stage.number, who=who) for name, text in self.form.items()}
+        files = self.files
+        if method != "POST":
+            form, files = {}, None
+        return world.request(who, stage, method, address, form=form, files=files, origin=origin)
+
+
+def waiting(world: World, stage: Stage) -> dict[str, str]:
+    """Who knocks."""
+    return {"identity": stage.identity("waiting")}
+
+
+def room(world: World, stage: Stage) -> dict[str, str]:
+    """The standing room."""
+    return {"slug": stage.room}
+
+
+WAYS: dict[Row, Way] = {
+    ("POST", "/sessions"): Way(form={"title": "New"}),
+    ("GET", "/r/{slug}"): Way(room),
+    ("GET", "/r/{slug}/settings"): Way(room),
+    ("POST", "/r/{slug}/settings"): Way(room, {"title": "Another"}),
+    ("POST", "/r/{slug}/delete"): Way(room),
+    ("POST", "/spaces/{space}/rooms"): Way(form={"title": "New"}),
+    ("POST", "/spaces"): Way(form={"name": "New"}),
+    ("POST", "/spaces/{space}/rename"): Way(form={"name": "Another", "was": "Space {number}"}),
+    ("POST", "/spaces/{space}/members/{user}/role"): Way(form={"role": "OWNER"}),
+    ("POST", "/spaces/{space}/invitations"): Way(form={"uses": "1", "days": "7"}),
+    ("POST", "/profile/name"): Way(form={"name": "Another", "was": "{who}"}),
+    ("POST", "/profile/look"): Way(form={"theme": "DARK"}),
+    ("POST", "/profile/picture"): Way(files={"picture": ("p.png", PICTURE)}),
+    ("POST", "/welcome/name"): Way(form={"name": "Another", "was": "{who}"}),
+    ("POST", "/welcome/space"): Way(form={"name": "Another", "was": "Own of {who}"}),
+    ("POST", "/s/{slug}/plan"): Way(form={"agenda": "Another"}),
+    ("GET", "/sessions/delete"): Way(query="?session=over-{number}"),
+    ("POST", "/sessions/delete"): Way(form={"sessions": "over-{number}", "number": "1"}),
+    ("POST", "/spaces/{space}/delete"): Way(form={"name": "Space {number}"}),
+    ("POST", "/s/{slug}/guest"): Way(form={"name": "Somebody"}),
+    ("POST", "/s/{slug}/settings"): Way(form={"locked": "on"}),
+    ("POST", "/s/{slug}/people/{identity}/admit"): Way(waiting),
+    ("POST", "/s/{slug}/people/{identity}/deny"): Way(waiting),
+    ("POST", "/spaces/{space}/minutes"): Way(form={"minutes": "100"}),
+    ("POST", "/admin/spaces/{space}/minutes"): Way(form={"minutes": "100"}),
+    ("POST", "/sign-in/dev"): Way(form={"name": "New", "email": "new@example.com"}),
+    ("POST", "/language"): Way(form={"language": "ru"}),
+}

@@ -144,7 +144,7 @@ async def test_a_start_that_is_refused_keeps_its_title(browsers: Browsers, site:
     )
     await expect(page.locator("[data-join=wish]")).to_be_visible()
     await page.goto(site.url)
-    await expect(page.get_by_role("link", name="Compilers")).to_have_count(1)
+    await expect(page.get_by_role("link", name="Compilers", exact=True)).to_have_count(1)
 
 
 async def test_nothing_is_asked_for_while_nobody_looks(browsers: Browsers, site: AppServer) -> None:

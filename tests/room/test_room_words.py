@@ -48,7 +48,7 @@ async def test_a_room_in_russian(server: AppServer, browsers: Browsers) -> None:
     await page.get_by_role("textbox", name="Эл. почта").fill("ada@example.com")
     await press_sign_in(page, "Войти", "Пропустить всё")
     await page.locator("[name=title]").fill("План на год")
-    await page.locator("form[action='/sessions'] button").click()
+    await page.locator("form[action='/sessions'] button.primary").click()
 
     # In the lobby: what joining turns on, and why a device doesn't open.
     join = page.locator("[data-join=wish]")

@@ -66,5 +66,5 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     await expect(page.get_by_role("button", name="Копировать")).to_be_visible()
     await expect(page.locator("#transcript .words")).to_have_text(said)
     await page.get_by_role("link", name="Все встречи").click()
-    await expect(page.get_by_role("link", name="Планы на год")).to_be_visible()
+    await expect(page.get_by_role("link", name="Планы на год", exact=True)).to_be_visible()
     assert browsers.errors == []

@@ -279,11 +279,11 @@ def test_a_link_lives_until_a_day_after_its_time(
         for title in ("On time", "Late", "Unplanned", "Looked at")
     )
     come_and_go(ada, slug=looked_at)  # to see whether it works, a week ahead
-    by = timedelta(days=7, hours=23, minutes=58)
+    by = timedelta(days=7, hours=22)  # NEXT_WEEK counts from when the run began
     slugs = [on_time, late, unplanned, looked_at]
     move(database, slugs, by)
     assert ada.host(unplanned, "plan", planned="") == (204, "")
-    move(database, [late], timedelta(minutes=5))
+    move(database, [late], timedelta(hours=3))
     assert expired(late)
     guest = Browser(site.url)
     for slug in (on_time, unplanned, looked_at):
@@ -292,7 +292,7 @@ def test_a_link_lives_until_a_day_after_its_time(
     assert "Planned for" in ada.http.get(f"/s/{on_time}").text
     assert stored(database, looked_at)["status"] == "LIVE"
     assert ada.http.get(f"/s/{late}").status_code == 404
-    move(database, [looked_at], timedelta(minutes=5))
+    move(database, [looked_at], timedelta(hours=3))
     assert expired(looked_at)
     move(database, [unplanned], timedelta(hours=24, minutes=1))
     assert expired(unplanned)

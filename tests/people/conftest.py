@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,16 +12,14 @@ from tests.emulators.openid import (
     Provider,
 )
 from tests.support.app_server import AppServer
-from tests.support.sign_in import GOOGLE, PUBLIC, claims_of
+from tests.support.sign_in import GOOGLE, PUBLIC, claims_of, real_provider
 
 
 @pytest.fixture(scope="module")
 def accounts() -> Iterator[str]:
     """The address of an OpenID provider with accounts."""
-    with warnings.catch_warnings(record=True):  # it imports parts of Authlib that are going away
-        import oidc_provider_mock
-    with oidc_provider_mock.run_server_in_thread() as running:
-        yield f"http://localhost:{running.server_port}"
+    with real_provider() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

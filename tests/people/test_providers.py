@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import warnings
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +26,7 @@ from tests.support.sign_in import (
     is_signed_in,
     know,
     name_shown,
+    real_provider,
     values_in,
 )
 
@@ -42,10 +42,8 @@ TEAM, LAB, LAX = "/sign-in/oidc", "/sign-in/oidc2", "/sign-in/oidc3"
 @pytest.fixture(scope="module")
 def more_accounts() -> Iterator[str]:
     """The address of a second real provider, with accounts of its own."""
-    with warnings.catch_warnings(record=True):
-        import oidc_provider_mock
-    with oidc_provider_mock.run_server_in_thread() as running:
-        yield f"http://localhost:{running.server_port}"
+    with real_provider() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,9 @@ import asyncio
 import base64
 import json
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 import httpx2
@@ -33,6 +36,18 @@ GOOGLE = {
     "NEXTAUTH_SECRET": LOGIN_SECRET,
     "SPEECH_ENGINE": "off",
 }
+
+
+@contextmanager
+def real_provider() -> Iterator[str]:
+    """A real OpenID provider with accounts; yields its address."""
+    with warnings.catch_warnings(record=True):
+        # It imports parts of Authlib that are going away, and says so. Authlib asks for these
+        # warnings once, when it is first imported, which another test may have done already.
+        warnings.simplefilter("ignore")
+        import oidc_provider_mock
+    with oidc_provider_mock.run_server_in_thread() as running:
+        yield f"http://localhost:{running.server_port}"
 
 
 def claims_of(sub: str, name: str) -> dict[str, object]:

@@ -7,6 +7,7 @@ are asked for one after the other, over HTTP, signed in.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -62,6 +63,14 @@ def main() -> None:
         try:
             taken("the page at /", PAGES, lambda: page("/"))
             taken("the list alone, as it updates itself", PAGES, lambda: page("/sessions"))
+            seen = re.search(r'name="seen" value="(\w+)"', ada.http.get("/sessions").text)
+            assert seen
+            unchanged = f"/sessions?seen={seen[1]}"
+
+            def ask() -> None:
+                assert ada.http.get(unchanged).status_code == 204
+
+            taken("the list, while nothing changes", PAGES, ask)
             taken("a page further on", PAGES, lambda: page(f"/sessions?behind={middle}"))
             taken("a search that finds 1,111", PAGES, lambda: page("/sessions?q=MEETING+1"))
             taken("a search that finds nothing", PAGES, lambda: page("/sessions?q=nothing"))

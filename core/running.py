@@ -54,7 +54,7 @@ async def running(
     calls = calls_of(settings)
     conduct = Conduct(db, rooms, calls)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
-    gc_schedule, pacer, lag = GcSchedule(), Pacer(), LoopLag()
+    gc_schedule, pacer, lag = GcSchedule(), Pacer(lambda: rooms.quota.taken), LoopLag()
     watch = checks.Watch(settings)
     stop = Stop(
         db,

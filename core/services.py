@@ -42,6 +42,7 @@ class RateLimits:
         self.metrics = RateLimiter(60 * factor)  # scrapes: each takes some milliseconds
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
+        self.listing = RateLimiter(200 * factor)  # lists: each takes 30 ms; a page asks every 5 s
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
         self.reading = RateLimiter(60 * factor)  # transcripts; a page asks every 4 s for late words
         # Tests of somebody's connection: each makes a room at LiveKit, so all together count, too.

@@ -51,6 +51,7 @@ async def home(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return page("home/landing.html", None, **sign_in_context(request, "/"))
+    limit(services(request).limits.listing, request, person.id)
     asked = _asked(request, _current(request))
     typed = planned.shown(Planning())
     return page("home/home.html", person, typed=typed, **await _list(request, person, asked))
@@ -65,6 +66,7 @@ async def session_list(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return redirect(request, "/sign-in", 401)
+    limit(services(request).limits.listing, request, person.id)
     space = request.query_params.get("space")
     if space is None:
         space = _current(request)

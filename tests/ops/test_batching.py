@@ -26,9 +26,11 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def paced(busy: float, calm: float, *, tick: float = TICK) -> AsyncIterator[Pacer]:
+async def paced(
+    busy: float, calm: float, *, tick: float = TICK, sockets: int = batching.MANY
+) -> AsyncIterator[Pacer]:
     """Run a pacer in this loop, for which it has looked at least once."""
-    pacer = Pacer(busy=busy, calm=calm, tick=tick)
+    pacer = Pacer(lambda: sockets, busy=busy, calm=calm, tick=tick)
     pacer.start()
     try:
         await asyncio.sleep(0.1)
@@ -89,6 +91,11 @@ async def test_an_idle_loop_handles_what_arrives_when_it_arrives() -> None:
         times = await _receive_slowly(40, TICK / 10)
     assert times.received == bytes(range(40))
     assert len(times.at) > 20
+
+
+async def test_a_loop_that_is_busy_with_few_people_is_left_alone() -> None:
+    async with paced(ALWAYS, ALWAYS, sockets=batching.MANY - 1) as pacer:
+        assert not pacer.pacing
 
 
 async def test_the_loop_is_judged_by_what_it_computes_and_left_alone_when_calm() -> None:

@@ -49,6 +49,12 @@ def test_a_person_can_not_start_session_after_session(slow: AppServer) -> None:
     assert busy.json()["error"]["code"] == "too_many_requests"
     grace.join(slug)
 
+    lists = [ada.http.get("/sessions") for _ in range(21)]
+    assert lists[0].status_code == 200
+    assert_busy(lists[-1])
+    assert_busy(ada.http.get("/"))
+    assert grace.http.get("/").status_code == 200
+
     for _ in range(6):
         Browser(slow.url).be_guest(slug, "Guest")
     assert_busy(Browser(slow.url).http.post(f"/s/{slug}/guest", data={"name": "Guest"}))

@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from core.settings import Settings
 from routes import (
+    account,
     admin,
     avatars,
     connection,
@@ -137,6 +138,10 @@ ROUTES = [
     Route("/profile/sign-ins/end-others", sign_ins.end_others, methods=["POST"]),
     Route("/profile/sign-ins/end-all", sign_ins.end_all, methods=["POST"]),
     Route("/profile/sign-ins/{login}/end", sign_ins.end, methods=["POST"]),
+    Route("/profile/account", account.see),
+    Route("/profile/account/export", account.export),
+    Route("/profile/account/delete", account.ask, methods=["GET"]),
+    Route("/profile/account/delete", account.delete, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),
     Route("/connection", connection.begin, methods=["POST"]),
     Route("/admin", admin.overview),

@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS accounts (
     picture     text CHECK (char_length(picture) <= 1000),
     PRIMARY KEY (provider, subject)
 );
+-- This and others of users: who deletes an account has PostgreSQL look for what was theirs.
+CREATE INDEX IF NOT EXISTS accounts_user ON accounts (user_id);
 
 -- One-time links that were used, until a day after they have run out: core/one_time_link.py.
 CREATE TABLE IF NOT EXISTS spent_links (
@@ -117,6 +119,8 @@ CREATE TABLE IF NOT EXISTS invitations (
 );
 CREATE INDEX IF NOT EXISTS invitations_space ON invitations (space_id, created_at DESC);
 CREATE INDEX IF NOT EXISTS invitations_email ON invitations (email) WHERE email IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invitations_inviter ON invitations (invited_by)
+    WHERE invited_by IS NOT NULL;
 
 -- Who did what in a space, for its owners; kept 90 days. Names as they were then.
 CREATE TABLE IF NOT EXISTS space_events (
@@ -131,6 +135,7 @@ CREATE TABLE IF NOT EXISTS space_events (
 );
 CREATE INDEX IF NOT EXISTS space_events_space ON space_events (space_id, id DESC);
 CREATE INDEX IF NOT EXISTS space_events_at ON space_events (at);
+CREATE INDEX IF NOT EXISTS space_events_actor ON space_events (actor) WHERE actor IS NOT NULL;
 
 -- A room of a space whose link never changes. It always has exactly one session that goes on or is
 -- still to begin; what ends one makes the next.
@@ -147,6 +152,8 @@ CREATE TABLE IF NOT EXISTS standing_rooms (
     changed_at  timestamptz NOT NULL DEFAULT now() -- which tells who changes it what they have seen
 );
 CREATE INDEX IF NOT EXISTS standing_rooms_space ON standing_rooms (space_id);
+CREATE INDEX IF NOT EXISTS standing_rooms_creator ON standing_rooms (created_by)
+    WHERE created_by IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS sessions (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -190,6 +197,8 @@ CREATE INDEX IF NOT EXISTS sessions_list ON sessions
     (space_id, coalesce(started_at, created_at) DESC, id);
 CREATE INDEX IF NOT EXISTS sessions_space_open ON sessions (space_id)
     WHERE status IN ('CREATED', 'LIVE');
+CREATE INDEX IF NOT EXISTS sessions_creator ON sessions (created_by) WHERE created_by IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sessions_ender ON sessions (ended_by) WHERE ended_by IS NOT NULL;
 -- Another index, sessions_open, is made at the end: it needs a column that older databases lack.
 
 -- One person in one session. Guests have no user; a user has one row however often they join.

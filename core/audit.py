@@ -22,6 +22,7 @@ Event = Literal[
     "signed_out",
     "signed_out_elsewhere",
     "left_for_good",
+    "account_deleted",
     "refused",
     "limited",
     "flood_closed",

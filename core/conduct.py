@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from core.access import EndedError, NotFoundError, removable
+from core.access import EndedError, NotFoundError, may_sign_in, removable
 from core.database import Database
 from core.livekit import CallError, Calls
 from core.model import Admission, EndReason, News, Session
@@ -30,7 +30,8 @@ from core.room.commands import (
 )
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
-from core.store import participants, pauses, sessions
+from core.settings import Settings
+from core.store import participants, pauses, people, sessions
 from core.store.keys import revoke
 from core.store.members import Moved
 
@@ -121,8 +122,23 @@ class Conduct:
 
         Of one person's several logins, the others go on.
         """
-        gone = await revoke(self._db, keys)
+        await self.closed(keys, await revoke(self._db, keys))
+
+    async def closed(self, keys: Collection[bytes], gone: Collection[tuple[str, str]]) -> None:
+        """Close what is open by keys that were revoked. Raises no CallError.
+
+        `gone` is what `core.store.keys.revoke` returned.
+        """
         await self._throw_out({*gone, *self._rooms.sign_out(keys)})
+
+    async def uninvite(self, settings: Settings, user_id: str) -> None:
+        """End the logins of who may only sign in by an invitation, and is in a space by none."""
+        keys = await people.uninvite(self._db, user_id)
+        if keys is None:
+            return
+        person = await people.find(self._db, user_id)
+        if person is None or not may_sign_in(settings, person):
+            await self.revoke(keys)
 
     async def catch_up(self, news: Collection[News]) -> None:
         """Let rooms have what was decided elsewhere about who is in them, or ended by itself."""

@@ -1,4 +1,4 @@
-"""Deletes sessions and spaces: whoever is there is told first, then what is stored goes at once.
+"""Deletes sessions, spaces and accounts: whoever is there is told first, then all goes at once.
 
 What goes on is ended for everybody as a host ends it, and its last words and minutes are awaited,
 so that nothing is written of what isn't there any more. Whether somebody may do it is asked of
@@ -11,14 +11,22 @@ import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 
+from core.access import SignedOutError, Succession, administers, succession
 from core.conduct import Conduct
 from core.database import Database
 from core.model import Person, Session
 from core.room.rooms import Rooms
-from core.store import deletion
+from core.settings import Settings
+from core.store import account, deletion
+from core.store.account import AccountContents
+from core.store.members import LastOwnerError
 
 WRITTEN_WITHIN_S = 8.0  # that is waited for: last words take five seconds at most
 LOOK_EVERY_S = 0.2
+
+
+class ChangedError(Exception):
+    """Something else would go than what was shown to who deletes it."""
 
 
 class Deletion:
@@ -43,6 +51,55 @@ class Deletion:
         await self._end(open_ones, by)
         await deletion.space(self._db, space_id, by, last=last)
         self._rooms.forget([one.id for one in open_ones])
+
+    async def look_at_account(
+        self, settings: Settings, person: Person
+    ) -> tuple[AccountContents, Succession]:
+        """Return what goes with an account, and who administers the server then.
+
+        Raises LastAdministratorError.
+        """
+        contents = await account.look(self._db, person.id)
+        others = await account.others(self._db, person.id, settings.admin_emails)
+        return contents, succession(settings, person, others)
+
+    async def account(self, settings: Settings, person: Person, seen: str | None) -> int:
+        """Delete an account and the spaces in which nobody else is; return how many those were.
+
+        `seen`: what they were shown, as `AccountContents.seen`. All of it goes in one transaction,
+        which asks everything anew; what goes on in those spaces is ended before. Raises
+        LastOwnerError, LastAdministratorError, ChangedError, and SignedOutError for who is gone.
+        """
+        contents = await self._may_go(settings, person, seen)
+        open_ones = [
+            session
+            for space in contents.of_fate("goes")
+            for session in await deletion.going_on(self._db, space.id)
+        ]
+        await self._end(open_ones, person)
+        async with self._db.transaction():
+            administering = administers(settings, person)
+            if not await account.locked(self._db, person, administering=administering):
+                raise SignedOutError
+            contents = await self._may_go(settings, person, contents.seen)
+            gone = await account.delete(self._db, person, contents)
+        self._rooms.forget([one.id for one in open_ones])
+        for session_id, identity in gone.knocking:
+            self._rooms.stop_knocking(session_id, identity)
+        await self._conduct.closed(gone.keys, gone.here)
+        for user_id in gone.invited:
+            await self._conduct.uninvite(settings, user_id)
+        return len(contents.of_fate("goes"))
+
+    async def _may_go(
+        self, settings: Settings, person: Person, seen: str | None
+    ) -> AccountContents:
+        contents, _ = await self.look_at_account(settings, person)
+        if contents.of_fate("blocks"):
+            raise LastOwnerError
+        if seen is not None and seen != contents.seen:
+            raise ChangedError
+        return contents
 
     async def _end(self, open_ones: Collection[Session], by: Person) -> None:
         """End these for everybody, and wait until what was said last is written."""

@@ -50,7 +50,8 @@ async def home(request: Request) -> Response:
     """GET /?show=…&q=…&behind=…: anybody; people who are signed in see their space's sessions."""
     person = await person_of(request)
     if person is None:
-        return page("home/landing.html", None, **sign_in_context(request, "/"))
+        deleted = "deleted" in request.query_params
+        return page("home/landing.html", None, deleted=deleted, **sign_in_context(request, "/"))
     limit(services(request).limits.listing, request, person.id)
     asked = _asked(request, _current(request))
     typed = planned.shown(Planning())

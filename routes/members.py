@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core import audit
-from core.access import NotFoundError, SpaceAction, SpaceLook, may_sign_in
+from core.access import NotFoundError, SpaceAction, SpaceLook
 from core.model import Membership
 from core.problems import ProblemError
 from core.store import members
-from core.store import people as users
 from core.store.members import LastMemberError, LastOwnerError
 from routes.spaces import look, show
 from web.errors import WORDS
@@ -50,7 +49,7 @@ async def remove(request: Request) -> Response:
         return await refused(request, at, problem)
     audit.note("space_act", act="remove", space=at.space.id, by=at.person.id, of=whom)
     await parts.conduct.moved(moved, knocking=True)
-    await _uninvite(request, whom)
+    await parts.conduct.uninvite(parts.settings, whom)
     return done(request, "/" if whom == at.person.id else f"/spaces/{at.space.id}")
 
 
@@ -64,7 +63,7 @@ async def leave(request: Request) -> Response:
         return await refused(request, at, problem)
     audit.note("space_act", act="leave", space=at.space.id, by=at.person.id)
     await parts.conduct.moved(moved)
-    await _uninvite(request, at.person.id)
+    await parts.conduct.uninvite(parts.settings, at.person.id)
     return done(request, "/spaces")
 
 
@@ -74,17 +73,6 @@ async def refused(request: Request, at: SpaceLook, problem: ProblemError) -> Res
         raise problem
     words = " ".join(gettext(one) for one in WORDS[problem.code])
     return await show(request, at, status=problem.status, problem=words)
-
-
-async def _uninvite(request: Request, user_id: str) -> None:
-    """End the logins of who may only sign in by an invitation, and was in a space by none."""
-    parts = services(request)
-    keys = await users.uninvite(parts.db, user_id)
-    if keys is None:
-        return
-    person = await users.find(parts.db, user_id)
-    if person is None or not may_sign_in(parts.settings, person):
-        await parts.conduct.revoke(keys)
 
 
 def _whom(request: Request) -> str:

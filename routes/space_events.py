@@ -27,6 +27,7 @@ WORDS: dict[Act, str] = {
     "invitation_revoked": N_("Revoked the invitation of %(subject)s"),
     "joined": N_("Became a member, invited by %(subject)s"),
     "left": N_("Left the space"),
+    "account_deleted": N_("Deleted their account, and so left the space"),
     "removed": N_("Removed %(subject)s"),
     "made_owner": N_("Made %(subject)s an owner"),
     "made_member": N_("Made %(subject)s a member, no longer an owner"),

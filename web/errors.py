@@ -115,6 +115,13 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("A space has an owner."),
         N_("Make somebody else an owner first, then try again."),
     ),
+    "last_administrator": (
+        N_("You are the only administrator."),
+        N_(
+            "Nobody could administer this server any more. Whoever runs it can name somebody in"
+            " ADMIN_EMAILS; then try again."
+        ),
+    ),
     "last_member": (
         N_("You are the only member."),
         N_("Nobody would see this space any more. Delete it instead."),

@@ -46,6 +46,7 @@ from core.access.spaces import (
     may_delete,
     standings,
 )
+from core.access.succession import LastAdministratorError, Succession, succession
 from core.access.table import (
     MAY,
     Action,
@@ -67,6 +68,7 @@ __all__ = [
     "Entry",
     "FullError",
     "KeyGoneError",
+    "LastAdministratorError",
     "Look",
     "NeedsNameError",
     "NotFoundError",
@@ -79,6 +81,7 @@ __all__ = [
     "SpaceLook",
     "SpaceStanding",
     "Standing",
+    "Succession",
     "Visitor",
     "add_guest",
     "administers",
@@ -105,6 +108,7 @@ __all__ = [
     "standing",
     "standing_in_list",
     "standings",
+    "succession",
     "tested",
     "who_left",
     "with_pass",

@@ -26,6 +26,7 @@ Act = Literal[
     "invitation_revoked",  # subject: as of `invited`
     "joined",  # whoever accepted an invitation; subject: who had invited them
     "left",
+    "account_deleted",  # a member, who has left by that
     "removed",  # subject: whom
     "made_owner",  # subject: whom
     "made_member",  # subject: whom

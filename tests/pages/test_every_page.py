@@ -185,6 +185,12 @@ async def newcomers_pages(walk: Walk) -> None:
     await page.locator(".picture-row .button").click()
     await expect(page.locator("#picture-problem")).to_be_visible()
     await walk.look("profile")
+    await walk.goto("/profile/account", "account")
+    await walk.goto("/profile/account/delete")
+    await page.locator("#delete-confirm").fill("somebody else")
+    await page.locator("button.danger").click()
+    await expect(page.locator("#delete-problem")).to_be_visible()
+    await walk.look("account-deletion")
 
 
 async def ended_in_the_list(walk: Walk, slug: str) -> None:

@@ -97,6 +97,7 @@ WAYS: dict[Row, Way] = {
     ("POST", "/spaces/{space}/invitations"): Way(form={"uses": "1", "days": "7"}),
     ("POST", "/profile/name"): Way(form={"name": "Another", "was": "{who}"}),
     ("POST", "/profile/look"): Way(form={"theme": "DARK"}),
+    ("POST", "/profile/account/delete"): Way(form={"confirm": "{who}@example.com"}),
     ("POST", "/profile/picture"): Way(files={"picture": ("p.png", PICTURE)}),
     ("POST", "/welcome/name"): Way(form={"name": "Another", "was": "{who}"}),
     ("POST", "/welcome/space"): Way(form={"name": "Another", "was": "Own of {who}"}),

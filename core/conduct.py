@@ -46,6 +46,16 @@ class TooManyPausesError(ProblemError):
     status, code = 409, "too_many_pauses"
 
 
+class RetitledError(ProblemError):
+    """Somebody else has given the session another title meanwhile, `title`."""
+
+    status, code = 409, "changed_meanwhile"
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+
+
 class Conduct:
     """What hosts do in a session, and what its life asks for."""
 
@@ -221,18 +231,26 @@ class Conduct:
         session: Session,
         *,
         title: str | None = None,
+        was_title: str | None = None,
         admission: Admission | None = None,
         locked: bool | None = None,
     ) -> Session:
         """Change what is given, and return the session as it is now.
 
-        Raises EndedError when it has ended meanwhile.
+        Raises EndedError when it has ended meanwhile, and RetitledError when it is no longer called
+        `was_title`, which who gives it another title has seen.
         """
         changed = await sessions.change(
-            self._db, session.id, title=title, admission=admission, locked=locked
+            self._db,
+            session.id,
+            title=title,
+            was_title=was_title,
+            admission=admission,
+            locked=locked,
         )
         if changed is None:
-            raise EndedError
+            now = await sessions.find_by_id(self._db, session.id)
+            raise EndedError if now is None or now.over else RetitledError(now.title)
         self._rooms.tell(
             session.id, Change(changed.title, changed.admission, locked=changed.locked)
         )

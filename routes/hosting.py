@@ -7,6 +7,7 @@ well and didn't is reported with status 200, `{"call": {"code", "message"}}`; el
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from core import access, audit
 from core.access import Action, EndedError, Look, may
-from core.conduct import Conduct
+from core.conduct import Conduct, RetitledError
 from core.livekit import CallError, CallProblem
 from core.model import Session, is_admission
 from core.text import one_line
@@ -23,7 +24,7 @@ from core.words import N_
 from routes.home import TITLE_LENGTH
 from web.forms import form_of
 from web.guard import limit
-from web.render import SESSIONS_CHANGED, is_fragment, page, wants_html
+from web.render import SESSIONS_CHANGED, is_fragment, json_error, page, wants_html
 from web.request import look, services
 from web.words import gettext
 
@@ -34,6 +35,11 @@ CALL_PROBLEMS: dict[CallProblem, str] = {
     "refused": N_("The video server refuses our key; the call itself is unchanged."),
     "failed": N_("The video server could not do it; the call itself may take a while to follow."),
 }
+
+RETITLED = N_(
+    "Somebody else has called the session “%(name)s” meanwhile. Rename it once more to have it your"
+    " way."
+)
 
 
 async def admit(request: Request) -> Response:
@@ -101,7 +107,9 @@ async def settings_page(request: Request) -> Response:
 async def settings(request: Request) -> Response:
     """POST /s/{slug}/settings: hosts change title, admission or lock, whichever are given.
 
-    The page's modules get 204 or JSON, htmx the forms as they are now, a plain form their page.
+    `was_title` is what it was called when they saw it: 409 where it isn't any more, and nothing has
+    changed. The page's modules get 204 or JSON, htmx the forms as they are now, a plain form their
+    page.
     """
     at, session = await _looked(request, Action.SETTINGS)
     form = await form_of(request)
@@ -115,12 +123,20 @@ async def settings(request: Request) -> Response:
         if not wants_html(request):
             raise HTTPException(422)
         return _show_settings(request, at, session, error=gettext("Type a title."))
-    changed = await services(request).conduct.change(
-        session,
-        title=line,
-        admission=admission,
-        locked=None if locked is None else locked == "on",
-    )
+    try:
+        changed = await services(request).conduct.change(
+            session,
+            title=line,
+            was_title=None if line is None else form.get("was_title"),
+            admission=admission,
+            locked=None if locked is None else locked == "on",
+        )
+    except RetitledError as refusal:
+        told = gettext(RETITLED, name=refusal.title)
+        if not wants_html(request):
+            return json_error(refusal.status, refusal.code, told, {})
+        now = replace(session, title=refusal.title)
+        return _show_settings(request, at, now, typed=line, error=told, status=409)
     if is_fragment(request):
         shown = _show_settings(request, at, changed, saved=True)
         shown.headers["HX-Trigger"] = SESSIONS_CHANGED
@@ -131,14 +147,23 @@ async def settings(request: Request) -> Response:
 
 
 def _show_settings(
-    request: Request, at: Look, session: Session, *, saved: bool = False, error: str | None = None
+    request: Request,
+    at: Look,
+    session: Session,
+    *,
+    saved: bool = False,
+    typed: str | None = None,
+    error: str | None = None,
+    status: int = 422,
 ) -> Response:
+    """Show the forms; with an error, which has that status, the title stays as it was typed."""
     asked_at = request.headers.get("hx-current-url", "")
     return page(
         "home/_settings.html" if is_fragment(request) else "home/settings.html",
         at.person,
-        status=422 if error else 200,
+        status=status if error else 200,
         session=session,
+        typed=session.title if typed is None else typed,
         may_end=may(at.standing, Action.END),
         # Who ends a session in the list stays there; elsewhere they see what was said.
         listed=is_fragment(request) and urlsplit(asked_at).path == "/",

@@ -127,19 +127,25 @@ async def change(
     session_id: str,
     *,
     title: str | None = None,
+    was_title: str | None = None,
     admission: Admission | None = None,
     locked: bool | None = None,
 ) -> Session | None:
-    """Change what is given of a session that goes on; None when it is over."""
+    """Change what is given of a session that goes on; None when it is over.
+
+    None, too, where it has neither the title that is given nor the one that it is said to have had.
+    """
     row = await db.fetch_one(
         """
         UPDATE sessions SET title = coalesce(CAST(:title AS text), title),
         admission = coalesce(CAST(:admission AS text), admission),
         locked = coalesce(CAST(:locked AS boolean), locked)
-        WHERE id = :id AND status IN ('CREATED', 'LIVE') RETURNING *
+        WHERE id = :id AND status IN ('CREATED', 'LIVE')
+        AND (CAST(:was_title AS text) IS NULL OR title IN (:was_title, :title)) RETURNING *
         """,
         id=UUID(session_id),
         title=title,
+        was_title=was_title,
         admission=admission,
         locked=locked,
     )

@@ -63,6 +63,28 @@ def test_a_plain_form_leads_back_to_its_page(ada: Visitor, database: str) -> Non
     assert stored(database, slug)[2] is False
 
 
+def test_a_title_that_somebody_else_has_changed_is_not_overwritten(
+    ada: Visitor, database: str
+) -> None:
+    slug = ada.start_session("Engines")
+    address = f"/s/{slug}/settings"
+    seen = {"was_title": "Engines"}
+    assert ada.host(slug, "settings", title="Wheels", **seen) == (204, "")
+    assert ada.host(slug, "settings", title="Wheels", **seen) == (204, ""), "both want the same"
+    assert ada.host(slug, "settings", title="Cogs", **seen) == (409, "changed_meanwhile")
+    for headers in (PAGE, HTMX):
+        refused = ada.http.post(address, data={"title": "Cogs", **seen}, headers=headers)
+        assert refused.status_code == 409
+        assert "called the session “Wheels” meanwhile" in refused.text
+        assert 'name="title" value="Cogs"' in refused.text, "what was typed stays"
+        assert 'name="was_title" value="Wheels"' in refused.text
+    assert stored(database, slug)[0] == "Wheels"
+    again = {"title": "Cogs", "was_title": "Wheels"}
+    assert ada.http.post(address, data=again, headers=PAGE).status_code == 303
+    assert ada.host(slug, "settings", locked="on", **seen) == (204, ""), "it is about the title"
+    assert stored(database, slug)[:3] == ("Cogs", "ANYONE", True)
+
+
 def test_htmx_gets_the_forms_as_they_are_now(ada: Visitor, database: str) -> None:
     slug = ada.start_session("Engines", admission="KNOCK")
     form = {"title": "é" * 200}

@@ -108,15 +108,23 @@ async def test_what_was_refused_is_said_beside_what_was_typed(
     await row.get_by_text("Settings", exact=True).click()
     title = row.get_by_label("Title of the session")
     await title.fill("Weights")
+    ours = Browser(site.url).sign_in(name)
+    await asyncio.to_thread(ours.host, slug, "settings", title="Bridges")
+    await title.press("Enter")
+    await expect(row.get_by_role("alert")).to_contain_text("“Bridges” meanwhile.")
+    await expect(title).to_have_value("Weights")
+    await title.press("Enter")
+    await expect(row.get_by_role("status")).to_have_text("Saved.")
+    await title.fill("Weights and lifts")
     address = f"**/s/{slug}/settings"
     await page.route(address, lambda route: route.abort())
     await title.press("Enter")
     await expect(row.get_by_role("alert")).to_contain_text("The server doesn’t answer.")
     await page.unroute(address)
-    await asyncio.to_thread(Browser(site.url).sign_in(name).end, slug)
+    await asyncio.to_thread(ours.end, slug)
     await title.press("Enter")
     await expect(row.get_by_role("alert")).to_contain_text("This session has ended.")
-    await expect(title).to_have_value("Weights")
+    await expect(title).to_have_value("Weights and lifts")
 
 
 async def test_a_start_that_is_refused_keeps_its_title(browsers: Browsers, site: AppServer) -> None:

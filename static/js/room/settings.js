@@ -9,6 +9,7 @@ export class Settings {
   #form = /** @type {HTMLFormElement} */ (find('[data-title-form]'));
   #title = /** @type {HTMLInputElement} */ (find('[data-title-field]'));
   #problem = find('[data-title-problem]');
+  #was = ''; // the title that the host has seen
 
   /**
    * @param {import('./state.js').State} state
@@ -23,9 +24,10 @@ export class Settings {
       event.preventDefault();
       this.#problem.hidden = true;
       try {
-        await api.settings({ title: this.#title.value.trim() });
+        await api.settings({ title: this.#title.value.trim(), was_title: this.#was });
         this.#dialog.close();
       } catch (error) {
+        this.#was = state.session.title ?? this.#was; // others may have changed it: that is seen now
         this.#problem.textContent = reasonOf(error);
         this.#problem.hidden = false;
       }
@@ -35,6 +37,7 @@ export class Settings {
   /** @param {string | null | undefined} title as it is now; undefined: as the page was told */
   #open(title) {
     if (title !== undefined) this.#title.value = title ?? '';
+    this.#was = this.#title.value;
     this.#problem.hidden = true;
     this.#dialog.showModal();
   }

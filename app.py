@@ -23,6 +23,7 @@ from core.settings import Settings
 from routes import (
     account,
     admin,
+    api_tokens,
     avatars,
     connection,
     deletion,
@@ -50,6 +51,7 @@ from routes import (
 )
 from web import errors, openid
 from web.access_log import AccessLog
+from web.bearer import BearerTokens
 from web.commands import load_settings, run, serve
 from web.cookies import LoginCookie
 from web.guard import Guard
@@ -142,6 +144,9 @@ ROUTES = [
     Route("/profile/account/export", account.export),
     Route("/profile/account/delete", account.ask, methods=["GET"]),
     Route("/profile/account/delete", account.delete, methods=["POST"]),
+    Route("/profile/tokens", api_tokens.own, methods=["GET"]),
+    Route("/profile/tokens", api_tokens.create, methods=["POST"]),
+    Route("/profile/tokens/{api_token}/revoke", api_tokens.revoke, methods=["POST"]),
     Route("/connection", connection.of_person, methods=["GET"]),
     Route("/connection", connection.begin, methods=["POST"]),
     Route("/admin", admin.overview),
@@ -184,6 +189,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(Starting),
             Middleware(Serving, settings=settings),
             Middleware(SpeakTheirLanguage),
+            Middleware(BearerTokens, routes=ROUTES),
             Middleware(Guard, settings=settings),
             Middleware(LoginCookie, settings=settings),
         ],

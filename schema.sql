@@ -131,7 +131,9 @@ CREATE TABLE IF NOT EXISTS space_events (
     actor_name  text NOT NULL,
     act         text NOT NULL,
     subject     text NOT NULL DEFAULT '',
-    detail      text NOT NULL DEFAULT ''
+    detail      text NOT NULL DEFAULT '',
+    -- Whether a program did it for them, by an API token.
+    by_token    boolean NOT NULL DEFAULT false
 );
 CREATE INDEX IF NOT EXISTS space_events_space ON space_events (space_id, id DESC);
 CREATE INDEX IF NOT EXISTS space_events_at ON space_events (at);
@@ -434,6 +436,7 @@ CREATE INDEX IF NOT EXISTS sessions_of_room ON sessions (standing_room)
     WHERE standing_room IS NOT NULL;
 ALTER TABLE standing_rooms ADD COLUMN IF NOT EXISTS changed_at timestamptz NOT NULL DEFAULT now();
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS replanned_at timestamptz;
+ALTER TABLE space_events ADD COLUMN IF NOT EXISTS by_token boolean NOT NULL DEFAULT false;
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

@@ -21,6 +21,7 @@ Event = Literal[
     "sign_in_failed",
     "signed_out",
     "signed_out_elsewhere",
+    "api_token",
     "left_for_good",
     "account_deleted",
     "refused",

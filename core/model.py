@@ -18,6 +18,7 @@ Membership = Literal["OWNER", "MEMBER"]
 Admission = Literal["ANYONE", "KNOCK", "MEMBERS"]
 Consent = Literal["OFF", "NOTICE", "REQUIRED"]
 Theme = Literal["LIGHT", "DARK"]
+TokenScope = Literal["READ", "WRITE"]  # of an API token; who writes also reads
 EndReason = Literal["ADMIN_ENDED", "AUTO_EMPTY_ROOM", "EXPIRED_NO_JOIN"]
 Shown = Literal["all", "live", "planned", "ended", "mine", "elsewhere"]  # of a list of sessions
 Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
@@ -36,6 +37,11 @@ def is_theme(text: object) -> TypeGuard[Theme]:
     return text in get_args(Theme)
 
 
+def is_token_scope(text: object) -> TypeGuard[TokenScope]:
+    """Whether an API token can have this scope."""
+    return text in get_args(TokenScope)
+
+
 def is_shown(text: object) -> TypeGuard[Shown]:
     """Whether this is a part of a list that can be asked for."""
     return text in get_args(Shown)
@@ -51,6 +57,7 @@ class Person:
     `avatar`: the id of their picture. `name_chosen`: it no longer follows the provider's.
     `welcomed`: the steps after the first sign-in are behind them. `invited`: an invitation let them
     in. `space_id`: the space they work in, as they chose last, which they may have left since.
+    `by_token`: a program acts for them at the moment, by an API token.
     """
 
     id: str
@@ -66,6 +73,7 @@ class Person:
     welcomed: bool = True
     invited: bool = False
     space_id: str | None = None
+    by_token: bool = False
 
     @property
     def initials(self) -> str:

@@ -12,3 +12,4 @@ class ProblemError(Exception):
     status: int = 500  # HTTP's
     code: str = "failed"  # what programs tell it by
     retry_after: int | None = None  # seconds after which asking again may help
+    challenge: str | None = None  # what `WWW-Authenticate` says to programs (RFC 6750)

@@ -33,6 +33,8 @@ class RateLimits:
         self.upload = RateLimiter(5 * factor)  # pictures: each takes some 50 ms of a core
         self.token = RateLimiter(30 * factor)
         self.export = RateLimiter(5 * factor)  # of an account: it may be thousands of statements
+        self.by_token = RateLimiter(120 * factor)  # whatever programs do for one person
+        self.wrong_tokens = RateLimiter(30 * factor)  # of one address, beside those that are good
         self.guest = RateLimiter(60 * factor)
         # Names of one address: a hall or school once, and not a session's memory in an evening.
         self.guest_hourly = RateLimiter(300 * factor, window=HOUR)

@@ -22,6 +22,7 @@ from web.forms import form_of
 from web.guard import limit
 from web.render import done, page, redirect, wants_html
 from web.request import look, own_spaces, person_of, services
+from web.tokens import WRITE, token
 from web.words import gettext
 
 MOST_AT_ONCE = 200  # sessions; a list that was read on has 500
@@ -39,6 +40,7 @@ async def session_page(request: Request) -> Response:
     return page("deletion/session.html", at.person, session=session, contents=contents)
 
 
+@token(WRITE)
 async def delete_session(request: Request) -> Response:
     """POST /s/{slug}/delete: who started it as a member, or an owner, deletes it with all in it.
 

@@ -17,13 +17,15 @@ from core.access import Action, NotFoundError, SpaceAction, Standing, may, stand
 from core.model import ListedSession, ListKey, Person, Planning, Shown, is_admission, is_shown
 from core.store import listed, sessions, space_events, spaces
 from core.text import initials, one_line
-from routes import planned, standing
+from routes import facts, planned, standing
 from routes.login import sign_in_context
+from web.bearer import bearer_of
 from web.forms import form_of
 from web.guard import limit
 from web.origin import own_origin
-from web.render import is_fragment, page, redirect
+from web.render import as_json, is_fragment, page, redirect
 from web.request import own_spaces, person_of, services
+from web.tokens import READ, WRITE, token
 from web.words import gettext, language
 
 TITLE_LENGTH = 120
@@ -58,11 +60,13 @@ async def home(request: Request) -> Response:
     return page("home/home.html", person, typed=typed, **await _list(request, person, asked))
 
 
+@token(READ)
 async def session_list(request: Request) -> Response:
     """GET /sessions?space=…, and the rest as for /: the list alone, for members of the space.
 
     With `part=rows`, what comes behind a key as rows, to stand below those that are there. With
     `seen`, which the last answer had, it is 204 while nothing has changed: pages ask often.
+    Programs get the sessions as JSON, and the key behind which there are more.
     """
     person = await person_of(request)
     if person is None:
@@ -78,6 +82,8 @@ async def session_list(request: Request) -> Response:
             if not is_fragment(request):
                 raise
             return redirect(request, "/", 404)  # who was removed has the page of another space
+    if bearer_of(request) is not None:
+        return await _sessions(request, person, _asked(request, space))
     shown = await _list(request, person, _asked(request, space))
     if request.query_params.get("part") == "rows":
         return page("home/_rows.html", person, **shown)
@@ -86,6 +92,7 @@ async def session_list(request: Request) -> Response:
     return page("home/_sessions.html", person, **shown)
 
 
+@token(WRITE)
 async def create_session(request: Request) -> Response:
     """POST /sessions: members start or plan a session in the space of the form, else in their own.
 
@@ -116,6 +123,9 @@ async def create_session(request: Request) -> Response:
     if session.planned_at is not None:
         await space_events.note(db, space, person, "session_planned", title)
     audit.note("session_started", session=session.id, by=person.id)
+    if bearer_of(request) is not None:
+        link = f"{own_origin(request, services(request).settings)}/s/{session.slug}"
+        return as_json({"slug": session.slug, "url": link}, 201, Location=link)
     where = f"/s/{session.slug}/plan?made" if session.planned_at else f"/s/{session.slug}"
     return redirect(request, where, 204)
 
@@ -165,11 +175,21 @@ def key_of(key: ListKey) -> str:
     return f"{key.rank}~{key.turn}~{key.id}"
 
 
-async def _list(request: Request, person: Person, asked: Asked) -> dict[str, Any]:
-    """Return what the templates of the list show."""
+async def _sessions(request: Request, person: Person, asked: Asked) -> Response:
+    """Answer a program with a page of the list."""
     parts = services(request)
-    found, more = await listed.page(
-        parts.db,
+    found, more = await _found(request, person, asked)
+    origin = own_origin(request, parts.settings)
+    sessions = [facts.of_listed(one, standing_in_list(one, person), origin) for one in found]
+    behind = key_of(found[-1].key) if more else None
+    return as_json({"space": asked.space, "sessions": sessions, "next": behind})
+
+
+async def _found(
+    request: Request, person: Person, asked: Asked
+) -> tuple[list[ListedSession], bool]:
+    return await listed.page(
+        services(request).db,
         person.id,
         asked.space,
         asked.shown,
@@ -177,6 +197,12 @@ async def _list(request: Request, person: Person, asked: Asked) -> dict[str, Any
         behind=asked.behind,
         until=asked.until,
     )
+
+
+async def _list(request: Request, person: Person, asked: Asked) -> dict[str, Any]:
+    """Return what the templates of the list show."""
+    parts = services(request)
+    found, more = await _found(request, person, asked)
     waiting = {one.session.id: len(parts.rooms.knocks.of(one.session.id)) for one in found}
     rows = [
         _row(one, standing_in_list(one, person), waiting[one.session.id])

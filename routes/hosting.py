@@ -26,6 +26,7 @@ from web.forms import form_of
 from web.guard import limit
 from web.render import SESSIONS_CHANGED, is_fragment, json_error, page, wants_html
 from web.request import look, services
+from web.tokens import WRITE, token
 from web.words import gettext
 
 CALL_PROBLEMS: dict[CallProblem, str] = {
@@ -104,6 +105,7 @@ async def settings_page(request: Request) -> Response:
     return _show_settings(request, at, session, saved="saved" in request.query_params)
 
 
+@token(WRITE)
 async def settings(request: Request) -> Response:
     """POST /s/{slug}/settings: hosts change title, admission or lock, whichever are given.
 

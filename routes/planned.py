@@ -23,8 +23,17 @@ from core.words import N_
 from web.forms import form_of
 from web.guard import limit
 from web.origin import is_local, own_origin
-from web.render import SESSIONS_CHANGED, is_fragment, page, redirect, wants_html
+from web.render import (
+    SESSIONS_CHANGED,
+    is_fragment,
+    json_error,
+    page,
+    redirect,
+    wants_html,
+    wants_json,
+)
 from web.request import look, person_of, services
+from web.tokens import WRITE, token
 from web.words import gettext
 
 SAID: dict[Mistake, str] = {
@@ -117,8 +126,15 @@ def refused(request: Request, person: Person, form: Mapping[str, str], typed: Ty
         said = " ".join(typed.problems.values())
         return page("_partials/problem.html", None, status=422, title=said, message="")
     if not wants_html(request):
-        raise HTTPException(422)
+        return _invalid(request, typed)
     return show_new(person, form, typed)
+
+
+def _invalid(request: Request, typed: Typed) -> Response:
+    """Tell a program what is wrong. Raises HTTPException: 422 for who reads no JSON."""
+    if not wants_json(request):
+        raise HTTPException(422)
+    return json_error(422, "invalid", " ".join(typed.problems.values()), {})
 
 
 async def planning_page(request: Request) -> Response:
@@ -130,6 +146,7 @@ async def planning_page(request: Request) -> Response:
     return _show(request, at, session, shown(session.planning))
 
 
+@token(WRITE)
 async def change(request: Request) -> Response:
     """POST /s/{slug}/plan: hosts change its time, agenda or note, whichever are given.
 
@@ -146,7 +163,7 @@ async def change(request: Request) -> Response:
     typed = read(form, session.planning)
     if typed.problems:
         if not wants_html(request):
-            raise HTTPException(422)
+            return _invalid(request, typed)
         return _show(request, at, session, typed)
     changed = None
     if form.get("was", state_of(session)) == state_of(session):

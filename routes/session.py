@@ -22,27 +22,43 @@ from core.access import (
 )
 from core.livekit import video_pass
 from core.room.knocks import MAX_DENIED
+from core.store import participants
 from core.text import one_line
-from routes import transcript
+from routes import facts, transcript
 from routes.login import can_sign_in
 from routes.planned import ahead_of
 from web.addresses import address_of
+from web.bearer import bearer_of
 from web.errors import note_refusal
 from web.forms import form_of
 from web.guard import limit, websocket_origin
 from web.origin import is_local, own_origin
-from web.render import SESSIONS_CHANGED, is_fragment, page, redirect, wants_json
+from web.render import SESSIONS_CHANGED, as_json, is_fragment, page, redirect, wants_json
 from web.request import forget_guest, look, remember_guest, services
+from web.tokens import READ, WRITE, token
 from web.words import gettext
 
 NAME_LENGTH = 40
 CLOSED = {"locked", "members_only"}  # what of a door may change: the gate says so
 
 
+@token(READ)
 async def session_page(request: Request) -> Response:
-    """GET /s/{slug}: whoever has the link; after the end, who was there or is of its space."""
+    """GET /s/{slug}: whoever has the link; after the end, who was there or is of its space.
+
+    A program reads what there is to know of it, where it may be read; nobody comes in by that.
+    """
     at = await look(request)
+    if bearer_of(request) is not None:
+        return await _facts(request, at)
     return await (transcript.page_of(request, at) if at.session.over else _room(request, at))
+
+
+async def _facts(request: Request, at: Look) -> Response:
+    transcript.readable(request, at)
+    parts = services(request)
+    people = await participants.who_joined(parts.db, at.session.id)
+    return as_json(facts.of_session(at, people, own_origin(request, parts.settings)))
 
 
 async def left(request: Request) -> Response:
@@ -193,6 +209,7 @@ def _passes(request: Request, entry: Entry, at: Look) -> dict[str, Any]:
     }
 
 
+@token(WRITE)
 async def end(request: Request) -> Response:
     """POST /s/{slug}/end: its host ends a session for everybody."""
     at = await look(request, strangers=False)
@@ -204,4 +221,6 @@ async def end(request: Request) -> Response:
         told = page("home/_ended.html", at.person, session=session)
         told.headers["HX-Trigger"] = SESSIONS_CHANGED
         return told
+    if bearer_of(request) is not None:
+        return Response(status_code=204)
     return RedirectResponse(f"/s/{session.slug}", 303)

@@ -19,11 +19,14 @@ from core.store.invitations import Invitation
 from core.store.spaces import NAME_LENGTH, SpacesFullError
 from core.text import one_line
 from core.words import N_
+from routes import facts
+from web.bearer import bearer_of
 from web.errors import WORDS
 from web.forms import form_of
 from web.guard import limit
-from web.render import done, page, redirect, wants_html
-from web.request import person_of, services
+from web.render import as_json, done, page, redirect, wants_html
+from web.request import own_spaces, person_of, services
+from web.tokens import READ, token
 from web.words import gettext
 
 NAMELESS = N_("Give the space a name.")
@@ -32,11 +35,14 @@ RENAMED = N_(
 )
 
 
+@token(READ)
 async def own(request: Request) -> Response:
-    """GET /spaces: the spaces of who is signed in, and a form for another."""
+    """GET /spaces: the spaces of who is signed in, and a form for another; for programs JSON."""
     person = await person_of(request)
     if person is None:
         return redirect(request, "/sign-in?next=/spaces", 401)
+    if bearer_of(request) is not None:
+        return as_json({"spaces": facts.of_spaces(own_spaces(request))})
     return page("spaces/own.html", person, name="", error="")
 
 

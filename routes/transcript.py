@@ -20,6 +20,7 @@ from core import access
 from core.access import (
     EndedError,
     Look,
+    NotFoundError,
 )
 from core.database import DatabaseAwayError
 from core.minutes import Bounds, cap_of, today
@@ -27,21 +28,40 @@ from core.model import ChatLine, Participant, Pause, Session, Utterance
 from core.store import analyses, participants, pauses, space_events, usage
 from core.text import initials
 from core.transcript import exports
+from routes import facts
 from routes.login import can_sign_in
+from web.bearer import bearer_of
 from web.compression import compressed
 from web.guard import limit
 from web.pieces import InPieces
-from web.render import not_transcribed, page, pause_note, paused
+from web.render import as_json, not_transcribed, page, pause_note, paused
 from web.request import look, services
+from web.tokens import READ, token
 from web.words import gettext
 
 
+@token(READ)
 async def so_far(request: Request) -> Response:
-    """GET /s/{slug}/transcript: who may read, while the session goes on; then it is at the link."""
+    """GET /s/{slug}/transcript: who may read, while the session goes on; then it is at the link.
+
+    For programs it is JSON, and stays here.
+    """
     at = await look(request)
+    if bearer_of(request) is not None:
+        return await _as_json(request, at)
     if at.session.over:
         return RedirectResponse(f"/s/{at.session.slug}", 303)
     return await page_of(request, at)
+
+
+def readable(request: Request, at: Look) -> Session:
+    """Return a session to who may read it. For programs of others there is none, over or not.
+
+    Raises NotFoundError or EndedError.
+    """
+    if bearer_of(request) is not None and not at.may_read:
+        raise NotFoundError
+    return access.readable(at)
 
 
 async def page_of(request: Request, at: Look) -> Response:
@@ -103,6 +123,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
     return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
 
 
+@token(READ)
 async def as_text(request: Request) -> Response:
     """GET /s/{slug}/transcript.txt: who may read the transcript, also while it goes on.
 
@@ -115,6 +136,7 @@ async def as_text(request: Request) -> Response:
     return await _export(request, text, "text/plain", "txt")
 
 
+@token(READ)
 async def as_vtt(request: Request) -> Response:
     """GET /s/{slug}/transcript.vtt: who may read the transcript, also while it goes on.
 
@@ -131,7 +153,7 @@ async def _export(
 ) -> Response:
     """Answer with a file of this media type, whose `text` is laid out beside the loop."""
     at = await look(request)
-    session = access.readable(at)
+    session = readable(request, at)
 
     async def work() -> Response:
         lines = await _lines(request, session)
@@ -142,6 +164,12 @@ async def _export(
         return await asyncio.to_thread(lay_out)
 
     answer = await _in_line(request, at, work)
+    await _note_export(request, at, session, ending)
+    return answer
+
+
+async def _note_export(request: Request, at: Look, session: Session, ending: str) -> None:
+    """Have the owners of a space read which of its members saved a transcript, and as what."""
     if at.person is not None and at.membership is not None and request.method == "GET":
         with suppress(DatabaseAwayError):  # one that takes no writes gives the file all the same
             await space_events.note_export(
@@ -151,6 +179,26 @@ async def _export(
                 session.title,
                 detail=f"transcript.{ending}",
             )
+
+
+async def _as_json(request: Request, at: Look) -> Response:
+    session = readable(request, at)
+
+    async def work() -> Response:
+        reader = services(request).reader
+        # Asked first: what came until then is read below.
+        coming = not session.over or reader.is_growing(session.id)
+        said, written = await reader.said(session.id), await reader.chat(session.id)
+        paused_for = await pauses.of_session(services(request).db, session.id)
+
+        def lay_out() -> Response:
+            told = facts.of_transcript(session, said, written, paused_for, coming=coming)
+            return compressed(as_json(told), request.headers)
+
+        return await asyncio.to_thread(lay_out)
+
+    answer = await _in_line(request, at, work)
+    await _note_export(request, at, session, "json")
     return answer
 
 

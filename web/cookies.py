@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
 from core.store.people import LOGIN_DAYS
+from web.bearer import bearer_of
 
 NAME = "sessions_login"
 MAX_AGE_S = LOGIN_DAYS * 24 * 3600
@@ -53,6 +54,10 @@ class LoginCookie:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if bearer_of(HTTPConnection(scope)) is not None:  # a program's: it has no cookie
+            scope["session"] = Session({})
             await self._app(scope, receive, send)
             return
         cookies = HTTPConnection(scope).cookies

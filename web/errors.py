@@ -37,6 +37,12 @@ FOREIGN = Problem(
     N_("This can only be done from our pages."),
     N_("Open the start page and try it from there."),
 )
+NOT_FOR_TOKENS = Problem(
+    403,
+    "token_not_here",
+    N_("API tokens aren’t for this."),
+    N_("No program can do this for somebody: it is done in a browser."),
+)
 BROKEN = Problem(
     500,
     "failed",
@@ -146,6 +152,22 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("You were signed out."),
         N_("Only who is signed in can do that. Sign in again, then try once more."),
     ),
+    "invalid_token": (
+        N_("This API token doesn’t count."),
+        N_("It is mistyped, was revoked, or whose it is may not sign in any more."),
+    ),
+    "insufficient_scope": (
+        N_("This API token only reads."),
+        N_("What was asked for changes something: that takes a token that may also write."),
+    ),
+    "tokens_full": (
+        N_("You have as many API tokens as you can have."),
+        N_("Revoke one that is no longer used, then try again."),
+    ),
+    "token_named": (
+        N_("You have an API token of that name."),
+        N_("Give this one another name, so that you can tell them apart."),
+    ),
     "too_many_requests": (N_("That was a lot at once."), N_("Try again in %(wait)s.")),
     "crowded": (
         N_("One moment, please."),
@@ -199,6 +221,8 @@ async def _problem(request: Request, problem: Exception) -> Response:
     note_refusal(request, problem)
     wait = problem.retry_after
     headers = {} if wait is None else {"Retry-After": str(wait)}
+    if problem.challenge is not None:
+        headers["WWW-Authenticate"] = problem.challenge
     return show(request, Problem(problem.status, problem.code, *WORDS[problem.code]), headers)
 
 

@@ -14,7 +14,8 @@ from core import audit
 from core.rate_limit import RateLimiter
 from core.settings import Settings, is_loopback
 from web.addresses import address_of
-from web.errors import BROKEN, FOR_STATUS, FOREIGN, RESTARTING, show
+from web.bearer import bearer_of
+from web.errors import BROKEN, FOR_STATUS, FOREIGN, NOT_FOR_TOKENS, RESTARTING, show
 from web.forms import may_be_form
 from web.headers import security_headers
 from web.http.bounds import MAX_BODY, MAX_UPLOAD, UPLOAD
@@ -113,7 +114,14 @@ class Guard:
         answer = _Answer(
             self._settings, websocket_origin(self._settings, headers, scope["scheme"]), send
         )
-        foreign_ok = scope["method"] in SAFE_METHODS or scope["path"] in SIGNED
+        bearer = bearer_of(Request(scope))
+        if bearer is not None and bearer.misplaced:
+            audit.note("refused", why=NOT_FOR_TOKENS.code, address=address_of(Request(scope)))
+            await show(Request(scope), NOT_FOR_TOKENS)(scope, receive, answer)
+            return
+        # No page of another site can show a token: browsers would ask us first whether it may.
+        unforgeable = scope["path"] in SIGNED or bearer is not None
+        foreign_ok = scope["method"] in SAFE_METHODS or unforgeable
         if not foreign_ok and not same_origin(self._settings, headers):
             audit.note("refused", why=FOREIGN.code, address=address_of(Request(scope)))
             await show(Request(scope), FOREIGN)(scope, receive, answer)

@@ -32,6 +32,7 @@ SCRIPTS = frozenset(
         "frame/main",
         "home/main",
         "lib/times",
+        "people/main",
         "room/main",
         "room/worklet",
         "spaces/main",

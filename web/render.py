@@ -19,6 +19,7 @@ from core.look import CAPTIONS
 from core.model import Person
 from core.text import initials
 from web import joining
+from web.bearer import bearer_of
 from web.compression import SEAM
 from web.language import own_path
 from web.links import linked
@@ -205,14 +206,16 @@ def page(template: str, person: Person | None, *, status: int = 200, **context: 
 
 
 def wants_json(connection: HTTPConnection) -> bool:
-    """Whether the client asks for JSON rather than a page."""
+    """Whether the client asks for JSON rather than a page, as programs do that show a token."""
+    if bearer_of(connection) is not None:
+        return True
     accept = connection.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
 
 
 def is_fragment(connection: HTTPConnection) -> bool:
     """Whether htmx asks, which puts a part of a page where it belongs."""
-    return "HX-Request" in connection.headers
+    return "HX-Request" in connection.headers and bearer_of(connection) is None
 
 
 def redirect(connection: HTTPConnection, address: str, status: int = 200) -> Response:
@@ -235,7 +238,14 @@ def done(connection: HTTPConnection, address: str) -> Response:
 
 def wants_html(connection: HTTPConnection) -> bool:
     """Whether a person sees the answer: htmx asks, or a browser on its way to a page."""
+    if bearer_of(connection) is not None:
+        return False
     return is_fragment(connection) or "text/html" in connection.headers.get("accept", "")
+
+
+def as_json(content: object, status: int = 200, **headers: str) -> Response:
+    """Answer a program. What it gets is about one person, so nothing keeps a copy."""
+    return JSONResponse(content, status, headers={"Cache-Control": "no-store"} | headers)
 
 
 def json_error(status: int, code: str, message: str, headers: dict[str, str]) -> Response:

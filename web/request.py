@@ -22,6 +22,7 @@ from core.store import people as users
 from core.store.keys import digest_of
 from web import menu
 from web.addresses import address_of
+from web.bearer import bearer_of
 from web.cookies import fits
 from web.words import is_language, speak
 
@@ -45,11 +46,11 @@ async def person_of(connection: HTTPConnection) -> Person | None:
     if not hasattr(connection.state, "person"):
         key = _login_key(connection)
         login = await users.find_by_login(services(connection).db, key) if key else None
-        if login is not None and not _allowed(connection, login):
+        if login is not None and not allowed(connection, login):
             await _end_login(connection)
             login = None
         await _note_use(connection, login)
-        _know(connection, login)
+        know(connection, login)
     person: Person | None = connection.state.person
     return person
 
@@ -69,14 +70,16 @@ async def look(request: Request, *, strangers: bool = True, denied: int = 0) -> 
     """
     slug = request.path_params["slug"]
     visitor = Visitor(_login_key(request), _guests(request).get(slug))
+    if bearer_of(request) is not None:  # web/tokens.py has found whose it is
+        visitor = Visitor(user=request.state.person.id)
     found = await access.look(
         services(request).db, slug, visitor, strangers=strangers, denied=denied
     )
-    if found.sight.login is not None and not _allowed(request, found.sight.login):
+    if found.sight.login is not None and not allowed(request, found.sight.login):
         await _end_login(request)
         return await look(request, strangers=strangers, denied=denied)
     await _note_use(request, found.sight.login)
-    _know(request, found.sight.login)
+    know(request, found.sight.login)
     return found
 
 
@@ -89,7 +92,7 @@ def own_spaces(connection: HTTPConnection) -> OwnSpaces:
     return spaces
 
 
-def _know(connection: HTTPConnection, login: Login | None) -> None:
+def know(connection: HTTPConnection, login: Login | None) -> None:
     """Keep who asks and their spaces, and answer in the language that they chose."""
     person, spaces = (login.person, login.spaces) if login else (None, OwnSpaces())
     connection.state.person, connection.state.spaces = person, spaces
@@ -113,7 +116,7 @@ def login_digest(connection: HTTPConnection) -> bytes:
     return digest_of(key) if key else b""
 
 
-def _allowed(connection: HTTPConnection, login: Login) -> bool:
+def allowed(connection: HTTPConnection, login: Login) -> bool:
     """Whether whoever is signed in still may be: the operator may have named others since.
 
     Whom an invitation let in is a member of a space, or may not be here.
@@ -127,8 +130,10 @@ def _allowed(connection: HTTPConnection, login: Login) -> bool:
 async def _end_login(connection: HTTPConnection) -> None:
     """Sign out whose account may not sign in any more. Guests by link stay what they are."""
     key = _login_key(connection)
+    if key is None:  # whom a program acts for; it isn't anybody's browser
+        raise access.SignedOutError
     connection.session.pop("login", None)
-    await _revoke(connection, {key} if key else set())
+    await _revoke(connection, {key})
     audit.note("refused", why="not_allowed", address=address_of(connection))
 
 

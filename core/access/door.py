@@ -20,14 +20,7 @@ from core.access.problems import (
     RefusedError,
     SignedOutError,
 )
-from core.access.table import (
-    Action,
-    Standing,
-    may,
-    must_wait,
-    refusal,
-    standing,
-)
+from core.access.table import Action, Standing, may, must_wait, refusal, standing
 from core.database import Database
 from core.model import (
     Known,
@@ -52,10 +45,14 @@ MAX_PARTICIPANTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks, as their cookie says: the key of a login, of a guest, both, or none."""
+    """Who asks, as their cookie says: the key of a login, of a guest, both, or none.
+
+    `user`: the id of whom a program acts for, by a token; then it has no cookie.
+    """
 
     login: str | None = None
     guest: str | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +213,7 @@ async def look(
         slug,
         login=visitor.login,
         guest=visitor.guest,
+        user=visitor.user,
         strangers=strangers,
         denied=denied,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,12 +37,14 @@ async def look(
     *,
     login: str | None,
     guest: str | None,
+    user: str | None,
     strangers: bool,
     denied: int,
 ) -> Sight:
     """Look at the session with this link with the eyes of who has these keys.
 
-    `login` and `guest` are a login's key and a guest's. `strangers`: whether somebody who is
+    `login` and `guest` are a login's key and a guest's, `user` the id of whom a program acts for,
+    which was found by its token. `strangers`: whether somebody who is
     neither finds a session at all. `denied`: how many of those whom hosts sent away are wanted.
     """
     row = await db.returning(
@@ -50,6 +52,10 @@ async def look(
         WITH person AS (
             SELECT u.*, l.idle_at, (SELECT o.spaces FROM own_spaces o WHERE o.user_id = u.id)
             FROM open_logins l JOIN users u ON u.id = l.user_id WHERE l.key_digest = :login
+            UNION ALL
+            SELECT u.*, CAST('9999-12-31Z' AS timestamptz),
+                (SELECT o.spaces FROM own_spaces o WHERE o.user_id = u.id)
+            FROM users u WHERE u.id = CAST(:user AS uuid) AND u.disabled_at IS NULL
         ), guest AS (
             SELECT p.* FROM guest_keys g JOIN participants p ON p.identity = g.identity
             WHERE g.key_digest = :guest
@@ -89,11 +95,12 @@ async def look(
         slug=slug if SLUG.fullmatch(slug) else "",  # PostgreSQL refuses some characters
         login=digest_of(login) if login is not None else b"",
         guest=digest_of(guest) if guest is not None else b"",
+        user=UUID(user) if user is not None else None,
         strangers=strangers,
         denied=denied,
     )
     return Sight(
-        login=_login(row["person"]),
+        login=_login(row["person"], by_token=user is not None),
         session=session_of(row) if row["id"] else None,
         membership=row["membership"],
         own=_known(row["own"]),
@@ -105,11 +112,12 @@ async def look(
     )
 
 
-def _login(column: str | None) -> Login | None:
+def _login(column: str | None, *, by_token: bool) -> Login | None:
     if column is None:
         return None
     row: Mapping[str, Any] = json.loads(column)
-    return login_of(row, datetime.fromisoformat(row["idle_at"]))
+    login = login_of(row, datetime.fromisoformat(row["idle_at"]))
+    return replace(login, person=replace(login.person, by_token=True)) if by_token else login
 
 
 def _known(column: str | None) -> Known | None:

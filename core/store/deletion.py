@@ -127,14 +127,15 @@ async def sessions(db: Database, actor: Person, session_ids: Collection[str]) ->
             DELETE FROM sessions WHERE id = ANY(CAST(:ids AS uuid[]))
             AND status IN ('ENDED', 'EXPIRED') RETURNING space_id, title
         ), noted AS (
-            INSERT INTO space_events (space_id, actor, actor_name, act, subject)
-            SELECT space_id, :actor, :name, 'session_deleted', title FROM gone
+            INSERT INTO space_events (space_id, actor, actor_name, by_token, act, subject)
+            SELECT space_id, :actor, :name, :by_token, 'session_deleted', title FROM gone
         )
         SELECT count(*) AS many FROM gone
         """,
         ids=[UUID(one) for one in session_ids],
         actor=UUID(actor.id),
         name=actor.name,
+        by_token=actor.by_token,
     )
     return int(row["many"])
 

@@ -268,6 +268,8 @@ async def disable(db: Database, user_id: UUID, *, disabled: bool) -> bool:
             WHERE id = :user RETURNING id
         ), closed AS (
             DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
+        ), revoked AS (
+            DELETE FROM api_tokens WHERE :disabled AND user_id IN (SELECT id FROM changed)
         )
         SELECT id FROM changed
         """,
@@ -280,7 +282,8 @@ async def disable(db: Database, user_id: UUID, *, disabled: bool) -> bool:
 async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Person]:
     """Disable or enable everybody with this e-mail address; return them.
 
-    Who is disabled is signed out for good: to be enabled again brings no login back.
+    Who is disabled is signed out for good: to be enabled again brings no login back, and no API
+    token.
     """
     rows = await db.fetch_all(
         """
@@ -289,6 +292,8 @@ async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Pers
             WHERE lower(email) = lower(:email) RETURNING *
         ), closed AS (
             DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
+        ), revoked AS (
+            DELETE FROM api_tokens WHERE :disabled AND user_id IN (SELECT id FROM changed)
         )
         SELECT * FROM changed ORDER BY created_at
         """,

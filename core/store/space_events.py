@@ -43,7 +43,7 @@ ACTS: tuple[Act, ...] = get_args(Act)
 
 @dataclass(frozen=True, slots=True)
 class SpaceEvent:
-    """One line of the log; `id` rises with time."""
+    """One line of the log; `id` rises with time. `by_token`: a program did it for them."""
 
     id: int
     at: datetime
@@ -51,6 +51,7 @@ class SpaceEvent:
     act: Act
     subject: str
     detail: str
+    by_token: bool
 
 
 async def note(
@@ -59,12 +60,13 @@ async def note(
     """Write that somebody did this in a space, with what it was about: see `Act`."""
     await db.execute(
         """
-        INSERT INTO space_events (space_id, actor, actor_name, act, subject, detail)
-        VALUES (:space, :actor, :name, :act, :subject, :detail)
+        INSERT INTO space_events (space_id, actor, actor_name, by_token, act, subject, detail)
+        VALUES (:space, :actor, :name, :by_token, :act, :subject, :detail)
         """,
         space=UUID(space_id),
         actor=UUID(actor.id),
         name=actor.name,
+        by_token=actor.by_token,
         act=act,
         subject=one_line(subject, MAX_WORDS),
         detail=one_line(detail, MAX_WORDS),
@@ -77,16 +79,17 @@ async def note_export(
     """Write that somebody saved this as a file, once an hour however often they do."""
     await db.execute(
         """
-        INSERT INTO space_events (space_id, actor, actor_name, act, subject, detail)
-        SELECT :space, :actor, :name, 'exported', :subject, :detail WHERE NOT EXISTS (
+        INSERT INTO space_events (space_id, actor, actor_name, by_token, act, subject, detail)
+        SELECT :space, :actor, :name, :by_token, 'exported', :subject, :detail WHERE NOT EXISTS (
             SELECT FROM space_events WHERE space_id = :space AND actor = :actor
             AND act = 'exported' AND subject = :subject AND detail = :detail
-            AND at > now() - interval '1 hour'
+            AND by_token = :by_token AND at > now() - interval '1 hour'
         )
         """,
         space=UUID(space_id),
         actor=UUID(actor.id),
         name=actor.name,
+        by_token=actor.by_token,
         subject=one_line(subject, MAX_WORDS),
         detail=one_line(detail, MAX_WORDS),
     )
@@ -96,7 +99,7 @@ async def listed(db: Database, space_id: str, *, before: int | None, most: int) 
     """Return what was done in a space, the newest first, only what was before that id."""
     rows = await db.fetch_all(
         """
-        SELECT id, at, actor_name, act, subject, detail FROM space_events
+        SELECT id, at, actor_name, act, subject, detail, by_token FROM space_events
         WHERE space_id = :space AND (CAST(:before AS bigint) IS NULL OR id < :before)
         ORDER BY id DESC LIMIT :most
         """,
@@ -106,7 +109,13 @@ async def listed(db: Database, space_id: str, *, before: int | None, most: int) 
     )
     return [
         SpaceEvent(
-            row["id"], row["at"], row["actor_name"], row["act"], row["subject"], row["detail"]
+            row["id"],
+            row["at"],
+            row["actor_name"],
+            row["act"],
+            row["subject"],
+            row["detail"],
+            row["by_token"],
         )
         for row in rows
     ]

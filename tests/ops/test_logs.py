@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from core import audit
+from core.api_token import new_token
 from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import AppServer
@@ -79,6 +80,11 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
     token = ada.join(slug)["transcription"]["token"]
     assert ada.host(slug, "mute-all")[0] in {200, 204}
     assert ada.host(slug, "people/p_nobody/mute") == (404, "not_found")
+    made = ada.http.post("/profile/tokens", data={"name": "Script", "scope": "READ"})
+    good, wrong = made.json()["token"], new_token()
+    for shown, status in ((good, 200), (wrong, 401)):
+        headers = {"Authorization": f"Bearer {shown}"}
+        assert outside("GET", f"{place.url}/spaces", headers=headers).status_code == status
     encoded = "".join(f"%{ord(letter):02x}" for letter in slug)
     for address in (
         f"/s/{encoded}",
@@ -87,6 +93,8 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         f"/sign-in?next=/s/{slug}",
         f"/nowhere/{slug}/{quote(token)}",
         f"/ws?token={token}",
+        f"/spaces?token={good}",
+        f"/{wrong}",
         f"/s/{slug}/people/%0a2026-01-01T00:00:00.000Z%20ERROR%20core%20forged/mute",
     ):
         outside("GET", place.url + address)
@@ -103,6 +111,8 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         ["INFO audit refused why=foreign_origin address=127.0.0.1"],
         ["INFO audit refused why=bad_token address=127.0.0.1"],
         ["INFO audit signed_out"],
+        ["INFO audit api_token act=create user=", "scope=read"],
+        ["INFO audit refused why=invalid_token address=127.0.0.1"],
         ["INFO access POST /s/{slug}/join 202", " ms"],
         ["INFO access GET /s/{slug} 200"],
         ["INFO access GET (no such address) 404"],
@@ -116,7 +126,7 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         assert "request=" in line or " access " not in line, line
     read = unquote(unquote(place.log)).lower()
     names = ("augusta", "lovelace", "mallory", "budget", "forged")
-    for secret in (slug, token, token.split(".")[2], *names):
+    for secret in (slug, token, token.split(".")[2], good[9:], wrong[9:], *names):
         assert secret.lower() not in read, secret
     assert "completing handshake" not in read, "a refusal is no error of ours"
 

@@ -63,6 +63,7 @@ class Way:
             "token": invitation_path(LOGIN_SECRET, stage.invitation).rpartition("/")[2],
             "avatar": str(user_id("fellow")),
             "login": stage.login,
+            "api_token": stage.api_token,
         }
         address = path.format(**(values | self.values(world, stage))) + self.query.format(
             number=stage.number
@@ -96,6 +97,7 @@ WAYS: dict[Row, Way] = {
     ("POST", "/spaces/{space}/members/{user}/role"): Way(form={"role": "OWNER"}),
     ("POST", "/spaces/{space}/invitations"): Way(form={"uses": "1", "days": "7"}),
     ("POST", "/profile/name"): Way(form={"name": "Another", "was": "{who}"}),
+    ("POST", "/profile/tokens"): Way(form={"name": "New", "scope": "READ"}),
     ("POST", "/profile/look"): Way(form={"theme": "DARK"}),
     ("POST", "/profile/account/delete"): Way(form={"confirm": "{who}@example.com"}),
     ("POST", "/profile/picture"): Way(files={"picture": ("p.png", PICTURE)}),

@@ -8,12 +8,14 @@ under new ones.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4, uuid5
 
 import httpx2
 
+from core.api_token import PREFIX
 from tests.support.app_server import AppServer
 from tests.support.sign_in import COOKIE, signed
 from tests.support.tables import Tables
@@ -31,8 +33,11 @@ STANDINGS = (
     "removed",
     "disabled",
     "administrator",
+    "read token",
+    "write token",
 )
 GUESTS = {"waiting": "WAITING", "guest": "ADMITTED", "host": "ADMITTED"}  # and their states
+TOKENS = {"read token": "READ", "write token": "WRITE"}  # of the owner's, and their scopes
 USERS = ("other", "member", "owner", "removed", "disabled", "administrator", "fellow")
 NAMESPACE = UUID(int=17)
 
@@ -40,6 +45,12 @@ NAMESPACE = UUID(int=17)
 def user_id(who: str) -> UUID:
     """Return a user's id, the same in every world."""
     return uuid5(NAMESPACE, who)
+
+
+def token_of(who: str) -> str:
+    """Return an API token, the same in every world."""
+    said = PREFIX + hashlib.sha256(who.encode()).hexdigest()[:48]
+    return f"{said}{zlib.crc32(said.encode()):08x}"
 
 
 def key_of(who: str, slug: str = "") -> str:
@@ -56,7 +67,8 @@ class Stage:
     """A space with an owner, a member and a fellow member, and a live session of the owner's.
 
     There are a session that is over and a standing room of the owner's as well, an invitation,
-    a second login of the member's, and a picture of the fellow member.
+    a second login of the member's, an API token of the member's, and a picture of the fellow
+    member.
     """
 
     number: int
@@ -64,6 +76,7 @@ class Stage:
     session: str = field(default_factory=lambda: str(uuid4()))
     invitation: str = field(default_factory=lambda: str(uuid4()))
     login: str = field(default_factory=lambda: str(uuid4()))  # a second one of the member's
+    api_token: str = field(default_factory=lambda: str(uuid4()))  # the member's
 
     @property
     def slug(self) -> str:
@@ -117,6 +130,8 @@ class World:
         if who in GUESTS:
             kept: dict[str, object] = {"guests": {stage.slug: key_of(who, stage.slug)}}
             headers["Cookie"] = f"{COOKIE}={signed(kept)}"
+        elif who in TOKENS:
+            headers = {"Authorization": f"Bearer {token_of(who)}"}  # a program has no Origin
         elif who in USERS:
             headers["Cookie"] = f"{COOKIE}={signed({'login': key_of(who)})}"
         try:
@@ -127,7 +142,8 @@ class World:
 
 def _users() -> list[str]:
     own = ", ".join(f"'{user_id(who)}'" for who in USERS)
-    made = [f"DELETE FROM spaces WHERE id NOT IN ({own});"]  # of former stages, with all in them
+    # Of former stages, with all in them; and what they have made.
+    made = [f"DELETE FROM spaces WHERE id NOT IN ({own});", "DELETE FROM api_tokens;"]
     for who in USERS:
         user, gone = user_id(who), "now()" if who == "disabled" else "NULL"
         made += [
@@ -170,6 +186,13 @@ def _more(stage: Stage) -> list[str]:
         f" ('{stage.invitation}', '{stage.space}', '{owner}', 10, now() + interval '1 day');",
         "INSERT INTO logins (id, key_digest, user_id, expires_at) VALUES"
         f" ('{stage.login}', {_digest(stage.login)}, '{member}', now() + interval '1 day');",
+        *(
+            "INSERT INTO api_tokens (user_id, name, scope, key_digest) VALUES"
+            f" ('{owner}', '{who}', '{scope}', {_digest(token_of(who))});"
+            for who, scope in TOKENS.items()
+        ),
+        "INSERT INTO api_tokens (id, user_id, name, scope, key_digest) VALUES"
+        f" ('{stage.api_token}', '{member}', 'program', 'READ', {_digest(stage.api_token)});",
         f"INSERT INTO avatars (id, user_id, image) VALUES ('{fellow}', '{fellow}', 'RIFF')"
         " ON CONFLICT DO NOTHING;",
         f"UPDATE users SET avatar = '{fellow}' WHERE id = '{fellow}';",

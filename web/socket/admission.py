@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.websockets import WebSocket
 
 from core.problems import ProblemError
+from web.bearer import bearer_of
 from web.errors import note_refusal
 from web.guard import origin_allowed
 from web.render import json_error
@@ -23,8 +24,19 @@ class TooManyConnectionsError(ProblemError):
     status, code = 429, "too_many_connections"
 
 
+class TokenNotHereError(ProblemError):
+    """An API token is shown: none opens a room."""
+
+    status, code = 403, "token_not_here"
+
+
 def check_origin(websocket: WebSocket) -> None:
-    """Raise ForeignError for a page of another site. Clients that are no browser say nothing."""
+    """Raise ForeignError for a page of another site. Clients that are no browser say nothing.
+
+    Raises TokenNotHereError for a program that acts for somebody.
+    """
+    if bearer_of(websocket) is not None:
+        raise TokenNotHereError
     origin, settings = websocket.headers.get("origin"), services(websocket).settings
     if origin is not None and not origin_allowed(settings, websocket.headers, origin):
         raise ForeignError

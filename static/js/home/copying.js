@@ -1,4 +1,4 @@
-/** The buttons of the list that copy a session's link, and say so. */
+/** Buttons that copy what they carry, such as a session's link in the list, and say so. */
 
 import { copied } from '../lib/clipboard.js';
 import { t } from '../lib/words.js';
@@ -15,7 +15,7 @@ document.addEventListener('click', async (event) => {
     if (said) said.textContent = t('Your browser doesn’t let us copy. The link is {link}', { link });
     return;
   }
-  const words = t('Copy link');
+  const words = (button.dataset.words ??= button.textContent ?? '');
   button.textContent = t('Copied');
   if (said) said.textContent = t('Copied');
   setTimeout(() => {

@@ -327,6 +327,14 @@ CREATE TABLE IF NOT EXISTS livekit_events (
     received_at timestamptz NOT NULL
 );
 
+-- Rooms of LiveKit whose sessions were deleted: they may still be there, or be made anew by a pass
+-- that somebody has. They are closed until no pass is left: see core/store/deleted_calls.py.
+CREATE TABLE IF NOT EXISTS deleted_calls (
+    slug        text PRIMARY KEY,
+    deleted_at  timestamptz NOT NULL DEFAULT now(),
+    polled_at   timestamptz
+);
+
 CREATE TABLE IF NOT EXISTS chat_messages (
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
     id          integer NOT NULL,

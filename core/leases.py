@@ -14,6 +14,8 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import asyncpg
+
 from core.database import Database
 from core.store import rooms
 
@@ -26,6 +28,10 @@ MAX_NEWS = 1_000  # rooms of which the last notice is remembered
 
 class RoomElsewhereError(Exception):
     """Another node has the room; whoever asks may try again later."""
+
+
+class SessionGoneError(RoomElsewhereError):
+    """The session was deleted: nobody has its room, and nobody ever will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +60,12 @@ class Leases:
         return list(self._epochs)
 
     async def claim(self, session_id: str) -> Claim:
-        """Claim a room. Raises RoomElsewhereError or DatabaseAwayError."""
+        """Claim a room. Raises RoomElsewhereError, SessionGoneError or DatabaseAwayError."""
         async with self._turn:
-            claimed = await rooms.claim(self._db, session_id, self._node)
+            try:
+                claimed = await rooms.claim(self._db, session_id, self._node)
+            except asyncpg.ForeignKeyViolationError as problem:
+                raise SessionGoneError(session_id) from problem
         if claimed is None:
             await self._tell_refused(session_id)
             raise RoomElsewhereError(session_id)

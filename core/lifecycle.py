@@ -19,6 +19,7 @@ from core.livekit import CallError, Calls, is_test
 from core.model import Session
 from core.room.rooms import Rooms
 from core.store import (
+    deleted_calls,
     events,
     invitations,
     keys,
@@ -109,8 +110,8 @@ class Lifecycle:
     async def _note(self, event: WebhookEvent) -> Followup | None:
         """Note who came and went. Returns what to ask of LiveKit, who is somewhere they mustn't."""
         session = await sessions.find(self._db, event.room.name)
-        if session is None:  # another program's room
-            return None
+        if session is None:
+            return await self._note_gone(event)
         if event.event == "participant_joined":
             return await self._note_present(session, [event.participant.identity], _now())
         if event.event in ("participant_left", "participant_connection_aborted"):
@@ -121,6 +122,23 @@ class Lifecycle:
         elif event.event == "room_started" and session.over:
             return lambda: self._conduct.close_call(session)
         return None
+
+    async def _note_gone(self, event: WebhookEvent) -> Followup | None:
+        """Note what happens in the room of no session: of one that was deleted, or another's."""
+        if event.event not in ("room_started", "participant_joined"):
+            return None
+        slug = event.room.name
+        if not await deleted_calls.is_one(self._db, slug):
+            return None
+        return lambda: self._close_deleted([slug])
+
+    async def _close_deleted(self, slugs: list[str]) -> None:
+        for slug in slugs:
+            try:
+                await self._calls.close_room(slug)
+            except CallError:
+                return  # the next poll tries again
+            await deleted_calls.closed(self._db, slug, _now())
 
     async def _note_present(
         self, session: Session, identities: list[str], now: datetime
@@ -155,6 +173,7 @@ class Lifecycle:
             )
         if now - self._forgot_at >= EVENT_MEMORY:
             await events.forget(self._db, now - EVENT_MEMORY)
+            await deleted_calls.forget(self._db, now)
             self._forgot_at = now
         await self._forget_strangers(now)
         await self._forget_deeds(now)
@@ -205,6 +224,9 @@ class Lifecycle:
     async def _look_after_calls(self) -> None:
         """Ask LiveKit who is in its rooms: its webhooks may not reach us."""
         now = _now()
+        await self._close_deleted(
+            await deleted_calls.claim(self._db, now - POLL_EVERY, now, POLL_BATCH)
+        )
         claimed = await sessions.claim_calls(self._db, now - POLL_EVERY, now, POLL_BATCH)
         if not claimed:
             return

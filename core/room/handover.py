@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
-from core.leases import RoomElsewhereError
+from core.leases import RoomElsewhereError, SessionGoneError
 from core.model import Page, Utterance
 from core.room.microphones import MICROPHONE_KEPT_S
 from core.room.ports import Claims, Writer
@@ -112,6 +112,8 @@ class Handover:
         for session_id in self.sessions():
             try:
                 await self.adopt(session_id)
+            except SessionGoneError:  # deleted at another node, or while no process had it
+                self.forget([session_id])
             except RoomElsewhereError:  # which its owner gives back once nobody is there
                 self._until = time.monotonic() + ASK_AGAIN_S
             except Exception as problem:  # the database is away: the next second tries again

@@ -10,6 +10,7 @@ from core.database import Database
 from core.model import Membership, Person, Session
 from core.problems import ProblemError
 from core.store import members
+from core.store.deleted_calls import NOTED
 from core.store.members import NotMemberError
 from core.store.rooms import LEASE_S
 from core.store.sessions import session_of
@@ -122,16 +123,17 @@ async def sessions(db: Database, actor: Person, session_ids: Collection[str]) ->
     All that was said in them goes, too. What they used of their space's minutes stays counted.
     """
     row = await db.returning(
-        """
+        f"""
         WITH gone AS (
             DELETE FROM sessions WHERE id = ANY(CAST(:ids AS uuid[]))
-            AND status IN ('ENDED', 'EXPIRED') RETURNING space_id, title
-        ), noted AS (
+            AND status IN ('ENDED', 'EXPIRED')
+            RETURNING space_id, title, slug, call_open, ended_at
+        ), calls AS ({NOTED}), noted AS (
             INSERT INTO space_events (space_id, actor, actor_name, by_token, act, subject)
             SELECT space_id, :actor, :name, :by_token, 'session_deleted', title FROM gone
         )
         SELECT count(*) AS many FROM gone
-        """,
+        """,  # noqa: S608 - constants
         ids=[UUID(one) for one in session_ids],
         actor=UUID(actor.id),
         name=actor.name,
@@ -172,5 +174,13 @@ async def rows_of_space(db: Database, space_id: str) -> None:
             """,  # noqa: S608 - a constant
             space=UUID(space_id),
         )
-    await db.execute("DELETE FROM sessions WHERE space_id = :space", space=UUID(space_id))
+    await db.execute(
+        f"""
+        WITH gone AS (
+            DELETE FROM sessions WHERE space_id = :space RETURNING slug, call_open, ended_at
+        )
+        {NOTED}
+        """,  # noqa: S608 - constants
+        space=UUID(space_id),
+    )
     await db.execute("DELETE FROM spaces WHERE id = :space", space=UUID(space_id))

@@ -272,6 +272,32 @@ def test_the_end_closes_the_call_now_or_later(place: Place, ada: Visitor) -> Non
     wait_until(lambda: not place.session(later_slug)["call_open"])
 
 
+def test_the_call_of_a_deleted_session_is_closed_too(hooked: Place, ada: Visitor) -> None:
+    slugs = [ada.start_session("Engines") for _ in range(2)]
+    people = {slug: ada.join(slug)["you"]["identity"] for slug in slugs}
+    for slug, me in people.items():
+        call.ghost(hooked.livekit, slug, me)
+        hooked.livekit.server.reject_credentials = True
+        answer = ada.http.post(f"/s/{slug}/delete", headers={"Accept": "application/json"})
+        assert answer.status_code == 204, "LiveKit is no reason to keep it"
+        hooked.livekit.server.reject_credentials = False
+        assert slug in hooked.livekit.server.rooms
+    hooked.tables("UPDATE deleted_calls SET polled_at = NULL")
+    wait_until(lambda: not hooked.livekit.server.rooms.keys() & people.keys())
+
+    # By a pass that they still have: LiveKit tells of that.
+    left, late = slugs
+    hooked.tables("UPDATE deleted_calls SET polled_at = now() + interval '1 hour'")
+    call.ghost(hooked.livekit, late, people[late])
+    wait_until(lambda: late not in hooked.livekit.server.rooms)
+    assert hooked.tell_event("room_started", "another-program", "", now()) == 204
+
+    # And once there is none any more, nothing is left of it.
+    over = "UPDATE deleted_calls SET deleted_at = now() - interval '16 min', polled_at = NULL"
+    hooked.tables(f"{over} WHERE slug = $1", left)
+    wait_until(lambda: hooked.tables("SELECT slug FROM deleted_calls") == [(late,)])
+
+
 def test_a_hanging_livekit_holds_up_a_join_once_and_shortly(place: Place, ada: Visitor) -> None:
     slug = ada.start_session("Engines")
     place.livekit.do(place.livekit.server.hang, "twirp")

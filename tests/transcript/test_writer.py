@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import pytest
 
 from core.database import Database, Row
+from core.leases import Leases
 from core.model import ChatLine, Utterance
-from core.store import participants, sessions, spaces
+from core.room.handover import Handover
+from core.store import participants, sessions, spaces, transcripts
 from core.store import people as users
 from core.transcript.outbox import Entry
 from core.transcript.writer import TranscriptWriter
@@ -120,6 +123,25 @@ async def test_spooled_finals_whose_numbers_are_taken_get_others(
         ("stream", "2", 4),
         ("stream", "3", 5),
     ]
+
+
+async def test_what_is_held_for_a_deleted_session_is_let_go_and_the_rest_stands(
+    db: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when another process deleted it, or while none was there."""
+    session_id, identity = await _speaker(db)
+    writer, leases = TranscriptWriter(db, tmp_path / "unsaved.jsonl"), Leases(db, "node")
+    handover = Handover(writer, leases, {}, lambda _: None)
+    gone = str(uuid4())
+    handover.set_aside([_final(one, identity, 1) for one in (gone, session_id)])
+    await handover.adopt_all()
+    assert handover.sessions() == set()
+    writer.start()
+    await writer.close()
+    assert TranscriptWriter(db, tmp_path / "unsaved.jsonl").held() == []
+    assert [one.text for one in await transcripts.of_session(db, session_id, limit=9)] == ["word 1"]
+    assert await transcripts.of_session(db, gone, limit=9) == []
+    assert caplog.text == "", "nothing to be tried again"
 
 
 async def test_chat_lines_that_clash_get_another_number_and_repetitions_none(

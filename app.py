@@ -127,6 +127,7 @@ ROUTES = [
     Route("/profile", profile.profile),
     Route("/profile/name", profile.name, methods=["POST"]),
     Route("/profile/picture", avatars.upload, methods=["POST"]),
+    Route("/profile/picture/provider", avatars.take, methods=["POST"]),
     Route("/profile/picture/remove", avatars.remove, methods=["POST"]),
     Route("/welcome", welcome.begin),
     Route("/welcome/name", welcome.name, methods=["POST"]),

@@ -77,4 +77,6 @@ class Services:
     checks: Watch
     minutes: SpaceMinutes
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
+    # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.
+    fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))
     began: float = field(default_factory=time.monotonic)  # when the process did, a monotonic time

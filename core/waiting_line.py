@@ -21,10 +21,10 @@ class CrowdedError(ProblemError):
 
 
 class WaitingLine:
-    """Serves one at a time, in the order in which they came, and bounds who waits."""
+    """Serves one or a few at a time, in the order in which they came, and bounds who waits."""
 
-    def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+    def __init__(self, at_once: int = 1) -> None:
+        self._turn = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._of: Counter[str] = Counter()  # by person: who waits, is served or takes the answer
 

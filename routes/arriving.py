@@ -15,11 +15,13 @@ from typing import Any
 from starlette.requests import Request
 
 from core import audit
+from core.database import Database
+from core.fetching import offered
 from core.model import Person
 from core.problems import ProblemError
-from core.settings.providers import GOOGLE
+from core.settings.providers import GOOGLE, behind
 from core.signed_links import read_invitation
-from core.store import invitations, members, spaces
+from core.store import avatars, invitations, members, spaces
 from core.store import people as users
 from core.store.invitations import Invitation
 from core.store.spaces import MAX_OWN
@@ -100,7 +102,22 @@ async def _known_or_made(
     email: str,
     known: Person | None,
 ) -> Person:
-    db, (provider, subject) = services(request).db, account
+    db, provider = services(request).db, account[0]
+    person = await _refreshed_or_made(db, account, claims, email, known)
+    its = behind(services(request).settings.providers, provider)
+    if its is not None:
+        await avatars.note_offer(db, account, offered(claims.get("picture"), its.issuer))
+    return person
+
+
+async def _refreshed_or_made(
+    db: Database,
+    account: tuple[str, str],
+    claims: dict[str, Any],
+    email: str,
+    known: Person | None,
+) -> Person:
+    provider, subject = account
     name = one_line(str(claims.get("name") or ""), NAME_LENGTH)
     if known:
         return await users.refresh(db, known, name or known.name, email)

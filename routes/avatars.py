@@ -1,4 +1,4 @@
-"""People's pictures: uploaded, taken away, and shown by an address that nobody guesses."""
+"""People's pictures: uploaded or a provider's, taken away, and shown where nobody guesses it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core.access import NotFoundError
+from core.fetching import FetchError, Trouble, fetched
 from core.model import Person
 from core.picture import MAX_FILE, Flaw, PictureError, square
+from core.settings.providers import behind
 from core.store import avatars
 from core.waiting_line import CrowdedError
 from core.words import N_
@@ -32,6 +34,22 @@ FLAWS: dict[Flaw, tuple[int, str]] = {
     "pixels": (422, N_("The picture has too many pixels: 24 million are the most.")),
     "broken": (422, N_("The file is damaged or ends too early: the picture can’t be read.")),
 }
+TROUBLES: dict[Trouble, tuple[int, str]] = {
+    "address": (
+        422,
+        N_("%(provider)s keeps your picture where it can’t be fetched from. Upload one instead."),
+    ),
+    "away": (
+        502,
+        N_("%(provider)s doesn’t give your picture. Try again in a moment, or upload one."),
+    ),
+    "slow": (
+        504,
+        N_(
+            "%(provider)s took too long to give your picture. Try again in a moment, or upload one."
+        ),
+    ),
+}
 CROWDED = N_("Many pictures are being made at this moment. Try again in a few seconds.")
 
 
@@ -51,6 +69,40 @@ async def upload(request: Request) -> Response:
         status, told = FLAWS[problem.flaw]
         return await _refused(request, person, status, gettext(told))
     except CrowdedError:
+        if not wants_html(request):
+            raise
+        return await _refused(request, person, 503, gettext(CROWDED))
+    return _done(request)
+
+
+async def take(request: Request) -> Response:
+    """POST /profile/picture/provider: the picture that the provider has of them is theirs here.
+
+    It is fetched now, once. `?welcome` as above.
+    """
+    person, parts = await signed_in(request), services(request)
+    limit(parts.limits.upload, request, person.id)
+    found = await avatars.offer(parts.db, person.id)
+    its = behind(parts.settings.providers, found[0]) if found else None
+    if found is None or its is None:
+        raise NotFoundError
+    try:
+        leave = parts.fetches.enter(person.id)
+        try:
+            async with parts.fetches.turn():
+                file = await fetched(found[1], its.issuer)
+        finally:
+            leave()
+        await keep(request, person, file)
+    except FetchError as problem:
+        status, told = TROUBLES[problem.trouble]
+        return await _refused(request, person, status, gettext(told, provider=its.name))
+    except PictureError as problem:
+        status, told = FLAWS[problem.flaw]
+        return await _refused(request, person, status, gettext(told))
+    except CrowdedError:
+        if not wants_html(request):
+            raise
         return await _refused(request, person, 503, gettext(CROWDED))
     return _done(request)
 
@@ -111,7 +163,7 @@ async def _refused(request: Request, person: Person, status: int, told: str) -> 
         raise HTTPException(status)
     if "welcome" in request.query_params:
         return await welcome.show(request, person, "picture", status=status, problem=told)
-    return show(person, status=status, problems={"picture": told})
+    return await show(request, person, status=status, problems={"picture": told})
 
 
 def _done(request: Request) -> Response:

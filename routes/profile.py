@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from core.look import captions_in
 from core.model import Person, is_theme
-from core.store import choices, people
+from core.settings.providers import behind
+from core.store import avatars, choices, people
 from core.text import display_name, without_controls
 from core.words import N_
 from web.forms import form_of
@@ -38,7 +39,7 @@ async def profile(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return redirect(request, f"/sign-in?next={quote(request.url.path)}", 401)
-    return show(person, saved=request.query_params.get("saved", ""))
+    return await show(request, person, saved=request.query_params.get("saved", ""))
 
 
 async def name(request: Request) -> Response:
@@ -51,12 +52,12 @@ async def name(request: Request) -> Response:
     typed = form.get("name", "")
     wanted = display_name(typed, *NAME_LENGTHS)
     if wanted is None:
-        return _refused(request, person, 422, typed[:200], no_name())
+        return await _refused(request, person, 422, typed[:200], no_name())
     was = without_controls(form.get("was", ""), MAX_NAME)
     now, done = await choices.rename(services(request).db, person.id, was, wanted)
     if not done:
         told = gettext(RENAMED, now=now.name, wanted=wanted)
-        return _refused(request, now, 409, wanted, told)
+        return await _refused(request, now, 409, wanted, told)
     return _saved(request, "name")
 
 
@@ -90,7 +91,8 @@ async def look(request: Request) -> Response:
     return answer
 
 
-def show(
+async def show(
+    request: Request,
     person: Person,
     *,
     status: int = 200,
@@ -111,7 +113,15 @@ def show(
         typed=typed,
         problems=problems,
         lengths=NAME_LENGTHS,
+        offer=await offering(request, person),
     )
+
+
+async def offering(request: Request, person: Person) -> str | None:
+    """Return the name of a provider that has a picture of somebody, which they can take."""
+    found = await avatars.offer(services(request).db, person.id)
+    its = behind(services(request).settings.providers, found[0]) if found else None
+    return its.name if its else None
 
 
 def no_name() -> str:
@@ -126,10 +136,12 @@ async def _changing(request: Request) -> Person:
     return person
 
 
-def _refused(request: Request, person: Person, status: int, typed: str, problem: str) -> Response:
+async def _refused(
+    request: Request, person: Person, status: int, typed: str, problem: str
+) -> Response:
     if not wants_html(request):
         raise HTTPException(status)
-    return show(person, status=status, typed=typed, problems={"name": problem})
+    return await show(request, person, status=status, typed=typed, problems={"name": problem})
 
 
 def _saved(request: Request, what: str) -> Response:

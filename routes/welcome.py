@@ -12,7 +12,7 @@ from core.model import Person
 from core.store import choices, spaces
 from core.text import display_name, one_line, without_controls
 from core.words import N_
-from routes.profile import MAX_NAME, NAME_LENGTHS, RENAMED, no_name
+from routes.profile import MAX_NAME, NAME_LENGTHS, RENAMED, no_name, offering
 from web.forms import form_of
 from web.guard import limit
 from web.render import page, redirect, wants_html
@@ -115,6 +115,7 @@ async def show(
         typed=typed,
         problem=problem,
         lengths=SPACE_LENGTHS if step == "space" else NAME_LENGTHS,
+        offer=await offering(request, person) if step == "picture" else None,
     )
 
 

@@ -62,6 +62,10 @@ NOT_FOUND = (
     N_("There is nothing here."),
     (N_("The link may be mistyped or too old, or it belongs to somebody else.")),
 )
+NO_ANSWER = (
+    N_("That didn’t work."),
+    N_("Another server that it needs doesn’t answer as it should. Try again in a moment."),
+)
 FOR_STATUS = {  # what Starlette and the routes refuse without a word of their own
     400: Problem(
         400, "bad_request", N_("We couldn’t read that."), N_("Go back and try once more.")
@@ -81,6 +85,8 @@ FOR_STATUS = {  # what Starlette and the routes refuse without a word of their o
     422: Problem(
         422, "invalid", N_("That isn’t possible."), N_("Something in it can’t be as it is.")
     ),
+    502: Problem(502, "no_answer", *NO_ANSWER),
+    504: Problem(504, "no_answer", *NO_ANSWER),
 }
 WORDS = {  # title and message for the code of a ProblemError
     "not_found": NOT_FOUND,

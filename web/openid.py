@@ -122,7 +122,8 @@ class OpenIdClient:
         if told.get("email"):
             claims["email"] = told["email"]
             claims["email_verified"] = told.get("email_verified")
-        claims.setdefault("name", told.get("name"))
+        for claim in ("name", "picture"):
+            claims.setdefault(claim, told.get(claim))
         return claims
 
     def _tell_of_another(self, found: object) -> None:

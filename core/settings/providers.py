@@ -91,6 +91,11 @@ def google(client_id: str, client_secret: str, metadata_url: str) -> Provider:
     return Provider(GOOGLE, "GOOGLE", "Google", issuer, metadata_url, client_id, client_secret)
 
 
+def behind(providers: Collection[Provider], accounts: str) -> Provider | None:
+    """Return the provider whose accounts are kept under this, if it is still set."""
+    return next((one for one in providers if one.accounts == accounts), None)
+
+
 def key_of(prefix: str) -> str:
     """Return what stands in addresses for the provider of these variables."""
     return prefix.lower().replace("_", "")

@@ -36,6 +36,35 @@ async def remove(db: Database, user_id: str) -> None:
     )
 
 
+async def note_offer(db: Database, account: tuple[str, str], address: str | None) -> None:
+    """Keep where a provider says that a picture of an account's person is; None: nowhere."""
+    await db.execute(
+        """
+        UPDATE accounts SET picture = CAST(:address AS text)
+        WHERE provider = :provider AND subject = :subject
+        AND picture IS DISTINCT FROM CAST(:address AS text)
+        """,
+        provider=account[0],
+        subject=account[1],
+        address=address,
+    )
+
+
+async def offer(db: Database, user_id: str) -> tuple[str, str] | None:
+    """Return what a user's account is kept under whose provider has a picture, and where that is.
+
+    None where there is none.
+    """
+    row = await db.fetch_one(
+        """
+        SELECT provider, picture FROM accounts WHERE user_id = :user AND picture IS NOT NULL
+        ORDER BY provider, subject LIMIT 1
+        """,
+        user=UUID(user_id),
+    )
+    return (row["provider"], row["picture"]) if row else None
+
+
 async def find(db: Database, avatar: UUID) -> bytes | None:
     """Return the picture of an id: a WebP."""
     row = await db.fetch_one("SELECT image FROM avatars WHERE id = :avatar", avatar=avatar)

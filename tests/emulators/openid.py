@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -54,6 +55,8 @@ class Provider:
         self.changed_claims: dict[str, Any] = {}
         # What an address answers instead of what it should, by path.
         self.instead: dict[str, Answer] = {}
+        # What is there besides, such as pictures: status, headers and content, by path.
+        self.files: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.signing_key = new_key("first")
         self.published_key = self.signing_key
         self.algorithm = "RS256"
@@ -102,6 +105,7 @@ class Provider:
         """Undo all misbehaviour."""
         self.stop()
         self.changed_claims, self.instead, self.algorithm = {}, {}, "RS256"
+        self.files = {}
         self.thin, self.changed_info = False, {}
         self.ways = ["client_secret_basic", "client_secret_post"]
         self.published_key = self.signing_key
@@ -204,8 +208,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.provider.metadata())
         elif address.path == JWKS:
             self._answer(200, {"keys": [self.provider.published_key.as_dict(private=False)]})
+        elif address.path in self.provider.files:
+            self._give(*self.provider.files[address.path])
         else:
             self._answer(404, {})
+
+    def _give(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with suppress(OSError):  # who has had enough of it goes
+            self.wfile.write(content)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -131,6 +131,60 @@ async def planned_pages(walk: Walk, site: Site) -> None:
     await expect(page.locator(".room-row")).to_have_count(0)
 
 
+async def spaces_pages(walk: Walk, site: Site, stranger: Walk) -> None:
+    """A space as its owner, a member, and who is invited to it see it."""
+    page = walk.page
+    await walk.be(site.ada)
+    await walk.goto("/spaces")
+    await page.locator("#space-menu > summary").click()
+    await walk.look("spaces")
+    await walk.goto("/spaces")
+    await page.locator("#space-name").fill(LONG_WORD)
+    await page.locator(".space-form .primary").click()
+    await page.locator(".asks > summary").first.click()
+    await page.locator("#invitation-uses").fill("none")
+    await page.locator(".asks[open] .primary").click()
+    await expect(page.locator("#link-problem")).to_be_visible()
+    await page.locator("#invitation-uses").fill("3")
+    await page.locator(".asks[open] .primary").click()
+    link = await page.locator(".invitation-link").first.input_value()
+    address = page.url.split("#")[0].removeprefix(site.server.url)
+    path = link.removeprefix(site.server.url)
+    await stranger.goto(path, "invitation")
+    bob = await asyncio.to_thread(Visitor(site.server.url).sign_in, f"Bob {walk.language}")
+    await stranger.be(bob)
+    await stranger.goto(path, "invitation-to-accept")
+    await asyncio.to_thread(bob.http.post, path)
+    await stranger.goto(address, "space-of-a-member")
+    await walk.goto(address)
+    await page.locator(".member-acts > summary").last.click()
+    await walk.look("space")
+    await walk.goto(f"{address}/events", "space-events")
+    await walk.goto(f"{address}/delete")
+    await page.locator("#delete-name").fill("another name")
+    await page.locator("form .danger").click()
+    await expect(page.locator("#delete-problem")).to_be_visible()
+    await walk.look("space-deletion")
+    await walk.goto("/spaces")
+    await page.locator(".space-row .button").first.click()
+    await expect(page.locator("#sessions")).to_be_visible()  # of the space that was there before
+
+
+async def deletion_pages(walk: Walk, slugs: tuple[str, str]) -> None:
+    """What is asked before sessions are deleted, one or several."""
+    page = walk.page
+    await walk.goto(f"/s/{slugs[0]}/delete", "session-deletion")
+    await walk.goto("/?show=ended")
+    for slug in slugs:
+        await page.locator(f"#choose-{slug} input").check()
+    await walk.look("home-chosen")
+    await page.locator("#sessions-choose button").click()
+    await page.locator("#delete-number").fill("3")
+    await page.locator("form .danger").click()
+    await expect(page.locator("#delete-problem")).to_be_visible()
+    await walk.look("sessions-deletion")
+
+
 async def connections_page(walk: Walk, address: str) -> None:
     """The test of devices and connection, before it and, in the longer language, after it."""
     page = walk.page
@@ -185,6 +239,12 @@ async def newcomers_pages(walk: Walk) -> None:
     await page.locator(".picture-row .button").click()
     await expect(page.locator("#picture-problem")).to_be_visible()
     await walk.look("profile")
+    await walk.goto("/profile/sign-ins", "sign-ins")
+    await walk.goto("/profile/tokens")
+    await page.locator("#token-name").fill(LONG_WORD[:60])
+    await page.locator("form .primary").click()
+    await expect(page.locator("#token-made")).to_be_visible()
+    await walk.look("tokens")
     await walk.goto("/profile/account", "account")
     await walk.goto("/profile/account/delete")
     await page.locator("#delete-confirm").fill("somebody else")
@@ -217,7 +277,10 @@ async def test_every_page(site: Site, browsers: Browsers, language: str) -> None
         await hosts_pages(host, site, meeting)
         await stranger.be(meeting.guests[0])
         await stranger.goto(f"/s/{meeting.slug}/left", "left-by-a-guest")
+    await spaces_pages(host, site, stranger)
+    await host.be(site.ada)
     await ended_in_the_list(host, meeting.slug)
+    await deletion_pages(host, (meeting.slug, site.ended))
     await host.be(await asyncio.to_thread(Visitor(site.server.url).sign_in, f"New {language}"))
     await host.goto("/", "home-empty")
     await newcomers_pages(host)

@@ -226,6 +226,8 @@ CREATE TABLE IF NOT EXISTS participants (
     -- What they answered last where the space asks whether captions may hear them, and when.
     consented_at timestamptz,
     refused_at  timestamptz,
+    -- When a page first said that it showed them what becomes of what is said.
+    noticed_at  timestamptz,
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
@@ -436,6 +438,7 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS standing_room uuid
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS paused_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS consented_at timestamptz;
 ALTER TABLE participants ADD COLUMN IF NOT EXISTS refused_at timestamptz;
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS noticed_at timestamptz;
 DROP INDEX IF EXISTS sessions_space; -- sessions_list has all that it was for
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_standing ON sessions (standing_room)
     WHERE status IN ('CREATED', 'LIVE');

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from core.access import EndedError, NotFoundError, may_sign_in, removable
 from core.database import Database
 from core.livekit import CallError, Calls
-from core.model import Admission, EndReason, News, Session
+from core.model import Admission, Answer, Consent, EndReason, News, Person, Seated, Session
 from core.problems import ProblemError
 from core.room.commands import (
     Change,
@@ -26,12 +26,15 @@ from core.room.commands import (
     Mute,
     MuteAllBut,
     Remove,
+    SetAsked,
+    SetConsent,
     SetPauses,
 )
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
 from core.settings import Settings
-from core.store import participants, pauses, people, sessions
+from core.store import participants, pauses, people, sessions, spaces
+from core.store.keys import news as what_changed
 from core.store.keys import revoke
 from core.store.members import Moved
 
@@ -63,6 +66,8 @@ class Conduct:
         self._db = db
         self._rooms = rooms
         self._calls = calls
+        # Rooms hear answers in the order in which they are stored: the last one holds in both.
+        self._answering = asyncio.Lock()
 
     async def admit(self, session: Session, identity: str) -> None:
         """Let somebody in who knocks or was denied. Raises NotFoundError."""
@@ -150,8 +155,12 @@ class Conduct:
         if person is None or not may_sign_in(settings, person):
             await self.revoke(keys)
 
-    async def catch_up(self, news: Collection[News]) -> None:
-        """Let rooms have what was decided elsewhere about who is in them, or ended by itself."""
+    async def catch_up(self, seated: Collection[Seated]) -> None:
+        """Let rooms have what was decided elsewhere about these, or ended by itself."""
+        decided = self._rooms.decided
+        news = await what_changed(self._db, seated)
+        if self._rooms.decided == decided:  # else what was read may be older: look again
+            self._catch_up_answers(news)
         deleted = [one.seated.identity for one in news if one.session_id is None]
         for session_id in self._rooms.seats_of(deleted):
             if await sessions.find_by_id(self._db, session_id) is None:
@@ -167,6 +176,11 @@ class Conduct:
         closed = {one.seated.key for one in news if one.session_id and not one.key_open}
         if closed:
             await self._throw_out(self._rooms.sign_out(closed))
+
+    def _catch_up_answers(self, news: Collection[News]) -> None:
+        for one in news:
+            if one.session_id is not None and one.answer != one.seated.answer:
+                self._rooms.tell(one.session_id, SetConsent(one.seated.identity, one.answer))
 
     async def moved(self, people: Collection[Moved], *, knocking: bool = False) -> None:
         """Let rooms and calls have what members of a space have become there. Raises no CallError.
@@ -201,7 +215,7 @@ class Conduct:
         told = await sessions.news(
             self._db,
             {
-                of: (one.title, one.admission, one.locked, len(one.pauses), one.paused)
+                of: (one.title, one.admission, one.locked, len(one.pauses), one.paused, one.consent)
                 for of, one in known.items()
             },
         )
@@ -214,6 +228,8 @@ class Conduct:
                 self._rooms.tell(session.id, change)
             if paused != before.pauses:
                 self._rooms.tell(session.id, SetPauses(paused))
+            if session.consent != before.consent:
+                self._rooms.tell(session.id, SetAsked(session.consent))
 
     async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
         # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.
@@ -255,6 +271,25 @@ class Conduct:
             session.id, Change(changed.title, changed.admission, locked=changed.locked)
         )
         return changed
+
+    async def answer(self, session: Session, identity: str, *, consent: bool) -> Answer:
+        """Transcribe a participant from now on, or not any more, as they want it.
+
+        Raises NotFoundError without such a participant.
+        """
+        async with self._answering:
+            now = datetime.now(UTC)
+            answer = await participants.answer(self._db, identity, now, consent=consent)
+            if answer is None:
+                raise NotFoundError
+            self._rooms.tell(session.id, SetConsent(identity, answer))
+        return answer
+
+    async def ask(self, space_id: str, by: Person, asked: Consent) -> None:
+        """Have the doors of a space ask this from now on, of who is in its rooms too."""
+        async with self._answering:
+            await spaces.ask(self._db, space_id, by, asked)
+            self._rooms.tell_space(space_id, SetAsked(asked))
 
     async def pause(self, session: Session, by: str | None) -> None:
         """Have nothing transcribed from now on; `by` is who pauses, an identity.

@@ -22,7 +22,6 @@ from core.store import (
     deleted_calls,
     events,
     invitations,
-    keys,
     participants,
     people,
     sessions,
@@ -209,7 +208,7 @@ class Lifecycle:
         seated = self._rooms.seated()
         if not seated:
             return
-        await self._conduct.catch_up(await keys.news(self._db, seated))
+        await self._conduct.catch_up(seated)
         if _now() - self._used_at >= USED_EVERY:
             self._used_at = _now()
             await people.used(self._db, {one.key for one in seated}, _now() + self._login_idle)

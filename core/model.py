@@ -154,6 +154,8 @@ class Session:
     standing_room: str | None = None
     paused_at: datetime | None = None
     replanned_at: datetime | None = None
+    # What the door of its space asks. Where that wasn't looked up, as if it had to be asked.
+    consent: Consent = "REQUIRED"
 
     @property
     def planning(self) -> Planning:
@@ -194,9 +196,20 @@ class Pause:
         return (start, end) if end is None or end > 0 else None
 
 
+class Answer(NamedTuple):
+    """Whether somebody wants to be transcribed, and since when they say so."""
+
+    given: bool
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One person in one session, under an identity that the server made."""
+    """One person in one session, under an identity that the server made.
+
+    `answer`: what they said of being transcribed last. `noticed_at`: when their page said that it
+    showed them what becomes of what is said.
+    """
 
     identity: str
     session_id: str
@@ -205,6 +218,17 @@ class Participant:
     role: Role
     state: State = "ADMITTED"
     user_id: str | None = None
+    answer: Answer | None = None
+    noticed_at: datetime | None = None
+
+    @property
+    def consent(self) -> bool | None:
+        """Whether they want to be transcribed; None when they haven't said."""
+        return None if self.answer is None else self.answer.given
+
+    def transcribed(self, asked: Consent) -> bool:
+        """Whether what they say may be transcribed where the doors of the space ask this."""
+        return asked != "REQUIRED" if self.consent is None else self.consent
 
 
 class Seated(NamedTuple):
@@ -213,14 +237,15 @@ class Seated(NamedTuple):
     identity: str
     key: bytes
     role: Role
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """What has changed about somebody who has a page open.
 
-    `state` and `role` are as they are now, None when the participant is gone; `key_open`: whether
-    the key by which they came still counts.
+    `state`, `role` and `answer` are as they are now, None when the participant is gone;
+    `key_open`: whether the key by which they came still counts.
     """
 
     seated: Seated
@@ -228,6 +253,7 @@ class News:
     state: State | None
     role: Role | None
     key_open: bool
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)

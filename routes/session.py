@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -14,6 +17,7 @@ from core.access import (
     Entry,
     Look,
     NeedsNameError,
+    NotFoundError,
     RefusedError,
     Standing,
     may,
@@ -21,6 +25,7 @@ from core.access import (
     refusal,
 )
 from core.livekit import video_pass
+from core.model import Participant
 from core.room.knocks import MAX_DENIED
 from core.store import participants
 from core.text import one_line
@@ -39,6 +44,7 @@ from web.tokens import READ, WRITE, token
 from web.words import gettext
 
 NAME_LENGTH = 40
+ANSWERS = {"yes": True, "no": False}  # to whether one wants to be transcribed
 CLOSED = {"locked", "members_only"}  # what of a door may change: the gate says so
 
 
@@ -174,7 +180,7 @@ async def join(request: Request) -> Response:
             # They may think better of it.
             await services(request).conduct.ask_again(at.session, at.known.participant.identity)
         raise
-    session, me = entry.session, entry.participant
+    session, me = entry.session, await _told(request, entry)
     kept = {"Cache-Control": "no-store"}
     if entry.waiting:
         rooms.knock(session.id, me, address_of(request))
@@ -182,7 +188,38 @@ async def join(request: Request) -> Response:
         return JSONResponse(waiting | {"session": {"title": session.title}}, 202, headers=kept)
     rooms.stop_knocking(session.id, me.identity)
     await services(request).conduct.open_call(session)
-    return JSONResponse(_passes(request, entry, at), headers=kept)
+    return JSONResponse(_passes(request, replace(entry, participant=me), at), headers=kept)
+
+
+async def _told(request: Request, entry: Entry) -> Participant:
+    """Note what who comes in has said at the door, and that it has shown them its notice."""
+    form, me, parts = await form_of(request), entry.participant, services(request)
+    if form.get("noticed") == "yes" and me.noticed_at is None:
+        await participants.noticed(parts.db, me.identity, datetime.now(UTC))
+    given = ANSWERS.get(form.get("consent", ""))
+    if given is None or given is me.consent:
+        return me
+    answer = await parts.conduct.answer(entry.session, me.identity, consent=given)
+    return replace(me, answer=answer)
+
+
+async def consent(request: Request) -> Response:
+    """POST /s/{slug}/consent: who is in a session has their own words transcribed, or not."""
+    at = await look(request, strangers=False)
+    session = access.hosted(at, Action.CONSENT)
+    limit(services(request).limits.update, request, at.who)
+    if session.over:
+        raise EndedError
+    if at.known is None:  # a member of its space who hasn't come yet: the door asks them
+        raise NotFoundError
+    form, me = await form_of(request), at.known.participant
+    if form.get("identity", me.identity) != me.identity:  # a page of who this browser was before
+        raise NotFoundError
+    given = ANSWERS.get(form.get("consent", ""))
+    if given is None:
+        raise HTTPException(422)
+    await services(request).conduct.answer(session, me.identity, consent=given)
+    return Response(status_code=204)
 
 
 def _passes(request: Request, entry: Entry, at: Look) -> dict[str, Any]:
@@ -201,6 +238,7 @@ def _passes(request: Request, entry: Entry, at: Look) -> dict[str, Any]:
             "locked": session.locked,
             "others_came": at.others.came > 0,
         },
+        "consent": {"asked": session.consent, "given": me.consent},
         "transcription": {
             "url": f"{socket}/ws",
             "token": tokens.mint(settings.token_key, session, me, at.key),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
+from core.model import Consent
 from core.rate_limit import RateLimiter
 from core.settings import Settings
 from core.signed_links import invitation_path
@@ -29,6 +31,7 @@ from web.request import own_spaces, person_of, services
 from web.tokens import READ, token
 from web.words import gettext
 
+CONSENTS: tuple[Consent, ...] = get_args(Consent)
 NAMELESS = N_("Give the space a name.")
 RENAMED = N_(
     "Somebody else has called it “%(name)s” meanwhile. Rename it once more to have it your way."
@@ -99,6 +102,18 @@ async def rename(request: Request) -> Response:
         return done(request, f"/spaces/{at.space.id}")
     at = await look(request, SpaceAction.SETTINGS)
     return await _unnamed(request, at, 409, gettext(RENAMED, name=now), name)
+
+
+async def ask(request: Request) -> Response:
+    """POST /spaces/{space}/consent: owners choose what the doors of its sessions ask."""
+    at = await look(request, SpaceAction.SETTINGS, services(request).limits.update)
+    asked = (await form_of(request)).get("consent", "")
+    chosen = next((one for one in CONSENTS if one == asked), None)
+    if chosen is None:
+        raise HTTPException(422)
+    await services(request).conduct.ask(at.space.id, at.person, chosen)
+    audit.note("space_act", act="consent", space=at.space.id, by=at.person.id)
+    return done(request, f"/spaces/{at.space.id}")
 
 
 async def _unnamed(request: Request, at: SpaceLook, status: int, wrong: str, name: str) -> Response:

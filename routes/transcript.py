@@ -115,6 +115,7 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
             analysis=analysis,
             usage=spent,
             minutes=minutes,
+            answered=_answered(people) if at.may_see_answers else [],
             coming=coming,
             here=(0 if session.over else at.presence.here),
         )
@@ -271,6 +272,11 @@ async def _minutes(request: Request, at: Look) -> dict[str, tuple[float, float]]
     month = cap_of(Bounds(per_day, settings.space_minutes_per_month), found).minutes
     both = {"day": (found.day / 60, per_day), "month": (found.month / 60, month)}
     return {name: (used, most) for name, (used, most) in both.items() if most is not None}
+
+
+def _answered(people: list[Participant]) -> list[Participant]:
+    """Return who said whether they want to be transcribed, or was shown what becomes of it."""
+    return [one for one in people if one.answer is not None or one.noticed_at is not None]
 
 
 def _face(one: Participant) -> dict[str, Any]:

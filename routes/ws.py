@@ -28,7 +28,7 @@ from core.leases import RoomElsewhereError
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
-from core.room.commands import Change, ChangeRole, SetPauses, obey
+from core.room.commands import Change, ChangeRole, SetAsked, SetConsent, SetPauses, obey
 from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 10.0  # seconds
 Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
+LOOKS = 5  # at what was decided while somebody came in; what changes on is caught up with
 LEFT = {1000, 1001}  # how a page closes that is left or shut
 
 
@@ -206,7 +207,10 @@ class _Conversation:
             self._seat.key = entry.key
             self._take_audio = self._seat.microphone.audio
             self._direct.on_binary(self._audio)
-            if parts.rooms.decided != decided:
+            for _ in range(LOOKS):
+                if parts.rooms.decided == decided:
+                    break
+                decided = parts.rooms.decided
                 await self._look_again(entry)
         except EndedError:
             self._listener.close(wire.CLOSE_ENDED)
@@ -219,6 +223,7 @@ class _Conversation:
     async def _look_again(self, before: Entry) -> None:
         """Catch up with what a host did since. Raises EndedError, KeyGoneError or NotFoundError."""
         parts, me = services(self._websocket), before.participant
+        decided = parts.rooms.decided
         entry = await access.with_pass(parts.db, before.session.id, me.identity, before.key)
         room, now = parts.rooms.room(before.session.id), entry.session
         if room is None:
@@ -230,6 +235,11 @@ class _Conversation:
             obey(room, Change(now.title, now.admission, now.locked))
         if entry.pauses != known.pauses:
             obey(room, SetPauses(entry.pauses))
+        if parts.rooms.decided == decided:  # else what was read may be older: look again
+            if now.consent != known.consent:
+                obey(room, SetAsked(now.consent))
+            if self._seat and self._seat.participant.answer != entry.participant.answer:
+                obey(room, SetConsent(me.identity, entry.participant.answer))
 
     def _handle(self, event: Event) -> None:
         if event["type"] == "websocket.disconnect":

@@ -8,12 +8,12 @@ rcssmin) shortens one file at a time. So this is ours, for the one way in which 
 written; whatever else a module could say is refused, in the suite rather than in front of a user.
 Each module becomes a function that runs once, after those of what it imports:
 
-    // lib/times.js
     const lib$times = (() => {
-    const { LOCALE } = lib$words;
-    …
+    const { LOCALE } = lib$words;…
     return { localTime, shortTime };
     })();
+
+Lines are joined where none has to end, which spares a room one byte in a hundred.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ SCRIPTS = frozenset(
 SHEETS = frozenset(
     f"css/pages/{name}.css"
     for name in (
+        "account",
         "connection",
         "home",
         "landing",
@@ -70,6 +71,7 @@ _IMPORT = re.compile(r"^import (?:\{([^}]*)\} from )?'([^']+)';\n", re.MULTILINE
 _EXPORT = re.compile(r"^export (?=(?:class|const|function|async function) (\w+))", re.MULTILINE)
 _REFUSED = re.compile(r"^(?:import|export)\b(?!\.).*|\bimport\s*\(.*", re.MULTILINE)
 _WAITS = re.compile(r"^(?!\s|.*\basync\b).*\bawait\b.*", re.MULTILINE)
+_OPEN = re.compile(r"([;{,(\[])\n")  # a line that goes on, or whose end shows without a new one
 _SHEET = re.compile(r"^@import ()'([^']+)';\n", re.MULTILINE)
 
 
@@ -107,9 +109,8 @@ def script(static: Path, entry: str, words: Words) -> str:
 
 def sheet(static: Path, entry: str) -> str:
     """Return a style sheet with all it imports."""
-    return "".join(
-        _SHEET.sub("", css) for css in _in_order(static, entry, _bare_sheet, _SHEET).values()
-    )
+    sheets = _in_order(static, entry, _bare_sheet, _SHEET).values()
+    return "".join(_tight(_SHEET.sub("", css)) for css in sheets)
 
 
 def catalogue(module: str) -> Words:
@@ -157,8 +158,9 @@ def _bare_script(path: str, code: str) -> str:
 
 
 def _bare_sheet(path: str, css: str) -> str:
-    """Return a style sheet without comments and indentation, if it can be joined."""
-    css = _lines(re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
+    """Return a style sheet without comments, indentation and such, if it can be joined."""
+    css = re.sub(r" (?=\{)|(?<=\w:) ", "", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
+    css = _lines(css)
     if refused := re.search(r".*(?:url\(|@import|@charset).*", _SHEET.sub("", css)):
         raise JoiningError(f"{path}: {refused[0]}")
     return css
@@ -166,6 +168,11 @@ def _bare_sheet(path: str, css: str) -> str:
 
 def _lines(code: str) -> str:
     return "".join(f"{line.strip()}\n" for line in code.splitlines() if line.strip())
+
+
+def _tight(code: str) -> str:
+    """Return code with fewer lines; what goes over several as a string does is refused or gone."""
+    return _OPEN.sub(r"\1", code)
 
 
 def _block(path: str, code: str, exports: Mapping[str, list[str]]) -> str:
@@ -180,7 +187,7 @@ def _block(path: str, code: str, exports: Mapping[str, list[str]]) -> str:
             heads.append(f"const {{{names.replace(' as ', ': ')}}} = {_name(source)};\n")
     body = "".join(heads) + _EXPORT.sub("", _IMPORT.sub("", code))
     given = f"return {{ {', '.join(exports[path])} }};\n" if exports[path] else ""
-    return f"// {path[3:]}\nconst {_name(path)} = (() => {{\n{body}{given}}})();\n"
+    return f"const {_name(path)} = (() => {{\n{_tight(body + given)}}})();\n"
 
 
 def _name(path: str) -> str:

@@ -168,6 +168,11 @@ class Look:
         """Whether the visitor may read what was said so far, or in the end."""
         return may(self.reader, Action.READ)
 
+    @property
+    def may_see_answers(self) -> bool:
+        """Whether the visitor may know who of those who spoke wants to be transcribed."""
+        return may(self.reader, Action.SEE_ANSWERS)
+
 
 def _role(session: Session, user_id: str, membership: Membership | None) -> Role:
     """Return what a user is in a session without a host's doing.

@@ -39,6 +39,7 @@ class Action(StrEnum):
     JOIN = "get passes to /ws and the call"
     LISTEN = "be in /ws: captions, people, chat"
     SPEAK = "have speech transcribed"
+    CONSENT = "choose whether they are transcribed themselves"
     CHAT = "write in the chat"
     HAND = "raise a hand"
     REACT = "react"
@@ -54,6 +55,7 @@ class Action(StrEnum):
     END = "end for everyone"
     SEE_MINUTES = "be warned that the space’s minutes run out"
     READ = "read the transcript, also while it goes on"
+    SEE_ANSWERS = "see in it who wants to be transcribed, and since when"
 
 
 _ADMITTED = frozenset({Standing.GUEST, Standing.MEMBER, Standing.HOST})
@@ -67,6 +69,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.JOIN: _ADMITTED,
     Action.LISTEN: _ADMITTED,
     Action.SPEAK: _ADMITTED,
+    Action.CONSENT: _ADMITTED,
     Action.CHAT: _ADMITTED,
     Action.HAND: _ADMITTED,
     Action.REACT: _ADMITTED,
@@ -82,6 +85,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.END: _HOSTS,
     Action.SEE_MINUTES: _HOSTS,
     Action.READ: _ADMITTED,
+    Action.SEE_ANSWERS: _HOSTS,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from core.model import Pause, Role
+from core.model import Answer, Consent, Pause, Role
 from core.room.room import Room
 from core.room.wire import CLOSE_NO_MEMBER, CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
 
@@ -70,26 +70,33 @@ class SetPauses:
     pauses: tuple[Pause, ...]
 
 
-Command = Mute | MuteAllBut | LowerHand | Remove | ChangeRole | Change | SetPauses
+@dataclass(frozen=True, slots=True)
+class SetConsent:
+    """Transcribe a participant from now on, or not any more, as they want it."""
+
+    identity: str
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsked:
+    """Let the door of the space ask this from now on."""
+
+    asked: Consent
+
+
+# What is about one participant, and what is about all.
+Command = (
+    Mute | LowerHand | Remove | ChangeRole | SetConsent | MuteAllBut | Change | SetPauses | SetAsked
+)
 
 
 def obey(room: Room, command: Command) -> None:
     """Do in a room what was decided outside."""
     match command:
-        case Mute(identity):
-            _mute(room, identity)
         case MuteAllBut(identities):
             for identity in {one.identity for one in room.roster.people()} - identities:
                 _mute(room, identity)
-        case LowerHand(identity):
-            room.roster.hand(identity, up=False)
-        case Remove(identity, for_good):
-            _remove(room, identity, CLOSE_REMOVED if for_good else CLOSE_NO_MEMBER)
-        case ChangeRole(identity, role):
-            # Whose line is broken just now comes back with the role that the database has.
-            for seat in room.fanout.of(identity):
-                seat.participant = replace(seat.participant, role=role)
-            room.roster.show()
         case Change(title, admission, locked):
             room.session = replace(room.session, title=title, admission=admission, locked=locked)
             room.fanout.publish(
@@ -97,6 +104,29 @@ def obey(room: Room, command: Command) -> None:
             )
         case SetPauses(pauses):
             room.set_pauses(pauses)
+        case SetAsked(asked):
+            room.set_asked(asked)
+        case _:
+            _obey_about(room, command)
+
+
+def _obey_about(room: Room, command: Mute | LowerHand | Remove | ChangeRole | SetConsent) -> None:
+    """Do what was decided about one participant."""
+    identity = command.identity
+    match command:
+        case Mute():
+            _mute(room, identity)
+        case LowerHand():
+            room.roster.hand(identity, up=False)
+        case Remove():
+            _remove(room, identity, CLOSE_REMOVED if command.for_good else CLOSE_NO_MEMBER)
+        case ChangeRole():
+            # Whose line is broken just now comes back with the role that the database has.
+            for seat in room.fanout.of(identity):
+                seat.participant = replace(seat.participant, role=command.role)
+            room.roster.show()
+        case SetConsent():
+            room.set_answer(identity, command.answer)
 
 
 def sign_out(room: Room, keys: Collection[bytes]) -> list[str]:

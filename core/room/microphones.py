@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
-from core.model import Page, Participant
+from core.model import Answer, Page, Participant
 from core.room.captions import Captions
+from core.room.session import RoomSession
 from core.room.wire import EngineView, Hello
 from core.speech.engine import SpeechState
 from core.speech.microphone import Microphone, MicrophoneOptions
@@ -43,6 +45,21 @@ class Microphones:
     def pages(self) -> list[Page]:
         """Whose they are."""
         return list(self._of)
+
+    @property
+    def answers(self) -> dict[str, Answer | None]:
+        """What the person of each has said of being transcribed."""
+        return {one.participant.identity: one.participant.answer for one in self._of.values()}
+
+    def heed(self, identity: str, answer: Answer | None, session: RoomSession) -> None:
+        """Transcribe a participant or not, as they and the door of the space have it now.
+
+        Pages that are away are told of when they come back: what they keep may be of before.
+        """
+        for (who, _), microphone in self._of.items():
+            if who == identity:
+                one = replace(microphone.participant, answer=answer)
+                microphone.heed(answer, session.heard_from(one))
 
     @property
     def writing(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from core.leases import Claim
 from core.metrics import PAGES_BACK
-from core.model import ChatLine, Page, Participant, Pause, Utterance
+from core.model import Answer, ChatLine, Consent, Page, Participant, Pause, Utterance
 from core.room.active import ActivePages
 from core.room.captions import Captions
 from core.room.chat import ChatLog
@@ -30,6 +30,8 @@ from core.room.wire import (
     CLOSE_REPLACED,
     CLOSE_RESTART,
     Batch,
+    ConsentChanged,
+    ConsentView,
     Hello,
     Message,
     Pauses,
@@ -71,7 +73,7 @@ class Room:
         self.captions.withheld.set((one.start, one.end) for one in session.pause_views())
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
-        self.roster = Roster(session.id, self.fanout, knocks)
+        self.roster = Roster(session, self.fanout, knocks)
         self._warnings = Warnings(self.fanout, services.allowance)
         self._chat = ChatLog(session.id, lines, writer.keep_line)
         self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
@@ -110,6 +112,7 @@ class Room:
         self.roster.found(participant.identity)
         seat.microphone.detached_at = None
         seat.microphone.left = False
+        seat.microphone.heed(participant.answer, self.session.heard_from(participant))
         seat.active = self.active.came(page, hello.active, known=known)
         self.active.tell(participant.identity)
         self._replay(seat, hello)
@@ -128,11 +131,33 @@ class Room:
             engine=self.microphones.engine,
             people=self.roster.people(),
             active=seat.active,
+            consent=ConsentView(self.session.consent, seat.participant.consent),
             pauses=self.session.pause_views(),
             now=self._now(),
         )
         lines, states = self._chat.after(hello.chat), self.captions.states
         seat.listener.replay([Message(welcome), *lines, *said, *states])
+
+    def set_asked(self, asked: Consent) -> None:
+        """Let the door of the space ask this: who hasn't answered is transcribed, or not."""
+        self.session = replace(self.session, consent=asked)
+        self.roster.asked = asked
+        for identity, answer in self.microphones.answers.items():
+            self._heed(identity, answer)
+        self.roster.show()
+
+    def _heed(self, identity: str, answer: Answer | None) -> None:
+        self.microphones.heed(identity, answer, self.session)
+        self.fanout.deliver()
+        told = ConsentChanged(self.session.consent, None if answer is None else answer.given)
+        self.fanout.send_to(self.fanout.of(identity), told)
+
+    def set_answer(self, identity: str, answer: Answer | None) -> None:
+        """Transcribe a participant or not, as they want it: it holds from now on."""
+        for seat in self.fanout.of(identity):
+            seat.participant = replace(seat.participant, answer=answer)
+        self._heed(identity, answer)
+        self.roster.show()
 
     def set_pauses(self, pauses: tuple[Pause, ...]) -> None:
         """Pause, or go on: from these times on, whenever this is heard here."""

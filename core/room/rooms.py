@@ -106,6 +106,13 @@ class Rooms:
         if room is not None:
             obey(room, command)
 
+    def tell_space(self, space_id: str, command: Command) -> None:
+        """Tell all rooms of a space, those in memory, what was decided about it."""
+        self.decided += 1
+        for room in self.all:
+            if room.session.space == space_id:
+                obey(room, command)
+
     def sign_out(self, keys: Collection[bytes]) -> list[tuple[str, str]]:
         """Close the pages that came by keys that count no more; these are their digests.
 
@@ -149,10 +156,10 @@ class Rooms:
     def seated(self) -> set[Seated]:
         """Return who has a page open, in any room, by which key."""
         return {
-            Seated(seat.participant.identity, seat.key, seat.participant.role)
+            Seated(one.identity, seat.key, one.role, one.answer)
             for room in self.all
             for seat in room.fanout.seats
-            if not seat.dismissed
+            if not seat.dismissed and (one := seat.participant)
         }
 
     async def enter(

@@ -9,6 +9,7 @@ from core.model import Participant
 from core.room.fanout import Fanout
 from core.room.knocks import Knocks
 from core.room.presence import BEAT_EVERY, Lost, who_is_away
+from core.room.session import RoomSession
 from core.room.wire import Batch, Beat, KnockView, Message, People, PersonView
 
 _BEAT = Batch([Message(Beat())])  # the same bytes for every page of every room
@@ -17,8 +18,9 @@ _BEAT = Batch([Message(Beat())])  # the same bytes for every page of every room
 class Roster:
     """The people of one room."""
 
-    def __init__(self, session_id: str, fanout: Fanout, knocks: Knocks) -> None:
-        self._session_id = session_id
+    def __init__(self, session: RoomSession, fanout: Fanout, knocks: Knocks) -> None:
+        self.asked = session.consent  # what the door of the space asks
+        self._session_id = session.id
         self._fanout = fanout  # whose seats are who is here
         self._knocks = knocks  # of all sessions: they come before any room is in memory
         self._lost = Lost()  # whose line broke a moment ago
@@ -43,17 +45,22 @@ class Roster:
         return PersonView(one.identity, one.name, one.role, one.hue, hand, away)
 
     def show(self) -> None:
-        """Tell every page who is here, and hosts who waits."""
+        """Tell every page who is here, and hosts who waits, and who isn't transcribed."""
         waiting = _knock_views(self._knocks.of(self._session_id))
         denied = _knock_views(self._knocks.denied(self._session_id))
-        people = self.people()
+        people, untranscribed = self.people(), self._untranscribed()
         for_all = for_hosts = Batch([Message(People(people))])
-        if waiting or denied:
-            for_hosts = Batch([Message(People(people, waiting, denied))])
+        if waiting or denied or untranscribed:
+            for_hosts = Batch([Message(People(people, waiting, denied, untranscribed))])
         # Not by `publish`: hosts get another message than all others, in the same place.
         self._fanout.deliver()
         for seat in self._fanout.seats:
             seat.listener.send(for_hosts if may(seat.standing, Action.SEE_WAITING) else for_all)
+
+    def _untranscribed(self) -> list[str]:
+        """Return who of those here isn't transcribed, as they want it or haven't said."""
+        here = (seat.participant for seat in self._fanout.seats)
+        return sorted({one.identity for one in here if not one.transcribed(self.asked)})
 
     def hosts(self) -> int:
         """Return how many people here are shown who knocks, those whose line just broke too."""

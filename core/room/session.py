@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.model import Pause, Session
+from core.model import Consent, Participant, Pause, Session
 from core.room.wire import PauseView, SessionView
 from core.speech.engine import StreamOptions
 
@@ -24,6 +25,7 @@ class RoomSession:
     admission: str = "KNOCK"
     locked: bool = False
     pauses: tuple[Pause, ...] = ()
+    consent: Consent = "OFF"  # what the door of its space asks
 
     @classmethod
     def of(cls, session: Session, now: datetime, pauses: tuple[Pause, ...] = ()) -> RoomSession:
@@ -44,7 +46,19 @@ class RoomSession:
             admission=session.admission,
             locked=session.locked,
             pauses=pauses,
+            consent=session.consent,
         )
+
+    def heard_from(self, one: Participant) -> float:
+        """Return from which second of the session on they may be transcribed.
+
+        Infinity for not at all, minus infinity for whatever they say.
+        """
+        if not one.transcribed(self.consent):
+            return math.inf
+        if one.answer is None:
+            return -math.inf
+        return (one.answer.at - self.started_at).total_seconds()
 
     @property
     def paused(self) -> bool:

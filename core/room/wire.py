@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from core.model import Utterance
+from core.model import Consent, Utterance
 from core.speech.allowance import Period
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 from core.speech.reasons import Reason
@@ -197,6 +197,13 @@ class PauseView(msgspec.Struct, frozen=True):
     by: str | None
 
 
+class ConsentView(msgspec.Struct, frozen=True):
+    """What the door of the space asks, and whether one wants to be transcribed, None: not said."""
+
+    asked: Consent
+    given: bool | None
+
+
 class EngineView(msgspec.Struct, frozen=True):
     """The speech engine as the room sees it."""
 
@@ -215,6 +222,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     engine: EngineView
     people: list[PersonView]
     active: bool = True
+    consent: ConsentView = ConsentView("OFF", None)
     pauses: list[PauseView] = []
     now: float = 0.0  # seconds since the session started
 
@@ -246,11 +254,15 @@ class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
 
 
 class People(msgspec.Struct, tag_field="type", tag="people", frozen=True):
-    """Who is connected now, and to hosts who knocks and whom they denied."""
+    """Who is connected now, and to hosts who knocks and whom they denied.
+
+    `untranscribed`, to hosts: identities of who isn't, as they want it or haven't said.
+    """
 
     people: list[PersonView]
     waiting: list[KnockView] = []
     denied: list[KnockView] = []  # newest first
+    untranscribed: list[str] = []
 
 
 class Chat(msgspec.Struct, tag_field="type", tag="chat", frozen=True):
@@ -289,6 +301,13 @@ class Minutes(msgspec.Struct, tag_field="type", tag="minutes", frozen=True):
     """
 
     near: Period | None
+
+
+class ConsentChanged(msgspec.Struct, tag_field="type", tag="consent", frozen=True):
+    """To a participant's pages: see ConsentView, which it is."""
+
+    asked: Consent
+    given: bool | None
 
 
 class Pauses(msgspec.Struct, tag_field="type", tag="pauses", frozen=True):
@@ -338,6 +357,7 @@ ServerMessage = (
     | Active
     | Beat
     | Minutes
+    | ConsentChanged
     | Pauses
     | SessionChanged
     | Settled

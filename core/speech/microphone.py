@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from core.metrics import LOST_BY_PAGE, RECEIVED
-from core.model import Page, Participant
+from core.model import Answer, Page, Participant
 from core.speech.clock import PageClock
 from core.speech.engine import (
     BYTES_PER_SAMPLE,
@@ -26,6 +26,7 @@ from core.speech.missing import SHORT_GAP, Missing
 from core.speech.pace import PACE_ALLOWANCE, AudioError, Pace
 from core.speech.reasons import Reason
 from core.speech.resilient import ResilientStream, SpeechServices, StreamRecord
+from core.speech.wanted import Wanted
 
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
@@ -61,7 +62,7 @@ class Microphone:
         "_speaker",
         "_stretch",
         "_stretches",
-        "_until",
+        "_wanted",
         "client",
         "detached_at",
         "left",
@@ -98,6 +99,7 @@ class Microphone:
         # microphone was made: in another process, or in this room long ago.
         self._received: int | None = resume_at or None
         self._clock = PageClock(resume_at, resume_time)  # samples → session seconds
+        self._wanted = Wanted(self._clock, sink.withheld)  # which of them are to be text
         self._gate = VoiceGate()  # hears all that comes, also without a stretch
         self._preroll = Preroll()  # of which the next stretch begins
         self._stretch: ResilientStream | None = None  # that takes audio now; None in silence
@@ -112,8 +114,6 @@ class Microphone:
         # Why the space has no minutes left, as of the last tick; None while it has some.
         self._refused: Reason | None = None
         self._muted = False  # by a host, and the page has said nothing since
-        # Session time after which nothing is taken: another page is the active one. None: it's us.
-        self._until: float | None = None
 
     @property
     def received(self) -> int:
@@ -172,7 +172,7 @@ class Microphone:
                     stretch.state != "listening" or not stretch.finishing
                 ):
                     return stretch.state, stretch.reason
-        return ("ready" if self.mic_on and not self._sink.withheld.now else "paused"), None
+        return ("ready" if self.mic_on and not self._wanted.nothing_now else "paused"), None
 
     def mic(self, on: bool) -> None:
         """Note that audio comes or stops. Stopping finishes the stream."""
@@ -187,17 +187,28 @@ class Microphone:
         self.mic(False)
         self._muted = True
 
+    def heed(self, answer: Answer | None, since: float) -> None:
+        """Take what its person says from this session time on, and nothing of before it.
+
+        They want it so by their `answer`. Infinity is for nothing at all, minus infinity for
+        whatever they say. What was taken before is still transcribed.
+        """
+        self.participant = replace(self.participant, answer=answer)
+        self._wanted.hear_from(since, self._session_time())
+        if self._wanted.barred:
+            self._stop()
+        self._sink.state_changed(self)
+
     def stand_by(self, at: float | None = None) -> None:
         """Take no audio that was spoken after this session time, by default now.
 
         What was spoken before is still on its way, perhaps for minutes if the line is gone.
         """
-        if self._until is None:
-            self._until = self._session_time() if at is None else at
+        self._wanted.stand_by(self._session_time() if at is None else at)
 
     def go_on(self) -> None:
         """Take audio again: this is the active page."""
-        self._until = None
+        self._wanted.go_on()
 
     def told_clock(self, sample: int) -> None:
         """Note which sample the page is recording now: what comes may have been said long ago."""
@@ -214,7 +225,7 @@ class Microphone:
         if not self.mic_on:  # not the page's mistake: it doesn't know yet that a host has muted it
             return
         end = index + samples
-        if self._is_withheld(index, end):
+        if self._wanted.refuses(index, end):
             self._pass_over(end)
             return
         if index != self._received and self._received is not None:
@@ -232,13 +243,6 @@ class Microphone:
         elif self._engine_on:
             self._begin_stretch([pcm], samples)
 
-    def _is_withheld(self, index: int, end: int) -> bool:
-        """Whether these samples aren't to be transcribed: another page's turn, or a pause."""
-        if self._until is not None and self._clock.latest(end) > self._until:
-            return True
-        withheld, clock = self._sink.withheld, self._clock
-        return bool(withheld) and withheld.covers(clock.latest(index), clock.latest(end))
-
     def pass_by(self, pcm: bytes) -> None:
         """Count a frame that isn't taken as if it were. Raises AudioError (too_fast)."""
         self._pace.keep(len(pcm) // BYTES_PER_SAMPLE, time.monotonic())
@@ -247,7 +251,7 @@ class Microphone:
         return time.monotonic() - self._sink.began
 
     def _pass_over(self, end: int) -> None:
-        """Drop a frame: its page doesn't know yet that another one is active, or of a pause."""
+        """Drop a frame: its page doesn't know yet that another one is active, of a pause, a no."""
         self._received = max(end, self.received)  # which it isn't to send again, once it is
         self._stop()
 
@@ -264,13 +268,14 @@ class Microphone:
             raise AudioError("bad_message", "what was lost is longer than the session")
         if until <= first:
             return
-        if self._until is not None:  # another page is heard instead
+        wanted = self._wanted.of(first, until)
+        if not wanted:
             self._pass_over(until)
             return
         # What comes next doesn't continue what came before: words across the gap would be invented.
         self._stop()
         self._received = until
-        for begin, end in self._sink.withheld.samples_left(first, until, self._clock):
+        for begin, end in wanted:
             LOST_BY_PAGE.inc((end - begin) / SAMPLE_RATE)
             self._missing.lose(begin, end, since=begin)
 

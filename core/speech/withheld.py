@@ -1,4 +1,4 @@
-"""What is withheld: while hosts pause transcription, nothing that is said goes to an engine.
+"""What is withheld: while hosts pause, or who speaks hasn't agreed, nothing goes to an engine.
 
 Times are session seconds. A frame counts by when it was spoken, not by when it came: what was said
 before a pause may come late and is taken, what was said in it is never taken, however late.
@@ -14,7 +14,7 @@ from core.speech.engine import SAMPLE_RATE
 
 
 class Withheld:
-    """The stretches of a session in which nothing is transcribed, for all its microphones."""
+    """The stretches of a session in which nothing is transcribed, of all its microphones or one."""
 
     __slots__ = ("_spans",)
 

@@ -15,7 +15,7 @@ from core.store import pauses
 from core.store.keys import digest_of
 from core.store.participants import IDENTITY, participant_of
 from core.store.people import login_of
-from core.store.sessions import SLUG, find_by_id, presence_of, session_of
+from core.store.sessions import ASKED, SLUG, find_by_id, presence_of, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ async def look(
     neither finds a session at all. `denied`: how many of those whom hosts sent away are wanted.
     """
     row = await db.returning(
-        """
+        f"""
         WITH person AS (
             SELECT u.*, l.idle_at, (SELECT o.spaces FROM own_spaces o WHERE o.user_id = u.id)
             FROM open_logins l JOIN users u ON u.id = l.user_id WHERE l.key_digest = :login
@@ -65,7 +65,7 @@ async def look(
                 OR EXISTS (SELECT FROM guest WHERE guest.session_id = s.id)
             )
         )
-        SELECT s.*, everybody.*,
+        SELECT s.*, {ASKED}, everybody.*,
             (SELECT r.slug FROM standing_rooms r WHERE r.id = s.standing_room) AS room,
             (SELECT to_json(person) FROM person) AS person,
             (
@@ -91,7 +91,7 @@ async def look(
                 max(p.left_at) FILTER (WHERE p.joined_at IS NOT NULL) AS last_left
             FROM participants p WHERE p.session_id = s.id
         ) everybody
-        """,
+        """,  # noqa: S608 - no input in it
         slug=slug if SLUG.fullmatch(slug) else "",  # PostgreSQL refuses some characters
         login=digest_of(login) if login is not None else b"",
         guest=digest_of(guest) if guest is not None else b"",
@@ -134,7 +134,7 @@ async def with_pass(db: Database, session_id: str, identity: str, key: bytes) ->
         return None
     row = await db.fetch_one(
         f"""
-        SELECT s.*, {pauses.COLUMN}, to_json(me) AS participant, EXISTS (
+        SELECT s.*, {ASKED}, {pauses.COLUMN}, to_json(me) AS participant, EXISTS (
             SELECT FROM open_keys k WHERE k.key_digest = :key
             AND (k.user_id = me.user_id OR k.identity = me.identity)
         ) AS key_open
@@ -186,7 +186,7 @@ async def come_in(
             SELECT * FROM begun UNION ALL
             SELECT * FROM sessions WHERE id = :session AND NOT EXISTS (SELECT 1 FROM begun)
         )
-        SELECT s.*, {pauses.COLUMN}, (SELECT to_json(arrived) FROM arrived) AS participant,
+        SELECT s.*, {ASKED}, {pauses.COLUMN}, (SELECT to_json(arrived) FROM arrived) AS participant,
             EXISTS (SELECT FROM key) AS key_open
         FROM session s
         """,  # noqa: S608 - no input in it

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection
+from datetime import datetime
 
 from core.database import Database
-from core.model import News, Seated
+from core.model import Answer, News, Seated
 
 
 def new_key() -> str:
@@ -23,6 +24,13 @@ def new_key() -> str:
 def digest_of(key: str) -> bytes:
     """Return what the database keeps of a key: 32 bytes that can't be shown in its place."""
     return hashlib.sha256(key.encode(errors="replace")).digest()
+
+
+def answer_of(consented_at: datetime | None, refused_at: datetime | None) -> Answer | None:
+    """Return what a participant said of being transcribed: the table has the time of either."""
+    if consented_at is not None:
+        return Answer(True, consented_at)
+    return None if refused_at is None else Answer(False, refused_at)
 
 
 async def revoke(db: Database, keys: Collection[bytes]) -> list[tuple[str, str]]:
@@ -55,28 +63,41 @@ async def news(db: Database, seated: Collection[Seated]) -> list[News]:
     """Return of these only those about whom something has changed."""
     rows = await db.fetch_all(
         """
-        SELECT h.identity, h.key, h.role AS known_role, p.session_id, p.state, p.role,
+        SELECT h.identity, h.key, h.role AS known_role,
+            h.consented_at AS known_yes, h.refused_at AS known_no,
+            p.session_id, p.state, p.role, p.consented_at, p.refused_at,
             k.key_digest IS NOT NULL AS key_open
         FROM unnest(
-            CAST(:identities AS text[]), CAST(:keys AS bytea[]), CAST(:roles AS text[])
-        ) AS h (identity, key, role)
+            CAST(:identities AS text[]), CAST(:keys AS bytea[]), CAST(:roles AS text[]),
+            CAST(:consented AS timestamptz[]), CAST(:refused AS timestamptz[])
+        ) AS h (identity, key, role, consented_at, refused_at)
         LEFT JOIN participants p ON p.identity = h.identity
         LEFT JOIN open_keys k ON k.key_digest = h.key
             AND (k.user_id = p.user_id OR k.identity = p.identity)
         WHERE p.identity IS NULL OR p.state <> 'ADMITTED' OR p.role <> h.role
+            OR p.consented_at IS DISTINCT FROM h.consented_at
+            OR p.refused_at IS DISTINCT FROM h.refused_at
             OR k.key_digest IS NULL
         """,
         identities=[one.identity for one in seated],
         keys=[one.key for one in seated],
         roles=[one.role for one in seated],
+        consented=[one.answer.at if one.answer and one.answer.given else None for one in seated],
+        refused=[one.answer.at if one.answer and not one.answer.given else None for one in seated],
     )
     return [
         News(
-            Seated(row["identity"], row["key"], row["known_role"]),
+            Seated(
+                row["identity"],
+                row["key"],
+                row["known_role"],
+                answer_of(row["known_yes"], row["known_no"]),
+            ),
             str(row["session_id"]) if row["session_id"] else None,
             row["state"],
             row["role"],
             key_open=row["key_open"],
+            answer=answer_of(row["consented_at"], row["refused_at"]),
         )
         for row in rows
     ]

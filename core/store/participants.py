@@ -8,8 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Participant, Person, Role, State
-from core.store.keys import digest_of
+from core.model import Answer, Participant, Person, Role, State
+from core.store.keys import answer_of, digest_of
 from core.text import HUES, hue_of
 
 # What can be an identity: ours are `p_` and 24 hexadecimal digits. PostgreSQL takes no NUL, and
@@ -35,7 +35,13 @@ def participant_of(row: Row) -> Participant:
         role=row["role"],
         state=row["state"],
         user_id=str(row["user_id"]) if row["user_id"] else None,
+        answer=answer_of(_time(row["consented_at"]), _time(row["refused_at"])),
+        noticed_at=_time(row["noticed_at"]),
     )
+
+
+def _time(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value  # a row as JSON
 
 
 async def for_user(
@@ -152,6 +158,38 @@ async def find(db: Database, session_id: str, identity: str) -> Participant | No
         session=UUID(session_id),
     )
     return participant_of(row) if row else None
+
+
+async def answer(db: Database, identity: str, now: datetime, *, consent: bool) -> Answer | None:
+    """Note whether a participant wants to be transcribed, and since when they say so.
+
+    Returns it with the time that counts: who says the same again has said it before. None without
+    such a participant.
+    """
+    row = await db.fetch_one(
+        """
+        UPDATE participants SET
+            consented_at = CASE WHEN :consent THEN coalesce(consented_at, :now) END,
+            refused_at = CASE WHEN NOT :consent THEN coalesce(refused_at, :now) END
+        WHERE identity = :identity RETURNING consented_at, refused_at
+        """,
+        identity=identity,
+        consent=consent,
+        now=now,
+    )
+    return answer_of(row["consented_at"], row["refused_at"]) if row else None
+
+
+async def noticed(db: Database, identity: str, now: datetime) -> None:
+    """Note that a participant's page has shown them what becomes of what is said."""
+    await db.execute(
+        """
+        UPDATE participants SET noticed_at = :now
+        WHERE identity = :identity AND noticed_at IS NULL
+        """,
+        identity=identity,
+        now=now,
+    )
 
 
 async def who_joined(db: Database, session_id: str) -> list[Participant]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Admission, EndReason, Pause, Planning, Presence, Session
+from core.model import Admission, Consent, EndReason, Pause, Planning, Presence, Session
 from core.store.pauses import COLUMN, pauses_of
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
@@ -33,6 +33,10 @@ NEXT_MEETING = """
         CASE WHEN over.planned_at > now() THEN over.planned_at END
     FROM over JOIN room ON room.id = over.standing_room
 """
+
+
+# What the door of a session's space asks, for those who look it up with the session.
+ASKED = "(SELECT consent FROM spaces WHERE id = s.space_id) AS consent"
 
 
 def new_slug() -> str:
@@ -65,6 +69,7 @@ def session_of(row: Row) -> Session:
         standing_room=str(row["standing_room"]) if row["standing_room"] else None,
         paused_at=row["paused_at"],
         replanned_at=row["replanned_at"],
+        consent=row.get("consent") or "REQUIRED",
     )
 
 
@@ -118,7 +123,10 @@ async def find(db: Database, slug: str) -> Session | None:
 
 async def find_by_id(db: Database, session_id: str) -> Session | None:
     """Return the session with this id."""
-    row = await db.fetch_one("SELECT * FROM sessions WHERE id = :id", id=UUID(session_id))
+    row = await db.fetch_one(
+        f"SELECT s.*, {ASKED} FROM sessions s WHERE id = :id",  # noqa: S608 - no input in it
+        id=UUID(session_id),
+    )
     return session_of(row) if row else None
 
 
@@ -153,22 +161,24 @@ async def change(
 
 
 async def news(
-    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool]]
+    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool, Consent]]
 ) -> list[tuple[Session, tuple[Pause, ...]]]:
     """Return of these sessions those about which something has changed, with their pauses.
 
-    Known of each, by id: title, admission, whether it is locked, how many pauses there were, and
-    whether it is paused.
+    Known of each, by id: title, admission, whether it is locked, how many pauses there were,
+    whether it is paused, and what the door of its space asks.
     """
-    title, admission, locked, count, paused = zip(*known.values(), strict=True)
+    title, admission, locked, count, paused, asked = zip(*known.values(), strict=True)
     rows = await db.fetch_all(
         f"""
-        SELECT s.*, {COLUMN} FROM unnest(
+        SELECT s.*, {COLUMN}, {ASKED} FROM unnest(
             CAST(:ids AS uuid[]), CAST(:titles AS text[]), CAST(:admissions AS text[]),
-            CAST(:locked AS boolean[]), CAST(:counts AS int[]), CAST(:paused AS boolean[])
-        ) AS k (id, title, admission, locked, pauses, paused) JOIN sessions s USING (id)
+            CAST(:locked AS boolean[]), CAST(:counts AS int[]), CAST(:paused AS boolean[]),
+            CAST(:asked AS text[])
+        ) AS k (id, title, admission, locked, pauses, paused, asked) JOIN sessions s USING (id)
         WHERE (s.title, s.admission, s.locked, s.paused_at IS NOT NULL)
             <> (k.title, k.admission, k.locked, k.paused)
+        OR k.asked <> (SELECT consent FROM spaces WHERE id = s.space_id)
         OR k.pauses <> (SELECT count(*) FROM pauses WHERE session_id = s.id)
         """,  # noqa: S608 - no input in it
         ids=[UUID(one) for one in known],
@@ -177,6 +187,7 @@ async def news(
         locked=list(locked),
         counts=list(count),
         paused=list(paused),
+        asked=list(asked),
     )
     return [(session_of(row), pauses_of(row["pauses"])) for row in rows]
 

@@ -171,6 +171,21 @@ async def rename(db: Database, space_id: str, actor: Person, name: str, was: str
     return str(row["name"])
 
 
+async def ask(db: Database, space_id: str, actor: Person, consent: Consent) -> None:
+    """Have the doors of a space's sessions ask this from now on, and note who chose it."""
+    async with db.transaction():
+        changed = await db.fetch_one(
+            """
+            UPDATE spaces SET consent = CAST(:consent AS text)
+            WHERE id = :space AND consent <> CAST(:consent AS text) RETURNING id
+            """,
+            space=UUID(space_id),
+            consent=consent,
+        )
+        if changed is not None:
+            await space_events.note(db, space_id, actor, "consent_changed", detail=consent)
+
+
 async def first_space(db: Database, user_id: str, name: str) -> str:
     """Return the id of the user's oldest space; the first call makes one named `name`."""
     async with db.transaction():

@@ -174,7 +174,8 @@ def participations(db: Database, user_id: str) -> AsyncIterator[list[Json]]:
     sql = f"""
         SELECT p.identity, p.session_id AS session,
             CASE WHEN p.state = 'ADMITTED' THEN s.title END AS title, p.name, p.role, p.state,
-            p.created_at, p.joined_at, p.left_at, p.consented_at, p.refused_at, ARRAY[{has}] AS has
+            p.created_at, p.joined_at, p.left_at, p.consented_at, p.refused_at, p.noticed_at,
+            ARRAY[{has}] AS has
         FROM participants p JOIN sessions s ON s.id = p.session_id WHERE p.user_id = :user
         AND {_BEHIND.format(at="p.created_at", id="p.identity", kind="text")}
         {_IN_ORDER.format(at="p.created_at", id="p.identity")}

@@ -17,6 +17,12 @@ export interface Person {
   away?: boolean;
 }
 
+/** What the door of the space asks, and whether we want to be transcribed: null as long as we haven't said. */
+export interface Consent {
+  asked: 'OFF' | 'NOTICE' | 'REQUIRED';
+  given: boolean | null;
+}
+
 /** Somebody who knocked and waits to be let in. */
 export interface Knock {
   identity: string;
@@ -88,6 +94,7 @@ export interface Welcome {
   people: Person[];
   /** whether this page has its person's microphone and call */
   active: boolean;
+  consent: Consent;
   /** all of the session's */
   pauses: Pause[];
   /** seconds of the session */
@@ -134,12 +141,13 @@ export type ServerMessage =
   | Utterance
   | Speech
   | ChatLine
-  | { type: 'people'; people: Person[]; waiting?: Knock[]; denied?: Knock[] }
+  | { type: 'people'; people: Person[]; waiting: Knock[]; denied: Knock[]; untranscribed: string[] }
   | { type: 'reaction'; identity: string; emoji: string }
   | { type: 'muted' }
   | { type: 'active'; on: boolean }
   | { type: 'beat' }
   | { type: 'minutes'; near: Period | null }
+  | ({ type: 'consent' } & Consent)
   | { type: 'pauses'; pauses: Pause[]; now: number }
   | ({ type: 'session' } & SessionState)
   | { type: 'settled'; index: number }
@@ -162,6 +170,7 @@ export interface Pass {
 export interface Ticket {
   you: Person;
   session: SessionState;
+  consent: Consent;
   transcription: Pass;
   video: Pass | null;
 }
@@ -209,6 +218,8 @@ export interface Offer {
 export interface Notice {
   text: string;
   offer?: Offer;
+  /** what can be done instead */
+  or?: Offer;
   /** a page of ours that helps, for another tab */
   link?: { label: string; href: string };
   /** whether a screen reader says it when it comes or changes; true unless said otherwise */
@@ -216,7 +227,7 @@ export interface Notice {
 }
 
 /** What one can do something about comes first: the order in which they stand. */
-export type Topic = 'login' | 'place' | 'connection' | 'paused' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'minutes' | 'video';
+export type Topic = 'login' | 'place' | 'connection' | 'consent' | 'paused' | 'sound' | 'microphone' | 'camera' | 'silent' | 'captions' | 'minutes' | 'video';
 
 /** What is true in a room, as its page knows it: static/js/room/state.js. No part keeps a copy of any of it. */
 export interface Truth {
@@ -224,6 +235,9 @@ export interface Truth {
     /** as the server knows us; the identity is '' until we are in */
     person: Person;
     guest: boolean;
+    consent: Consent;
+    /** whether we have said no here, and the server may not know it yet */
+    refused: boolean;
     microphone: Device;
     camera: Device;
     /** whether this page has our microphone and call, or another one of ours */
@@ -242,6 +256,8 @@ export interface Truth {
     /** who knocks, and who was denied; told to hosts only */
     waiting: Knock[];
     denied: Knock[];
+    /** identities of who isn't transcribed, as they want it or haven't said; told to hosts only */
+    untranscribed: string[];
   };
   /** everybody who is here as the page shows them, made of the other slices by roster.js */
   faces: { all: Face[] };
@@ -336,6 +352,8 @@ export interface Acts {
   act(what: { action: HostAction; identity: string; name: string }): void;
   'admit-all'(): void;
   'mute-all'(): void;
+  'consent-yes'(): void;
+  'consent-no'(): void;
   pause(): void;
   resume(): void;
   /** who may come in; whether the server took it */

@@ -36,11 +36,17 @@ def run(code: str, tmp_path: Path) -> str:
     return ran.stdout
 
 
+def modules_of(joined: str) -> list[str]:
+    """Return what was joined, in its order, as paths such as lib/times.js."""
+    names = re.findall(r"^const ([\w$]+) = \(\(\) => \{$", joined, re.MULTILINE)
+    return [f"{name.replace('$', '/')}.js" for name in names]
+
+
 @pytest.mark.parametrize("words", [{}, RUSSIAN], ids=["en", "ru"])
 @pytest.mark.parametrize("entry", sorted(SCRIPTS))
 def test_our_scripts_can_be_joined(entry: str, words: joining.Words, tmp_path: Path) -> None:
     joined = joining.script(STATIC, entry, words)
-    modules = re.findall("^// (.+)", joined, re.MULTILINE)
+    modules = modules_of(joined)
     assert f"js/{modules[-1]}" == entry, "last, after all that it needs"
     assert len(modules) == len(set(modules))
     path = tmp_path / "joined.mjs"
@@ -50,9 +56,7 @@ def test_our_scripts_can_be_joined(entry: str, words: joining.Words, tmp_path: P
 
 def test_every_script_is_part_of_an_entry() -> None:
     parts = {
-        module
-        for entry in SCRIPTS
-        for module in re.findall("^// (.+)", joining.script(STATIC, entry, {}), re.MULTILINE)
+        module for entry in SCRIPTS for module in modules_of(joining.script(STATIC, entry, {}))
     }
     ours = {str(path.relative_to(STATIC / "js")) for path in (STATIC / "js").rglob("*.js")}
     assert parts == {path for path in ours if not path.startswith("words/")}
@@ -74,7 +78,7 @@ def test_every_style_sheet_is_part_of_a_page() -> None:
 @pytest.mark.parametrize("entry", sorted(SHEETS))
 def test_our_style_sheets_can_be_joined(entry: str) -> None:
     joined = joining.sheet(STATIC, entry)
-    assert joined.startswith(":root {"), "tokens first"
+    assert joined.startswith(":root{"), "tokens first"
     assert not re.search(r"@import|/\*|^\s", joined, re.MULTILINE)
     assert joined.count("{") == joined.count("}")
 
@@ -82,7 +86,7 @@ def test_our_style_sheets_can_be_joined(entry: str) -> None:
 def test_a_page_has_all_words_of_its_modules_and_no_others() -> None:
     for entry in SCRIPTS:
         joined = joining.script(STATIC, entry, RUSSIAN)
-        modules = {f"static/js/{one}" for one in re.findall("^// (.+)", joined, re.MULTILINE)}
+        modules = {f"static/js/{one}" for one in modules_of(joined)}
         for message in extracted(PAGE):
             if not message.id:
                 continue

@@ -130,7 +130,7 @@ def test_an_entry_travels_with_all_it_imports(server: AppServer) -> None:
     assert joined.headers["content-encoding"] == "gzip"
     assert joined.headers["content-type"].startswith("text/javascript")
     assert not re.search(r"^(?:import|export)\b", joined.text, re.MULTILINE)
-    assert joined.text.count("// lib/words.js\n") == 1
+    assert joined.text.count("const lib$words = (() => {\n") == 1
     plain = outside("GET", address, headers={"Accept-Encoding": "br"})
     assert "content-encoding" not in plain.headers
     assert plain.text == joined.text

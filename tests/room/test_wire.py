@@ -170,6 +170,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         seq=19,
         engine=wire.EngineView("local", "ok", None),
         people=[wire.PersonView("p_…", "Ada", "HOST", 4)],
+        consent=wire.ConsentView("REQUIRED", True),
         pauses=[wire.PauseView(61.2, 95.0, "Ada")],
         now=120.5,
     )
@@ -182,6 +183,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         [wire.PersonView("p_…", "Ada", "HOST", 4, started)],
         [wire.KnockView("p_…", "Bob", 7)],
         [wire.KnockView("p_…", "Mallory", 2)],
+        ["p_…"],
     )
     chat = wire.Chat(7, "p_…", "Ada", 4, "HOST", "Hello.", started)
     assert [said(welcome)] == shown("welcome")
@@ -200,6 +202,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         said(wire.SessionChanged("LIVE", title="…", admission="ANYONE", locked=True)),
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),
     ] == shown("session")
+    assert [said(wire.ConsentChanged("REQUIRED", given=False))] == shown("consent")
     assert [said(pauses)] == shown("pauses")
     assert [said(wire.Settled(416000))] == shown("settled")
     assert [said(wire.Error("bad_message", 2.5, "…"))] == shown("error")

@@ -85,7 +85,7 @@ def test_joining_gives_exactly_what_the_room_needs(site: AppServer) -> None:
     host = Browser(site.url).sign_in("Ada Lovelace")
     slug = host.start_session("Engines")
     passes = host.join(slug)
-    assert set(passes) == {"you", "session", "transcription", "video"}
+    assert set(passes) == {"you", "session", "consent", "transcription", "video"}
     you = passes["you"]
     assert set(you) == {"identity", "name", "role", "hue"}
     assert (you["name"], you["role"]) == ("Ada Lovelace", "HOST")

@@ -271,6 +271,16 @@ def pauses(stage: Stage) -> bool:
     return paused
 
 
+def answers(stage: Stage) -> bool:
+    """Say no, which is written for who may alone."""
+    said = "SELECT count(*) FROM participants p JOIN sessions s ON s.id = session_id"
+    status, _ = stage.who.host(stage.slug, "consent", consent="no")
+    assert status in (204, 401, 404)
+    written = f"{said} WHERE slug = $1 AND refused_at IS NOT NULL"
+    assert stage.place.tables.one(written, stage.slug) == (status == 204)
+    return status == 204
+
+
 def ends(stage: Stage) -> bool:
     status = stage.who.end(stage.slug).status_code
     assert status in (303, 401, 404)
@@ -286,6 +296,16 @@ async def reads(stage: Stage) -> bool:
     assert page.status_code in (200, 403)
     assert (page.status_code == 200) is (meanwhile.status_code == 200)
     return page.status_code == 200 and "data-print" in page.text
+
+
+async def sees_answers(stage: Stage) -> bool:
+    """Look in the transcript for what Ada answered."""
+    await listens(stage)
+    assert await asyncio.to_thread(stage.ada.host, stage.slug, "consent", consent="yes")
+    async with stage.ada.page(stage.slug):
+        pass
+    page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}/transcript")
+    return "agreed at" in page.text
 
 
 async def sees_minutes(stage: Stage) -> bool:
@@ -320,6 +340,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.JOIN: joins,
     Action.LISTEN: listens,
     Action.SPEAK: speaks,
+    Action.CONSENT: answers,
     Action.CHAT: chats,
     Action.HAND: raises_hand,
     Action.REACT: reacts,
@@ -335,4 +356,5 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.END: ends,
     Action.SEE_MINUTES: sees_minutes,
     Action.READ: reads,
+    Action.SEE_ANSWERS: sees_answers,
 }

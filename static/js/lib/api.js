@@ -23,7 +23,7 @@ export class ApiError extends Error {
 /**
  * POSTs and returns the JSON answer.
  * @param {string} path
- * @param {Record<string, string>} [fields] of a form
+ * @param {Record<string, string> | URLSearchParams} [fields] of a form
  * @returns {Promise<any>} throws ApiError when refused, TypeError or a DOMException when unreachable
  */
 export async function post(path, fields) {

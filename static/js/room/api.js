@@ -16,9 +16,20 @@ export class RoomApi {
     this.#path = `/s/${encodeURIComponent(slug)}`;
   }
 
-  /** @returns {Promise<Ticket | Waiting>} fresh tokens, or the knock is unanswered; throws ApiError when refused */
-  join() {
-    return this.#post('join');
+  /**
+   * @param {URLSearchParams} [door] what it showed, and what was answered
+   * @returns {Promise<Ticket | Waiting>} fresh tokens, or the knock is unanswered; throws ApiError when refused
+   */
+  join(door) {
+    return this.#post('join', door);
+  }
+
+  /**
+   * @param {boolean} given whether we want to be transcribed from now on
+   * @param {string} identity as whom: this browser may be somebody else by now
+   */
+  consent(given, identity) {
+    return this.#post('consent', { consent: given ? 'yes' : 'no', identity });
   }
 
   /**
@@ -55,7 +66,7 @@ export class RoomApi {
 
   /**
    * @param {string} what
-   * @param {Record<string, string>} [fields]
+   * @param {Record<string, string> | URLSearchParams} [fields]
    */
   async #post(what, fields) {
     try {

@@ -24,6 +24,8 @@ export class Lobby {
   #camera = /** @type {HTMLButtonElement} */ (find('[data-lobby-camera]'));
   #meter = /** @type {HTMLMeterElement} */ (find('[data-lobby-meter]'));
   #hint = find('[data-lobby-hint]');
+  /** What it shows and asks of being transcribed, for the server. */
+  #door = /** @type {HTMLFormElement} */ (find('[data-door]'));
   #state;
   #actions;
   #api;
@@ -82,7 +84,7 @@ export class Lobby {
     const ticket = await this.#admitted().catch((error) => this.#turnedAway(error));
     if (!ticket) return;
     this.#leave();
-    this.#state.set('me', { person: ticket.you });
+    this.#state.set('me', { person: ticket.you, consent: ticket.consent });
     this.#state.set('session', ticket.session);
     this.#state.happen('joined', ticket);
     await prepared;
@@ -105,7 +107,7 @@ export class Lobby {
    */
   async #admitted() {
     for (;;) {
-      const answer = await this.#api.join().catch((error) => this.#whileWaiting(error));
+      const answer = await this.#api.join(fieldsOf(this.#door)).catch((error) => this.#whileWaiting(error));
       if (!('waiting' in answer)) return answer;
       this.#wait(true);
       this.#waitingFor(answer.hosts);
@@ -183,6 +185,7 @@ export class Lobby {
 
   /** @param {Wish} wish */
   async #try(wish) {
+    if (!this.#door.reportValidity()) return;
     this.#busy(true);
     this.#joining = true;
     this.#problem.hidden = true;
@@ -214,6 +217,11 @@ export class Lobby {
   #busy(busy) {
     for (const button of [this.#primary, this.#listen, this.#mic, this.#camera]) button.disabled = busy;
   }
+}
+
+/** @param {HTMLFormElement} form of text alone */
+function fieldsOf(form) {
+  return new URLSearchParams(/** @type {any} */ (new FormData(form)));
 }
 
 /** @param {Element} button */

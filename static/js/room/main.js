@@ -7,6 +7,7 @@ import { Actions } from './actions.js';
 import { RoomApi } from './api.js';
 import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
+import { tellConsent } from './consent.js';
 import { Controls } from './controls.js';
 import { Equipment } from './equipment.js';
 import { wireDialogs } from './focus.js';
@@ -52,6 +53,7 @@ state.when('joined', () => new Lateness(state)); // not before there is somebody
 tellOutages(state, () => wire.unsent);
 tellPlace(state);
 tellPauses(state);
+tellConsent(state, actions, api);
 new News(state);
 new Notices(state);
 new Header(state);

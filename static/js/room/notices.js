@@ -5,7 +5,7 @@ import { find, stamp } from '../lib/dom.js';
 const TOAST_TIME = 7_000;
 const MOST_TOASTS = 3;
 // What one can do something about comes first; the style shows the first two, on small screens one.
-const RANKS = ['connection', 'paused', 'sound', 'microphone', 'camera', 'silent', 'captions', 'minutes', 'video'];
+const RANKS = ['connection', 'consent', 'paused', 'sound', 'microphone', 'camera', 'silent', 'captions', 'minutes', 'video'];
 
 /** @typedef {import('../types').Notice} Notice */
 /** @typedef {import('../types').Topic} Topic */
@@ -41,7 +41,7 @@ export class Notices {
     const line = stamp('[data-notice-template]');
     line.dataset.topic = topic;
     find('.notice-text', line).textContent = notice.text;
-    if (notice.offer) line.append(button(notice.offer));
+    for (const offer of [notice.offer, notice.or]) if (offer) line.append(button(offer));
     if (notice.link) line.append(link(notice.link));
     if (old) old.replaceWith(line);
     else this.#box.insertBefore(line, /** @type {HTMLElement[]} */ ([...this.#box.children]).find((other) => rank(other) > rank(line)) ?? null);

@@ -13,7 +13,9 @@ export function tellPauses(state) {
   state.on(['session', 'me'], ({ session, me, isTranscribed }) => {
     const hosts = me.person.role === 'HOST';
     const offer = hosts ? /** @type {const} */ ({ label: t('Resume'), act: 'resume' }) : undefined;
-    state.notice('paused', session.paused ? { text: pausedWords(session.pauses.at(-1)?.by), offer } : null);
+    const name = session.pauses.at(-1)?.by ?? t('A host');
+    const text = t('{name} paused the transcription. What you say is neither written down nor sent to be. The call goes on.', { name });
+    state.notice('paused', session.paused ? { text, offer } : null);
     aside.hidden = isTranscribed;
     button.hidden = !hosts;
     button.dataset.do = session.paused ? 'resume' : 'pause';
@@ -23,12 +25,6 @@ export function tellPauses(state) {
     ({ session }) => session.paused,
     (paused) => paused || state.toast(t('The transcription goes on: what is said is written down again.')),
   );
-}
-
-/** @param {string | null | undefined} by */
-function pausedWords(by) {
-  if (by) return t('{name} paused the transcription. What you say is neither written down nor sent to be. The call goes on.', { name: by });
-  return t('A host paused the transcription. What you say is neither written down nor sent to be. The call goes on.');
 }
 
 /**

@@ -158,7 +158,8 @@ export class People {
     paint(row, face.hue);
     find('.avatar', row).textContent = initials(face.name);
     find('.name', row).textContent = face.name;
-    const facts = [face.me && t('you'), roleWords(face), face.trouble].filter(Boolean);
+    const spared = this.#state.people.untranscribed.includes(face.identity) && t('not transcribed');
+    const facts = [face.me && t('you'), roleWords(face), spared, face.trouble].filter(Boolean);
     find('.person-facts', row).textContent = facts.join(', ');
     find('.person-hand', row).hidden = !face.hand;
     const mic = find('.person-mic', row);

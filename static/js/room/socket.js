@@ -2,6 +2,7 @@
 
 import { ApiError } from '../lib/api.js';
 import { Speech } from './speech.js';
+import { agreed } from './state.js';
 
 const PROTOCOL = 'sessions.v1';
 const RATE = 16_000;
@@ -113,6 +114,11 @@ export class TranscriptionSocket {
     this.#pump();
   }
 
+  /** Lets go all that is kept and isn't sent: we don't want it to be transcribed. */
+  forget() {
+    this.#speech.forget([{ start: -Infinity, end: null }], 0, 0);
+  }
+
   /**
    * @param {import('../types').Remark} remark
    * @returns {boolean} false when there is no connection: it was not sent and will not be
@@ -201,13 +207,14 @@ export class TranscriptionSocket {
   }
 
   /** @param {import('../types').Welcome} welcome `received` is the next sample that the server wants */
-  #welcomed({ received, seq, active, pauses, now }) {
+  #welcomed({ received, seq, active, consent, pauses, now }) {
     clearTimeout(this.#timer);
     this.#active = active;
     // Its `now` was between our hello and this moment.
     const zeroFrom = (/** @type {number} */ clock) => clock - now * RATE;
     this.#zero = { early: zeroFrom(this.#clock ?? NaN), late: zeroFrom(this.#speech.clock ?? NaN) };
     this.#forgetPauses(pauses);
+    if (!agreed(consent)) this.forget();
     this.#speech.goOn(received);
     this.#tellLoss();
     // A crash can take the newest text with it; it is told again under the same numbers.

@@ -27,8 +27,8 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     reason: reason ? { code: reason, detail } : null,
   };
   return {
-    me: { person, guest: guest !== undefined, microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
-    people: { here: [], listed: false, waiting: [], denied: [] },
+    me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
+    people: { here: [], listed: false, waiting: [], denied: [], untranscribed: [] },
     faces: { all: [] },
     session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false },
     speech: { engine, of: new Map(), near: null, troubled: new Map() },
@@ -38,6 +38,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
       login: null,
       place: null,
       connection: null,
+      consent: null,
       paused: null,
       sound: null,
       microphone: null,
@@ -48,6 +49,11 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
       video: null,
     },
   };
+}
+
+/** @param {import('../types').Consent} consent @returns {boolean} whether it allows to transcribe us */
+export function agreed({ asked, given }) {
+  return given ?? asked !== 'REQUIRED';
 }
 
 /** An EventTarget, so that a part that fails in its listener takes no other part with it. */
@@ -102,7 +108,12 @@ export class State extends EventTarget {
 
   /** Whether what we say is to be written down: else nothing of it leaves for the server. */
   get isTranscribed() {
-    return !this.session.paused;
+    return this.isAgreed && !this.session.paused;
+  }
+
+  /** Whether we may be transcribed at all: we want it, or need not be asked. */
+  get isAgreed() {
+    return !this.me.refused && agreed(this.me.consent);
   }
 
   /**

@@ -47,7 +47,10 @@ export class Wire {
     this.#socket.open(ticket);
     // What the lobby heard was nobody's but ours.
     this.#state.when('frame', (frame) => this.#socket.push(frame));
-    this.#state.on(['me', 'session'], ({ me, isTranscribed }) => this.#socket.setMicrophone(me.microphone.isOn && isTranscribed));
+    this.#state.on(['me', 'session'], ({ me, isAgreed, isTranscribed }) => {
+      if (!isAgreed) this.#socket.forget();
+      this.#socket.setMicrophone(me.microphone.isOn && isTranscribed);
+    });
   }
 
   /** @param {import('../types').ServerMessage} message */
@@ -62,7 +65,7 @@ export class Wire {
         return state.set('speech', { of: new Map(state.speech.of).set(message.identity, message) });
       case 'people':
         this.#people(message.people);
-        return state.set('people', { listed: true, waiting: message.waiting ?? [], denied: message.denied ?? [] });
+        return state.set('people', { listed: true, waiting: message.waiting, denied: message.denied, untranscribed: message.untranscribed });
       case 'chat':
         return state.happen('chat', message);
       case 'reaction':
@@ -73,6 +76,8 @@ export class Wire {
         return state.set('me', { active: message.on });
       case 'minutes':
         return state.set('speech', { near: message.near });
+      case 'consent':
+        return state.set('me', { consent: { asked: message.asked, given: message.given } });
       case 'pauses':
         return state.set('session', pausesOf(message));
       case 'session':
@@ -90,7 +95,7 @@ export class Wire {
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
     state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });
-    state.set('me', { active: welcome.active, signedOut: false });
+    state.set('me', { active: welcome.active, consent: welcome.consent, signedOut: false });
     state.set('people', { listed: false });
     state.happen('welcome', welcome);
     this.#people(welcome.people);

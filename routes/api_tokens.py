@@ -20,6 +20,7 @@ from core.words import N_
 from web.errors import WORDS
 from web.forms import form_of
 from web.guard import limit
+from web.origin import own_origin
 from web.render import as_json, page, redirect, wants_html
 from web.request import person_of, services, signed_in
 from web.words import gettext
@@ -107,6 +108,7 @@ async def _show(
         tokens=await api_tokens.of_person(services(request).db, person.id),
         most=MAX_TOKENS,
         name_length=NAME_LENGTH,
+        origin=own_origin(request, services(request).settings),
         made=made,
         revoked=revoked,
         typed=typed,

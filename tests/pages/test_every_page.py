@@ -240,7 +240,7 @@ async def newcomers_pages(walk: Walk) -> None:
     await expect(page.locator("#picture-problem")).to_be_visible()
     await walk.look("profile")
     await walk.goto("/profile/sign-ins", "sign-ins")
-    await walk.goto("/profile/tokens")
+    await walk.goto("/profile/tokens", "token-new")
     await page.locator("#token-name").fill(LONG_WORD[:60])
     await page.locator("form .primary").click()
     await expect(page.locator("#token-made")).to_be_visible()

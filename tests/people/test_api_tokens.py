@@ -189,7 +189,7 @@ def test_a_token_is_made_shown_once_and_only_its_digest_kept(place: Place) -> No
     assert "Not used yet" in listed.text
     assert token not in str(dict(row))
     assert ask(place, token, "GET", "/spaces").status_code == 200
-    assert "Last used about" in place.ada.http.get(HERE).text
+    assert "Last used, to the hour" in place.ada.http.get(HERE).text
 
 
 def test_its_use_is_noted_once_an_hour(place: Place) -> None:
@@ -490,6 +490,17 @@ def test_whose_token_it_is_counts_and_no_cookie(place: Place) -> None:
     for more in ({"HX-Request": "true"}, HTML):
         kind = eve.http.get("/sessions", headers=headers | more).headers["content-type"]
         assert kind == "application/json"
+    hers = headers | {"HX-Request": "true"}
+    nowhere = eve.http.get(f"/sessions?space={uuid4()}", headers=hers)
+    assert code_of(nowhere) == (404, "not_found")
+    assert "hx-redirect" not in nowhere.headers
+    # Nor is her login used by that.
+    soon = datetime.now(UTC) + timedelta(days=3)
+    ends = "UPDATE logins SET idle_at = $1 WHERE user_id = $2"
+    place.tables(ends, soon, place.id_of("Eve Cookie"))
+    assert eve.http.get(f"/s/{place.slug}", headers=headers).status_code == 200
+    user = place.id_of("Eve Cookie")
+    assert place.tables.one("SELECT idle_at FROM logins WHERE user_id = $1", user) == soon
 
 
 def test_a_token_needs_no_origin_and_a_cookie_still_does(place: Place) -> None:
@@ -626,7 +637,7 @@ async def test_somebody_makes_copies_uses_and_revokes_one(place: Place, browsers
     await page.context.add_cookies([cookie])
     await page.goto(f"{place.server.url}/profile")
     await page.get_by_role("link", name="API tokens").click()
-    await page.get_by_label("Name").fill("Backup at night")
+    await page.get_by_label("Name of the token").fill("Backup at night")
     await page.get_by_label("Read and write").check()
     await page.get_by_role("button", name="Make the token").click()
     await page.get_by_role("button", name="Copy the token").click()

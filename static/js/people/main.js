@@ -3,7 +3,7 @@
 import '../home/copying.js';
 import '../lib/times.js';
 
-const made = /** @type {HTMLInputElement | null} */ (document.getElementById('token-made'));
+const made = /** @type {HTMLTextAreaElement | null} */ (document.getElementById('token-made'));
 made?.addEventListener('focus', () => made.select());
 
 for (const button of document.querySelectorAll('[data-copy]')) {

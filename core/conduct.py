@@ -21,6 +21,7 @@ from core.model import Admission, Answer, Consent, EndReason, News, Person, Seat
 from core.problems import ProblemError
 from core.room.commands import (
     Change,
+    ChangePicture,
     ChangeRole,
     LowerHand,
     Mute,
@@ -171,8 +172,11 @@ class Conduct:
             if one.state != "ADMITTED":
                 removed = Remove(one.seated.identity, for_good=one.state != "WAITING")
                 self._rooms.tell(one.session_id, removed)
-            elif one.role is not None and one.role != one.seated.role:
+                continue
+            if one.role is not None and one.role != one.seated.role:
                 self._rooms.tell(one.session_id, ChangeRole(one.seated.identity, one.role))
+            if one.avatar != one.seated.avatar:
+                self._rooms.tell(one.session_id, ChangePicture(one.seated.identity, one.avatar))
         closed = {one.seated.key for one in news if one.session_id and not one.key_open}
         if closed:
             await self._throw_out(self._rooms.sign_out(closed))

@@ -208,7 +208,8 @@ class Participant:
     """One person in one session, under an identity that the server made.
 
     `answer`: what they said of being transcribed last. `noticed_at`: when their page said that it
-    showed them what becomes of what is said.
+    showed them what becomes of what is said. `avatar` is the id of their picture, as far as is
+    known to who asked for them.
     """
 
     identity: str
@@ -220,6 +221,7 @@ class Participant:
     user_id: str | None = None
     answer: Answer | None = None
     noticed_at: datetime | None = None
+    avatar: str | None = None
 
     @property
     def consent(self) -> bool | None:
@@ -238,13 +240,14 @@ class Seated(NamedTuple):
     key: bytes
     role: Role
     answer: Answer | None = None
+    avatar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class News:
     """What has changed about somebody who has a page open.
 
-    `state`, `role` and `answer` are as they are now, None when the participant is gone;
+    `state`, `role`, `answer` and `avatar` are as they are now, None when the participant is gone;
     `key_open`: whether the key by which they came still counts.
     """
 
@@ -254,6 +257,7 @@ class News:
     role: Role | None
     key_open: bool
     answer: Answer | None = None
+    avatar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

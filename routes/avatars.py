@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from core import access
 from core.access import NotFoundError
 from core.fetching import FetchError, Trouble, fetched
 from core.model import Person
@@ -22,7 +22,7 @@ from routes.profile import show
 from web.guard import limit
 from web.http.bounds import MAX_UPLOAD
 from web.render import wants_html
-from web.request import services, signed_in
+from web.request import guest_digests, person_of, services, signed_in
 from web.upload import file_of
 from web.words import gettext
 
@@ -116,16 +116,14 @@ async def remove(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """GET /avatars/{avatar}.webp: whoever knows the address, which pages with that person show.
+    """GET /avatars/{avatar}.webp: who shares a space or a session with that person.
 
-    It never changes: a browser may keep it for ever.
+    It never changes: a browser may keep it until it is signed out.
     """
-    try:
-        found = await avatars.find(services(request).db, UUID(request.path_params["avatar"]))
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFoundError
+    person, guests = await person_of(request), guest_digests(request)
+    found = await access.picture(
+        services(request).db, request.path_params["avatar"], person, guests
+    )
     headers = {
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Disposition": "inline",

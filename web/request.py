@@ -155,6 +155,11 @@ def _guests(connection: HTTPConnection) -> dict[str, str]:
     return {slug: key for slug, key in guests.items() if isinstance(key, str)}
 
 
+def guest_digests(connection: HTTPConnection) -> list[bytes]:
+    """Return the digests of the keys by which this browser is a guest of sessions."""
+    return [digest_of(key) for key in _guests(connection).values()]
+
+
 async def remember_guest(request: Request, slug: str, key: str) -> None:
     """Let this browser be that guest of the session from now on.
 

@@ -17,6 +17,7 @@ from core.access.door import (
     who_left,
     with_pass,
 )
+from core.access.pictures import picture
 from core.access.planning import (
     RoomLook,
     enter_room,
@@ -100,6 +101,7 @@ __all__ = [
     "may_delete",
     "may_sign_in",
     "must_wait",
+    "picture",
     "planned",
     "planning_of",
     "readable",

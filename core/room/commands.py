@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.model import Answer, Consent, Pause, Role
 from core.room.room import Room
@@ -55,6 +56,14 @@ class ChangeRole:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangePicture:
+    """Show another picture of a participant, by its id, or none, from now on."""
+
+    identity: str
+    avatar: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Tell every page what the session is called now, and whom it lets in."""
 
@@ -85,10 +94,8 @@ class SetAsked:
     asked: Consent
 
 
-# What is about one participant, and what is about all.
-Command = (
-    Mute | LowerHand | Remove | ChangeRole | SetConsent | MuteAllBut | Change | SetPauses | SetAsked
-)
+AboutOne = Mute | LowerHand | Remove | ChangeRole | ChangePicture | SetConsent
+Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked
 
 
 def obey(room: Room, command: Command) -> None:
@@ -110,7 +117,7 @@ def obey(room: Room, command: Command) -> None:
             _obey_about(room, command)
 
 
-def _obey_about(room: Room, command: Mute | LowerHand | Remove | ChangeRole | SetConsent) -> None:
+def _obey_about(room: Room, command: AboutOne) -> None:
     """Do what was decided about one participant."""
     identity = command.identity
     match command:
@@ -121,12 +128,19 @@ def _obey_about(room: Room, command: Mute | LowerHand | Remove | ChangeRole | Se
         case Remove():
             _remove(room, identity, CLOSE_REMOVED if command.for_good else CLOSE_NO_MEMBER)
         case ChangeRole():
-            # Whose line is broken just now comes back with the role that the database has.
-            for seat in room.fanout.of(identity):
-                seat.participant = replace(seat.participant, role=command.role)
-            room.roster.show()
+            _be(room, identity, role=command.role)
+        case ChangePicture():
+            _be(room, identity, avatar=command.avatar)
         case SetConsent():
             room.set_answer(identity, command.answer)
+
+
+def _be(room: Room, identity: str, **others: Any) -> None:
+    """Let a participant differ in these from what they were, and show them so."""
+    # Whose line is broken just now comes back as the database has them.
+    for seat in room.fanout.of(identity):
+        seat.participant = replace(seat.participant, **others)
+    room.roster.show()
 
 
 def sign_out(room: Room, keys: Collection[bytes]) -> list[str]:

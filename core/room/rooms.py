@@ -156,7 +156,7 @@ class Rooms:
     def seated(self) -> set[Seated]:
         """Return who has a page open, in any room, by which key."""
         return {
-            Seated(one.identity, seat.key, one.role, one.answer)
+            Seated(one.identity, seat.key, one.role, one.answer, one.avatar)
             for room in self.all
             for seat in room.fanout.seats
             if not seat.dismissed and (one := seat.participant)

@@ -42,7 +42,7 @@ class Roster:
     def view(self, one: Participant, *, away: bool = False) -> PersonView:
         """Return a participant as others see them."""
         hand = self._hands.get(one.identity)
-        return PersonView(one.identity, one.name, one.role, one.hue, hand, away)
+        return PersonView(one.identity, one.name, one.role, one.hue, hand, away, one.avatar)
 
     def show(self) -> None:
         """Tell every page who is here, and hosts who waits, and who isn't transcribed."""

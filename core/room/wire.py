@@ -165,6 +165,7 @@ class PersonView(msgspec.Struct, frozen=True):
     hue: int
     hand: datetime | None = None  # since when it is up
     away: bool = False  # nothing is heard of their pages at the moment
+    avatar: str | None = None  # their picture is at /avatars/{avatar}.webp
 
 
 class KnockView(msgspec.Struct, frozen=True):

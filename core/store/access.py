@@ -177,7 +177,7 @@ async def come_in(
             AND state = 'ADMITTED' AND EXISTS (
                 SELECT 1 FROM sessions WHERE id = :session AND status IN ('CREATED', 'LIVE')
             )
-            RETURNING *
+            RETURNING *, (SELECT u.avatar FROM users u WHERE u.id = participants.user_id) AS avatar
         ), begun AS (
             UPDATE sessions SET status = 'LIVE', started_at = :now
             WHERE id = :session AND status = 'CREATED' AND EXISTS (SELECT 1 FROM arrived)

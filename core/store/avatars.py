@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from core.database import Database
@@ -65,7 +66,34 @@ async def offer(db: Database, user_id: str) -> tuple[str, str] | None:
     return (row["provider"], row["picture"]) if row else None
 
 
-async def find(db: Database, avatar: UUID) -> bytes | None:
-    """Return the picture of an id: a WebP."""
-    row = await db.fetch_one("SELECT image FROM avatars WHERE id = :avatar", avatar=avatar)
+async def find(
+    db: Database, avatar: UUID, user_id: str | None, guests: Collection[bytes]
+) -> bytes | None:
+    """Return the picture of an id, a WebP, to who may see whose it is.
+
+    That are they themselves, members of a space of theirs, and who was let into a session in which
+    they are or were: this user, or the guests of these keys' digests. None for all others.
+    """
+    row = await db.fetch_one(
+        """
+        SELECT a.image FROM avatars a WHERE a.id = :avatar AND (
+            a.user_id = CAST(:user AS uuid) OR EXISTS (
+                SELECT FROM members theirs JOIN members own USING (space_id)
+                WHERE theirs.user_id = a.user_id AND own.user_id = CAST(:user AS uuid)
+            ) OR EXISTS (
+                SELECT FROM participants own JOIN participants theirs USING (session_id)
+                WHERE own.user_id = CAST(:user AS uuid) AND own.state = 'ADMITTED'
+                AND theirs.user_id = a.user_id AND theirs.joined_at IS NOT NULL
+            ) OR EXISTS (
+                SELECT FROM guest_keys k JOIN participants own USING (identity)
+                JOIN participants theirs USING (session_id)
+                WHERE k.key_digest = ANY(:guests) AND own.state = 'ADMITTED'
+                AND theirs.user_id = a.user_id AND theirs.joined_at IS NOT NULL
+            )
+        )
+        """,
+        avatar=avatar,
+        user=UUID(user_id) if user_id else None,
+        guests=list(guests),
+    )
     return bytes(row["image"]) if row else None

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import datetime
+from uuid import UUID
 
 from core.database import Database
 from core.model import Answer, News, Seated
@@ -64,26 +65,29 @@ async def news(db: Database, seated: Collection[Seated]) -> list[News]:
     rows = await db.fetch_all(
         """
         SELECT h.identity, h.key, h.role AS known_role,
-            h.consented_at AS known_yes, h.refused_at AS known_no,
-            p.session_id, p.state, p.role, p.consented_at, p.refused_at,
+            h.consented_at AS known_yes, h.refused_at AS known_no, h.avatar AS known_avatar,
+            p.session_id, p.state, p.role, p.consented_at, p.refused_at, u.avatar,
             k.key_digest IS NOT NULL AS key_open
         FROM unnest(
             CAST(:identities AS text[]), CAST(:keys AS bytea[]), CAST(:roles AS text[]),
-            CAST(:consented AS timestamptz[]), CAST(:refused AS timestamptz[])
-        ) AS h (identity, key, role, consented_at, refused_at)
+            CAST(:consented AS timestamptz[]), CAST(:refused AS timestamptz[]),
+            CAST(:avatars AS uuid[])
+        ) AS h (identity, key, role, consented_at, refused_at, avatar)
         LEFT JOIN participants p ON p.identity = h.identity
+        LEFT JOIN users u ON u.id = p.user_id
         LEFT JOIN open_keys k ON k.key_digest = h.key
             AND (k.user_id = p.user_id OR k.identity = p.identity)
         WHERE p.identity IS NULL OR p.state <> 'ADMITTED' OR p.role <> h.role
             OR p.consented_at IS DISTINCT FROM h.consented_at
             OR p.refused_at IS DISTINCT FROM h.refused_at
-            OR k.key_digest IS NULL
+            OR u.avatar IS DISTINCT FROM h.avatar OR k.key_digest IS NULL
         """,
         identities=[one.identity for one in seated],
         keys=[one.key for one in seated],
         roles=[one.role for one in seated],
         consented=[one.answer.at if one.answer and one.answer.given else None for one in seated],
         refused=[one.answer.at if one.answer and not one.answer.given else None for one in seated],
+        avatars=[UUID(one.avatar) if one.avatar else None for one in seated],
     )
     return [
         News(
@@ -92,12 +96,18 @@ async def news(db: Database, seated: Collection[Seated]) -> list[News]:
                 row["key"],
                 row["known_role"],
                 answer_of(row["known_yes"], row["known_no"]),
+                _id(row["known_avatar"]),
             ),
             str(row["session_id"]) if row["session_id"] else None,
             row["state"],
             row["role"],
             key_open=row["key_open"],
             answer=answer_of(row["consented_at"], row["refused_at"]),
+            avatar=_id(row["avatar"]),
         )
         for row in rows
     ]
+
+
+def _id(column: UUID | None) -> str | None:
+    return str(column) if column else None

@@ -37,6 +37,7 @@ def participant_of(row: Row) -> Participant:
         user_id=str(row["user_id"]) if row["user_id"] else None,
         answer=answer_of(_time(row["consented_at"]), _time(row["refused_at"])),
         noticed_at=_time(row["noticed_at"]),
+        avatar=str(row["avatar"]) if row.get("avatar") else None,
     )
 
 

@@ -15,6 +15,8 @@ export interface Person {
   hand?: string | null;
   /** whether nothing is heard of their pages at the moment */
   away?: boolean;
+  /** the id of their picture */
+  avatar?: string | null;
 }
 
 /** What the door of the space asks, and whether we want to be transcribed: null as long as we haven't said. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
 import sys
@@ -13,10 +14,12 @@ from uuid import uuid4
 import httpx2
 import pytest
 from PIL import Image
+from playwright.async_api import expect
 
 from core.picture import MAX_BYTES, MAX_FILE, SIDE, square
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
+from tests.support.browser import Browsers
 from tests.support.http import Browser, outside
 from tests.support.raw_http import Line
 from tests.support.tables import Tables
@@ -89,7 +92,7 @@ def kept(site: AppServer, who: Browser) -> Image.Image:
     """Somebody's picture as everybody gets it."""
     address = shown(who)
     assert address is not None
-    answer = outside("GET", site.url + address)
+    answer = who.http.get(address)
     assert answer.headers["content-type"] == "image/webp"
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -302,3 +305,73 @@ def test_an_upload_has_longer_and_not_for_ever(make_server_in: MakeServer) -> No
             assert line.answer()[0] == 408, path
             took[path] = line.age
     assert took["/profile/picture"] >= 1.0 > took["/profile/name"] >= 0.3
+
+
+@pytest.mark.browser
+async def test_who_sees_somebody_sees_their_picture_and_nobody_else(
+    site: AppServer, browsers: Browsers
+) -> None:
+    def gather() -> tuple[dict[str, Browser], str]:
+        people = {who: Browser(site.url) for who in ("ada", "guest", "knocks", "eve", "nobody")}
+        people["ada"].sign_in(f"Ada {uuid4().hex[:8]}")
+        people["eve"].sign_in("Eve")
+        slug = people["ada"].start_session("Pictures", admission="KNOCK")
+        for who in ("guest", "knocks"):
+            people[who].be_guest(slug, who)
+            people[who].knock(slug)
+        return people, slug
+
+    people, slug = await asyncio.to_thread(gather)
+    ada, guest = people["ada"], people["guest"]
+    tables = Tables(site.database_url)
+    admit = "UPDATE participants SET state = 'ADMITTED' WHERE name = 'guest'"
+    await asyncio.to_thread(tables, admit)
+    page = guest.page(slug)
+    await page.connect()
+    hers = ada.page(slug)
+    await hers.connect()
+
+    def avatar() -> object:
+        latest = page.of_type("people")[-1]["people"]
+        return next((one["avatar"] for one in latest if one["name"] != "guest"), "nobody")
+
+    await page.until(lambda: page.of_type("people") and avatar() is None)
+    await asyncio.to_thread(send, ada, drawn())
+    await page.until(lambda: avatar() is not None)
+    address = f"/avatars/{avatar()}.webp"
+    assert address == await asyncio.to_thread(shown, ada)
+
+    def seen() -> dict[str, int]:
+        return {who: one.http.get(address).status_code for who, one in people.items()}
+
+    no = {"knocks": 404, "eve": 404, "nobody": 404}
+    assert await asyncio.to_thread(seen) == no | {"ada": 200, "guest": 200}
+    await asyncio.to_thread(_make_member, tables, "Eve", slug)
+    assert (await asyncio.to_thread(seen))["eve"] == 200, "a member of her space"
+
+    # In a tile and in the list of a browser, and initials again once it is taken away.
+    room = await browsers.page()
+    key = guest.http.cookies["sessions_login"]
+    await room.context.add_cookies([{"name": "sessions_login", "value": key, "url": site.url}])
+    await room.goto(f"{site.url}/s/{slug}")
+    await room.locator("[data-join=listen]").click()
+    for place in (".tile-initials img", ".person .avatar img"):
+        image = room.locator(place).first
+        await expect(image).to_have_attribute("src", address)
+    await hers.leave()
+    again = ada.page(slug)
+    await again.connect()
+    await asyncio.to_thread(ada.http.post, "/profile/picture/remove")
+    await expect(room.locator(".tile-initials img")).to_have_count(0)
+    assert await asyncio.to_thread(lambda: ada.http.get(address).status_code) == 404
+    await again.leave()
+    await page.leave()
+    assert not browsers.errors
+
+
+def _make_member(tables: Tables, name: str, slug: str) -> None:
+    tables(
+        "INSERT INTO members (space_id, user_id, role) SELECT s.space_id, u.id, 'MEMBER'"
+        " FROM sessions s, users u WHERE s.slug = $1 AND u.name = $2",
+        *(slug, name),
+    )

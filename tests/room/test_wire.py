@@ -180,7 +180,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     )
     late = wire.Speech("p_…", "delayed", Reason("busy"), started)
     people = wire.People(
-        [wire.PersonView("p_…", "Ada", "HOST", 4, started)],
+        [wire.PersonView("p_…", "Ada", "HOST", 4, started, avatar="…")],
         [wire.KnockView("p_…", "Bob", 7)],
         [wire.KnockView("p_…", "Mallory", 2)],
         ["p_…"],

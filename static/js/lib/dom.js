@@ -1,5 +1,7 @@
 /** Finding and filling elements. */
 
+import { initials } from './text.js';
+
 /**
  * @param {string} selector
  * @param {ParentNode} [root]
@@ -28,6 +30,22 @@ export function stamp(selector) {
 export function paint(element, hue) {
   for (const name of [...element.classList]) if (name.startsWith('hue-')) element.classList.remove(name);
   element.classList.add(`hue-${hue}`);
+}
+
+/**
+ * Shows a person's picture once it is there, and until then, or without one, their initials.
+ * @param {HTMLElement} element
+ * @param {{ name: string, avatar?: string | null }} person
+ */
+export function portray(element, { name, avatar }) {
+  const shown = `${avatar} ${name}`;
+  if (element.dataset.shown === shown) return;
+  element.dataset.shown = shown;
+  element.textContent = initials(name);
+  if (!avatar) return;
+  const image = new Image();
+  image.onload = () => element.dataset.shown === shown && element.replaceChildren(image);
+  image.src = `/avatars/${avatar}.webp`;
 }
 
 /** @param {EventTarget | null} target whether typing goes there */

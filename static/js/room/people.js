@@ -1,7 +1,6 @@
 /** The list of people, and what a host may do about each of them. */
 
-import { find, paint, stamp } from '../lib/dom.js';
-import { initials } from '../lib/text.js';
+import { find, paint, portray, stamp } from '../lib/dom.js';
 import { t } from '../lib/words.js';
 import { focusRoom, keepingFocus } from './focus.js';
 
@@ -118,7 +117,7 @@ export class People {
   #deniedRow(one) {
     const row = stamp('[data-denied-template]');
     paint(row, one.hue);
-    find('.avatar', row).textContent = initials(one.name);
+    portray(find('.avatar', row), one);
     find('.name', row).textContent = one.name;
     const button = find('button', row);
     button.setAttribute('aria-label', t('Admit {name}', { name: one.name }));
@@ -156,7 +155,7 @@ export class People {
    */
   #drawRow(row, face) {
     paint(row, face.hue);
-    find('.avatar', row).textContent = initials(face.name);
+    portray(find('.avatar', row), face);
     find('.name', row).textContent = face.name;
     const spared = this.#state.people.untranscribed.includes(face.identity) && t('not transcribed');
     const facts = [face.me && t('you'), roleWords(face), spared, face.trouble].filter(Boolean);
@@ -187,7 +186,7 @@ export class People {
     const card = stamp('[data-knock-template]');
     card.dataset.identity = knock.identity;
     paint(card, knock.hue);
-    find('.avatar', card).textContent = initials(knock.name);
+    portray(find('.avatar', card), knock);
     find('.name', card).textContent = knock.name;
     for (const button of card.querySelectorAll('[data-act]')) {
       const action = /** @type {HostAction} */ (/** @type {HTMLElement} */ (button).dataset.act);

@@ -1,7 +1,6 @@
 /** One tile: a person's camera or initials, or a shared screen. */
 
-import { find, paint, stamp } from '../lib/dom.js';
-import { initials } from '../lib/text.js';
+import { find, paint, portray, stamp } from '../lib/dom.js';
 import { t } from '../lib/words.js';
 
 /** @typedef {import('../types').Face} Face */
@@ -47,7 +46,7 @@ export class Tile {
     paint(element, face.hue);
     find('.tile-name', element).textContent = !this.#screen && face.me ? t('{name} (you)', { name: face.name }) : this.#name;
     find('.tile-guest', element).hidden = this.#screen || face.role !== 'GUEST';
-    find('.tile-initials', element).textContent = initials(face.name);
+    portray(find('.tile-initials', element), face);
     find('.tile-mic', element).hidden = this.#screen || face.mic;
     find('.tile-hand', element).hidden = this.#screen || !face.hand;
     this.#stop.hidden = !(this.#screen && face.me);

@@ -162,11 +162,16 @@ async def test_who_is_asked_in_mid_session_is_unheard_until_they_answer(
     told = traffic.places("consent")[-1]
     await traffic.two_beats()
     assert traffic.audio_after(max(told, traffic.places("mic")[-1])) == []
-    # It is the same after a line that broke.
+    # It is the same for who is away meanwhile: what their page kept goes.
+    await asks(ada, space, "OFF")
+    await traffic.goes_on()
     await page.context.set_offline(True)
-    await expect(page.locator("[data-connection-text]")).not_to_have_text(LIVE)
+    await expect(page.locator('.notice[data-topic="connection"]')).to_contain_text("is kept")
+    await asks(ada, space, "REQUIRED")
+    welcomes = len(traffic.places("welcome"))
     await page.context.set_offline(False)
-    await expect(page.locator("[data-connection-text]")).to_have_text(LIVE)
+    await until(lambda: len(traffic.places("welcome")) > welcomes)
+    await expect(notice).to_have_count(1)
     await traffic.two_beats()
     assert traffic.audio_after(traffic.places("welcome")[-1]) == []
     await notice.get_by_role("button", name="Transcribe me", exact=True).click()

@@ -99,6 +99,7 @@ async def says(page: RoomPage, *words: str) -> None:
     await page.mic(True)
     await page.speak(speak([*words]) + silence(1))
     await page.until(lambda: page.text.split()[-len(words) :] == [*words])
+    assert not {*SECRET} & {*page.text.split()}, "nor what was said before that"
 
 
 async def all_read(page: RoomPage) -> None:

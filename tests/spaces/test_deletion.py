@@ -86,6 +86,24 @@ def test_only_who_started_a_session_and_owners_delete_it(place: Place) -> None:
     assert "By the owner" in log
 
 
+def test_of_many_a_member_deletes_their_own_alone(place: Place) -> None:
+    owner, member = place.people["owner"], place.people["member"]
+    slugs = [ended(owner, "The owner’s")]
+    started = member.http.post("/sessions", data={"space": place.space, "title": "The member’s"})
+    slugs.append(started.headers["location"].removeprefix("/s/"))
+    come_and_go(member, slug=slugs[1])
+    member.end(slugs[1])
+    asked = member.http.get("/sessions/delete", params={"session": slugs}).text
+    assert "The member’s" in asked
+    assert "The owner’s" not in asked
+    form = {"sessions": ",".join(slugs), "number": "1"}
+    refused = member.http.post("/sessions/delete", data=form, headers=JSON)
+    assert refused.status_code == 409, "all of them or none"
+    assert [owner.http.get(f"/s/{slug}").status_code for slug in slugs] == [200] * 2
+    form = {"sessions": ",".join(slugs), "number": "2"}
+    assert owner.http.post("/sessions/delete", data=form, headers=JSON).status_code == 204
+
+
 def test_the_next_meeting_of_a_room_goes_with_the_room_alone(place: Place) -> None:
     owner = place.people["owner"]
     form = {"title": "Standing"}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.database import Database
 from core.signed_links import (
     INVITATIONS,
     account_link,
@@ -20,6 +21,7 @@ from core.signed_links import (
     owner_link,
     read_invitation,
 )
+from core.store import invitations
 from core.store.invitations import MAX_OPEN
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
@@ -138,6 +140,36 @@ def test_of_two_at_the_last_use_one_wins(hall: Hall) -> None:
     assert answer.status_code == 410
     assert "This invitation has been used." in answer.text
     assert "Last use" not in answer.text
+
+
+async def test_what_ends_in_the_moment_it_is_used_is_not_used(hall: Hall) -> None:
+    """As between the look at an invitation and its use, by whoever is quicker."""
+
+    def prepare() -> list[UUID]:
+        owner, space = hall.owner("Moments")
+        for form in ({}, {}, {}, {"for": "email", "email": "zoe@example.com"}):
+            invite(owner, space, **form)
+        rows = hall.tables(
+            "SELECT id FROM invitations WHERE space_id = $1 ORDER BY email NULLS FIRST",
+            UUID(space.rpartition("/")[2]),
+        )
+        return [row["id"] for row in rows]
+
+    revoked, expired, good, hers = await asyncio.to_thread(prepare)
+    end = "UPDATE invitations SET {} = now() - interval '1 s' WHERE id = $1"
+    await asyncio.to_thread(hall.tables, end.format("revoked_at"), revoked)
+    await asyncio.to_thread(hall.tables, end.format("expires_at"), expired)
+    db = Database(hall.tables.url)
+    await db.connect()
+    try:
+        used = [
+            await invitations.use(db, str(one), "bob@example.com")
+            for one in (revoked, expired, hers, good)
+        ]
+        assert used == [False, False, False, True]
+        assert await invitations.use(db, str(hers), "Zoe@example.com")
+    finally:
+        await db.disconnect()
 
 
 def test_what_can_not_be_used_says_so(hall: Hall) -> None:

@@ -14,6 +14,7 @@ class Tables:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        self.url = url
         self.where = {  # what asyncpg.connect takes
             "host": parse_qs(parts.query)["host"][0],
             "user": "postgres",

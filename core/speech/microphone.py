@@ -194,8 +194,11 @@ class Microphone:
         whatever they say. What was taken before is still transcribed.
         """
         self.participant = replace(self.participant, answer=answer)
+        barred = self._wanted.barred
         self._wanted.hear_from(since, self._session_time())
-        if self._wanted.barred:
+        if self._wanted.barred is barred:
+            return
+        if not barred:
             self._stop()
         self._sink.state_changed(self)
 

@@ -167,6 +167,31 @@ async def test_who_signs_out_before_hello_does_not_come_in(place: Place, ada: Vi
     assert await said_before_close(socket) == ([], SIGNED_OUT)
 
 
+async def test_to_delete_an_account_ends_all_of_it_everywhere(place: Place, ada: Visitor) -> None:
+    """Her own session ends for everybody; in another one she is nobody any more, at any server."""
+    bob = place.sign_in("Bob")
+    own, bobs = ada.start_session(), bob.start_session()
+    passes = ada.join(bobs)
+    token, me = passes["transcription"]["token"], passes["you"]["identity"]
+    at_second = copied(ada, place.second)  # which has none of these rooms
+    async with bob.page(own) as guest, ada.page(bobs) as page, ada.page(own) as hers:
+        call.ghost(place.livekit, bobs, me)
+        assert await writes(page, "Before.")
+        form = {"confirm": "ada.lovelace@example.com"}
+        gone = await asyncio.to_thread(
+            lambda: at_second.http.post("/profile/account/delete", data=form)
+        )
+        assert gone.status_code == 204
+        assert await page.until_closed() == SIGNED_OUT
+        assert await guest.until_closed() is not None
+        assert await hers.until_closed() is not None
+        assert await worth(place, token) == 401
+        await until(lambda: me not in call.people(place.livekit, bobs))
+        call.ghost(place.livekit, bobs, me)  # who comes with the copy of the pass
+        await until(lambda: me not in call.people(place.livekit, bobs))
+    assert (await asyncio.to_thread(bob.http.get, f"/s/{own}")).status_code == 404
+
+
 async def test_what_one_server_ends_the_other_ends_within_seconds(
     place: Place, ada: Visitor
 ) -> None:

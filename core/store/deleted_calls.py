@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from core.database import Database
+from core.store.sessions import SLUG
 
 PASSES_LAST = timedelta(minutes=15)  # those that are out when a call ends: ten, and slow clocks
 KEPT = timedelta(days=1)  # at most: a LiveKit that is away for so long has no room any more
@@ -45,6 +46,8 @@ async def closed(db: Database, slug: str, now: datetime) -> None:
 
 async def is_one(db: Database, slug: str) -> bool:
     """Whether a room is that of a session that was deleted."""
+    if not SLUG.fullmatch(slug):  # PostgreSQL refuses some characters
+        return False
     found = "SELECT FROM deleted_calls WHERE slug = :slug"
     return await db.fetch_one(found, slug=slug) is not None
 

@@ -81,6 +81,11 @@ async def share_of_height(page: Page, selector: str) -> float:
     return box["height"] / size["height"]
 
 
+async def stand_still(page: Page) -> None:
+    """Stop the page's clock: what happens until it goes on is in the same moment."""
+    await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 1"))
+
+
 async def test_late_captions_are_told_once_they_last(server: AppServer, browsers: Browsers) -> None:
     page = await browsers.page(viewport={"width": 1280, "height": 720})
     await page.clock.install()
@@ -126,9 +131,16 @@ async def test_late_captions_are_told_once_they_last(server: AppServer, browsers
     await page.get_by_role("button", name="Admit all").click()
     await expect(page.locator(".knock")).to_have_count(0)
     assert await page.evaluate("tones.join()") == "587,587,587,587"
+    await stand_still(page)
     async with guests[0].page(slug), guests[1].page(slug):
-        await expect(page.locator(".toast")).to_have_text("Bob and Dora (Firefox) joined.")
         await expect(page.locator(".tile-initials").last).to_have_text("DF")
+        await page.clock.run_for(3000)
+        await page.clock.resume()
+        await expect(page.locator(".toast")).to_have_text("Bob and Dora (Firefox) joined.")
+        await stand_still(page)
+    await expect(page.locator(".tile-initials")).to_have_count(1)
+    await page.clock.run_for(3000)
+    await page.clock.resume()
     await expect(page.locator(".toast").last).to_have_text("Bob and Dora (Firefox) left.")
     await page.wait_for_timeout(300)
     assert await page.evaluate("tones.slice(4).join()") == "523,784,523,392"

@@ -72,9 +72,10 @@ class AppServer:
 
     @property
     def log(self) -> str:
-        """What the process printed so far."""
+        """What the process printed so far, in whole lines: the last one may be on its way."""
         path = self.data_dir / "server.log"
-        return path.read_text() if path.exists() else ""
+        printed = path.read_text() if path.exists() else ""
+        return printed[: printed.rfind("\n") + 1]
 
     @property
     def pid(self) -> int:

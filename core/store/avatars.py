@@ -71,8 +71,9 @@ async def find(
 ) -> bytes | None:
     """Return the picture of an id, a WebP, to who may see whose it is.
 
-    That are they themselves, members of a space of theirs, and who was let into a session in which
-    they are or were: this user, or the guests of these keys' digests. None for all others.
+    That are they themselves, members of a space of theirs, members of a space in whose sessions
+    they are or were, as these are shown who was there, and who was let into such a session: this
+    user, or the guests of these keys' digests. None for all others.
     """
     row = await db.fetch_one(
         """
@@ -80,6 +81,11 @@ async def find(
             a.user_id = CAST(:user AS uuid) OR EXISTS (
                 SELECT FROM members theirs JOIN members own USING (space_id)
                 WHERE theirs.user_id = a.user_id AND own.user_id = CAST(:user AS uuid)
+            ) OR EXISTS (
+                SELECT FROM participants theirs JOIN sessions s ON s.id = theirs.session_id
+                JOIN members own ON own.space_id = s.space_id
+                WHERE theirs.user_id = a.user_id AND theirs.joined_at IS NOT NULL
+                AND own.user_id = CAST(:user AS uuid)
             ) OR EXISTS (
                 SELECT FROM participants own JOIN participants theirs USING (session_id)
                 WHERE own.user_id = CAST(:user AS uuid) AND own.state = 'ADMITTED'

@@ -23,6 +23,7 @@ from tests.support.browser import Browsers
 from tests.support.http import Browser, outside
 from tests.support.raw_http import Line
 from tests.support.tables import Tables
+from tests.support.visitors import Visitor
 
 HTML = {"Accept": "text/html"}
 SECRET = b"<script>alert('hidden')</script>"
@@ -348,6 +349,23 @@ async def test_who_sees_somebody_sees_their_picture_and_nobody_else(
     assert await asyncio.to_thread(seen) == no | {"ada": 200, "guest": 200}
     await asyncio.to_thread(_make_member, tables, "Eve", slug)
     assert (await asyncio.to_thread(seen))["eve"] == 200, "a member of her space"
+
+    # Who came to a session of another space is seen by its members, who aren't there themselves.
+    def look_elsewhere() -> tuple[Visitor, str, object]:
+        name = f"Bob {uuid4().hex[:8]}"
+        bob = Browser(site.url).sign_in(name)
+        elsewhere = Browser(site.url).sign_in("Zoe").start_session("Of another space")
+        _make_member(tables, name, elsewhere)
+        assert bob.http.get(address).status_code == 404
+        space = tables.one("SELECT space_id FROM sessions WHERE slug = $1", elsewhere)
+        return bob, elsewhere, space
+
+    bob, elsewhere, space = await asyncio.to_thread(look_elsewhere)
+    visit = ada.page(elsewhere)
+    await visit.connect()
+    assert (await asyncio.to_thread(bob.http.get, address)).status_code == 200
+    assert address in (await asyncio.to_thread(bob.http.get, f"/sessions?space={space}")).text
+    await visit.leave()
 
     # In a tile and in the list of a browser, and initials again once it is taken away.
     room = await browsers.page()

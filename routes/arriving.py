@@ -67,7 +67,10 @@ async def arrive(
     in_before = known is not None and not allowed and await _let_in_before(request, known)
     if not allowed and not (parts.settings.invited_may_sign_in and (in_before or letting)):
         return None
-    person = await _known_or_made(request, account, claims, email, known)
+    person = await _known_or_made(parts.db, account, claims, email, known)
+    its = behind(parts.settings.providers, account[0])
+    if its is not None:
+        await avatars.note_offer(parts.db, account, offered(claims.get("picture"), its.issuer))
     if not allowed and not in_before:
         if not await _accept(request, person, letting, work=True):
             return None  # somebody else had the last use
@@ -96,21 +99,6 @@ async def _linked(request: Request, target: str, email: str) -> Invitation | Non
 
 
 async def _known_or_made(
-    request: Request,
-    account: tuple[str, str],
-    claims: dict[str, Any],
-    email: str,
-    known: Person | None,
-) -> Person:
-    db, provider = services(request).db, account[0]
-    person = await _refreshed_or_made(db, account, claims, email, known)
-    its = behind(services(request).settings.providers, provider)
-    if its is not None:
-        await avatars.note_offer(db, account, offered(claims.get("picture"), its.issuer))
-    return person
-
-
-async def _refreshed_or_made(
     db: Database,
     account: tuple[str, str],
     claims: dict[str, Any],

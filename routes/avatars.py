@@ -65,13 +65,8 @@ async def upload(request: Request) -> Response:
         if size.isdecimal() and int(size) > MAX_UPLOAD:
             raise PictureError("large")
         await keep(request, person, await _file(request))
-    except PictureError as problem:
-        status, told = FLAWS[problem.flaw]
-        return await _refused(request, person, status, gettext(told))
-    except CrowdedError:
-        if not wants_html(request):
-            raise
-        return await _refused(request, person, 503, gettext(CROWDED))
+    except (PictureError, CrowdedError) as problem:
+        return await _not_taken(request, person, problem)
     return _done(request)
 
 
@@ -97,14 +92,21 @@ async def take(request: Request) -> Response:
     except FetchError as problem:
         status, told = TROUBLES[problem.trouble]
         return await _refused(request, person, status, gettext(told, provider=its.name))
-    except PictureError as problem:
+    except (PictureError, CrowdedError) as problem:
+        return await _not_taken(request, person, problem)
+    return _done(request)
+
+
+async def _not_taken(
+    request: Request, person: Person, problem: PictureError | CrowdedError
+) -> Response:
+    """Say why a file isn't somebody's picture. Raises CrowdedError for programs."""
+    if isinstance(problem, PictureError):
         status, told = FLAWS[problem.flaw]
         return await _refused(request, person, status, gettext(told))
-    except CrowdedError:
-        if not wants_html(request):
-            raise
-        return await _refused(request, person, 503, gettext(CROWDED))
-    return _done(request)
+    if not wants_html(request):
+        raise problem
+    return await _refused(request, person, 503, gettext(CROWDED))
 
 
 async def remove(request: Request) -> Response:

@@ -14,10 +14,10 @@ from core.store.sessions import SLUG
 PASSES_LAST = timedelta(minutes=15)  # those that are out when a call ends: ten, and slow clocks
 KEPT = timedelta(days=1)  # at most: a LiveKit that is away for so long has no room any more
 # For a statement that deletes sessions, as what goes: `gone`, with slug, call_open and ended_at.
-NOTED = """
+NOTED = f"""
     INSERT INTO deleted_calls (slug) SELECT slug FROM gone
-    WHERE call_open OR ended_at > now() - make_interval(mins => 15)
-"""
+    WHERE call_open OR ended_at > now() - make_interval(secs => {PASSES_LAST.total_seconds()})
+"""  # noqa: S608 - no input in it
 
 
 async def claim(db: Database, polled_before: datetime, now: datetime, limit: int) -> list[str]:

@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route, expect
 
 from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.call_page import LIVE, WIDE
 from tests.support.speech_samples import beckett, wav_bytes
 from tests.support.traffic import Traffic
@@ -61,8 +61,7 @@ async def test_who_says_no_is_unheard_from_the_click_on(
     await asks(ada, space, "REQUIRED")
     bob = await asyncio.to_thread(Visitor(server.url).be_guest, slug, "Bob")
     context = await browsers.context(viewport=WIDE, microphone=speech)
-    cookies = [(one.name, one.value or "") for one in bob.http.cookies.jar]
-    await context.add_cookies([{"name": n, "value": v, "url": bob.url} for n, v in cookies])
+    await be(context, bob)
     page = await context.new_page()
     traffic = Traffic(page)
     await page.goto(f"{server.url}/s/{slug}")
@@ -148,8 +147,7 @@ async def test_who_is_asked_in_mid_session_is_unheard_until_they_answer(
     space = (await asyncio.to_thread(ada.http.get, "/spaces")).text.split('href="/spaces/')[1][:36]
     bob = await asyncio.to_thread(Visitor(server.url).be_guest, slug, "Bob")
     page = await browsers.page(viewport=WIDE)
-    cookies = [(one.name, one.value or "") for one in bob.http.cookies.jar]
-    await page.context.add_cookies([{"name": n, "value": v, "url": bob.url} for n, v in cookies])
+    await be(page.context, bob)
     traffic = Traffic(page)
     await page.goto(f"{server.url}/s/{slug}")
     await page.get_by_role("button", name="Join with microphone").click()

@@ -14,7 +14,7 @@ from tests.conftest import MakeServer
 from tests.emulators.gladia import GladiaEmulator
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.call_page import LIVE
 from tests.support.dictation import emulator, say, speech_by
 from tests.support.kept_speech import KeptSpeech, begin_talk, session_began_earlier
@@ -225,7 +225,7 @@ async def test_who_is_signed_out_meanwhile_is_told_that_alone_and_sends_it_later
     await page.clock.run_for(2_000)
     assert await line.count() == 0, "nothing is sent"
     assert reader.finals == []
-    await KeptSpeech.sign_in(ada.sign_in("Ada"), page.context)
+    await be(page.context, ada.sign_in("Ada"))
     await page.evaluate("window.dispatchEvent(new Event('focus'))")
     await reader.until(lambda: reader.text.split() == WORDS[:20])
     assert not browsers.errors

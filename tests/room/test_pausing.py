@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.call_page import LIVE, WIDE
 from tests.support.speech_samples import beckett, wav_bytes
 from tests.support.traffic import Traffic
@@ -36,8 +36,7 @@ async def test_no_audio_leaves_the_page_while_a_host_pauses(
     pages: list[Page] = []
     for who in (ada, bob):
         context = await browsers.context(viewport=WIDE, microphone=speech)
-        cookies = [(one.name, one.value or "") for one in who.http.cookies.jar]
-        await context.add_cookies([{"name": n, "value": v, "url": who.url} for n, v in cookies])
+        await be(context, who)
         pages.append(await context.new_page())
     host, page = pages
     traffic = Traffic(page)

@@ -13,7 +13,7 @@ from core.speech.engine import BYTES_PER_SECOND, StreamOptions
 from core.speech.local.engine import LocalEngine
 from tests.conftest import MakeServer
 from tests.speech.local_listener import Listener
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.speech_samples import (
     BECKETT,
     OPENING,
@@ -221,8 +221,7 @@ async def test_the_page_shows_gaps_and_says_what_it_let_go_and_late_words_come_i
     slug = ada.start_session("Gaps")
     bob = Visitor(server.url).be_guest(slug, "Bob")
     context = await browsers.context()
-    cookies = [(one.name, one.value or "") for one in ada.http.cookies.jar]
-    await context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in cookies])
+    await be(context, ada)
     page, speaker = await context.new_page(), await context.new_page()
     await page.goto(f"{server.url}/s/{slug}")
     await page.get_by_role("button", name="Listen only").click()

@@ -25,6 +25,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.support.visitors import Visitor
 from tests.support.waiting import WAIT_TIMEOUT_MS
 
 expect.set_options(timeout=WAIT_TIMEOUT_MS)
@@ -74,6 +75,12 @@ def require_chromium() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+async def be(context: BrowserContext, visitor: Visitor) -> None:
+    """Give a browser the cookies of somebody, their login or their key as a guest."""
+    cookies = [(one.name, one.value or "") for one in visitor.http.cookies.jar]
+    await context.add_cookies([{"name": n, "value": v, "url": visitor.url} for n, v in cookies])
 
 
 class Processes:

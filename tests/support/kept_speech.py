@@ -6,11 +6,11 @@ import base64
 from typing import NamedTuple
 
 import asyncpg
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Page, expect
 
 from core.speech.engine import BYTES_PER_SECOND
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.call_page import LIVE, WIDE
 from tests.support.visitors import RoomPage, Visitor
 
@@ -59,17 +59,11 @@ class KeptSpeech:
     async def of(cls, visitor: Visitor, browsers: Browsers) -> KeptSpeech:
         """Return a new page of a visitor, not opened yet, that hears nothing else."""
         context = await browsers.context(viewport=WIDE)
-        await cls.sign_in(visitor, context)
+        await be(context, visitor)
         speech = cls(await context.new_page())
         await speech.page.clock.install()
         await speech.page.add_init_script(THREAD)
         return speech
-
-    @staticmethod
-    async def sign_in(visitor: Visitor, context: BrowserContext) -> None:
-        """Be the visitor in a browser."""
-        cookies = [(one.name, one.value or "") for one in visitor.http.cookies.jar]
-        await context.add_cookies([{"name": n, "value": v, "url": visitor.url} for n, v in cookies])
 
     async def say(self, pcm: bytes) -> None:
         """Say it in no time: its time passes on the page's clock before."""

@@ -12,7 +12,7 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from tests.room.test_chat import say
 from tests.support.app_server import AppServer
-from tests.support.browser import Browsers
+from tests.support.browser import Browsers, be
 from tests.support.visitors import Visitor
 
 pytestmark = pytest.mark.browser
@@ -52,12 +52,6 @@ async def meet(server: AppServer) -> tuple[Visitor, str]:
     return host, slug
 
 
-async def sign_in(page: Page, host: Visitor) -> None:
-    """Give a browser the login of somebody."""
-    cookies = [{"name": one.name, "value": one.value or ""} for one in host.http.cookies.jar]
-    await page.context.add_cookies([{**one, "url": host.url} for one in cookies])  # type: ignore[typeddict-item]
-
-
 async def assert_nothing_sticks_out(page: Page) -> None:
     """No page is wider than its window."""
     await page.wait_for_load_state()  # before its style is there, it may be
@@ -73,7 +67,7 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
         timezone_id="Asia/Tokyo",
         permissions=("camera", "microphone", "clipboard-read", "clipboard-write"),
     )
-    await sign_in(page, host)
+    await be(page.context, host)
 
     # A guest with a long name at the gate.
     assert page.context.browser

@@ -118,18 +118,27 @@ def _servers(
 
 
 @pytest.fixture(scope="session")
+def make_lasting_server(
+    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeServer]:
+    """Start servers that live as long as the run: few, as each looks after its sessions."""
+    with _servers(make_database, tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
 def make_server_in(
     make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeServer]:
-    """Start servers that live as long as the fixture that asks for them."""
+    """Start servers for the tests of one file."""
     with _servers(make_database, tmp_path_factory) as make:
         yield make
 
 
 @pytest.fixture(scope="session")
-def server(make_server_in: MakeServer) -> AppServer:
+def server(make_lasting_server: MakeServer) -> AppServer:
     """One Sessions with embedded defaults for all tests that don't disturb it."""
-    return make_server_in(SPEECH_ENGINE="auto")
+    return make_lasting_server(SPEECH_ENGINE="auto")
 
 
 @pytest.fixture

@@ -233,6 +233,21 @@ async def end(
     return row is not None
 
 
+# Those that nobody is in, and since when.
+EMPTY = """
+    SELECT s.id, s.standing_room, last.left_at FROM sessions s, LATERAL (
+        SELECT coalesce(max(p.left_at), s.started_at) AS left_at FROM participants p
+        WHERE p.session_id = s.id
+    ) last
+    WHERE s.status = 'LIVE' AND last.left_at <= :since
+    AND (s.planned_at IS NULL OR s.planned_at <= greatest(last.left_at, :planned))
+    AND NOT EXISTS (
+        SELECT 1 FROM participants p
+        WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
+    )
+    LIMIT :most"""
+
+
 async def end_empty(db: Database, empty_since: datetime, planned_before: datetime) -> list[Session]:
     """End the live sessions that nobody has been in since then, and return them.
 
@@ -240,20 +255,14 @@ async def end_empty(db: Database, empty_since: datetime, planned_before: datetim
     `planned_before`: somebody only had a look. They ended when the last one left. Of several
     processes, one gets each session. Standing rooms get their next meetings in the same step.
     """
+    since = {"since": empty_since, "planned": planned_before}
+    # Asked every other second, when there is hardly ever one: unguessable slugs are made for few.
+    found = await db.fetch_all(EMPTY, **since, most=ENDED_AT_ONCE)
+    if not found:
+        return []
     rows = await db.fetch_all(
         f"""
-        WITH empty AS MATERIALIZED (
-            SELECT s.id, s.standing_room, last.left_at FROM sessions s, LATERAL (
-                SELECT coalesce(max(p.left_at), s.started_at) AS left_at FROM participants p
-                WHERE p.session_id = s.id
-            ) last
-            WHERE s.status = 'LIVE' AND last.left_at <= :since
-            AND (s.planned_at IS NULL OR s.planned_at <= greatest(last.left_at, :planned))
-            AND NOT EXISTS (
-                SELECT 1 FROM participants p
-                WHERE p.session_id = s.id AND p.joined_at IS NOT NULL AND p.left_at IS NULL
-            )
-            LIMIT :most
+        WITH empty AS MATERIALIZED ({EMPTY}
         ), room AS (
             SELECT r.* FROM standing_rooms r
             WHERE r.id IN (SELECT standing_room FROM empty) FOR SHARE
@@ -270,10 +279,9 @@ async def end_empty(db: Database, empty_since: datetime, planned_before: datetim
         ), next AS ({NEXT_MEETING})
         SELECT * FROM over
         """,  # noqa: S608 - a constant
-        since=empty_since,
-        planned=planned_before,
-        most=ENDED_AT_ONCE,
-        slugs=[new_slug() for _ in range(ENDED_AT_ONCE)],
+        **since,
+        most=len(found),
+        slugs=[new_slug() for _ in found],
     )
     return [session_of(row) for row in rows]
 

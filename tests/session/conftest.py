@@ -19,9 +19,9 @@ def database(make_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def site(make_server_in: MakeServer, database: str) -> AppServer:
+def site(make_lasting_server: MakeServer, database: str) -> AppServer:
     """Sessions without captions."""
-    return make_server_in(DATABASE_URL=database)
+    return make_lasting_server(DATABASE_URL=database)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Imports all that app.py imports, for forked.py, but not the app, which reads settings."""
+"""Imports all that app.py imports, for forked.py, but not the app, which reads settings.
+
+And compiles its templates.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import gc
 import importlib
 
 from tests.support import ROOT
+from web.render import _environment
 
 for _node in ast.parse((ROOT / "app.py").read_text()).body:
     if isinstance(_node, ast.ImportFrom) and _node.module:
@@ -22,6 +26,10 @@ for _node in ast.parse((ROOT / "app.py").read_text()).body:
 # What is imported by name when uvicorn starts.
 for _late in ("uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "web.socket.direct"):
     importlib.import_module(_late)
+
+# Each server would compile what it shows, and that takes longer than to show it.
+for _template in _environment.list_templates():
+    _environment.get_template(_template)
 
 # A fork's collector would touch, and so copy, all that was made here.
 gc.collect()

@@ -13,7 +13,12 @@ from tests.support.database_line import DatabaseLine
 from tests.support.waiting import WAIT_TIMEOUT_S, wait_until
 
 # Statements of each of core/lifecycle.py's loops when nobody is there, the last ones among them.
-ROUTINE = ("DELETE FROM livekit_events", "'EXPIRED_NO_JOIN'", "'AUTO_EMPTY_ROOM'", "SKIP LOCKED")
+ROUTINE = (
+    "DELETE FROM livekit_events",
+    "'EXPIRED_NO_JOIN'",
+    "AS left_at FROM participants",
+    "SKIP LOCKED",
+)
 
 
 # What asyncpg asks on a connection that meets a type for the first time, and the release of a room

@@ -91,7 +91,7 @@ async def test_who_reads_while_a_final_is_being_stored_has_it(
     await asyncio.wait_for(stored.wait(), 5)
     db.answer.set()
     assert [one.text for one in await reading] == ["word 1"]
-    await writer.close()
+    await writer.close(WAIT_TIMEOUT_S)
     await db.disconnect()
 
 
@@ -109,11 +109,11 @@ async def test_spooled_finals_whose_numbers_are_taken_get_others(
     for one in newer:
         writer.keep(Entry(one))
     writer.keep(Entry(old[0]))
-    await writer.close()
+    await writer.close(WAIT_TIMEOUT_S)
     for _ in range(2):
         late = TranscriptWriter(db, spool)
         late.start()
-        await late.close()
+        await late.close(WAIT_TIMEOUT_S)
         spool.write_bytes(b"\n".join(map(msgspec.json.encode, old)))
     said = await writer.said(session_id)
     assert [(one.stream, one.utterance, one.seq) for one in said] == [
@@ -137,7 +137,7 @@ async def test_what_is_held_for_a_deleted_session_is_let_go_and_the_rest_stands(
     await handover.adopt_all()
     assert handover.sessions() == set()
     writer.start()
-    await writer.close()
+    await writer.close(WAIT_TIMEOUT_S)
     assert TranscriptWriter(db, tmp_path / "unsaved.jsonl").held() == []
     assert [one.text for one in await transcripts.of_session(db, session_id, limit=9)] == ["word 1"]
     assert await transcripts.of_session(db, gone, limit=9) == []
@@ -155,7 +155,7 @@ async def test_chat_lines_that_clash_get_another_number_and_repetitions_none(
     )
     for line in (first, other, first):
         writer.keep_line(Entry(line))
-    await writer.close()
+    await writer.close(WAIT_TIMEOUT_S)
     assert [(one.id, one.text) for one in await writer.chat(session_id)] == [(1, "a"), (2, "b")]
 
 
@@ -177,7 +177,7 @@ async def test_finals_of_a_moment_are_written_together_and_the_first_at_once(
         for one in stored:
             await asyncio.wait_for(one.wait(), WAIT_TIMEOUT_S)
     finally:
-        await writer.close()
+        await writer.close(WAIT_TIMEOUT_S)
     # Rows of one statement carry the same transaction.
     row = await db.returning(
         "SELECT count(*) AS rows, count(DISTINCT xmin::text) AS writes FROM utterances"

@@ -1,4 +1,4 @@
-"""Gives files to the workers of pytest-xdist, those with browsers to three of them at most.
+"""Gives files to the workers of pytest-xdist, those with browsers to two of them at most.
 
 A page in a call keeps threads for sound and pictures busy, each in real time. One such test takes
 half of a small machine; several together, which each worker would come to, have each other wait
@@ -13,14 +13,13 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.support import ROOT
 
-# One after the other. All other files with browsers share the other lanes.
+# One after the other; all other files with browsers, too, in the other lane.
 CALLS = (
     "tests/room/test_call",
     "tests/connection/test_page.py",
     "tests/emulators/livekit_calls/",
     "tests/pages/test_every_room.py",
 )
-OTHERS = 2  # lanes
 BROWSERS = ("Browsers", "firefox_page")  # what such a file names
 
 
@@ -36,15 +35,14 @@ def lane(file: str) -> str:
     """Return the lane of a file, by its path in the project."""
     if file.startswith(CALLS):
         return "calls"
-    browsing = _browsing()
-    return f"browsers {browsing.index(file) % OTHERS}" if file in browsing else file
+    return "browsers" if file in _browsing() else file
 
 
 @cache
-def _browsing() -> list[str]:
-    found = []
-    for path in sorted(ROOT.glob("tests/**/test_*.py")):
+def _browsing() -> set[str]:
+    found = set()
+    for path in ROOT.glob("tests/**/test_*.py"):
         file, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
         if not file.startswith(CALLS) and any(one in text for one in BROWSERS):
-            found.append(file)
+            found.add(file)
     return found

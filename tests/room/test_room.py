@@ -83,8 +83,8 @@ async def all_finals(*pages: Page) -> list[str]:
 
 
 async def heard_last_words(page: Page) -> None:
-    """Wait until the passage's last sentence is there for good."""
-    last = page.locator(FINALS).filter(has_text=re.compile("of light", re.IGNORECASE))
+    """Wait until the passage's last sentence is there for good, of light or the light as heard."""
+    last = page.locator(FINALS).filter(has_text=re.compile("light", re.IGNORECASE))
     await expect(last).to_be_visible()
 
 

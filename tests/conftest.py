@@ -8,7 +8,6 @@ import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,6 @@ def make_database(postgres: Cluster) -> Callable[[], str]:
     return lambda: postgres.create(f"test_{worker}_{next(_numbers)}")
 
 
-@contextmanager
 def _servers(
     make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeServer]:
@@ -117,37 +115,18 @@ def _servers(
         server.stop()
 
 
-@pytest.fixture(scope="session")
-def make_lasting_server(
-    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeServer]:
-    """Start servers that live as long as the run: few, as each looks after its sessions."""
-    with _servers(make_database, tmp_path_factory) as make:
-        yield make
-
-
-@pytest.fixture(scope="module")
-def make_server_in(
-    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeServer]:
-    """Start servers for the tests of one file."""
-    with _servers(make_database, tmp_path_factory) as make:
-        yield make
+# Start servers that live as long as the run: few, as each looks after its sessions.
+make_lasting_server = pytest.fixture(scope="session")(_servers)
+# Start servers for the tests of one file.
+make_server_in = pytest.fixture(scope="module")(_servers)
+# Start servers for one test.
+make_server = pytest.fixture(_servers)
 
 
 @pytest.fixture(scope="session")
 def server(make_lasting_server: MakeServer) -> AppServer:
     """One Sessions with embedded defaults for all tests that don't disturb it."""
     return make_lasting_server(SPEECH_ENGINE="auto")
-
-
-@pytest.fixture
-def make_server(
-    make_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeServer]:
-    """Start servers for one test."""
-    with _servers(make_database, tmp_path_factory) as make:
-        yield make
 
 
 @pytest.fixture

@@ -158,17 +158,17 @@ def static(path: str) -> str:
     return f"/static/{folder}@{digest_of(folder)}/{rest}"
 
 
-_environment = Environment(
+environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     extensions=["jinja2.ext.i18n"],
 )
-_environment.policies["ext.i18n.trimmed"] = True  # lines of a template are no lines of its words
-_environment.install_gettext_callables(  # type: ignore[attr-defined]
+environment.policies["ext.i18n.trimmed"] = True  # lines of a template are no lines of its words
+environment.install_gettext_callables(  # type: ignore[attr-defined]
     unfilled, unfilled_plural, newstyle=True
 )
-_environment.filters.update(
+environment.filters.update(
     amount=amount,
     decimal=decimal,
     utc=utc,
@@ -180,8 +180,8 @@ _environment.filters.update(
     linked=linked,
     said=said,
 )
-_environment.globals.update(static=static)
-_environment.globals.update(
+environment.globals.update(static=static)
+environment.globals.update(
     administering=administering,
     own_spaces=own_spaces,
     theme=theme,
@@ -191,12 +191,12 @@ _environment.globals.update(
     languages=LANGUAGES,
     language_names=NAMES,
 )
-_environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
+environment.globals["seam"] = Markup(SEAM)  # noqa: S704 - a comment of our own
 
 
 def page(template: str, person: Person | None, *, status: int = 200, **context: Any) -> Response:
     """Render a template. Pages are about one visitor, so nothing keeps a copy."""
-    html = _environment.get_template(template).render(person=person, status=status, **context)
+    html = environment.get_template(template).render(person=person, status=status, **context)
     headers = {
         "Cache-Control": "no-store",
         "Content-Language": language(),

@@ -65,7 +65,8 @@ async def test_a_newcomer_meets_speaks_and_reads_in_russian(
     await expect(page.locator("html")).to_have_attribute("lang", "ru")
     await expect(page.get_by_role("button", name="Копировать")).to_be_visible()
     kept = await page.locator("#transcript .words").all_inner_texts()
-    assert kept[: len(said)] == said  # the microphone begins anew before a busy page turns it off
+    assert kept[: len(said)] == said
+    assert len(kept) <= len(said) + 1  # a busy machine may hear in the last sound one more word
     await page.get_by_role("link", name="Все встречи").click()
     await expect(page.get_by_role("link", name="Планы на год", exact=True)).to_be_visible()
     assert browsers.errors == []

@@ -11,7 +11,7 @@ import gc
 import importlib
 
 from tests.support import ROOT
-from web.render import _environment
+from web.render import environment
 
 for _node in ast.parse((ROOT / "app.py").read_text()).body:
     if isinstance(_node, ast.ImportFrom) and _node.module:
@@ -28,8 +28,8 @@ for _late in ("uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "
     importlib.import_module(_late)
 
 # Each server would compile what it shows, and that takes longer than to show it.
-for _template in _environment.list_templates():
-    _environment.get_template(_template)
+for _template in environment.list_templates():
+    environment.get_template(_template)
 
 # A fork's collector would touch, and so copy, all that was made here.
 gc.collect()

@@ -88,7 +88,7 @@ async def test_who_reads_while_a_final_is_being_stored_has_it(
     reading = asyncio.create_task(writer.said(session_id))
     await db.asked.wait()  # which the database has answered without it
     writer.start()
-    await asyncio.wait_for(stored.wait(), 5)
+    await asyncio.wait_for(stored.wait(), WAIT_TIMEOUT_S)
     db.answer.set()
     assert [one.text for one in await reading] == ["word 1"]
     await writer.close(WAIT_TIMEOUT_S)

@@ -287,6 +287,62 @@ CREATE TABLE IF NOT EXISTS utterances (
 );
 -- This and the next two: who deletes a participant has PostgreSQL look for what is theirs.
 CREATE INDEX IF NOT EXISTS utterances_identity ON utterances (identity);
+-- A transcript is read in the order of its times, a window at a time.
+CREATE INDEX IF NOT EXISTS utterances_time ON utterances (session_id, start_s, seq);
+
+-- What utterances have become by corrections. Utterances themselves are never changed: one that has
+-- rows here is read as these instead, a row for each part that it was split into, from 0 on.
+CREATE TABLE IF NOT EXISTS corrected_lines (
+    session_id  uuid NOT NULL,
+    seq         integer NOT NULL,
+    part        smallint NOT NULL CHECK (part BETWEEN 0 AND 99),
+    -- How often this line was corrected, by which who corrects it says what they have seen. A line
+    -- that has no row was corrected 0 times.
+    revision    integer NOT NULL CHECK (revision > 0),
+    text        text NOT NULL,
+    start_s     double precision NOT NULL,
+    end_s       double precision NOT NULL,
+    speaker     text NOT NULL, -- a participant's identity, or one of `speakers`
+    hidden      boolean NOT NULL DEFAULT false,
+    -- Of one that was joined to another, which has its words now: that one. It is read no more.
+    joined_seq  integer,
+    joined_part smallint,
+    PRIMARY KEY (session_id, seq, part),
+    FOREIGN KEY (session_id, seq) REFERENCES utterances (session_id, seq) ON DELETE CASCADE,
+    CHECK ((joined_seq IS NULL) = (joined_part IS NULL))
+);
+CREATE INDEX IF NOT EXISTS corrected_lines_time ON corrected_lines (session_id, start_s, seq, part);
+
+-- Who speaks in a session, where that isn't a participant by their own name: a participant who was
+-- renamed (`speaker` is their identity), or somebody who had no microphone of their own.
+CREATE TABLE IF NOT EXISTS speakers (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    speaker     text NOT NULL CHECK (char_length(speaker) BETWEEN 1 AND 80),
+    -- NULL: several people in one room, whom nobody has named.
+    name        text CHECK (char_length(name) BETWEEN 1 AND 80),
+    hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
+    revision    integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    PRIMARY KEY (session_id, speaker)
+);
+
+-- Each correction: who, when, and what the line or the speaker was before and after.
+CREATE TABLE IF NOT EXISTS corrections (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    at          timestamptz NOT NULL DEFAULT now(),
+    user_id     uuid REFERENCES users ON DELETE SET NULL, -- NULL: a guest who hosted
+    name        text NOT NULL, -- of who corrected, as it was then
+    kind        text NOT NULL
+                CHECK (kind IN ('RENAME', 'EDIT', 'ASSIGN', 'HIDE', 'SHOW', 'SPLIT', 'JOIN', 'RESTORE')),
+    seq         integer, -- of the line; NULL: it was a speaker
+    part        smallint,
+    before      jsonb NOT NULL,
+    after       jsonb NOT NULL
+);
+CREATE INDEX IF NOT EXISTS corrections_session ON corrections (session_id, id DESC);
+CREATE INDEX IF NOT EXISTS corrections_line ON corrections (session_id, seq, part)
+    WHERE seq IS NOT NULL;
+CREATE INDEX IF NOT EXISTS corrections_user ON corrections (user_id) WHERE user_id IS NOT NULL;
 
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (

@@ -42,6 +42,8 @@ class StreamOptions:
     vocabulary: tuple[str, ...] = ()
     # What is heard right and written wrong: the right spelling, and the wrong ones it replaces.
     spelling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Into which languages each final is translated, beside its text.
+    targets: tuple[str, ...] = ()
     # For engines that can't serve all at once: whose audio it is, and when its first byte was
     # spoken (a monotonic time), so that people take turns and each is heard in order.
     speaker: str = ""
@@ -184,6 +186,18 @@ class Engine(Protocol):
     name: str
     max_streams: int  # how many may take audio at once: the slots there are
     drains_in_slot: bool  # whether a stream counts as one of `max_streams` until its last final
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Codes of what it transcribes, as in `StreamOptions.languages`; none while it is off."""
+
+    @property
+    def translates_to(self) -> frozenset[str]:
+        """Codes of what it translates into while people speak; none: it doesn't translate."""
+
+    @property
+    def takes_words(self) -> bool:
+        """Whether it heeds a vocabulary and spellings."""
 
     async def start(self) -> None:
         """Load what is needed; called once, in the lifespan."""

@@ -13,6 +13,9 @@ class OffEngine:
     name = "off"
     max_streams = 1
     drains_in_slot = True
+    languages: frozenset[str] = frozenset()
+    translates_to: frozenset[str] = frozenset()
+    takes_words = False
 
     def __init__(self, reason: Reason) -> None:
         self._reason = reason

@@ -129,6 +129,9 @@ class ScriptedEngine:
     name: str = "scripted"
     max_streams: int = 3
     drains_in_slot: bool = True
+    languages: frozenset[str] = frozenset({"en"})
+    translates_to: frozenset[str] = frozenset()
+    takes_words: bool = False
     deaf_streams: int = 0  # so many streams, the first ones, hear no word
 
     async def start(self) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.speech.engine import StreamOptions
 from core.speech.gladia.opening import (
     LANGUAGES,
+    TARGETS,
     accepted,
     error_hints,
     init_body,
@@ -18,6 +19,7 @@ from core.speech.gladia.opening import (
     parse_init_reply,
 )
 from tests.emulators.gladia import LANGUAGES as EMULATED_LANGUAGES
+from tests.emulators.gladia.validation import TRANSLATION_LANGUAGES as EMULATED_TARGETS
 from tests.emulators.gladia.validation import validate_init
 
 
@@ -77,6 +79,17 @@ def test_body_passes_strict_validation_and_asks_for_what_is_used() -> None:
     assert "realtime_processing" not in init_body(StreamOptions())
     only_spelling = init_body(StreamOptions(spelling={"Ada": ("Aida",)}))["realtime_processing"]
     assert "custom_vocabulary" not in only_spelling, "what is heard right is no vocabulary"
+
+
+def test_translations_are_asked_for_with_their_messages_and_within_bounds() -> None:
+    options = StreamOptions(targets=("de", "xx", "fr-FR", "de", "wo", "ru"))
+    config = validate_init(init_body(options))
+    realtime = config["realtime_processing"]
+    assert realtime["translation"] is True
+    assert realtime["translation_config"]["target_languages"] == ["de", "fr", "wo"]
+    assert realtime["translation_config"]["match_original_utterances"] is True
+    assert config["messages_config"]["receive_realtime_processing_events"] is True
+    assert TARGETS == EMULATED_TARGETS
 
 
 texts = st.text(st.sampled_from("aé \t-'"), max_size=40)

@@ -23,7 +23,14 @@ from core.speech.engine import (
     StreamSink,
 )
 from core.speech.gladia.connection import CLOSE_TIMEOUT_S
-from core.speech.gladia.opening import accepted, init_body, judge_status, parse_init_reply
+from core.speech.gladia.opening import (
+    LANGUAGES,
+    TARGETS,
+    accepted,
+    init_body,
+    judge_status,
+    parse_init_reply,
+)
 from core.speech.gladia.stream import GladiaStream
 from core.speech.gladia.timeouts import Timeouts
 from core.speech.reasons import Reason
@@ -38,6 +45,9 @@ class GladiaEngine:
 
     name = "gladia"
     drains_in_slot = True  # Gladia counts a session until it is closed
+    languages = LANGUAGES
+    translates_to = TARGETS
+    takes_words = True
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ _CODES = (
     "uk ur uz vi yi yo zh"
 )
 LANGUAGES = frozenset(_CODES.split())
+TARGETS = LANGUAGES | {"wo"}  # what it translates into
+MAX_TARGETS = 3  # each is a message, and a text to keep, for every sentence
 # Gladia's bounds of a vocabulary. It names none for spellings: ours are the same.
 MAX_ENTRIES = 100
 MAX_CHARACTERS = 10_000  # of all entries together
@@ -56,12 +58,14 @@ def accepted(options: StreamOptions) -> tuple[StreamOptions, int]:
     spelling = dict(_fitting(sized))
     left_out = len(asked) + len(words) + len(rules)
     left_out -= len(languages) + len(vocabulary) + len(spelling)
+    targets = [code for code in dict.fromkeys(map(_language, options.targets)) if code in TARGETS]
     taken = replace(
         options,
         languages=tuple(languages),
         code_switching=options.code_switching and len(languages) > 1,
         vocabulary=tuple(vocabulary),
         spelling=spelling,
+        targets=tuple(targets[:MAX_TARGETS]),
     )
     return taken, left_out
 
@@ -116,7 +120,7 @@ def init_body(options: StreamOptions) -> dict[str, Any]:
             "receive_final_transcripts": True,
             "receive_speech_events": True,
             "receive_pre_processing_events": False,
-            "receive_realtime_processing_events": False,
+            "receive_realtime_processing_events": bool(options.targets),
             "receive_post_processing_events": False,
             "receive_acknowledgments": True,
             "receive_errors": True,
@@ -134,6 +138,12 @@ def init_body(options: StreamOptions) -> dict[str, Any]:
         realtime["custom_spelling"] = True
         dictionary = {written: list(heard) for written, heard in options.spelling.items()}
         realtime["custom_spelling_config"] = {"spelling_dictionary": dictionary}
+    if options.targets:
+        realtime["translation"] = True
+        realtime["translation_config"] = {
+            "target_languages": list(options.targets),
+            "match_original_utterances": True,  # so that each belongs to a line
+        }
     if realtime:
         body["realtime_processing"] = realtime
     return body

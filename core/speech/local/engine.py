@@ -45,6 +45,9 @@ class LocalEngine:
 
     name = "local"
     drains_in_slot = False
+    languages = frozenset({"en"})
+    translates_to: frozenset[str] = frozenset()
+    takes_words = False
 
     def __init__(self, *, max_streams: int = 8, workers: int | None = None) -> None:
         self.max_streams = max_streams  # streams that still take audio

@@ -73,7 +73,7 @@ async def running(
         pacer.start()
         lag.start()
         limits = RateLimits(factor)
-        reader = TranscriptReader(rooms, writer)
+        reader = TranscriptReader(db, rooms, writer)
         parts = Services(
             settings,
             db,

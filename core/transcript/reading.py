@@ -7,11 +7,23 @@ asked before the next, so that nothing slips past between two questions.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
 
-from core.model import ChatLine, Utterance
+from core import lines
+from core.database import Database
+from core.lines import BEGIN, Key, Line, LineId
+from core.model import ChatLine, Session, Utterance
+from core.store import lines as stored
+from core.store import pauses
 from core.transcript.writer import TranscriptWriter
 from core.waiting_line import WaitingLine
+
+AT_ONCE = 1_000  # lines of one read where all are wanted: some milliseconds of the loop
+
+Side = Literal["after", "before"]
 
 
 class Unfinished(Protocol):
@@ -24,23 +36,97 @@ class Unfinished(Protocol):
         """Return the finals that pages have seen and that aren't stored yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some lines of a transcript, in order. `whole`: there are no more on the side asked for."""
+
+    lines: list[Line]
+    whole: bool
+
+
+def zero_of(session: Session) -> datetime:
+    """Return when a session's second 0 was, from which the times of its lines count."""
+    return session.started_at or session.created_at
+
+
 class TranscriptReader:
     """Transcripts of this process's rooms and of the database."""
 
-    def __init__(self, rooms: Unfinished, writer: TranscriptWriter) -> None:
+    def __init__(self, db: Database, rooms: Unfinished, writer: TranscriptWriter) -> None:
+        self._db = db
         self._rooms = rooms  # what isn't handed over yet, as it waits for older words
-        self._writer = writer  # what isn't stored yet, and the database
+        self._writer = writer  # what isn't stored yet
         self.line = WaitingLine()  # for who wants all of a transcript, which may be a day's
 
     def is_growing(self, session_id: str) -> bool:
         """Whether words are still being transcribed, held for a page or on their way to storage.
 
-        To be asked before `said`: what has come until then is in it.
+        To be asked before what is read: what has come until then is in it.
         """
         return self._rooms.still_writing(session_id) or self._writer.stores(session_id)
 
+    async def window(
+        self,
+        session: Session,
+        side: Side,
+        key: Key,
+        most: int,
+        *,
+        speaker: str | None = None,
+        hidden: bool = False,
+    ) -> Window:
+        """Return the lines nearest to a place on this side of it, with the pauses among them.
+
+        About `most` of them: what isn't stored yet comes in addition. `speaker` is whose alone are
+        wanted, without pauses; `hidden` shows what was hidden, too.
+        """
+        zero = zero_of(session)
+        # Asked first, in this order: what moves on meanwhile is found where it comes to.
+        late = {one.place: one for one in self._unstored(session.id)}
+        written = self._writer.unstored_chat(session.id)
+        known = await stored.known(self._db, session.id, late) if late else set[stored.Place]()
+        found = await stored.window(
+            self._db, session.id, zero, side, key, most=most, speaker=speaker, hidden=hidden
+        )
+        said = [one for place, one in late.items() if place not in known | found.places]
+        chat = {one.key.number for one in found.lines if one.kind == "chat"}
+        more: list[Line] = []
+        if said or written:
+            renamed = await stored.speakers(self._db, session.id)
+            more += [lines.of_utterance(one, renamed) for one in said]
+            more += [lines.of_chat(one, zero, renamed) for one in written if one.id not in chat]
+        if speaker is None:
+            more += lines.of_pauses(await pauses.of_session(self._db, session.id), zero)
+        else:
+            more = [one for one in more if one.speaker is not None and one.speaker.id == speaker]
+        whole = len(found.lines) < most
+        # What stands beyond the last line that was read is in the next window.
+        edge = None if whole else found.lines[-1 if side == "after" else 0].key
+        among = [one for one in more if _is_between(one.key, side, key, edge)]
+        return Window(sorted([*found.lines, *among], key=lambda one: one.key), whole)
+
+    async def all(self, session: Session, *, hidden: bool = False) -> AsyncIterator[list[Line]]:
+        """Give all lines of a session in order, some at a time: a day's need no memory."""
+        key = BEGIN
+        while True:
+            window = await self.window(session, "after", key, AT_ONCE, hidden=hidden)
+            yield window.lines
+            if window.whole or not window.lines:
+                return
+            key = window.lines[-1].key
+
+    async def key_of(self, session: Session, line: LineId) -> Key | None:
+        """Return where a line is; None where there is none of this name."""
+        for one in self._unstored(session.id):
+            if line == LineId(lines.SPEECH, one.seq):
+                return Key(one.start, lines.SPEECH, one.seq)
+        return await stored.key_of(self._db, session.id, zero_of(session), line)
+
+    def _unstored(self, session_id: str) -> list[Utterance]:
+        return [*self._rooms.unstored(session_id), *self._writer.unstored(session_id)]
+
     async def said(self, session_id: str) -> list[Utterance]:
-        """Return the finals of a session by seq."""
+        """Return the finals of a session by seq, as they were heard."""
         # Asked first: what the room hands over meanwhile is in what the writer tells.
         in_the_room = self._rooms.unstored(session_id)
         said = await self._writer.said(session_id)
@@ -52,3 +138,9 @@ class TranscriptReader:
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Return the chat lines of a session by id."""
         return await self._writer.chat(session_id)
+
+
+def _is_between(key: Key, side: Side, begin: Key, edge: Key | None) -> bool:
+    if side == "after":
+        return key > begin and (edge is None or key <= edge)
+    return key < begin and (edge is None or key >= edge)

@@ -160,6 +160,14 @@ class TranscriptWriter:
         """Return a session's finals by seq, those that still wait included."""
         return await self._finals.said(session_id)
 
+    def unstored(self, session_id: str) -> list[Utterance]:
+        """Return the finals of a session that wait to be stored, the oldest first."""
+        return [one.value for one in self._finals.waiting_of(session_id) if not one.gone]
+
+    def unstored_chat(self, session_id: str) -> list[ChatLine]:
+        """Return the chat lines of a session that wait to be stored, the oldest first."""
+        return [one.value for one in self._lines.entries if one.value.session_id == session_id]
+
     async def load(self, session_id: str, epoch: int) -> list[Utterance]:
         """Writer of core.room.ports."""
         return await self._finals.load(session_id, epoch)

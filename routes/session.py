@@ -29,7 +29,7 @@ from core.model import Participant
 from core.room.knocks import MAX_DENIED
 from core.store import participants
 from core.text import one_line
-from routes import facts, transcript
+from routes import facts, reading, transcript
 from routes.login import can_sign_in
 from routes.planned import ahead_of
 from web.addresses import address_of
@@ -61,7 +61,7 @@ async def session_page(request: Request) -> Response:
 
 
 async def _facts(request: Request, at: Look) -> Response:
-    transcript.readable(request, at)
+    reading.readable(request, at)
     parts = services(request)
     people = await participants.who_joined(parts.db, at.session.id)
     return as_json(facts.of_session(at, people, own_origin(request, parts.settings)))

@@ -1,0 +1,56 @@
+"""Reading a transcript: who may, and when it is their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core import access
+from core.access import Look, NotFoundError
+from core.model import Pause, Session
+from web.bearer import bearer_of
+from web.guard import limit
+from web.pieces import InPieces
+from web.request import services
+
+
+def readable(request: Request, at: Look) -> Session:
+    """Return a session to who may read it. For programs of others there is none, over or not.
+
+    Raises NotFoundError or EndedError.
+    """
+    if bearer_of(request) is not None and not at.may_read:
+        raise NotFoundError
+    return access.readable(at)
+
+
+async def in_line(request: Request, at: Look, work: Callable[[], Awaitable[Response]]) -> Response:
+    """Read and lay out a transcript when nobody else does: a day's takes most of a second.
+
+    The place in line is given back once the answer was taken, so that nobody has many in memory.
+    """
+    limit(services(request).limits.reading, request, at.who)
+    line = services(request).reader.line
+    leave = line.enter(at.who or "")
+    try:
+        async with line.turn():
+            response = await work()
+    except BaseException:
+        leave()
+        raise
+    return InPieces(response, leave)
+
+
+def in_seconds(
+    pauses: Sequence[Pause], started_at: datetime
+) -> Iterator[tuple[float, float | None, str | None]]:
+    """Give each pause's start and end in seconds of the session, and who paused.
+
+    What was over before the session began is no pause of it.
+    """
+    for one in pauses:
+        if (span := one.seconds(started_at)) is not None:
+            yield *span, one.by

@@ -59,3 +59,9 @@ class WaitingLine:
                 yield
         finally:
             self._waiting -= 1
+
+    @asynccontextmanager
+    async def again(self) -> AsyncIterator[None]:
+        """Wait likewise for a further step of what was begun: it is refused no more."""
+        async with self._turn:
+            yield

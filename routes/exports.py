@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
 from contextlib import suppress
-from datetime import tzinfo
 from unicodedata import normalize
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from core.access import Look
 from core.database import DatabaseAwayError
+from core.lines import Line
 from core.model import Session
-from core.store import pauses, space_events
-from core.transcript import exports
-from routes import facts, reading
-from web.compression import compressed
-from web.render import as_json, not_transcribed, pause_note
+from core.store import space_events
+from core.transcript.exports import FORMATS, Encoder, Wanted, file_name, zone_of
+from core.transcript.reading import TranscriptReader
+from routes import reading
+from web.compression import Packer
+from web.guard import limit
+from web.pieces import AsItIsMade
 from web.request import look, services
 from web.tokens import READ, token
+from web.wording import Wording
 from web.words import gettext
 
 
@@ -29,50 +32,127 @@ from web.words import gettext
 async def as_text(request: Request) -> Response:
     """GET /s/{slug}/transcript.txt: who may read the transcript, also while it goes on.
 
-    `?tz=Europe/Berlin` names the reader's time zone, which only a browser knows.
+    As in all formats, `?times=0` leaves out the times and `?chat=0` the chat. `?tz=Europe/Berlin`
+    names the reader's time zone, which only a browser knows.
     """
+    return await _save(request, "txt")
 
-    def text(session: Session, lines: list[exports.Line]) -> str:
-        return exports.as_text(session.title, session.started_at, lines, _zone(request))
 
-    return await _export(request, text, "text/plain", "txt")
+@token(READ)
+async def as_markdown(request: Request) -> Response:
+    """GET /s/{slug}/transcript.md: likewise."""
+    return await _save(request, "md")
+
+
+@token(READ)
+async def as_srt(request: Request) -> Response:
+    """GET /s/{slug}/transcript.srt: likewise, without the chat, for which SRT has no place."""
+    return await _save(request, "srt")
 
 
 @token(READ)
 async def as_vtt(request: Request) -> Response:
-    """GET /s/{slug}/transcript.vtt: who may read the transcript, also while it goes on.
-
-    `?tz=` is for the date in the file's name.
-    """
-    return await _export(request, lambda _, lines: exports.as_vtt(lines), "text/vtt", "vtt")
+    """GET /s/{slug}/transcript.vtt: likewise, with the chat as comments."""
+    return await _save(request, "vtt")
 
 
-async def _export(
-    request: Request,
-    text: Callable[[Session, list[exports.Line]], str],
-    kind: str,
-    ending: str,
-) -> Response:
-    """Answer with a file of this media type, whose `text` is laid out beside the loop."""
+@token(READ)
+async def as_json(request: Request) -> Response:
+    """GET /s/{slug}/transcript.json: likewise; what programs get at /s/{slug}/transcript."""
+    return await _save(request, "json")
+
+
+@token(READ)
+async def as_docx(request: Request) -> Response:
+    """GET /s/{slug}/transcript.docx: likewise."""
+    return await _save(request, "docx")
+
+
+async def as_facts(request: Request, at: Look) -> Response:
+    """Return all of a transcript as a JSON object, for a program."""
+    return await _answer(request, at, "json", {"Cache-Control": "no-store"})
+
+
+async def _save(request: Request, ending: str) -> Response:
+    """Answer with a file whose name ends so."""
     at = await look(request)
     session = reading.readable(request, at)
+    return await _answer(request, at, ending, _attached(request, session, ending))
 
-    async def work() -> Response:
-        lines = await _lines(request, session)
 
-        def lay_out() -> Response:
-            return _download(request, text(session, lines), kind, session, ending)
+async def _answer(request: Request, at: Look, ending: str, headers: dict[str, str]) -> Response:
+    session, parts = reading.readable(request, at), services(request)
+    limit(parts.limits.reading, request, at.who)
+    media_type, encoder, is_packed = FORMATS[ending]
+    packer = None if is_packed else Packer(request.headers)
+    if request.method == "HEAD":
+        headers |= {} if packer is None else {"Vary": "Accept-Encoding"}
+        return StreamingResponse(_nothing(), headers=headers, media_type=media_type)
+    leave = parts.reader.line.enter(at.who or "")
+    try:
+        pieces = _pieces(parts.reader, session, encoder(_wanted(request, session)), packer)
+        first = await anext(pieces)  # what fails does so before 200
+        await _note_export(request, at, session, ending)
+    except BaseException:
+        leave()
+        raise
+    headers |= {} if packer is None else packer.headers
+    return AsItIsMade(first, pieces, leave, headers, media_type)
 
-        return await asyncio.to_thread(lay_out)
 
-    answer = await reading.in_line(request, at, work)
-    await _note_export(request, at, session, ending)
-    return answer
+async def _nothing() -> AsyncGenerator[bytes]:
+    for nothing in list[bytes]():
+        yield nothing
+
+
+async def _pieces(
+    reader: TranscriptReader, session: Session, encoder: Encoder, packer: Packer | None
+) -> AsyncGenerator[bytes]:
+    """Yield a file as it is read; nothing of it waits in memory, and no connection, for a reader.
+
+    Each step of some milliseconds is done when nobody else does one, in a thread: what is said
+    meanwhile must not wait.
+    """
+    pages = reader.all(session)
+    lines: list[Line] | None
+    begun = False
+    while True:
+        async with reader.line.again() if begun else reader.line.turn():
+            lines = await anext(pages, None)
+            piece = await asyncio.to_thread(_laid_out, encoder, lines, packer, begun)
+        begun = True
+        if piece or lines is None:  # an empty file has a piece, too
+            yield piece
+        if lines is None:
+            return
+
+
+def _laid_out(
+    encoder: Encoder, lines: list[Line] | None, packer: Packer | None, begun: bool
+) -> bytes:
+    """Return the next piece of a file: of its lines, or for None its end."""
+    plain = b"" if begun else encoder.begin()
+    plain += encoder.end() if lines is None else encoder.lines(lines)
+    return plain if packer is None else packer.packed(plain, last=lines is None)
+
+
+def _wanted(request: Request, session: Session) -> Wanted:
+    """Return what is asked for. Of a value given twice, as a form's, the last one counts."""
+    asked, parts = request.query_params, services(request)
+    return Wanted(
+        session,
+        Wording(),
+        times=asked.get("times") != "0",
+        chat=asked.get("chat") != "0",
+        # Asked before all is read: what came until then is in it.
+        complete=session.over and not parts.reader.is_growing(session.id),
+        zone=zone_of(asked.get("tz", "")),
+    )
 
 
 async def _note_export(request: Request, at: Look, session: Session, ending: str) -> None:
     """Have the owners of a space read which of its members saved a transcript, and as what."""
-    if at.person is not None and at.membership is not None and request.method == "GET":
+    if at.person is not None and at.membership is not None:
         with suppress(DatabaseAwayError):  # one that takes no writes gives the file all the same
             await space_events.note_export(
                 services(request).db,
@@ -83,61 +163,18 @@ async def _note_export(request: Request, at: Look, session: Session, ending: str
             )
 
 
-async def as_facts(request: Request, at: Look) -> Response:
-    """Return all of a transcript as a JSON object, for a program."""
-    session = reading.readable(request, at)
-
-    async def work() -> Response:
-        reader = services(request).reader
-        # Asked first: what came until then is read below.
-        coming = not session.over or reader.is_growing(session.id)
-        said, written = await reader.said(session.id), await reader.chat(session.id)
-        paused_for = await pauses.of_session(services(request).db, session.id)
-
-        def lay_out() -> Response:
-            told = facts.of_transcript(session, said, written, paused_for, coming=coming)
-            return compressed(as_json(told), request.headers)
-
-        return await asyncio.to_thread(lay_out)
-
-    answer = await reading.in_line(request, at, work)
-    await _note_export(request, at, session, "json")
-    return answer
+def _attached(request: Request, session: Session, ending: str) -> dict[str, str]:
+    day = (session.started_at or session.created_at).astimezone(
+        zone_of(request.query_params.get("tz", ""))
+    )
+    return attached(file_name(session.title, day, ending, gettext("Transcript")))
 
 
-def _zone(request: Request) -> tzinfo:
-    return exports.zone_of(request.query_params.get("tz", ""))
-
-
-async def _lines(request: Request, session: Session) -> list[exports.Line]:
-    reader, db = services(request).reader, services(request).db
-    said = await reader.said(session.id)
-    lines = [
-        exports.Line(one.name, one.text, one.start, one.end)
-        if one.lost is None
-        else exports.Line(one.name, not_transcribed(one.lost), one.start, one.end, is_gap=True)
-        for one in said
-    ]
-    zero = session.started_at or session.created_at
-    for chat in await reader.chat(session.id):
-        start = max(0.0, (chat.sent_at - zero).total_seconds())
-        lines.append(
-            exports.Line(gettext("%(name)s (chat)", name=chat.name), chat.text, start, None)
-        )
-    for start, end, by in reading.in_seconds(await pauses.of_session(db, session.id), zero):
-        name, text = by or gettext("A host"), pause_note(end)
-        lines.append(exports.Line(name, text, start, None, is_gap=True))
-    return sorted(lines, key=lambda line: line.start)
-
-
-def _download(request: Request, text: str, kind: str, session: Session, ending: str) -> Response:
-    day = (session.started_at or session.created_at).astimezone(_zone(request))
-    name = exports.file_name(session.title, day, ending, gettext("Transcript"))
+def attached(name: str) -> dict[str, str]:
+    """Return the headers of a file of this name, which is saved and kept by nobody on the way."""
     # RFC 6266: the name as it is for who reads UTF-8, and what is left of it in ASCII for others.
     plain = " ".join(normalize("NFKD", name).encode("ascii", "ignore").decode().split())
-    headers = {
+    return {
         "Cache-Control": "no-store",
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
     }
-    response = Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
-    return compressed(response, request.headers)

@@ -5,28 +5,14 @@ Times are RFC 3339, in UTC; what isn't known, or isn't so yet, is null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any
 
 from core.access import Action, Look, Standing, may
-from core.model import (
-    ChatLine,
-    ListedSession,
-    OwnSpaces,
-    Participant,
-    Pause,
-    Presence,
-    Session,
-    Utterance,
-)
+from core.model import ListedSession, OwnSpaces, Participant, Presence, Session
+from core.transcript.exports.program import moment
 
 Facts = dict[str, Any]
-
-
-def moment(at: datetime | None) -> str | None:
-    """Return a time as programs read it."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None
 
 
 def of_spaces(spaces: OwnSpaces) -> list[Facts]:
@@ -72,41 +58,3 @@ def _session(session: Session, presence: Presence, standing: Standing, origin: s
         "hosted": not session.over and may(standing, Action.SETTINGS),
         "readable": may(standing, Action.READ),
     }
-
-
-def of_transcript(
-    session: Session,
-    said: Iterable[Utterance],
-    written: Iterable[ChatLine],
-    pauses: Sequence[Pause],
-    *,
-    coming: bool,
-) -> Facts:
-    """Return all that was said and written, in order. `coming`: whether there is more to come."""
-    zero = session.started_at or session.created_at
-    lines = [_spoken(one) for one in said]
-    for line in written:
-        start = max(0.0, (line.sent_at - zero).total_seconds())
-        who = {"identity": line.identity, "name": line.name, "role": line.role}
-        lines.append({"kind": "chat", **who, "start": start, "end": None, "text": line.text})
-    for pause in pauses:
-        if (span := pause.seconds(zero)) is not None:
-            start, end = span
-            lines.append({"kind": "pause", "name": pause.by, "start": start, "end": end})
-    return {
-        "slug": session.slug,
-        "title": session.title,
-        "status": session.status,
-        "started_at": moment(session.started_at),
-        "ended_at": moment(session.ended_at),
-        "complete": not coming,
-        "lines": sorted(lines, key=lambda line: float(line["start"])),
-    }
-
-
-def _spoken(one: Utterance) -> Facts:
-    who = {"identity": one.identity, "name": one.name, "role": one.role}
-    when = {"seq": one.seq, "start": one.start, "end": one.end}
-    if one.lost is not None:
-        return {"kind": "gap", **who, **when, "lost_s": one.lost}
-    return {"kind": "speech", **who, **when, "text": one.text, "language": one.language}

@@ -48,6 +48,38 @@ def compressed(response: Response, asked: Headers) -> Response:
     return response
 
 
+class Packer:
+    """Compresses an answer piece by piece as it is made, if whoever asked takes it so.
+
+    A short one stays plain: nothing comes before it is known that there is more.
+    """
+
+    def __init__(self, asked: Headers) -> None:
+        self._taken = takes_gzip(asked)
+        self._packer: zlib._Compress | None = None
+        self._held: bytes | None = b""  # what came until it is known; then None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says of it, once something of it has come."""
+        encoding = {"Content-Encoding": "gzip"} if self._packer else {}
+        return {"Vary": "Accept-Encoding"} | encoding
+
+    def packed(self, piece: bytes, *, last: bool) -> bytes:
+        """Return what is to be sent of it by now. Blocks: call it in a thread."""
+        if self._held is not None:
+            piece = self._held + piece
+            if len(piece) < SHORTEST and not last:
+                self._held = piece
+                return b""
+            self._held = None
+            if self._taken and len(piece) >= SHORTEST:
+                self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+        if self._packer is None:
+            return piece
+        return self._packer.compress(piece) + (self._packer.flush() if last else b"")
+
+
 def takes_gzip(asked: Headers) -> bool:
     """Whether a client says that it takes gzip. One that says nothing gets plain text."""
     for one in asked.get("accept-encoding", "").lower().split(","):

@@ -1,4 +1,7 @@
-"""Transcripts as files: what is in them, and that hostile text can't break out."""
+"""Transcripts as files: how they are called, in whose time zone, and how they travel.
+
+What is in them: test_export_formats.py.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +15,12 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from core.transcript.exports import Line, as_text, as_vtt, file_name, zone_of
+from core.transcript.exports import file_name, zone_of
+from core.transcript.exports.names import moment
 from tests.room.test_chat import say
 from tests.support.app_server import AppServer
 from tests.support.visitors import Visitor
 from web.compression import SEAM, compressed, takes_gzip
-
-ADA = Line("Ada Lovelace", "At nine,\nnot at eight?", 3725.25, 3727.5)
-CHAT = Line("Bob (chat)", "see --> <here>\n\nand there", 3730, None)
-
-
-def test_text_is_one_line_per_utterance() -> None:
-    when = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-    assert as_text("Planning", when, [ADA, CHAT]) == (
-        "Planning\n2026-01-02 03:04 UTC\n\n"
-        "[01:02:05] Ada Lovelace: At nine, not at eight?\n"
-        "[01:02:10] Bob (chat): see --> <here> and there\n"
-    )
-
-
-def test_vtt_has_a_voice_per_cue_and_the_chat_as_comments() -> None:
-    assert as_vtt([ADA, CHAT]) == (
-        "WEBVTT\n\n"
-        "01:02:05.250 --> 01:02:07.500\n<v Ada Lovelace>At nine, not at eight?</v>\n\n"
-        "NOTE 01:02:10.000 Bob (chat): see → <here> and there\n"
-    )
-
-
-def test_vtt_escapes_names_and_words_and_shows_short_cues() -> None:
-    cue = as_vtt([Line("<b>&", "1 < 2 --> 3", 1.0, 1.0)]).split("\n")[2:4]
-    assert cue == ["00:00:01.000 --> 00:00:01.500", "<v &lt;b&gt;&amp;>1 &lt; 2 --&gt; 3</v>"]
 
 
 async def test_the_chat_is_in_the_files_of_an_ended_session(server: AppServer) -> None:
@@ -66,11 +45,11 @@ async def test_the_chat_is_in_the_files_of_an_ended_session(server: AppServer) -
 # The reader's time zone
 
 
-def test_text_is_in_the_readers_time_zone_and_says_which() -> None:
+def test_a_time_is_in_the_readers_time_zone_and_says_which() -> None:
     when = datetime(2026, 11, 24, 23, 4, tzinfo=UTC)
-    berlin = as_text("Planning", when, [], zone_of("Europe/Berlin"))
-    assert berlin.split("\n")[1] == "2026-11-25 00:04 Europe/Berlin (UTC+01:00)"
-    assert as_text("Planning", when, []).split("\n")[1] == "2026-11-24 23:04 UTC"
+    berlin = moment(when.astimezone(zone_of("Europe/Berlin")))
+    assert berlin == "2026-11-25 00:04 Europe/Berlin (UTC+01:00)"
+    assert moment(when) == "2026-11-24 23:04 UTC"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +76,7 @@ def test_a_zone_that_nobody_knows_is_utc(name: str) -> None:
 def test_what_is_no_zones_name_is_not_looked_for(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.delattr("core.transcript.exports.ZoneInfo")
+    monkeypatch.delattr("core.transcript.exports.names.ZoneInfo")
     assert zone_of(name) is UTC
 
 
@@ -107,9 +86,9 @@ def test_without_a_time_zone_database_it_is_utc_and_says_so(
     def nothing(_: str) -> ZoneInfo:
         raise KeyError
 
-    monkeypatch.setattr("core.transcript.exports.ZoneInfo", nothing)
+    monkeypatch.setattr("core.transcript.exports.names.ZoneInfo", nothing)
     when = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-    assert "2026-01-02 03:04 UTC" in as_text("", when, [], zone_of("Europe/Berlin"))
+    assert moment(when.astimezone(zone_of("Europe/Berlin"))) == "2026-01-02 03:04 UTC"
 
 
 # What files are called
@@ -182,7 +161,7 @@ async def test_long_transcripts_are_compressed(server: AppServer) -> None:
         assert "content-encoding" not in plain.headers
         assert small.headers["content-encoding"] == "gzip"
         assert small.content == plain.content.replace(SEAM.encode(), b"")
-        assert int(small.headers["content-length"]) < len(plain.content) / 2
+        assert small.num_bytes_downloaded < len(plain.content) / 2
         for answer in (plain, small):
             assert "Accept-Encoding" in answer.headers["vary"]
             assert answer.headers["cache-control"] == "no-store"

@@ -19,7 +19,7 @@ Kind = Literal["speech", "gap", "chat", "pause"]
 
 # Which of several that begin at one moment comes first.
 SPEECH, PAUSE, CHAT = 0, 1, 2
-_ID = re.compile(r"(?:(chat-)?([1-9]\d{0,8}))(?:\.([1-9]\d?))?")
+_ID = re.compile(r"(chat-)?([1-9][0-9]{0,8})(?:\.([1-9][0-9]?))?")
 
 
 class Key(NamedTuple):
@@ -32,6 +32,11 @@ class Key(NamedTuple):
 
 
 BEGIN = Key(-1.0, 0, 0)
+
+
+def just_before(key: Key) -> Key:
+    """Return a place that has this one behind it, and none between."""
+    return key._replace(part=key.part - 1)
 
 
 class LineId(NamedTuple):

@@ -61,3 +61,26 @@ def without_controls(text: str, limit: int) -> str:
     if text.isprintable():
         return text
     return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
+def matches(text: str, wanted: str) -> list[tuple[int, int]]:
+    """Return where `wanted` stands in a text, in whatever case, and Russian ё and ye alike.
+
+    Each is a span of characters; none begins within the one before.
+    """
+    needle, found = _alike(" ".join(wanted.split())), list[tuple[int, int]]()
+    if not needle:
+        return found
+    alike, end = _alike(text), 0
+    while (start := alike.find(needle, end)) >= 0:
+        end = start + len(needle)
+        found.append((start, end))
+    return found
+
+
+def _alike(text: str) -> str:
+    """Return a text of the same length in which letters that are to match are the same."""
+    lower = text.lower()
+    if len(lower) != len(text):  # İ becomes two characters
+        lower = "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+    return lower.replace("\u0451", "\u0435")  # many write no dots on ё

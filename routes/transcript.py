@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
-from itertools import groupby, pairwise
-from typing import Any, Literal
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core import access
-from core.access import (
-    EndedError,
-    Look,
-)
+from core.access import EndedError, Look, NotFoundError
 from core.minutes import Bounds, cap_of, today
-from core.model import ChatLine, Participant, Pause, Session, Utterance
-from core.store import analyses, participants, pauses, usage
-from core.text import initials
-from routes import exports, reading
+from core.model import Participant, Session
+from core.store import analyses, participants, usage
+from core.store import lines as stored
+from routes import exports, lines, reading, voices
 from routes.login import can_sign_in
 from web.bearer import bearer_of
 from web.compression import compressed
-from web.render import not_transcribed, page, paused
+from web.guard import limit
+from web.render import page
 from web.request import look, services
 from web.tokens import READ, token
 
@@ -52,18 +47,31 @@ async def page_of(request: Request, at: Look) -> Response:
     except EndedError:
         slug, sign_in = at.session.slug, can_sign_in(request)
         return page("session/ended.html", at.person, status=403, slug=slug, sign_in=sign_in)
-    return await reading.in_line(request, at, partial(_page, request, at, session))
+    if "at" in request.query_params:
+        return await lines.at_second(request, at, session)
+    asked = lines.asked_of(request)
+    work = partial(_page, request, at, session, asked)
+    if asked.all or asked.found:
+        return await reading.in_line(request, at, work)
+    limit(services(request).limits.listing, request, at.who)
+    return await work()
 
 
-async def _page(request: Request, at: Look, session: Session) -> Response:
+async def _page(request: Request, at: Look, session: Session, asked: lines.Asked) -> Response:
     db = services(request).db
     # Asked first: what came until then is read below.
     reader = services(request).reader
-    coming = session.over and reader.is_growing(session.id)
+    coming = not session.over or reader.is_growing(session.id)
+    if asked.found:
+        part = lines.Part(await lines.found_in(reader, session, asked))
+    else:
+        try:
+            part = await lines.part_of(reader, session, asked)
+        except NotFoundError:  # a line that is no more, or not yet: all the rest is there
+            asked = replace(asked, line=None, after=None, before=None, since=None)
+            part = await lines.part_of(reader, session, asked)
     people = await participants.who_joined(db, session.id)
-    said = await reader.said(session.id)
-    written = await reader.chat(session.id)
-    paused_for = await pauses.of_session(db, session.id)
+    talked = await stored.talked(db, session.id, voices.PARTS)
     analysis = await analyses.of_session(db, session.id)
     spent = await _usage(request, at)
     minutes = await _minutes(request, at) if spent else {}
@@ -72,18 +80,17 @@ async def _page(request: Request, at: Look, session: Session) -> Response:
         html = page(
             "transcript/transcript.html",
             at.person,
-            session=session,
             room=at.sight.room,
-            people=[_face(one) for one in people],
-            turns=turns(said, written, session.started_at or session.created_at, paused_for),
             analysis=analysis,
             usage=spent,
             minutes=minutes,
             answered=_answered(people) if at.may_see_answers else [],
-            coming=coming,
             here=(0 if session.over else at.presence.here),
+            voices=voices.of(talked, people),
+            **lines.shown(session, asked, part, coming=coming),
         )
-        return compressed(html, request.headers)
+        # What was looked for is in the page: see web/compression.py.
+        return html if asked.found else compressed(html, request.headers)
 
     return await asyncio.to_thread(lay_out)  # a day's talk takes a while: speech must not wait
 
@@ -124,86 +131,3 @@ async def _minutes(request: Request, at: Look) -> dict[str, tuple[float, float]]
 def _answered(people: list[Participant]) -> list[Participant]:
     """Return who said whether they want to be transcribed, or was shown what becomes of it."""
     return [one for one in people if one.answer is not None or one.noticed_at is not None]
-
-
-def _face(one: Participant) -> dict[str, Any]:
-    return {"name": one.name, "hue": one.hue, "initials": initials(one.name)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """Something said or written, at its second of the session."""
-
-    kind: Literal["speech", "chat", "pause"]
-    id: int | str
-    by: Utterance | ChatLine | None  # nobody says that nothing was transcribed for a while
-    start: float
-    text: str
-    is_gap: bool = False
-
-
-def turns(
-    said: list[Utterance],
-    written: list[ChatLine],
-    started_at: datetime,
-    pauses: Sequence[Pause] = (),
-) -> list[dict[str, Any]]:
-    """Group what was said (in the order it was begun) and written into turns of one person.
-
-    Pauses stand between them, each for itself.
-    """
-    items = [_spoken(one) for one in said]
-    for number, (start, end, by) in enumerate(reading.in_seconds(pauses, started_at)):
-        items.append(_Item("pause", f"pause-{number}", None, start, paused(by, start, end)))
-    for line in written:
-        start = max(0.0, (line.sent_at - started_at).total_seconds())
-        items.append(_Item("chat", f"chat-{line.id}", line, start, line.text))
-    items.sort(key=lambda item: item.start)  # equal ones stay in the order of their ids
-    groups = groupby(items, key=lambda item: (item.kind, item.by.identity if item.by else item.id))
-    return [_turn(list(group)) for _, group in groups]
-
-
-def _spoken(one: Utterance) -> _Item:
-    if one.lost is None:
-        return _Item("speech", one.seq, one, one.start, one.text)
-    text = not_transcribed(one.lost)
-    return _Item("speech", one.seq, one, one.start, text, is_gap=True)
-
-
-def _turn(items: list[_Item]) -> dict[str, Any]:
-    first = items[0]
-    by = first.by
-    who = (
-        {
-            "name": by.name,
-            "hue": by.hue,
-            "initials": initials(by.name),
-            "is_guest": by.role == "GUEST",
-        }
-        if by
-        else {}
-    )
-    return {
-        "kind": first.kind,
-        **who,
-        "start": first.start,
-        "utterances": [
-            {
-                "id": one.id,
-                "start": one.start,
-                "text": one.text,
-                "timed": timed,
-                "is_gap": one.is_gap,
-            }
-            for one, timed in zip(items, _timed(items), strict=True)
-        ],
-    }
-
-
-def _timed(items: list[_Item]) -> list[bool]:
-    """Return whether each one shows its time: the first of a turn, and the first of a minute.
-
-    The others show it when somebody points at them. The room has the same rule, in transcript.js.
-    """
-    minutes = [int(one.start // 60) for one in items]
-    return [True, *(one != before for before, one in pairwise(minutes))]

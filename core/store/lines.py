@@ -197,36 +197,56 @@ async def speakers(db: Database, session_id: str) -> dict[str, Speaker]:
     }
 
 
-async def talked(db: Database, session_id: str) -> list[tuple[Speaker, float, int]]:
-    """Return who spoke, for how many seconds and in how many lines, in the order they began.
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """How long somebody spoke. `when` has the seconds of each part of the session, first to last.
 
-    Who only wrote in the chat is among them, with no line of theirs.
+    Who spoke when another did counts as much as if they had been alone.
     """
+
+    speaker: Speaker
+    seconds: float
+    lines: int
+    when: tuple[float, ...]
+
+
+async def talked(db: Database, session_id: str, parts: int) -> list[Talked]:
+    """Return who spoke, in the order they began, with a session cut into so many equal parts."""
     rows = await db.fetch_all(
         """
-        SELECT l.speaker, coalesce(k.name, p.name) AS name, coalesce(p.hue, k.hue, 0) AS hue,
-            p.role, sum(l.seconds) AS seconds, sum(l.lines) AS lines
-        FROM (
-            SELECT u.identity AS speaker, u.end_s - u.start_s AS seconds, 1 AS lines, u.start_s
+        WITH said AS (
+            SELECT u.identity AS speaker, u.start_s, u.end_s
             FROM utterances u WHERE u.session_id = :session AND u.lost_s IS NULL
             AND NOT EXISTS (
                 SELECT FROM corrected_lines c WHERE c.session_id = u.session_id AND c.seq = u.seq
             )
             UNION ALL
-            SELECT c.speaker, c.end_s - c.start_s, 1, c.start_s FROM corrected_lines c
+            SELECT c.speaker, c.start_s, c.end_s FROM corrected_lines c
             WHERE c.session_id = :session AND c.joined_seq IS NULL AND NOT c.hidden
-        ) l
-        LEFT JOIN participants p ON p.identity = l.speaker AND p.session_id = :session
-        LEFT JOIN speakers k ON k.session_id = :session AND k.speaker = l.speaker
-        GROUP BY l.speaker, k.name, k.hue, p.name, p.hue, p.role ORDER BY min(l.start_s), l.speaker
+        ), parted AS (
+            SELECT speaker, CAST(floor(
+                greatest(start_s, 0) / (max(greatest(end_s, 1)) OVER () + 0.001) * :parts
+            ) AS int) AS part, start_s, greatest(0, end_s - start_s) AS seconds
+            FROM said
+        )
+        SELECT t.*, coalesce(k.name, p.name) AS name, coalesce(p.hue, k.hue, 0) AS hue, p.role
+        FROM (
+            SELECT speaker, part, sum(seconds) AS seconds, count(*) AS lines, min(start_s) AS begin
+            FROM parted GROUP BY speaker, part
+        ) t
+        LEFT JOIN participants p ON p.identity = t.speaker AND p.session_id = :session
+        LEFT JOIN speakers k ON k.session_id = :session AND k.speaker = t.speaker
+        ORDER BY t.begin, t.speaker
         """,
         session=UUID(session_id),
+        parts=float(parts),
     )
-    return [
-        (
-            Speaker(row["speaker"], row["name"], row["hue"], row["role"]),
-            max(0.0, float(row["seconds"])),
-            row["lines"],
-        )
-        for row in rows
-    ]
+    whole: dict[str, Talked] = {}
+    for row in rows:
+        speaker = Speaker(row["speaker"], row["name"], row["hue"], row["role"])
+        before = whole.get(speaker.id, Talked(speaker, 0.0, 0, (0.0,) * parts))
+        when = list(before.when)
+        when[min(row["part"], parts - 1)] += row["seconds"]
+        seconds, count = before.seconds + row["seconds"], before.lines + row["lines"]
+        whole[speaker.id] = Talked(speaker, seconds, count, tuple(when))
+    return list(whole.values())

@@ -86,10 +86,12 @@ class TranscriptReader:
         written = self._writer.unstored_chat(session.id)
         known = await stored.known(self._db, session.id, late) if late else set[stored.Place]()
         found = await stored.window(
-            self._db, session.id, zero, side, key, most=most, speaker=speaker, hidden=hidden
+            self._db, session.id, zero, side, key, most=most + 1, speaker=speaker, hidden=hidden
         )
         said = [one for place, one in late.items() if place not in known | found.places]
         chat = {one.key.number for one in found.lines if one.kind == "chat"}
+        whole = len(found.lines) <= most  # one more was asked for, to know that
+        read = found.lines[:most] if side == "after" else found.lines[-most:]
         more: list[Line] = []
         if said or written:
             renamed = await stored.speakers(self._db, session.id)
@@ -99,11 +101,10 @@ class TranscriptReader:
             more += lines.of_pauses(await pauses.of_session(self._db, session.id), zero)
         else:
             more = [one for one in more if one.speaker is not None and one.speaker.id == speaker]
-        whole = len(found.lines) < most
         # What stands beyond the last line that was read is in the next window.
-        edge = None if whole else found.lines[-1 if side == "after" else 0].key
+        edge = None if whole else read[-1 if side == "after" else 0].key
         among = [one for one in more if _is_between(one.key, side, key, edge)]
-        return Window(sorted([*found.lines, *among], key=lambda one: one.key), whole)
+        return Window(sorted([*read, *among], key=lambda one: one.key), whole)
 
     async def all(self, session: Session, *, hidden: bool = False) -> AsyncIterator[list[Line]]:
         """Give all lines of a session in order, some at a time: a day's need no memory."""

@@ -69,12 +69,12 @@ def test_the_transcript_says_who_said_what_when(site: AppServer, database: str) 
     )
     guest_mark = '<span class="guest">guest</span> '
     assert turns == [
-        ("Ada Lovelace", "", "#u-1", "0:01"),
-        ("Charles", guest_mark, "#u-4", "1:01"),
+        ("Ada Lovelace", "", "?line=1#u-1", "0:01"),
+        ("Charles", guest_mark, "?line=4#u-4", "1:01"),
     ]
     # Later words of a turn show their time where a new minute begins, else when pointed at.
     times = re.findall(
-        r'<a class="(at[^"]*)" href="#(u-\d)">([^<]*)</a><p class="words" id="(.*?)"', html
+        r'<a class="(at[^"]*)" href="\?line=\d#(u-\d)">([^<]*)</a><p class="words" id="(.*?)"', html
     )
     assert times == [
         ("at aside", "u-3", "0:04", "u-3"),

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import unescape
 
 import pytest
 
 from core.store.transcripts import PAGE
 from core.waiting_line import IN_LINE, PER_PERSON, CrowdedError, WaitingLine
+from routes.lines import LINES
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.http import Browser
@@ -50,35 +52,57 @@ def day(make_server_in: MakeServer, make_database: Callable[[], str]) -> Day:
     return Day(server, ada, f"/s/{slug}")
 
 
+def numbers(html: str) -> list[int]:
+    return [int(one) for one in re.findall(r"\bwords (\d+)", html)]
+
+
 def test_it_is_whole_and_in_order(day: Day) -> None:
-    for path in (day.path, f"{day.path}/transcript.txt", f"{day.path}/transcript.vtt"):
-        found = re.findall(r"\bwords (\d+)", day.ada.http.get(path).text)
-        assert [int(one) for one in found] == list(range(1, UTTERANCES + 1))
+    for path in (f"{day.path}?all", f"{day.path}/transcript.txt", f"{day.path}/transcript.vtt"):
+        assert numbers(day.ada.http.get(path).text) == list(range(1, UTTERANCES + 1))
+
+
+def test_its_page_is_a_part_which_leads_to_all(day: Day) -> None:
+    def follow(html: str, rel: str) -> str | None:
+        found = re.search(rf'rel="{rel}" href="(\?[^"]*)"', html)
+        return day.ada.http.get(day.path + unescape(found[1])).text if found else None
+
+    page: str | None = day.ada.http.get(day.path).text
+    read = list[int]()
+    while page is not None:
+        some = numbers(page)
+        assert 0 < len(some) <= LINES
+        read += some
+        last, page = page, follow(page, "next")
+    assert read == list(range(1, UTTERANCES + 1))
+    above = follow(last, "prev")
+    assert above is not None
+    assert numbers(above)[-1] == numbers(last)[0] - 1
+    assert numbers(follow(above, "next") or "") == numbers(last)
 
 
 def test_nobody_has_many_at_once(day: Day) -> None:
     def ask(_: int) -> tuple[int, bool]:
-        answer = day.ada.http.get(day.path)
+        answer = day.ada.http.get(f"{day.path}?all")
         return answer.status_code, "retry-after" in answer.headers
 
     with ThreadPoolExecutor(8) as people:
         answers = Counter(people.map(ask, range(8)))
     assert set(answers) == {(200, False), (503, True)}
-    assert day.ada.http.get(day.path).status_code == 200
+    assert day.ada.http.get(f"{day.path}?all").status_code == 200
 
 
 def test_who_reads_nothing_gets_no_more(day: Day) -> None:
     cookies = "; ".join(f"{name}={value}" for name, value in day.ada.http.cookies.items())
-    request = f"GET {day.path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n\r\n"
+    request = f"GET {day.path}?all HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n\r\n"
     lines = [Line(day.server, receive_buffer=4096) for _ in range(PER_PERSON)]
     for line in lines:
         line.send(request)
         assert line.read(12) == b"HTTP/1.1 200"
-    refusal = day.ada.http.get(day.path, headers={"Accept": "application/json"})
+    refusal = day.ada.http.get(f"{day.path}?all", headers={"Accept": "application/json"})
     assert (refusal.status_code, refusal.json()["error"]["code"]) == (503, "crowded")
     for line in lines:
         line.close()
-    wait_until(lambda: day.ada.http.get(day.path).status_code == 200)
+    wait_until(lambda: day.ada.http.get(f"{day.path}?all").status_code == 200)
 
 
 async def test_a_line_has_an_end() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -112,16 +113,16 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
 
     # One stop of the Tab key among the times; arrows go to the others.
     assert await page.locator('#transcript .at:not([tabindex="-1"])').count() == 1
-    await page.locator('#transcript .at[href="#u-9"]').focus()
+    await page.locator('#transcript .at[href$="#u-9"]').focus()
     await page.keyboard.press("ArrowDown")
     moved = "addEventListener('hashchange', () => setTimeout(done))"  # after what the page does
     await page.evaluate(f"window.moved = new Promise((done) => {moved}); 0")
     await page.keyboard.press("Enter")
     await page.evaluate("window.moved")
     await expect(page).to_have_url(re.compile("#u-10$"))
-    assert (
-        await page.locator('#transcript .at:not([tabindex="-1"])').get_attribute("href") == "#u-10"
-    )
+    stop = page.locator('#transcript .at:not([tabindex="-1"])')
+    assert await stop.get_attribute("href") == "?line=10#u-10"
+    assert urlsplit(page.url).query == "line=10"  # for who gets this address
     await page.keyboard.press("Home")
     await expect(page.locator("#transcript .at").first).to_be_focused()
 

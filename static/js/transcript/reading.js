@@ -74,6 +74,26 @@ function settle() {
   choose((stop?.isConnected ? stop : target()) ?? links[0]);
 }
 
+/** An address names a line in its query, for whoever comes by it, and as its target, which is shown. */
+document.addEventListener('click', (event) => {
+  const link = event.target instanceof Element ? event.target.closest('#transcript a.at') : null;
+  if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  // Among some lines only, it leads to where it stands among all.
+  if (new URLSearchParams(location.search).has('speaker') || new URLSearchParams(location.search).has('q')) return;
+  event.preventDefault();
+  const address = link.href;
+  location.hash = link.hash;
+  history.replaceState(history.state, '', address);
+});
+
+// Who comes by a link to words that aren't among the first: links of before had no query.
+function seek() {
+  const named = location.hash.match(/^#u-([\w.-]+)$/)?.[1];
+  if (named && !document.getElementById(`u-${named}`) && !new URLSearchParams(location.search).has('line')) {
+    location.replace(`?line=${encodeURIComponent(named)}${location.hash}`);
+  }
+}
+
 window.addEventListener('hashchange', () => {
   const link = target();
   choose(link);
@@ -98,5 +118,13 @@ document.addEventListener('keydown', (event) => {
 
 exportInLocalTime();
 offerCopy();
+seek();
 settle();
 document.addEventListener('htmx:after:swap', settle);
+document.addEventListener('lines:loaded', settle);
+
+// Nothing is asked for again while nobody looks.
+document.addEventListener('htmx:before:request', (event) => {
+  const { detail } = /** @type {CustomEvent} */ (event);
+  if (document.hidden && detail.ctx.sourceEvent?.type === 'every') event.preventDefault();
+});

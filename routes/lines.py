@@ -1,0 +1,218 @@
+"""Parts of a transcript: which lines an address asks for, and those as they stand in its page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from core import access
+from core.access import Look, NotFoundError
+from core.lines import BEGIN, Key, Line, LineId, just_before, line_id
+from core.model import Session
+from core.text import matches, one_line, without_controls
+from core.transcript.reading import TranscriptReader
+from routes import reading
+from routes.turns import turns
+from web.compression import compressed
+from web.guard import limit
+from web.render import as_json, page
+from web.request import look, services
+
+LINES = 100  # at once: some screens of them, which take a server some 15 ms
+LINES_ABOVE = 20  # one that a link leads to: what was said before it
+MAX_SPEAKER = 80  # characters of an id
+MAX_FOUND = 100  # characters that are looked for
+MOST_FOUND = 1_000  # lines that have them; who gets more looks for something else
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of a transcript an address asks for.
+
+    `line` is one that is to be seen with those around it, `after` and `before` one beside which
+    they begin. `speaker` leaves out all others' lines, `found` is what lines are looked for with.
+    `all` of them are for print.
+    """
+
+    line: LineId | None = None
+    after: LineId | None = None
+    before: LineId | None = None
+    since: LineId | None = None
+    speaker: str | None = None
+    found: str = ""
+    all: bool = False
+
+    def query(self, **place: str) -> str:
+        """Return the query of an address for another part, of the same speaker."""
+        own = {"speaker": self.speaker} if self.speaker else {}
+        return urlencode(place | own)
+
+
+def asked_of(request: Request) -> Asked:
+    """Return what an address asks for; what names nothing that could be counts as not said."""
+    query = request.query_params
+    line, after, before, since = (
+        line_id(query.get(name, "")) for name in ("line", "after", "before", "since")
+    )
+    return Asked(
+        line,
+        after,
+        before,
+        since,
+        without_controls(query.get("speaker", ""), MAX_SPEAKER) or None,
+        one_line(query.get("q", ""), MAX_FOUND),
+        "all" in query,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines in order; whether there are others before and behind them.
+
+    `whole`: they begin where the transcript does.
+    """
+
+    lines: list[Line]
+    earlier: bool = False
+    later: bool = False
+    whole: bool = False
+
+
+async def part_of(reader: TranscriptReader, session: Session, asked: Asked) -> Part:
+    """Return the part that is asked for; NotFoundError where that names a line that isn't there."""
+    window = partial(reader.window, session, speaker=asked.speaker)
+    if asked.all:
+        return Part([one async for some in reader.all(session) for one in some])
+    place = asked.line or asked.after or asked.before or asked.since
+    key = BEGIN if place is None else await reader.key_of(session, place)
+    if key is None:
+        raise NotFoundError
+    if asked.before is not None:
+        found = await window("before", key, LINES)
+        return Part(found.lines, earlier=not found.whole, later=True)
+    if asked.line is None:
+        begin = key if asked.since is None else just_before(key)
+        found = await window("after", begin, LINES)
+        return Part(found.lines, place is not None, not found.whole, place is None)
+    above = await window("before", key, LINES_ABOVE)
+    found = await window("after", just_before(key), LINES)
+    return Part([*above.lines, *found.lines], not above.whole, not found.whole, above.whole)
+
+
+def address(session: Session) -> str:
+    """Return where a transcript is read: at the link itself once the session is over."""
+    return f"/s/{session.slug}" + ("" if session.over else "/transcript")
+
+
+def shown(session: Session, asked: Asked, part: Part, *, coming: bool) -> dict[str, Any]:
+    """Return what the template of lines needs."""
+    ids = [one.id for one in part.lines if one.kind != "pause"]
+    return {
+        "session": session,
+        "asked": asked,
+        "turns": turns(part.lines[:MOST_FOUND] if asked.found else part.lines, asked.found),
+        "first": ids[0] if ids else None,
+        "last": ids[-1] if ids else None,
+        "earlier": part.earlier,
+        "later": part.later,
+        "coming": coming and not asked.found,
+        "again": asked.query(**_again(part, asked, ids)),
+        "polled": asked.since is not None,
+        "path": address(session),
+        "found_count": min(len(part.lines), MOST_FOUND),
+        "found_more": len(part.lines) > MOST_FOUND,
+    }
+
+
+def _again(part: Part, asked: Asked, ids: list[str]) -> dict[str, str]:
+    """Return what asks for the same lines and those that have come behind them, or among them."""
+    if part.whole:
+        return {}
+    return {"since": ids[0]} if ids else {"after": str(asked.after)}
+
+
+async def lines_of(request: Request) -> Response:
+    """GET /s/{slug}/transcript/lines?after=…: who may read, some lines as they stand in the page.
+
+    `after` and `before` name a line beside which they begin, `line` one that is among them,
+    `since` the first of them; `all` are for print. `speaker` leaves out all others'.
+    """
+    at = await look(request)
+    session, asked = access.readable(at), asked_of(request)
+
+    async def work() -> Response:
+        reader = services(request).reader
+        coming = not session.over or reader.is_growing(session.id)
+        part = await part_of(reader, session, asked)
+        # What is on the other side stands in the page already.
+        if asked.before is not None:
+            part = replace(part, later=False)
+        elif asked.line is None:
+            part = replace(part, earlier=False)
+        values = shown(session, asked, part, coming=coming)
+
+        def lay_out() -> Response:
+            html = page("transcript/_lines.html", at.person, **values)
+            return compressed(html, request.headers)
+
+        return await asyncio.to_thread(lay_out)
+
+    if asked.all:
+        return await reading.in_line(request, at, work)
+    limit(services(request).limits.listing, request, at.who)
+    return await work()
+
+
+async def at_second(request: Request, at: Look, session: Session) -> Response:
+    """GET /s/{slug}?at=…: go to the line that is said at a second of the session, or follows it."""
+    limit(services(request).limits.listing, request, at.who)
+    second = request.query_params["at"]
+    where = address(session)
+    if re.fullmatch("[0-9]{1,7}", second):
+        window = await services(request).reader.window(
+            session, "after", Key(float(second), -1, 0), 1
+        )
+        said = [one.id for one in window.lines if one.kind != "pause"]
+        if said:
+            where = f"{where}?line={said[0]}#u-{said[0]}"
+    return RedirectResponse(where, 303)
+
+
+async def find(request: Request) -> Response:
+    """GET /s/{slug}/transcript/find?q=…: who may read, the ids of the lines that have these words.
+
+    As JSON: `lines` in order, and whether there are `more` than those.
+    """
+    at = await look(request)
+    session, asked = access.readable(at), asked_of(request)
+
+    async def work() -> Response:
+        found = await found_in(services(request).reader, session, asked)
+        ids = [one.id for one in found]
+        return as_json({"lines": ids[:MOST_FOUND], "more": len(ids) > MOST_FOUND})
+
+    return await reading.in_line(request, at, work)
+
+
+async def found_in(reader: TranscriptReader, session: Session, asked: Asked) -> list[Line]:
+    """Return the lines that have certain words, one more than are shown at the most."""
+    found: list[Line] = []
+    if asked.found:
+        async for some in reader.all(session):
+            found += [one for one in some if _has(one, asked)]
+            if len(found) > MOST_FOUND:
+                return found[: MOST_FOUND + 1]
+    return found
+
+
+def _has(one: Line, asked: Asked) -> bool:
+    if asked.speaker is not None and (one.speaker is None or one.speaker.id != asked.speaker):
+        return False
+    return bool(matches(one.text, asked.found))

@@ -141,9 +141,15 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
     assert await in_chat.locator(".words a").get_attribute("target") == "_blank"
 
     # Exports know the reader's time zone, the copy is the same text.
+    menu = page.locator("#save")
+    await menu.get_by_text("Save as…").click()
+    await page.keyboard.press("Escape")
+    await expect(menu.get_by_role("button", name="Text .txt")).to_be_hidden()
+    await page.keyboard.press("Enter")
     async with page.expect_download() as download:
-        await page.get_by_role("link", name="Text", exact=True).click()
+        await menu.get_by_role("button", name="Text .txt").click()
     file = await download.value
+    await expect(menu.get_by_role("button", name="Text .txt")).to_be_hidden()
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d Weekly {WIDE_NAME}\.txt", file.suggested_filename)
     text = await asyncio.to_thread((await file.path()).read_text)
     assert "Asia/Tokyo (UTC+09:00)\n" in text
@@ -151,6 +157,18 @@ async def test_what_was_said_is_read_on_a_phone(server: AppServer, browsers: Bro
     await page.get_by_role("button", name="Copy").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == text
+
+    await menu.get_by_text("Save as…").click()
+    await menu.get_by_label("With times").uncheck()
+    await menu.get_by_label("With the chat").uncheck()
+    async with page.expect_download() as download:
+        await menu.get_by_role("button", name="Markdown .md").click()
+    file = await download.value
+    assert file.suggested_filename.endswith(f" Weekly {WIDE_NAME}.md")
+    text = await asyncio.to_thread((await file.path()).read_text)
+    assert WIDE_WORD in text
+    assert "12:40" not in text
+    assert "(chat)" not in text
 
     await page.get_by_role("link", name="All sessions").click()
     await expect(page.locator(f"#session-{slug}")).to_be_visible()

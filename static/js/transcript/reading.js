@@ -1,47 +1,6 @@
-/** The transcript page: exports in the reader's time zone, a copy of all of it, and the keys among its times. */
+/** The transcript page: the keys among its times. */
 
-import { find } from '../lib/dom.js';
 import { t } from '../lib/words.js';
-
-const SAID = 4_000; // milliseconds for which the button says what became of a copy
-
-/** A server doesn't know where its reader is; without scripts the text says UTC. */
-function exportInLocalTime() {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone) return;
-  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('a[data-export]'))) {
-    const address = new URL(link.href);
-    address.searchParams.set('tz', zone);
-    link.href = address.href;
-  }
-}
-
-/** @returns {Promise<Blob>} what the Text link gives */
-async function plainText() {
-  const link = /** @type {HTMLAnchorElement} */ (find('[data-export="text"]'));
-  const answer = await fetch(link.href);
-  if (!answer.ok) throw new Error(`the text can't be had: ${answer.status}`);
-  return new Blob([await answer.text()], { type: 'text/plain' });
-}
-
-function offerCopy() {
-  // Browsers give a clipboard to pages on https and on this computer only.
-  if (!navigator.clipboard?.write) return;
-  const button = find('[data-copy]');
-  const label = button.textContent;
-  button.hidden = false;
-  button.setAttribute('aria-live', 'polite');
-  button.addEventListener('click', async () => {
-    try {
-      // The promise goes in at once: later, Safari no longer sees that somebody asked for it.
-      await navigator.clipboard.write([new ClipboardItem({ 'text/plain': plainText() })]);
-      button.textContent = t('Copied');
-    } catch {
-      button.textContent = t('It could not be copied');
-    }
-    setTimeout(() => (button.textContent = label), SAID);
-  });
-}
 
 // All times are links, thousands of them after a long day. One of them is a stop of the Tab key; from
 // there the arrow keys go to the others. Without scripts each is a stop.
@@ -116,8 +75,6 @@ document.addEventListener('keydown', (event) => {
   next.focus();
 });
 
-exportInLocalTime();
-offerCopy();
 seek();
 settle();
 document.addEventListener('htmx:after:swap', settle);

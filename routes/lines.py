@@ -14,8 +14,8 @@ from starlette.responses import RedirectResponse, Response
 
 from core import access
 from core.access import Look, NotFoundError
-from core.lines import BEGIN, Key, Line, LineId, just_before, line_id
-from core.model import Session
+from core.lines import BEGIN, CHAT, Key, Line, LineId, just_before, line_id
+from core.model import Person, Session
 from core.text import matches, one_line, without_controls
 from core.transcript.reading import TranscriptReader
 from routes import reading
@@ -73,6 +73,40 @@ def asked_of(request: Request) -> Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A transcript as somebody reads it: where that is, and what of it they see.
+
+    `path` is its page's, `parts` the path below which its lines and what finds in it are. `who` is
+    whom limits count, None for nobody known. `chat`: whether what was written is among its lines.
+    To who is `outside` nothing is told that leads to the session or of who was in it unheard.
+    """
+
+    session: Session
+    path: str
+    parts: str
+    who: str | None
+    person: Person | None
+    chat: bool = True
+    outside: bool = False
+
+    @property
+    def shown(self) -> Session:
+        """The session for a template: its link is no outsider's."""
+        return replace(self.session, id="", slug="", space_id="") if self.outside else self.session
+
+
+def view_of(at: Look) -> View:
+    """Return a transcript as who may read it does: NotFoundError or EndedError for others.
+
+    It is at the session's link itself once that is over.
+    """
+    session = access.readable(at)
+    link = f"/s/{session.slug}"
+    parts = f"{link}/transcript"
+    return View(session, link if session.over else parts, parts, at.who, at.person)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """Lines in order; whether there are others before and behind them.
 
@@ -85,14 +119,25 @@ class Part:
     whole: bool = False
 
 
-async def part_of(reader: TranscriptReader, session: Session, asked: Asked) -> Part:
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part as it is shown. `coming`: whether there will be more of the transcript."""
+
+    view: View
+    asked: Asked
+    part: Part
+    coming: bool
+
+
+async def part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
     """Return the part that is asked for; NotFoundError where that names a line that isn't there."""
-    window = partial(reader.window, session, speaker=asked.speaker)
+    window = partial(reader.window, view.session, speaker=asked.speaker, written=view.chat)
     if asked.all:
-        return Part([one async for some in reader.all(session) for one in some])
+        every = reader.all(view.session, written=view.chat)
+        return Part([one async for some in every for one in some])
     place = asked.line or asked.after or asked.before or asked.since
-    key = BEGIN if place is None else await reader.key_of(session, place)
-    if key is None:
+    key = BEGIN if place is None else await reader.key_of(view.session, place)
+    if key is None or (key.rank == CHAT and not view.chat):
         raise NotFoundError
     if asked.before is not None:
         found = await window("before", key, LINES)
@@ -106,29 +151,48 @@ async def part_of(reader: TranscriptReader, session: Session, asked: Asked) -> P
     return Part([*above.lines, *found.lines], not above.whole, not found.whole, above.whole)
 
 
-def address(session: Session) -> str:
-    """Return where a transcript is read: at the link itself once the session is over."""
-    return f"/s/{session.slug}" + ("" if session.over else "/transcript")
+async def read(reader: TranscriptReader, view: View, asked: Asked) -> Excerpt:
+    """Return what a page shows of the lines that are asked for, or found."""
+    # Asked first: what came until then is read below.
+    coming = not view.session.over or reader.is_growing(view.session.id)
+    if asked.found:
+        part = Part(await found_in(reader, view, asked))
+    else:
+        try:
+            part = await part_of(reader, view, asked)
+        except NotFoundError:  # a line that is no more, or not yet: all the rest is there
+            asked = replace(asked, line=None, after=None, before=None, since=None)
+            part = await part_of(reader, view, asked)
+    return Excerpt(view, asked, part, coming)
 
 
-def shown(session: Session, asked: Asked, part: Part, *, coming: bool) -> dict[str, Any]:
-    """Return what the template of lines needs."""
+def values(excerpt: Excerpt) -> dict[str, Any]:
+    """Return what the template of lines needs. Takes a while for many: call it in a thread."""
+    view, asked, part = excerpt.view, excerpt.asked, excerpt.part
+    lines = part.lines[:MOST_FOUND] if asked.found else part.lines
     ids = [one.id for one in part.lines if one.kind != "pause"]
     return {
-        "session": session,
+        "session": view.shown,
         "asked": asked,
-        "turns": turns(part.lines[:MOST_FOUND] if asked.found else part.lines, asked.found),
+        "turns": turns(map(_outside, lines) if view.outside else lines, asked.found),
         "first": ids[0] if ids else None,
         "last": ids[-1] if ids else None,
         "earlier": part.earlier,
         "later": part.later,
-        "coming": coming and not asked.found,
+        "coming": excerpt.coming and not asked.found,
         "again": asked.query(**_again(part, asked, ids)),
         "polled": asked.since is not None,
-        "path": address(session),
+        "path": view.path,
+        "parts": view.parts,
         "found_count": min(len(part.lines), MOST_FOUND),
         "found_more": len(part.lines) > MOST_FOUND,
     }
+
+
+def _outside(line: Line) -> Line:
+    """Return a line as it is shown outside: not what its speaker was here, nor who paused."""
+    speaker = replace(line.speaker, role=None) if line.speaker else None
+    return replace(line, speaker=speaker, by=None)
 
 
 def _again(part: Part, asked: Asked, ids: list[str]) -> dict[str, str]:
@@ -144,40 +208,43 @@ async def lines_of(request: Request) -> Response:
     `after` and `before` name a line beside which they begin, `line` one that is among them,
     `since` the first of them; `all` are for print. `speaker` leaves out all others'.
     """
-    at = await look(request)
-    session, asked = access.readable(at), asked_of(request)
+    return await some(request, view_of(await look(request)))
+
+
+async def some(request: Request, view: View) -> Response:
+    """Answer with the lines that are asked for."""
+    session, asked = view.session, asked_of(request)
 
     async def work() -> Response:
         reader = services(request).reader
         coming = not session.over or reader.is_growing(session.id)
-        part = await part_of(reader, session, asked)
+        part = await part_of(reader, view, asked)
         # What is on the other side stands in the page already.
         if asked.before is not None:
             part = replace(part, later=False)
         elif asked.line is None:
             part = replace(part, earlier=False)
-        values = shown(session, asked, part, coming=coming)
+        excerpt = Excerpt(view, asked, part, coming)
 
         def lay_out() -> Response:
-            html = page("transcript/_lines.html", at.person, **values)
+            html = page("transcript/_lines.html", view.person, **values(excerpt))
             return compressed(html, request.headers)
 
         return await asyncio.to_thread(lay_out)
 
     if asked.all:
-        return await reading.in_line(request, at, work)
-    limit(services(request).limits.listing, request, at.who)
+        return await reading.in_line(request, view.who, work)
+    limit(services(request).limits.listing, request, view.who)
     return await work()
 
 
-async def at_second(request: Request, at: Look, session: Session) -> Response:
+async def at_second(request: Request, view: View) -> Response:
     """GET /s/{slug}?at=…: go to the line that is said at a second of the session, or follows it."""
-    limit(services(request).limits.listing, request, at.who)
-    second = request.query_params["at"]
-    where = address(session)
+    limit(services(request).limits.listing, request, view.who)
+    second, where = request.query_params["at"], view.path
     if re.fullmatch("[0-9]{1,7}", second):
         window = await services(request).reader.window(
-            session, "after", Key(float(second), -1, 0), 1
+            view.session, "after", Key(float(second), -1, 0), 1, written=view.chat
         )
         said = [one.id for one in window.lines if one.kind != "pause"]
         if said:
@@ -190,23 +257,27 @@ async def find(request: Request) -> Response:
 
     As JSON: `lines` in order, and whether there are `more` than those.
     """
-    at = await look(request)
-    session, asked = access.readable(at), asked_of(request)
+    return await found(request, view_of(await look(request)))
+
+
+async def found(request: Request, view: View) -> Response:
+    """Answer with the ids of the lines that have the words that are asked for."""
+    asked = asked_of(request)
 
     async def work() -> Response:
-        found = await found_in(services(request).reader, session, asked)
-        ids = [one.id for one in found]
+        have = await found_in(services(request).reader, view, asked)
+        ids = [one.id for one in have]
         return as_json({"lines": ids[:MOST_FOUND], "more": len(ids) > MOST_FOUND})
 
-    return await reading.in_line(request, at, work)
+    return await reading.in_line(request, view.who, work)
 
 
-async def found_in(reader: TranscriptReader, session: Session, asked: Asked) -> list[Line]:
+async def found_in(reader: TranscriptReader, view: View, asked: Asked) -> list[Line]:
     """Return the lines that have certain words, one more than are shown at the most."""
     found: list[Line] = []
     if asked.found:
-        async for some in reader.all(session):
-            found += [one for one in some if _has(one, asked)]
+        async for lines in reader.all(view.session, written=view.chat):
+            found += [one for one in lines if _has(one, asked)]
             if len(found) > MOST_FOUND:
                 return found[: MOST_FOUND + 1]
     return found

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from core import access
 from core.access import Look, NotFoundError
 from core.model import Pause, Session
+from web.addresses import address_of
 from web.bearer import bearer_of
 from web.guard import limit
 from web.pieces import InPieces
@@ -27,14 +28,17 @@ def readable(request: Request, at: Look) -> Session:
     return access.readable(at)
 
 
-async def in_line(request: Request, at: Look, work: Callable[[], Awaitable[Response]]) -> Response:
+async def in_line(
+    request: Request, who: str | None, work: Callable[[], Awaitable[Response]]
+) -> Response:
     """Read and lay out a transcript when nobody else does: a day's takes most of a second.
 
     The place in line is given back once the answer was taken, so that nobody has many in memory.
+    Nobody known (`who` is None) waits as their address.
     """
-    limit(services(request).limits.reading, request, at.who)
+    limit(services(request).limits.reading, request, who)
     line = services(request).reader.line
-    leave = line.enter(at.who or "")
+    leave = line.enter(who or address_of(request))
     try:
         async with line.turn():
             response = await work()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from core import access
-from core.access import EndedError, Look, NotFoundError
+from core.access import EndedError, Look
 from core.minutes import Bounds, cap_of, today
-from core.model import Participant, Session
+from core.model import Participant
 from core.store import analyses, participants, usage
 from core.store import lines as stored
 from routes import exports, lines, reading, voices
@@ -43,33 +41,23 @@ async def so_far(request: Request) -> Response:
 async def page_of(request: Request, at: Look) -> Response:
     """Show what was said to who may read it, so far or in the end."""
     try:
-        session = access.readable(at)
+        view = lines.view_of(at)
     except EndedError:
         slug, sign_in = at.session.slug, can_sign_in(request)
         return page("session/ended.html", at.person, status=403, slug=slug, sign_in=sign_in)
     if "at" in request.query_params:
-        return await lines.at_second(request, at, session)
+        return await lines.at_second(request, view)
     asked = lines.asked_of(request)
-    work = partial(_page, request, at, session, asked)
+    work = partial(_page, request, at, view, asked)
     if asked.all or asked.found:
-        return await reading.in_line(request, at, work)
+        return await reading.in_line(request, at.who, work)
     limit(services(request).limits.listing, request, at.who)
     return await work()
 
 
-async def _page(request: Request, at: Look, session: Session, asked: lines.Asked) -> Response:
-    db = services(request).db
-    # Asked first: what came until then is read below.
-    reader = services(request).reader
-    coming = not session.over or reader.is_growing(session.id)
-    if asked.found:
-        part = lines.Part(await lines.found_in(reader, session, asked))
-    else:
-        try:
-            part = await lines.part_of(reader, session, asked)
-        except NotFoundError:  # a line that is no more, or not yet: all the rest is there
-            asked = replace(asked, line=None, after=None, before=None, since=None)
-            part = await lines.part_of(reader, session, asked)
+async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked) -> Response:
+    db, session = services(request).db, view.session
+    excerpt = await lines.read(services(request).reader, view, asked)
     people = await participants.who_joined(db, session.id)
     talked = await stored.talked(db, session.id, voices.PARTS)
     analysis = await analyses.of_session(db, session.id)
@@ -87,7 +75,7 @@ async def _page(request: Request, at: Look, session: Session, asked: lines.Asked
             answered=_answered(people) if at.may_see_answers else [],
             here=(0 if session.over else at.presence.here),
             voices=voices.of(talked, people),
-            **lines.shown(session, asked, part, coming=coming),
+            **lines.values(excerpt),
         )
         # What was looked for is in the page: see web/compression.py.
         return html if asked.found else compressed(html, request.headers)

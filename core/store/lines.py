@@ -47,7 +47,7 @@ _WINDOW = """
                 SELECT id, identity, text, CAST(greatest(
                     0, extract(epoch FROM sent_at - CAST(:zero AS timestamptz))
                 ) AS float8) AS start_s
-                FROM chat_messages WHERE session_id = :session
+                FROM chat_messages WHERE session_id = :session AND CAST(:written AS boolean)
             ) m
             WHERE (m.start_s, {chat}, m.id, 0) {past} {place}
             AND (CAST(:speaker AS text) IS NULL OR m.identity = :speaker)
@@ -86,11 +86,12 @@ async def window(
     most: int,
     speaker: str | None = None,
     hidden: bool = False,
+    written: bool = True,
 ) -> Found:
     """Return the lines nearest to a place, on this side of it, `most` of them at the most.
 
     `zero` is when the session's second 0 was. `speaker` leaves out all others' lines; hidden ones
-    are among them on request only.
+    are among them on request only, what was `written` in the chat unless it is left out.
     """
     rows = await db.fetch_all(
         _SQL[side],
@@ -103,6 +104,7 @@ async def window(
         most=most,
         speaker=speaker,
         hidden=hidden,
+        written=written,
     )
     found = rows if side == "after" else rows[::-1]
     places = {(row["stream"], row["utterance"]) for row in found if row["stream"] is not None}

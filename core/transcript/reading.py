@@ -74,29 +74,38 @@ class TranscriptReader:
         *,
         speaker: str | None = None,
         hidden: bool = False,
+        written: bool = True,
     ) -> Window:
         """Return the lines nearest to a place on this side of it, with the pauses among them.
 
         About `most` of them: what isn't stored yet comes in addition. `speaker` is whose alone are
-        wanted, without pauses; `hidden` shows what was hidden, too.
+        wanted, without pauses; `hidden` shows what was hidden, too, and `written` the chat.
         """
         zero = zero_of(session)
         # Asked first, in this order: what moves on meanwhile is found where it comes to.
         late = {one.place: one for one in self._unstored(session.id)}
-        written = self._writer.unstored_chat(session.id)
+        chat_lines = self._writer.unstored_chat(session.id) if written else []
         known = await stored.known(self._db, session.id, late) if late else set[stored.Place]()
         found = await stored.window(
-            self._db, session.id, zero, side, key, most=most + 1, speaker=speaker, hidden=hidden
+            self._db,
+            session.id,
+            zero,
+            side,
+            key,
+            most=most + 1,
+            speaker=speaker,
+            hidden=hidden,
+            written=written,
         )
         said = [one for place, one in late.items() if place not in known | found.places]
         chat = {one.key.number for one in found.lines if one.kind == "chat"}
         whole = len(found.lines) <= most  # one more was asked for, to know that
         read = found.lines[:most] if side == "after" else found.lines[-most:]
         more: list[Line] = []
-        if said or written:
+        if said or chat_lines:
             renamed = await stored.speakers(self._db, session.id)
             more += [lines.of_utterance(one, renamed) for one in said]
-            more += [lines.of_chat(one, zero, renamed) for one in written if one.id not in chat]
+            more += [lines.of_chat(one, zero, renamed) for one in chat_lines if one.id not in chat]
         if speaker is None:
             more += lines.of_pauses(await pauses.of_session(self._db, session.id), zero)
         else:
@@ -106,11 +115,15 @@ class TranscriptReader:
         among = [one for one in more if _is_between(one.key, side, key, edge)]
         return Window(sorted([*read, *among], key=lambda one: one.key), whole)
 
-    async def all(self, session: Session, *, hidden: bool = False) -> AsyncIterator[list[Line]]:
+    async def all(
+        self, session: Session, *, hidden: bool = False, written: bool = True
+    ) -> AsyncIterator[list[Line]]:
         """Give all lines of a session in order, some at a time: a day's need no memory."""
         key = BEGIN
         while True:
-            window = await self.window(session, "after", key, AT_ONCE, hidden=hidden)
+            window = await self.window(
+                session, "after", key, AT_ONCE, hidden=hidden, written=written
+            )
             yield window.lines
             if window.whole or not window.lines:
                 return

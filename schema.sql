@@ -25,7 +25,9 @@ CREATE TABLE IF NOT EXISTS users (
     -- When the steps after the first sign-in were done or skipped. NULL: they are still offered.
     welcomed_at timestamptz,
     -- Whether an invitation let them in, although ALLOWED_EMAILS and the like name others.
-    invited     boolean NOT NULL DEFAULT false
+    invited     boolean NOT NULL DEFAULT false,
+    -- What they speak in sessions, as a code; NULL: as each session has it.
+    spoken      text CHECK (char_length(spoken) <= 8)
     -- space_id, the space that they work in, comes at the end: spaces are made below.
 );
 
@@ -91,7 +93,14 @@ CREATE TABLE IF NOT EXISTS spaces (
     minutes_granted double precision CHECK (minutes_granted >= 0),
     minutes_chosen  double precision CHECK (minutes_chosen >= 0),
     -- What is asked at the door of its sessions before captions may hear somebody.
-    consent     text NOT NULL DEFAULT 'OFF' CHECK (consent IN ('OFF', 'NOTICE', 'REQUIRED'))
+    consent     text NOT NULL DEFAULT 'OFF' CHECK (consent IN ('OFF', 'NOTICE', 'REQUIRED')),
+    -- Of its sessions, as far as they don't say it themselves: what is spoken (NULL: as the
+    -- installation has it) and into what it is translated, and beside theirs names and spellings.
+    languages   text[],
+    code_switching boolean NOT NULL DEFAULT false,
+    vocabulary  text[] NOT NULL DEFAULT '{}',
+    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object'),
+    targets     text[]
 );
 
 CREATE TABLE IF NOT EXISTS members (
@@ -165,7 +174,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     created_by  uuid REFERENCES users ON DELETE SET NULL,
     status      text NOT NULL DEFAULT 'CREATED'
                 CHECK (status IN ('CREATED', 'LIVE', 'ENDED', 'EXPIRED')),
-    languages   text[] NOT NULL DEFAULT '{}',
+    -- What is spoken; NULL: as its space has it.
+    languages   text[],
     vocabulary  text[] NOT NULL DEFAULT '{}',
     created_at  timestamptz NOT NULL DEFAULT now(),
     started_at  timestamptz,
@@ -192,7 +202,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- of one that isn't planned any more would else be gone at once. NULL: never.
     replanned_at timestamptz,
     -- Since when a host has nothing transcribed; NULL: it is.
-    paused_at   timestamptz
+    paused_at   timestamptz,
+    -- Into which languages it is translated; NULL: as its space has it.
+    targets     text[]
 );
 -- A space's list, the newest first: see core/store/listed.py.
 CREATE INDEX IF NOT EXISTS sessions_list ON sessions
@@ -228,6 +240,8 @@ CREATE TABLE IF NOT EXISTS participants (
     refused_at  timestamptz,
     -- When a page first said that it showed them what becomes of what is said.
     noticed_at  timestamptz,
+    -- What they say they speak, as a code; NULL: as the session has it.
+    language    text CHECK (char_length(language) <= 8),
     UNIQUE (session_id, user_id)
 );
 CREATE INDEX IF NOT EXISTS participants_user ON participants (user_id);
@@ -343,6 +357,20 @@ CREATE INDEX IF NOT EXISTS corrections_session ON corrections (session_id, id DE
 CREATE INDEX IF NOT EXISTS corrections_line ON corrections (session_id, seq, part)
     WHERE seq IS NOT NULL;
 CREATE INDEX IF NOT EXISTS corrections_user ON corrections (user_id) WHERE user_id IS NOT NULL;
+
+-- Finals in other languages. They may be stored before the utterance that they are of, which isn't
+-- referred to for that reason: whose it is decides when they go.
+CREATE TABLE IF NOT EXISTS translations (
+    id          bigint GENERATED ALWAYS AS IDENTITY,
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    stream      text NOT NULL,
+    utterance   text NOT NULL,
+    language    text NOT NULL CHECK (char_length(language) BETWEEN 2 AND 8),
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    text        text NOT NULL,
+    PRIMARY KEY (session_id, stream, utterance, language)
+);
+CREATE INDEX IF NOT EXISTS translations_identity ON translations (identity);
 
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
@@ -504,6 +532,26 @@ CREATE INDEX IF NOT EXISTS sessions_of_room ON sessions (standing_room)
 ALTER TABLE standing_rooms ADD COLUMN IF NOT EXISTS changed_at timestamptz NOT NULL DEFAULT now();
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS replanned_at timestamptz;
 ALTER TABLE space_events ADD COLUMN IF NOT EXISTS by_token boolean NOT NULL DEFAULT false;
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS languages text[];
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS code_switching boolean NOT NULL DEFAULT false;
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS vocabulary text[] NOT NULL DEFAULT '{}';
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS spelling jsonb NOT NULL DEFAULT '{}'
+    CHECK (jsonb_typeof(spelling) = 'object');
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS targets text[];
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS targets text[];
+ALTER TABLE participants ADD COLUMN IF NOT EXISTS language text
+    CHECK (char_length(language) <= 8);
+ALTER TABLE users ADD COLUMN IF NOT EXISTS spoken text CHECK (char_length(spoken) <= 8);
+-- Once: of before sessions could say what is spoken, an empty list means that nothing was said.
+DO $$ BEGIN
+    IF (
+        SELECT attnotnull FROM pg_attribute
+        WHERE attrelid = 'sessions'::regclass AND attname = 'languages'
+    ) THEN
+        ALTER TABLE sessions ALTER COLUMN languages DROP NOT NULL, ALTER COLUMN languages DROP DEFAULT;
+        UPDATE sessions SET languages = NULL WHERE languages = '{}';
+    END IF;
+END $$;
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

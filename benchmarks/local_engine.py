@@ -13,7 +13,7 @@ import os
 import resource
 import time
 
-from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions
+from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamOptions, Translation
 from core.speech.local.engine import LocalEngine, local_engine_available
 from core.speech.reasons import Reason
 from tests.support.speech_samples import two_cities
@@ -37,6 +37,9 @@ class Captions:
             self.lags.append(time.perf_counter() - self.began - recognition.end)
         else:
             self.partials += 1
+
+    def translated(self, translation: Translation) -> None:
+        """Sink."""
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Sink."""

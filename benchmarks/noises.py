@@ -25,7 +25,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from core.speech.engine import BYTES_PER_SECOND, SAMPLE_RATE, Recognition, StreamOptions
+from core.speech.engine import (
+    BYTES_PER_SECOND,
+    SAMPLE_RATE,
+    Recognition,
+    StreamOptions,
+    Translation,
+)
 from core.speech.local.engine import LocalEngine, local_engine_available
 from core.speech.reasons import Reason
 from tests.support.speech_samples import BECKETT, TWO_CITIES, beckett, two_cities, words_in_order
@@ -486,6 +492,9 @@ class Captions:
     def heard(self, recognition: Recognition) -> None:
         """Sink."""
         (self.finals if recognition.final else self.partials).append(recognition.text)
+
+    def translated(self, translation: Translation) -> None:
+        """Sink."""
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Sink."""

@@ -30,10 +30,12 @@ from core.room.commands import (
     SetAsked,
     SetConsent,
     SetPauses,
+    SetSpoken,
 )
 from core.room.knocks import MAX_DENIED
 from core.room.rooms import Rooms
 from core.settings import Settings
+from core.spoken import together
 from core.store import participants, pauses, people, sessions, spaces
 from core.store.keys import news as what_changed
 from core.store.keys import revoke
@@ -219,7 +221,15 @@ class Conduct:
         told = await sessions.news(
             self._db,
             {
-                of: (one.title, one.admission, one.locked, len(one.pauses), one.paused, one.consent)
+                of: (
+                    one.title,
+                    one.admission,
+                    one.locked,
+                    len(one.pauses),
+                    one.paused,
+                    one.consent,
+                    one.mark,
+                )
                 for of, one in known.items()
             },
         )
@@ -234,6 +244,10 @@ class Conduct:
                 self._rooms.tell(session.id, SetPauses(paused))
             if session.consent != before.consent:
                 self._rooms.tell(session.id, SetAsked(session.consent))
+            if session.mark != before.mark:
+                installation = self._rooms.installation
+                said = together(session.spoken, session.space_spoken, installation)
+                self._rooms.tell(session.id, SetSpoken(said, session.mark))
 
     async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
         # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard, get_args
 
 import msgspec
 
+from core.spoken import UNSAID, Spoken
 from core.text import initials
 
 Role = Literal["HOST", "MEMBER", "GUEST"]
@@ -57,6 +58,7 @@ class Person:
     `avatar`: the id of their picture. `name_chosen`: it no longer follows the provider's.
     `welcomed`: the steps after the first sign-in are behind them. `invited`: an invitation let them
     in. `space_id`: the space they work in, as they chose last, which they may have left since.
+    `spoken`: the code of what they speak in sessions, None as each session has it.
     `by_token`: a program acts for them at the moment, by an API token.
     """
 
@@ -73,6 +75,7 @@ class Person:
     welcomed: bool = True
     invited: bool = False
     space_id: str | None = None
+    spoken: str | None = None
     by_token: bool = False
 
     @property
@@ -130,7 +133,8 @@ class Session:
     `planned_at`: for when it is planned. `agenda`, `recurs`: plain words, "" for none.
     `standing_room`: the id of the one that it is a meeting of. `paused_at`: since when nothing is
     transcribed. `replanned_at`: when what is said ahead of it was changed last, None for never.
-    What is asked of the speech engine is explained at `core.speech.engine.StreamOptions`.
+    `spoken`: what it says itself of languages and words; `space_spoken`: what its space says, as
+    far as that was looked up, and then `mark` is another one whenever either has changed.
     """
 
     id: str
@@ -139,10 +143,7 @@ class Session:
     space_id: str
     created_by: str | None
     status: Status
-    languages: tuple[str, ...]
-    code_switching: bool
-    vocabulary: tuple[str, ...]
-    spelling: Mapping[str, tuple[str, ...]]
+    spoken: Spoken
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -156,6 +157,8 @@ class Session:
     replanned_at: datetime | None = None
     # What the door of its space asks. Where that wasn't looked up, as if it had to be asked.
     consent: Consent = "REQUIRED"
+    space_spoken: Spoken = UNSAID
+    mark: str = ""
 
     @property
     def planning(self) -> Planning:
@@ -209,7 +212,8 @@ class Participant:
 
     `answer`: what they said of being transcribed last. `noticed_at`: when their page said that it
     showed them what becomes of what is said. `avatar` is the id of their picture, as far as is
-    known to who asked for them.
+    known to who asked for them. `language`: the code of what they say they speak, None as the
+    session has it.
     """
 
     identity: str
@@ -222,6 +226,7 @@ class Participant:
     answer: Answer | None = None
     noticed_at: datetime | None = None
     avatar: str | None = None
+    language: str | None = None
 
     @property
     def consent(self) -> bool | None:
@@ -378,6 +383,22 @@ class Utterance(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """Its id on the wire, unique within the session."""
+        return f"{self.stream}-{self.utterance}"
+
+
+class Translated(msgspec.Struct, frozen=True):
+    """A final in another language, of which `language` is the code; whose it is as in Utterance."""
+
+    session_id: str
+    stream: str
+    utterance: str
+    identity: str
+    language: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The id of its utterance on the wire."""
         return f"{self.stream}-{self.utterance}"
 
 

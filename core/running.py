@@ -21,6 +21,7 @@ from core.process.nodes import take_place
 from core.room.rooms import Rooms
 from core.services import RateLimits, Services
 from core.settings import Settings
+from core.speaking import Speaking
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
 from core.stopping import Deadline, Stop
@@ -50,9 +51,10 @@ async def running(
     bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
     minutes = SpaceMinutes(db, bounds, price)
     leases, factor = Leases(db, node.name), settings.rate_limit_factor
-    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor)
+    spoken = settings.spoken
+    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor, installation=spoken)
     calls = calls_of(settings)
-    conduct = Conduct(db, rooms, calls)
+    conduct, speaking = Conduct(db, rooms, calls), Speaking(db, rooms)
     lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
     gc_schedule, pacer, lag = GcSchedule(), Pacer(lambda: rooms.quota.taken), LoopLag()
     watch = checks.Watch(settings)
@@ -61,7 +63,7 @@ async def running(
         deadline,
         before=[lifecycle.close, watch.close],
         rooms=rooms.close,
-        after=[minutes.close, writer.close, engine.close, calls.close],
+        after=[speaking.close, minutes.close, writer.close, engine.close, calls.close],
     )
     try:
         await engine.start()
@@ -87,6 +89,7 @@ async def running(
             limits,
             watch,
             minutes,
+            speaking,
         )
         yield parts, stop
     finally:

@@ -17,6 +17,7 @@ from core.rate_limit import HOUR, RateLimiter
 from core.room.rooms import Rooms
 from core.settings import Settings
 from core.slow_down import SlowDown
+from core.speaking import Speaking
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
 from core.waiting_line import WaitingLine
@@ -76,6 +77,7 @@ class Services:
     limits: RateLimits
     checks: Watch
     minutes: SpaceMinutes
+    speaking: Speaking
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.
     fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))

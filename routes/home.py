@@ -15,9 +15,10 @@ from starlette.responses import Response
 from core import access, audit
 from core.access import Action, NotFoundError, SpaceAction, Standing, may, standing_in_list
 from core.model import ListedSession, ListKey, Person, Planning, Shown, is_admission, is_shown
+from core.spoken import Spoken
 from core.store import listed, sessions, space_events, spaces
 from core.text import initials, one_line
-from routes import facts, planned, standing
+from routes import facts, planned, spoken, standing
 from routes.login import sign_in_context
 from web.bearer import bearer_of
 from web.forms import form_of
@@ -104,8 +105,9 @@ async def create_session(request: Request) -> Response:
     limit(services(request).limits.create, request, person.id)
     form = await form_of(request)
     typed = planned.read(form, Planning(), timed="plan" in form)
-    if typed.problems:
-        return planned.refused(request, person, form, typed)
+    said = spoken.read(form, Spoken(), services(request).rooms.engine)
+    if typed.problems or said.problems:
+        return await planned.refused(request, person, form, typed, said)
     db = services(request).db
     title = one_line(form.get("title", ""), TITLE_LENGTH) or gettext(
         "%(name)s’s session", name=person.name
@@ -119,7 +121,9 @@ async def create_session(request: Request) -> Response:
     else:  # they have left their last one, or were removed
         called = gettext("%(name)s’s space", name=person.name)
         space = await spaces.first_space(db, person.id, called)
-    session = await sessions.create(db, space, person.id, title, admission, planning=typed.planning)
+    session = await sessions.create(
+        db, space, person.id, title, admission, planning=typed.planning, spoken=said.spoken
+    )
     if session.planned_at is not None:
         await space_events.note(db, space, person, "session_planned", title)
     audit.note("session_started", session=session.id, by=person.id)

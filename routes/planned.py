@@ -17,9 +17,12 @@ from core.access import Action, EndedError, Look, NotFoundError
 from core.ics import Event, calendar_file
 from core.model import Person, Planning, Session, is_admission
 from core.planning import AGENDA_LENGTH, Mistake, agenda_of, recurs_of, time_of
+from core.spoken import Spoken, together
 from core.store import planning as plannings
 from core.store import space_events
+from core.store import spoken as spokens
 from core.words import N_
+from routes import spoken
 from web.forms import form_of
 from web.guard import limit
 from web.origin import is_local, own_origin
@@ -32,7 +35,7 @@ from web.render import (
     wants_html,
     wants_json,
 )
-from web.request import look, person_of, services
+from web.request import look, own_spaces, person_of, services
 from web.tokens import WRITE, token
 from web.words import gettext
 
@@ -104,37 +107,54 @@ async def new(request: Request) -> Response:
     person = await person_of(request)
     if person is None:
         return redirect(request, f"/sign-in?next={quote(request.url.path)}", 401)
-    return show_new(person, {}, shown(Planning()))
+    return await show_new(request, person, {}, shown(Planning()), spoken.shown(Spoken()))
 
 
-def show_new(person: Person, form: Mapping[str, str], typed: Typed) -> Response:
+async def show_new(
+    request: Request,
+    person: Person,
+    form: Mapping[str, str],
+    typed: Typed,
+    said: spoken.Typed,
+) -> Response:
     """Show the form of a new session, with what is wrong with it."""
     admission = form.get("admission")
+    parts, space = services(request), own_spaces(request).current
+    of_space = Spoken() if space is None else await spokens.of_space(parts.db, space.id)
+    above = together(of_space, parts.rooms.installation)
     return page(
         "planned/new.html",
         person,
-        status=422 if typed.problems else 200,
+        status=422 if typed.problems or said.problems else 200,
         title=form.get("title", "")[:200],
         admission=admission if is_admission(admission) else "KNOCK",
         typed=typed,
+        **spoken.fields(request, said, above, of_space=False),
     )
 
 
-def refused(request: Request, person: Person, form: Mapping[str, str], typed: Typed) -> Response:
+async def refused(
+    request: Request,
+    person: Person,
+    form: Mapping[str, str],
+    typed: Typed,
+    said: spoken.Typed,
+) -> Response:
     """Say what is wrong with a new session: beside its form, as a page with it, or in JSON."""
+    problems = {**typed.problems, **said.problems}
     if is_fragment(request):
-        said = " ".join(typed.problems.values())
-        return page("_partials/problem.html", None, status=422, title=said, message="")
+        words = " ".join(problems.values())
+        return page("_partials/problem.html", None, status=422, title=words, message="")
     if not wants_html(request):
-        return _invalid(request, typed)
-    return show_new(person, form, typed)
+        return _invalid(request, problems)
+    return await show_new(request, person, form, typed, said)
 
 
-def _invalid(request: Request, typed: Typed) -> Response:
+def _invalid(request: Request, problems: Mapping[str, str]) -> Response:
     """Tell a program what is wrong. Raises HTTPException: 422 for who reads no JSON."""
     if not wants_json(request):
         raise HTTPException(422)
-    return json_error(422, "invalid", " ".join(typed.problems.values()), {})
+    return json_error(422, "invalid", " ".join(problems.values()), {})
 
 
 async def planning_page(request: Request) -> Response:
@@ -163,7 +183,7 @@ async def change(request: Request) -> Response:
     typed = read(form, session.planning)
     if typed.problems:
         if not wants_html(request):
-            return _invalid(request, typed)
+            return _invalid(request, typed.problems)
         return _show(request, at, session, typed)
     changed = None
     if form.get("was", state_of(session)) == state_of(session):

@@ -25,7 +25,7 @@ from web.words import gettext, is_language
 
 MAX_NAME = 80  # characters that one may have from elsewhere
 NAME_LENGTHS = (2, 40)  # characters of a name that somebody chooses here
-SAVED = ("name", "picture", "look", "captions")  # of what the page says that it was saved
+SAVED = ("name", "picture", "look", "spoken", "captions")  # of what the page says that it was saved
 
 NO_NAME = N_("Type a name of %(shortest)s to %(longest)s characters.")
 RENAMED = N_(
@@ -64,11 +64,12 @@ async def name(request: Request) -> Response:
 async def look(request: Request) -> Response:
     """POST /profile/look: colours, language and captions of somebody's pages, whichever are given.
 
-    A theme or language that is empty is that of their system and of each browser.
+    A theme or language that is empty is that of their system and of each browser. `spoken` is what
+    they speak in sessions that they come to from now on, empty as each session has it.
     """
     person = await _changing(request)
     form, db = await form_of(request), services(request).db
-    theme, language = form.get("theme"), form.get("language")
+    theme, language, spoken = form.get("theme"), form.get("language"), form.get("spoken")
     try:
         captions = captions_in(form)
     except ValueError:
@@ -77,11 +78,16 @@ async def look(request: Request) -> Response:
         raise HTTPException(422)
     if not (language in (None, "") or is_language(language)):
         raise HTTPException(422)
+    if spoken and spoken not in (*services(request).rooms.engine.languages, person.spoken):
+        raise HTTPException(422)
     if theme is not None:
         await choices.choose_theme(db, person.id, theme if is_theme(theme) else None)
     if captions:
         await choices.choose_captions(db, person.id, captions)
-    answer = _saved(request, "captions" if captions else "look")
+    if spoken is not None:
+        await choices.choose_spoken(db, person.id, spoken or None)
+    what = "captions" if captions else "look" if spoken is None else "spoken"
+    answer = _saved(request, what)
     if is_language(language):
         await people.choose_language(db, person.id, language)
         remember(answer, language, services(request).settings)
@@ -114,6 +120,7 @@ async def show(
         problems=problems,
         lengths=NAME_LENGTHS,
         offer=await offering(request, person),
+        engine=services(request).rooms.engine,
     )
 
 

@@ -35,6 +35,7 @@ WORDS: dict[Act, str] = {
     "session_deleted": N_("Deleted the session “%(subject)s”"),
     "standing_room_made": N_("Made the standing room “%(subject)s”"),
     "standing_room_deleted": N_("Deleted the standing room “%(subject)s”"),
+    "languages_changed": N_("Changed languages or words of the sessions"),
     "consent_changed": N_("Changed what the doors of sessions ask: %(detail)s"),
     "minutes_chosen": N_("Chose %(detail)s minutes a month"),
     "exported": N_("Saved “%(subject)s” as a file: %(detail)s"),

@@ -48,7 +48,15 @@ from web.socket.patience import EAGER, Patience
 log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 10.0  # seconds
-Act = wire.Mic | wire.Beat | wire.Take | wire.Say | wire.Hand | wire.React | wire.Lost
+Gesture = wire.Take | wire.Hand | wire.React | wire.Speak | wire.Read
+Act = wire.Mic | wire.Beat | wire.Say | wire.Lost | Gesture
+GESTURES: dict[type[Gesture], Action] = {
+    wire.Take: Action.LISTEN,
+    wire.Hand: Action.HAND,
+    wire.React: Action.REACT,
+    wire.Speak: Action.LANGUAGE,
+    wire.Read: Action.LISTEN,
+}
 LOOKS = 5  # at what was decided while somebody came in; what changes on is caught up with
 LEFT = {1000, 1001}  # how a page closes that is left or shut
 
@@ -202,7 +210,8 @@ class _Conversation:
         decided = parts.rooms.decided
         try:
             entry = await access.come_in(parts.db, self._entry, now)
-            room = RoomSession.of(entry.session, now, entry.pauses)
+            installation = parts.rooms.installation
+            room = RoomSession.of(entry.session, now, entry.pauses, installation=installation)
             self._seat = await parts.rooms.enter(room, entry.participant, hello, self._listener)
             self._seat.key = entry.key
             self._take_audio = self._seat.microphone.audio
@@ -275,10 +284,6 @@ class _Conversation:
                 self._turn_mic(seat, on)
             case wire.Beat():
                 pass  # to have said anything is all that counts
-            case wire.Take():
-                self._ask(seat, Action.LISTEN)
-                self._count(limits.gesture)
-                seat.take()
             case wire.Say(text):
                 self._ask(seat, Action.CHAT)
                 self._count(limits.chat)
@@ -286,18 +291,35 @@ class _Conversation:
                 if not lines:
                     raise WireError("bad_message", "a chat line needs some text")
                 seat.say(lines)
-            case wire.Hand(up):
-                self._ask(seat, Action.HAND)
-                self._count(limits.gesture)
-                seat.hand(up)
-            case wire.React(emoji):
-                self._ask(seat, Action.REACT)
-                self._count(limits.gesture)
-                seat.react(emoji)
             case wire.Lost(first, until):
                 self._ask(seat, Action.SPEAK)
                 self._count(limits.loss)
                 seat.microphone.lost(first, until)
+            case _:
+                self._ask(seat, GESTURES[type(message)])
+                self._count(limits.gesture)
+                self._gesture(seat, message)
+
+    def _gesture(self, seat: Seat, message: Gesture) -> None:
+        match message:
+            case wire.Take():
+                seat.take()
+            case wire.Hand(up):
+                seat.hand(up)
+            case wire.React(emoji):
+                seat.react(emoji)
+            case wire.Read(language):
+                seat.read(language)
+            case wire.Speak(language):
+                self._speak(seat, language)
+
+    def _speak(self, seat: Seat, language: str | None) -> None:
+        """Have the participant heard in this language. Raises WireError."""
+        parts = services(self._websocket)
+        if not (language is None or language in parts.rooms.engine.languages):
+            raise WireError("bad_message", "a language that the engine doesn't know")
+        me = seat.participant.identity
+        parts.speaking.of_participant(self._entry.session.id, me, language)
 
     @staticmethod
     def _ask(seat: Seat, action: Action) -> None:

@@ -106,6 +106,10 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("This session is for members only."),
         N_("Sign in as a member of its space, or ask the host to let guests in."),
     ),
+    "changed_meanwhile": (
+        N_("Somebody else has changed this meanwhile."),
+        N_("Look at what it is now, and change it once more to have it your way."),
+    ),
     "too_many_pauses": (
         N_("This session was paused as often as it can be."),
         N_("Who shouldn’t be transcribed now can turn their microphone off."),

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from core.look import CAPTIONS
 from core.model import Person
 from core.text import initials
-from web import joining
+from web import joining, tongues
 from web.bearer import bearer_of
 from web.compression import SEAM
 from web.language import own_path
@@ -179,6 +179,10 @@ environment.filters.update(
     initials=initials,
     linked=linked,
     said=said,
+    called=tongues.called,
+    tag=tongues.tag,
+    languages_listed=tongues.listed,
+    languages_by_name=tongues.by_name,
 )
 environment.globals.update(static=static)
 environment.globals.update(

@@ -40,6 +40,7 @@ class Action(StrEnum):
     LISTEN = "be in /ws: captions, people, chat"
     SPEAK = "have speech transcribed"
     CONSENT = "choose whether they are transcribed themselves"
+    LANGUAGE = "say which language they speak"
     CHAT = "write in the chat"
     HAND = "raise a hand"
     REACT = "react"
@@ -50,7 +51,7 @@ class Action(StrEnum):
     LOWER_HAND = "lower somebody’s hand"
     REMOVE = "remove somebody"
     MAKE_HOST = "make somebody a host"
-    SETTINGS = "change title, admission, lock"
+    SETTINGS = "change title, admission, lock, languages and words"
     PAUSE = "pause and go on with transcription"
     END = "end for everyone"
     SEE_MINUTES = "be warned that the space’s minutes run out"
@@ -70,6 +71,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.LISTEN: _ADMITTED,
     Action.SPEAK: _ADMITTED,
     Action.CONSENT: _ADMITTED,
+    Action.LANGUAGE: _ADMITTED,
     Action.CHAT: _ADMITTED,
     Action.HAND: _ADMITTED,
     Action.REACT: _ADMITTED,

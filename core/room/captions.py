@@ -11,17 +11,25 @@ import msgspec
 
 from core.leases import Claim
 from core.metrics import FINAL, FIRST_PARTIAL
-from core.model import Page, Utterance
+from core.model import Page, Participant, Translated, Utterance
 from core.room.fanout import Fanout
 from core.room.ports import Writer
 from core.room.session import RoomSession
+from core.room.translations import Translations
 from core.room.wire import Error, Message, Settled, Speech, utterance_message
-from core.speech.engine import SAMPLE_RATE, Recognition, SpeechState
+from core.speech.engine import (
+    SAMPLE_RATE,
+    Recognition,
+    SpeechState,
+    StreamOptions,
+    Translation,
+)
 from core.speech.hearing import Span
 from core.speech.microphone import Microphone
 from core.speech.reasons import Reason
 from core.speech.resilient import StreamRecord
 from core.speech.withheld import Withheld
+from core.spoken import MAX_ENTRIES, names_among
 from core.transcript.log import TranscriptLog
 
 log = logging.getLogger(__name__)
@@ -44,10 +52,11 @@ class Captions:
         writer: Writer,
         microphones: Mapping[Page, Microphone],
         *,
+        translations: Translations,
         claim: Claim,
     ) -> None:
         self.space, self.slug = session.space, session.slug  # whose slots the streams take
-        self.options = session.options  # what the engine is asked for
+        self.spoken = session.spoken  # of languages and words, by which the engine is asked
         self.withheld = Withheld()  # when hosts paused; the room sets it
         self.alive_at = time.monotonic()  # when some words came last, or the room was made
         self.log: TranscriptLog[Message] = TranscriptLog(
@@ -56,6 +65,7 @@ class Captions:
         self._session_id = session.id
         self._fanout = fanout  # everybody's pages
         self._writer = writer  # takes accounts of streams
+        self._translations = translations
         self._microphones = microphones  # the room's: of several, who speaks shows one state
         # MicrophoneSink. The session may have started in an earlier process; and a wall clock that
         # is set back must not put what is said now before what was said before.
@@ -68,6 +78,18 @@ class Captions:
     def states(self) -> list[Message]:
         """What becomes of each participant's speech, for a page that comes."""
         return list(self._shown.values())
+
+    def options(self, speaker: Participant) -> StreamOptions:
+        """MicrophoneSink: names of who is here have their places in the vocabulary."""
+        said, own = self.spoken, speaker.language
+        names = names_among(seat.participant.name for seat in self._fanout.seats)
+        return StreamOptions(
+            languages=(own,) if own else said.languages or (),
+            code_switching=said.code_switching and not own,
+            vocabulary=(*said.vocabulary[: MAX_ENTRIES - len(names)], *names),
+            spelling=said.spelling,
+            targets=said.targets or (),
+        )
 
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
@@ -88,6 +110,25 @@ class Captions:
             said = self._utterance(microphone, stream, recognition, when)
             self.log.add(said, when.since, microphone.open_since)
             FINAL.observe(microphone.age(when.until))
+
+    def translated(self, microphone: Microphone, stream: str, translation: Translation) -> None:
+        """MicrophoneSink: show it to who reads this language, and have it stored.
+
+        What isn't final is no line that anybody has: its page says it anew elsewhere.
+        """
+        if not self.log.has(stream, translation.utterance):
+            return
+        who = microphone.participant.identity
+        self._translations.add(
+            Translated(
+                self._session_id,
+                stream,
+                translation.utterance,
+                who,
+                translation.language,
+                translation.text,
+            )
+        )
 
     def missed(self, microphone: Microphone, gap: str, seconds: float, when: Span) -> None:
         """MicrophoneSink: show a gap to everybody, in its place among what was said."""

@@ -13,6 +13,7 @@ from typing import Any
 from core.model import Answer, Consent, Pause, Role
 from core.room.room import Room
 from core.room.wire import CLOSE_NO_MEMBER, CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
+from core.spoken import Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,24 @@ class SetAsked:
     asked: Consent
 
 
-AboutOne = Mute | LowerHand | Remove | ChangeRole | ChangePicture | SetConsent
-Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked
+@dataclass(frozen=True, slots=True)
+class SetSpoken:
+    """Have this asked of the engine for who begins to speak; `mark` as in Session."""
+
+    spoken: Spoken
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLanguage:
+    """Transcribe a participant in this language from now on; None: as the session has it."""
+
+    identity: str
+    language: str | None
+
+
+AboutOne = Mute | LowerHand | Remove | ChangeRole | ChangePicture | SetConsent | SetLanguage
+Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked | SetSpoken
 
 
 def obey(room: Room, command: Command) -> None:
@@ -113,6 +130,8 @@ def obey(room: Room, command: Command) -> None:
             room.set_pauses(pauses)
         case SetAsked(asked):
             room.set_asked(asked)
+        case SetSpoken(spoken, mark):
+            room.set_spoken(spoken, mark)
         case _:
             _obey_about(room, command)
 
@@ -133,6 +152,8 @@ def _obey_about(room: Room, command: AboutOne) -> None:
             _be(room, identity, avatar=command.avatar)
         case SetConsent():
             room.set_answer(identity, command.answer)
+        case SetLanguage():
+            room.set_language(identity, command.language)
 
 
 def _be(room: Room, identity: str, **others: Any) -> None:

@@ -61,6 +61,12 @@ class Microphones:
                 one = replace(microphone.participant, answer=answer)
                 microphone.heed(answer, session.heard_from(one))
 
+    def speaks(self, identity: str, language: str | None) -> None:
+        """Transcribe a participant in this language from now on; None: as the session has it."""
+        for (who, _), microphone in self._of.items():
+            if who == identity:
+                microphone.speaks(language)
+
     @property
     def writing(self) -> bool:
         """Whether words that were said are still on their way."""

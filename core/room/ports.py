@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from core.leases import Claim
-from core.model import ChatLine, Utterance
+from core.model import ChatLine, Translated, Utterance
 from core.speech.allowance import Allowance
 from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
@@ -28,6 +28,12 @@ class Writer(FinalsWriter, Protocol):
 
     def keep_line(self, line: Entry[ChatLine]) -> None:
         """Take a chat line. Never blocks."""
+
+    async def translations(self, session_id: str) -> list[Translated]:
+        """Return the session's translations in the order they came, those not yet stored too."""
+
+    def keep_translation(self, one: Entry[Translated]) -> None:
+        """Take a translation. Never blocks."""
 
     def serve(
         self,

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from core.leases import Claim
 from core.metrics import PAGES_BACK
-from core.model import Answer, ChatLine, Consent, Page, Participant, Pause, Utterance
+from core.model import Answer, ChatLine, Consent, Page, Participant, Pause, Translated, Utterance
 from core.room.active import ActivePages
 from core.room.captions import Captions
 from core.room.chat import ChatLog
@@ -24,6 +24,7 @@ from core.room.presence import Pulse
 from core.room.roster import Roster
 from core.room.seat import Listener, Seat
 from core.room.session import RoomSession
+from core.room.translations import Translations
 from core.room.warnings import Warnings
 from core.room.wire import (
     CLOSE_ENDED,
@@ -38,8 +39,10 @@ from core.room.wire import (
     SessionChanged,
     Welcome,
 )
+from core.room.wire import Spoken as SpokenMessage
 from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices
+from core.spoken import Spoken
 from core.transcript.outbox import Entry
 
 # Seconds without anybody here and without any word, after which speech waits for the engine no
@@ -64,17 +67,29 @@ class Room:
         *,
         knocks: Knocks,
         claim: Claim,
+        translated: Iterable[Translated] = (),
     ) -> None:
         self.session = session  # as hosts have changed it last
         self.fanout = Fanout()  # seats, and what all of them are told
         # Known to three parts: who is heard, who may be, and what is shown of it.
         microphones: dict[Page, Microphone] = {}
-        self.captions = Captions(session, said, self.fanout, writer, microphones, claim=claim)
+        self.translations = Translations(session.id, translated, self.fanout, writer)
+        self.captions = Captions(
+            session,
+            said,
+            self.fanout,
+            writer,
+            microphones,
+            translations=self.translations,
+            claim=claim,
+        )
         self.captions.withheld.set((one.start, one.end) for one in session.pause_views())
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session, self.fanout, knocks)
         self._warnings = Warnings(self.fanout, services.allowance)
+        # What people have said here that they speak: it may not be stored yet when they come back.
+        self._speak: dict[str, str | None] = {}
         self._chat = ChatLog(session.id, lines, writer.keep_line)
         self._alive_at = time.monotonic()  # when somebody was here last, as of the last tick
         self._ended: Message | None = None  # what everybody is told of the end, and who is late
@@ -95,6 +110,8 @@ class Room:
     ) -> Seat:
         """Register a page, replay what it lacks, and tell the others."""
         self.fanout.deliver()  # to those who were here before
+        language = self._speak.get(participant.identity, participant.language)
+        participant = replace(participant, language=language)
         page = participant.identity, hello.client
         known = page in self.microphones
         seat = Seat(self, participant, self.microphones.of(participant, hello, how), listener)
@@ -113,6 +130,7 @@ class Room:
         seat.microphone.detached_at = None
         seat.microphone.left = False
         seat.microphone.heed(participant.answer, self.session.heard_from(participant))
+        seat.microphone.speaks(language)
         seat.active = self.active.came(page, hello.active, known=known)
         self.active.tell(participant.identity)
         self._replay(seat, hello)
@@ -134,9 +152,11 @@ class Room:
             consent=ConsentView(self.session.consent, seat.participant.consent),
             pauses=self.session.pause_views(),
             now=self._now(),
+            language=seat.participant.language,
         )
         lines, states = self._chat.after(hello.chat), self.captions.states
-        seat.listener.replay([Message(welcome), *lines, *said, *states])
+        translated = self.translations.replayed(seat, hello.reads)
+        seat.listener.replay([Message(welcome), *lines, *said, *translated, *states])
 
     def set_asked(self, asked: Consent) -> None:
         """Let the door of the space ask this: who hasn't answered is transcribed, or not."""
@@ -158,6 +178,23 @@ class Room:
             seat.participant = replace(seat.participant, answer=answer)
         self._heed(identity, answer)
         self.roster.show()
+
+    def set_spoken(self, spoken: Spoken, mark: str) -> None:
+        """Ask this of the engine for who begins to speak from now on."""
+        before, self.session = self.session, replace(self.session, spoken=spoken, mark=mark)
+        self.captions.spoken = spoken
+        if spoken.targets != before.spoken.targets:
+            targets = list(spoken.targets or ())
+            self.fanout.publish(SessionChanged(self.session.status, targets=targets))
+
+    def set_language(self, identity: str, language: str | None) -> None:
+        """Transcribe a participant in this language from now on, and tell their pages so."""
+        self._speak[identity] = language
+        seats = self.fanout.of(identity)
+        for seat in seats:
+            seat.participant = replace(seat.participant, language=language)
+        self.microphones.speaks(identity, language)
+        self.fanout.send_to(seats, SpokenMessage(language))
 
     def set_pauses(self, pauses: tuple[Pause, ...]) -> None:
         """Pause, or go on: from these times on, whenever this is heard here."""

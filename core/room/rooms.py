@@ -34,6 +34,7 @@ from core.speech.memory import AudioBudget, speech_memory
 from core.speech.microphone import MicrophoneOptions
 from core.speech.resilient import SpeechServices
 from core.speech.slots import SlotPool
+from core.spoken import UNSAID, Spoken
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,10 @@ class Rooms:
         minutes: Minutes | None = None,
         *,
         factor: float = 1.0,
+        installation: Spoken = UNSAID,
     ) -> None:
         """`factor` multiplies what may come of one address."""
+        self.installation = installation  # what holds where nothing else is said of languages
         self.engine = engine  # which transcribes for all of them
         self.quota = SocketQuota(factor)  # sockets that are open or being opened
         self.decided = 0  # decisions of hosts so far, for who comes in at that moment
@@ -194,9 +197,19 @@ class Rooms:
         if self._minutes is not None:
             services = replace(services, allowance=self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
+        translated = await self._writer.translations(session.id) if session.spoken.targets else ()
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._writer.load(session.id, claim.epoch)
-        return Room(session, said, lines, self._writer, services, knocks=self.knocks, claim=claim)
+        return Room(
+            session,
+            said,
+            lines,
+            self._writer,
+            services,
+            knocks=self.knocks,
+            claim=claim,
+            translated=translated,
+        )
 
     def unstored(self, session_id: str) -> list[Utterance]:
         """Return the finals of a session that its pages have seen and that aren't stored yet."""

@@ -23,7 +23,7 @@ class Listener(Protocol):
         """How many bytes wait in its socket."""
 
     def replay(self, messages: list[Message]) -> None:
-        """Queue what was said before; called once, first. It may be longer than any bound."""
+        """Queue what was said before, at first or when asked. It may be longer than any bound."""
 
     def send(self, batch: Batch) -> None:
         """Queue messages. A full queue drops partials first and then closes with 4400."""
@@ -46,6 +46,7 @@ class Seat:
         "page",
         "participant",
         "pulse",
+        "reads",
         "said",
         "warned_of",
     )
@@ -60,6 +61,7 @@ class Seat:
         self.key = b""  # digest of the login's or guest's key by which it came; the socket tells it
         self.active = True  # what the page was last told: see core.room.holders
         self.pulse = Pulse(answers=False)  # replaced when the page has promised to answer
+        self.reads: str | None = None  # the code of a language; None: what was said as it was said
         self.said = 0  # messages of the page after its hello; the socket counts them
         self.dismissed = False  # closed by a host, or signed out: not expected back
         # Which of the space's budgets its host was last told to be nearly used up.
@@ -95,6 +97,10 @@ class Seat:
     def react(self, emoji: Emoji) -> None:
         """Show a reaction to everybody."""
         self._room.fanout.publish(Reaction(self.participant.identity, emoji))
+
+    def read(self, language: str | None) -> None:
+        """Show this page what is said in another language, where there is that, or as it is."""
+        self._room.translations.show(self, language)
 
     def leave(self, *, closed: bool) -> bool:
         """Give the place up; `closed`: for good. Returns whether no other page is open."""

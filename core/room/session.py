@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.model import Consent, Participant, Pause, Session
 from core.room.wire import PauseView, SessionView
-from core.speech.engine import StreamOptions
+from core.spoken import UNSAID, Spoken, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,22 @@ class RoomSession:
     status: str
     started_at: datetime  # the zero of all times of what is said
     space: str = ""  # the id of the space, whose slots and minutes its speech takes
-    options: StreamOptions = field(default_factory=StreamOptions)
+    spoken: Spoken = UNSAID  # what is said of languages and words by all who may say it
+    mark: str = ""  # of that, as in Session
     admission: str = "KNOCK"
     locked: bool = False
     pauses: tuple[Pause, ...] = ()
     consent: Consent = "OFF"  # what the door of its space asks
 
     @classmethod
-    def of(cls, session: Session, now: datetime, pauses: tuple[Pause, ...] = ()) -> RoomSession:
+    def of(
+        cls,
+        session: Session,
+        now: datetime,
+        pauses: tuple[Pause, ...] = (),
+        *,
+        installation: Spoken = UNSAID,
+    ) -> RoomSession:
         """Return it for a session that somebody enters at `now`, and which that may begin."""
         return cls(
             id=session.id,
@@ -37,12 +45,8 @@ class RoomSession:
             status=session.status,
             started_at=session.started_at or now,
             space=session.space_id,
-            options=StreamOptions(
-                languages=session.languages,
-                code_switching=session.code_switching,
-                vocabulary=session.vocabulary,
-                spelling=session.spelling,
-            ),
+            spoken=together(session.spoken, session.space_spoken, installation),
+            mark=session.mark,
             admission=session.admission,
             locked=session.locked,
             pauses=pauses,
@@ -79,4 +83,5 @@ class RoomSession:
             started_at=self.started_at,
             admission=self.admission,
             locked=self.locked,
+            targets=list(self.spoken.targets or ()),
         )

@@ -66,6 +66,9 @@ class WireError(Exception):
         self.seconds = seconds
 
 
+Code = Annotated[str, msgspec.Meta(pattern=r"\A[a-z]{2,3}\Z")]  # of a language
+
+
 class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     """The first message: which page this is, and the last final that it shows.
 
@@ -73,7 +76,8 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     (it was restarted) takes its audio from there. `chat` is the last chat line that it shows.
     `active` is what the page was last told by Active; a fresh page has been told nothing.
     `beats` promises an answer to every Beat. `clock` is the sample that the page is recording now,
-    if it knows: what it sends next may have been said long before.
+    if it knows: what it sends next may have been said long before. `reads` is what it read last,
+    see Read.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
@@ -83,6 +87,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     active: bool | None = None
     beats: bool = False
     clock: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] | None = None
+    reads: Code | None = None
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -117,6 +122,18 @@ class React(msgspec.Struct, tag_field="type", tag="reaction", frozen=True):
     emoji: Emoji
 
 
+class Speak(msgspec.Struct, tag_field="type", tag="speak", frozen=True):
+    """Which language the participant speaks from now on; None: as the session has it."""
+
+    language: Code | None
+
+
+class Read(msgspec.Struct, tag_field="type", tag="read", frozen=True):
+    """In which language this page reads what is said; None: in that in which it was said."""
+
+    language: Code | None
+
+
 class Lost(msgspec.Struct, tag_field="type", tag="lost", frozen=True):
     """Audio that the page let go before it could send it: its samples, the last one not included.
 
@@ -127,7 +144,7 @@ class Lost(msgspec.Struct, tag_field="type", tag="lost", frozen=True):
     until: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)]
 
 
-ClientMessage = Hello | Mic | Beat | Take | Say | Hand | React | Lost
+ClientMessage = Hello | Mic | Beat | Take | Say | Hand | React | Speak | Read | Lost
 # One decoder for all: it picks the type by its tag, and checks bounds while it parses.
 _messages: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
@@ -185,6 +202,7 @@ class SessionView(msgspec.Struct, frozen=True):
     started_at: datetime | None
     admission: str = "KNOCK"
     locked: bool = False
+    targets: list[str] = []  # into which languages it is translated, as codes
 
 
 class PauseView(msgspec.Struct, frozen=True):
@@ -226,6 +244,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     consent: ConsentView = ConsentView("OFF", None)
     pauses: list[PauseView] = []
     now: float = 0.0  # seconds since the session started
+    language: str | None = None  # that the participant speaks: see Spoken
 
 
 class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
@@ -243,6 +262,20 @@ class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen
     final: bool
     # A gap: seconds that could not be transcribed; the text is empty. Others lack it.
     lost: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class TranslationMessage(msgspec.Struct, tag_field="type", tag="translation", frozen=True):
+    """To pages that read this language: a final in it; `id` is that of its utterance."""
+
+    id: str
+    language: str
+    text: str
+
+
+class Spoken(msgspec.Struct, tag_field="type", tag="spoken", frozen=True):
+    """To a participant's pages: which language they speak; None: as the session has it."""
+
+    language: str | None
 
 
 class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
@@ -328,6 +361,7 @@ class SessionChanged(
     reason: str | None = None
     admission: str | None = None
     locked: bool | None = None
+    targets: list[str] | None = None
 
 
 class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):
@@ -350,6 +384,8 @@ class Error(msgspec.Struct, tag_field="type", tag="error", frozen=True, omit_def
 ServerMessage = (
     Welcome
     | UtteranceMessage
+    | TranslationMessage
+    | Spoken
     | Speech
     | People
     | Chat

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from core import spoken
 from core.settings.guessing import guessable
 from core.settings.providers import WELL_KNOWN
 from core.text import one_line
@@ -242,6 +243,33 @@ def emails(value: str) -> Parsed:
     if not all(re.fullmatch(r"[^\s@]+@[^\s@]+", one) for one in found):
         raise InvalidError(N_("must be e-mail addresses such as ada@example.com, with commas"))
     return frozenset(found), None
+
+
+def languages(most: int) -> Callable[[str], Parsed]:
+    """Accept codes of languages with commas between them."""
+
+    def parse(value: str) -> Parsed:
+        try:
+            return spoken.codes_of(value.split(","), spoken.CODES, most), None
+        except spoken.MistakeError:
+            raise InvalidError(
+                N_("must be codes of languages such as en or ru, with commas, at most %(most)s"),
+                most=most,
+            ) from None
+
+    return parse
+
+
+def vocabulary(value: str) -> Parsed:
+    """Accept names and terms with commas between them."""
+    try:
+        return spoken.vocabulary_of(value), None
+    except spoken.MistakeError:
+        raise InvalidError(
+            N_("must be at most %(most)s names or terms of up to %(words)s words, with commas"),
+            most=spoken.MAX_ENTRIES,
+            words=spoken.MAX_WORDS,
+        ) from None
 
 
 def domains(value: str) -> Parsed:

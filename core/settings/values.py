@@ -10,6 +10,7 @@ from typing import Literal
 from core.settings.accounts import Accounts
 from core.settings.keys import COOKIE, TOKEN, derived
 from core.settings.providers import GOOGLE_METADATA_URL, Provider, google
+from core.spoken import Spoken
 
 DEVELOPMENT_LIVEKIT_URL = "ws://localhost:7880"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -54,6 +55,10 @@ class Settings:
     gladia_max_streams: int = 30
     voice_gate: bool = True
     stream_idle_seconds: float = 8.0
+    languages: tuple[str, ...] = ()
+    code_switching: bool = False
+    vocabulary: tuple[str, ...] = ()
+    translate_to: tuple[str, ...] = ()
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str = OPENAI_BASE_URL
     openai_model: str | None = None
@@ -96,6 +101,16 @@ class Settings:
         if not client_id or not client_secret:
             return self.oidc
         return (google(client_id, client_secret, self.google_metadata_url), *self.oidc)
+
+    @property
+    def spoken(self) -> Spoken:
+        """What holds of languages and words where neither a space nor a session says it."""
+        return Spoken(
+            self.languages,
+            self.code_switching,
+            self.vocabulary,
+            targets=self.translate_to,
+        )
 
     @property
     def engine(self) -> Literal["gladia", "local", "off"]:

@@ -19,6 +19,7 @@ from core.settings.variable import (
     VIDEO,
     Variable,
 )
+from core.spoken import MAX_LANGUAGES, MAX_TARGETS
 from core.words import N_
 
 VARIABLES: tuple[Variable, ...] = (
@@ -264,6 +265,54 @@ VARIABLES: tuple[Variable, ...] = (
         "30",
         accept.integer(1, 10_000),
         example="30",
+    ),
+    Variable(
+        "LANGUAGES",
+        "languages",
+        SPEECH,
+        N_(
+            "Codes of the languages that are spoken in sessions, with commas, where neither a "
+            "space nor a session says it: one is certain, of several each is recognised."
+        ),
+        N_("whatever is spoken is recognised, as far as the engine knows it"),
+        accept.languages(MAX_LANGUAGES),
+        example="ru,en",
+    ),
+    Variable(
+        "CODE_SWITCHING",
+        "code_switching",
+        SPEECH,
+        N_(
+            "`on` has the engine look for the language anew in each sentence, for people who mix "
+            "several of LANGUAGES: it then errs more."
+        ),
+        "off",
+        accept.switch,
+        example="on",
+    ),
+    Variable(
+        "VOCABULARY",
+        "vocabulary",
+        SPEECH,
+        N_(
+            "Names and terms that are said in sessions, as they are written, with commas; spaces "
+            "and sessions add theirs. Gladia hears them more easily."
+        ),
+        N_("those of spaces and sessions"),
+        accept.vocabulary,
+        example="Nyquist,PostgreSQL",
+    ),
+    Variable(
+        "TRANSLATE_TO",
+        "translate_to",
+        SPEECH,
+        N_(
+            "Codes of up to three languages into which Gladia translates what is said, with "
+            "commas, where neither a space nor a session says it."
+        ),
+        N_("nothing is translated"),
+        accept.languages(MAX_TARGETS),
+        example="en,de",
     ),
     Variable(
         "STREAM_IDLE_SECONDS",

@@ -18,6 +18,7 @@ from core.speech.engine import (
     SAMPLE_RATE,
     Recognition,
     Stream,
+    Translation,
 )
 from core.speech.gate import has_speech
 from core.speech.reasons import Reason
@@ -30,6 +31,9 @@ class Stretch(Protocol):
 
     def heard(self, attempt: Attempt, recognition: Recognition) -> None:
         """Take text, its times in seconds since the stretch began."""
+
+    def translated(self, attempt: Attempt, translation: Translation) -> None:
+        """Take a translation of a final."""
 
     def withdrawn(self, attempt: Attempt, utterance: str) -> None:
         """Forget a partial of a lost stream."""
@@ -84,6 +88,10 @@ class Attempt:
         if self._origin:  # most stretches have one stream, which need not be copied
             recognition = recognition.later(self._origin / BYTES_PER_SECOND)
         self._stretch.heard(self, recognition)
+
+    def translated(self, translation: Translation) -> None:
+        """StreamSink: a final in another language."""
+        self._stretch.translated(self, translation)
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """StreamSink: how the stream keeps up."""

@@ -71,6 +71,14 @@ class Recognition(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
+class Translation(msgspec.Struct, frozen=True):
+    """A final in another language, of which it is the code; `utterance` as in Recognition."""
+
+    utterance: str
+    language: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class StreamUsage:
     """What a stream sent and got back; `seconds_sent` includes audio that was sent again."""
@@ -88,6 +96,9 @@ class StreamSink(Protocol):
 
     def heard(self, recognition: Recognition) -> None:
         """Take a partial or final. No partial of an utterance follows its final."""
+
+    def translated(self, translation: Translation) -> None:
+        """Take a translation of a final that was handed over; it may come late, or never."""
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """The engine can't keep up (or is reconnecting) right now, or can again."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from core.speech.engine import Recognition, StreamOptions
+from core.model import Participant
+from core.speech.engine import Recognition, StreamOptions, Translation
 from core.speech.resilient import StreamRecord
 from core.speech.withheld import Withheld
 
@@ -31,17 +32,22 @@ class MicrophoneSink(Protocol):
 
     space: str
     slug: str
-    options: StreamOptions
     withheld: Withheld
 
     @property
     def began(self) -> float:
         """The monotonic time at which the session started; audio asks for it with each frame."""
 
+    def options(self, speaker: Participant) -> StreamOptions:
+        """Return what the engine is asked for when this participant begins to speak."""
+
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span
     ) -> None:
         """Take text and when it was said."""
+
+    def translated(self, microphone: Microphone, stream: str, translation: Translation) -> None:
+        """Take a translation of a final that was heard."""
 
     def withdrawn(self, microphone: Microphone, stream: str, utterance: str) -> None:
         """Forget a partial."""

@@ -18,6 +18,7 @@ from core.speech.engine import (
     Health,
     Recognition,
     SpeechState,
+    Translation,
 )
 from core.speech.gate import Preroll, VoiceGate
 from core.speech.hearing import MicrophoneSink, Span
@@ -30,6 +31,9 @@ from core.speech.wanted import Wanted
 
 LETTING_GO = 1.0  # seconds of silence after which a stream is finished if others wait for a slot
 ABSENCE = 10.0  # seconds without audio after which a stream is finished
+# Seconds that who has said that they speak another language may go on without a pause, in which the
+# next stretch begins with that: it would else begin within a word.
+TURNS_WITHIN = 20.0
 PAUSED = 1.0  # likewise while a host pauses: what was said before has come by then, or comes late
 
 
@@ -62,6 +66,7 @@ class Microphone:
         "_speaker",
         "_stretch",
         "_stretches",
+        "_turn_by",
         "_wanted",
         "client",
         "detached_at",
@@ -110,6 +115,9 @@ class Microphone:
         self._last_audio = 0.0  # when the last frame came, a monotonic time
         self._budget = AudioBudget(MAX_SPEECH_OF_PAGE, services.budget)  # of all its stretches
         self._missing = Missing(self, sink, self._clock, self._speaker)  # what won't be text
+        # Until when the stretch must end as its person speaks another language from now on, a
+        # monotonic time; None while it needn't.
+        self._turn_by: float | None = None
         self._closed = False  # for good: removed, or the session is over
         # Why the space has no minutes left, as of the last tick; None while it has some.
         self._refused: Reason | None = None
@@ -202,6 +210,19 @@ class Microphone:
             self._stop()
         self._sink.state_changed(self)
 
+    def speaks(self, language: str | None) -> None:
+        """Have what is said after the next pause heard in this language; None: as the session has.
+
+        What was said before ends as it is.
+        """
+        if language == self.participant.language:
+            return
+        self.participant = replace(self.participant, language=language)
+        if self._stretch is not None and not self._options.gated:
+            self._end_stretch()
+        elif self._stretch is not None:
+            self._turn_by = time.monotonic() + TURNS_WITHIN
+
     def stand_by(self, at: float | None = None) -> None:
         """Take no audio that was spoken after this session time, by default now.
 
@@ -287,6 +308,8 @@ class Microphone:
         absence = PAUSED if self._sink.withheld.now else ABSENCE
         if self._stretch is not None and now - self._last_audio > absence:
             self._stop()
+        if self._turn_by is not None and now > self._turn_by:
+            self._stop()
         if self._refused != self._services.allowance.used_up:
             self._refused = self._services.allowance.used_up
             self._end_stretch()
@@ -350,7 +373,8 @@ class Microphone:
             return False
         # A slot that others wait for is given up in any pause, else only after a long one: silence
         # is billed too while a stream is open, but captions wait while another one is opened.
-        return stretch.in_the_way or silent >= self._options.idle_seconds
+        turning = self._turn_by is not None
+        return turning or stretch.in_the_way or silent >= self._options.idle_seconds
 
     def _begin_stretch(self, audio: Collection[bytes], new: int) -> None:
         """Begin with these frames, of which the last `new` samples came now."""
@@ -359,7 +383,7 @@ class Microphone:
             self._preroll.clear()
             self._missing.refuse(self.received - new, self.received)
             return
-        options = replace(self._sink.options, speaker=self._speaker)
+        options = replace(self._sink.options(self.participant), speaker=self._speaker)
         stretch = ResilientStream(
             self._services,
             options,
@@ -376,6 +400,7 @@ class Microphone:
         self._sink.state_changed(self)
 
     def _end_stretch(self) -> None:
+        self._turn_by = None
         if self._stretch is not None:
             self._stretch.finish()
             self._stretch = None
@@ -390,6 +415,10 @@ class Microphone:
         final = recognition.final and bool(recognition.text)
         start, end = self._clock.place(first, until, for_good=final)
         self._sink.heard(self, stream, recognition, Span(start, end, until, since))
+
+    def translated(self, stream: str, translation: Translation) -> None:
+        """ResilientSink."""
+        self._sink.translated(self, stream, translation)
 
     def withdrawn(self, stretch: ResilientStream, stream: str, utterance: str) -> None:
         """ResilientSink."""

@@ -29,6 +29,7 @@ from core.speech.engine import (
     Stream,
     StreamOptions,
     StreamUsage,
+    Translation,
 )
 from core.speech.gate import has_speech
 from core.speech.memory import AudioBudget
@@ -66,6 +67,9 @@ class ResilientSink(Protocol):
 
     def heard(self, stretch: ResilientStream, stream: str, recognition: Recognition) -> None:
         """Take text, its times in seconds since the stretch began; `stream` makes its id unique."""
+
+    def translated(self, stream: str, translation: Translation) -> None:
+        """Take a translation of a final that was heard."""
 
     def withdrawn(self, stretch: ResilientStream, stream: str, utterance: str) -> None:
         """Forget a partial whose stream was lost; its audio is replayed."""
@@ -351,6 +355,10 @@ class ResilientStream:
         if recognition.final and self._giving_way is not None:
             # Not here: the stream is still at work on what brought this final.
             self._loop.call_soon(self._let_others)
+
+    def translated(self, attempt: Attempt, translation: Translation) -> None:
+        """Stretch."""
+        self._sink.translated(attempt.id, translation)
 
     def withdrawn(self, attempt: Attempt, utterance: str) -> None:
         """Stretch."""

@@ -15,7 +15,7 @@ from core.store import pauses
 from core.store.keys import digest_of
 from core.store.participants import IDENTITY, participant_of
 from core.store.people import login_of
-from core.store.sessions import ASKED, SLUG, find_by_id, presence_of, session_of
+from core.store.sessions import ASKED, MARK, SLUG, find_by_id, presence_of, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ async def with_pass(db: Database, session_id: str, identity: str, key: bytes) ->
         return None
     row = await db.fetch_one(
         f"""
-        SELECT s.*, {ASKED}, {pauses.COLUMN}, to_json(me) AS participant, EXISTS (
+        SELECT s.*, {ASKED}, {MARK} AS mark, {pauses.COLUMN}, to_json(me) AS participant, EXISTS (
             SELECT FROM open_keys k WHERE k.key_digest = :key
             AND (k.user_id = me.user_id OR k.identity = me.identity)
         ) AS key_open
@@ -186,7 +186,8 @@ async def come_in(
             SELECT * FROM begun UNION ALL
             SELECT * FROM sessions WHERE id = :session AND NOT EXISTS (SELECT 1 FROM begun)
         )
-        SELECT s.*, {ASKED}, {pauses.COLUMN}, (SELECT to_json(arrived) FROM arrived) AS participant,
+        SELECT s.*, {ASKED}, {MARK} AS mark, {pauses.COLUMN},
+            (SELECT to_json(arrived) FROM arrived) AS participant,
             EXISTS (SELECT FROM key) AS key_open
         FROM session s
         """,  # noqa: S608 - no input in it

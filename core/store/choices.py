@@ -41,6 +41,15 @@ async def choose_theme(db: Database, user_id: str, theme: Theme | None) -> None:
     )
 
 
+async def choose_spoken(db: Database, user_id: str, language: str | None) -> None:
+    """Keep what a user speaks in sessions that they come to from now on; None: as each has it."""
+    await db.execute(
+        "UPDATE users SET spoken = CAST(:language AS text) WHERE id = :user",
+        user=UUID(user_id),
+        language=language,
+    )
+
+
 async def choose_captions(db: Database, user_id: str, chosen: Mapping[str, str]) -> None:
     """Keep these of a user's choices for captions; the others stay."""
     await db.execute(

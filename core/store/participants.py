@@ -38,6 +38,7 @@ def participant_of(row: Row) -> Participant:
         answer=answer_of(_time(row["consented_at"]), _time(row["refused_at"])),
         noticed_at=_time(row["noticed_at"]),
         avatar=str(row["avatar"]) if row.get("avatar") else None,
+        language=row["language"],
     )
 
 
@@ -55,8 +56,9 @@ async def for_user(
     """
     row = await db.returning(
         """
-        INSERT INTO participants (identity, session_id, user_id, name, hue, role, state)
-        VALUES (:identity, :session, :user, :name, :hue, :role, :state)
+        INSERT INTO participants (identity, session_id, user_id, name, hue, role, state, language)
+        VALUES (:identity, :session, :user, :name, :hue, :role, :state,
+            (SELECT u.spoken FROM users u WHERE u.id = :user))
         ON CONFLICT (session_id, user_id) DO UPDATE SET name = excluded.name,
             role = CASE WHEN participants.role = 'HOST' THEN 'HOST' ELSE excluded.role END,
             state = CASE WHEN participants.state = 'WAITING' THEN excluded.state
@@ -179,6 +181,15 @@ async def answer(db: Database, identity: str, now: datetime, *, consent: bool) -
         now=now,
     )
     return answer_of(row["consented_at"], row["refused_at"]) if row else None
+
+
+async def speaks(db: Database, identity: str, language: str | None) -> None:
+    """Note which language a participant says they speak; None: as the session has it."""
+    await db.execute(
+        "UPDATE participants SET language = CAST(:language AS text) WHERE identity = :identity",
+        identity=identity,
+        language=language,
+    )
 
 
 async def noticed(db: Database, identity: str, now: datetime) -> None:

@@ -44,6 +44,7 @@ def person_of(row: Row) -> Person:
         row["welcomed_at"] is not None,
         row["invited"],
         str(row["space_id"]) if row["space_id"] else None,
+        row["spoken"],
     )
 
 

@@ -7,10 +7,12 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from core.database import Database, Row
 from core.model import Admission, Consent, EndReason, Pause, Planning, Presence, Session
+from core.spoken import UNSAID, Spoken
 from core.store.pauses import COLUMN, pauses_of
 
 # 16 of 31 characters are 79 bits: nobody guesses a link. No l, o, i, 0, 1: people read it aloud.
@@ -22,21 +24,39 @@ ENDED_AT_ONCE = 100  # sessions that one statement ends
 # A part of the statements that end sessions: makes the next meeting of each standing room by what
 # `room` and `over` have, with one of :slugs for each. Its creator hosts it, unless they have left
 # the space. The time that it is planned for is kept where that is still to come: people came early.
+# Languages and words are as the last one had them in the end.
 NEXT_MEETING = """
     INSERT INTO sessions (slug, title, space_id, created_by, admission, agenda, recurs,
-        standing_room, planned_at)
+        standing_room, languages, code_switching, vocabulary, spelling, targets, planned_at)
     SELECT (CAST(:slugs AS text[]))[row_number() OVER ()], room.title, room.space_id,
         (
             SELECT m.user_id FROM members m
             WHERE m.space_id = room.space_id AND m.user_id = room.created_by
         ), room.admission, room.agenda, room.recurs, room.id,
+        over.languages, over.code_switching, over.vocabulary, over.spelling, over.targets,
         CASE WHEN over.planned_at > now() THEN over.planned_at END
     FROM over JOIN room ON room.id = over.standing_room
 """
 
 
-# What the door of a session's space asks, for those who look it up with the session.
-ASKED = "(SELECT consent FROM spaces WHERE id = s.space_id) AS consent"
+# What a session's space says for it, for those who look it up with the session: what its door asks,
+# its languages and words, and a mark that another one of these or of its own changes.
+ASKED = """
+    (SELECT consent FROM spaces WHERE id = s.space_id) AS consent, (
+        SELECT to_json(o) FROM (
+            SELECT languages, code_switching, vocabulary, spelling, targets FROM spaces
+            WHERE id = s.space_id
+        ) o
+    ) AS space_spoken
+"""
+MARK = """
+    (
+        SELECT md5(CAST(
+            ROW(s.languages, s.code_switching, s.vocabulary, s.spelling, s.targets,
+                o.languages, o.code_switching, o.vocabulary, o.spelling, o.targets) AS text
+        )) FROM spaces o WHERE o.id = s.space_id
+    )
+"""
 
 
 def new_slug() -> str:
@@ -54,10 +74,7 @@ def session_of(row: Row) -> Session:
         space_id=str(row["space_id"]),
         created_by=str(row["created_by"]) if row["created_by"] else None,
         status=row["status"],
-        languages=tuple(row["languages"]),
-        code_switching=row["code_switching"],
-        vocabulary=tuple(row["vocabulary"]),
-        spelling=_spelling(row["spelling"]),
+        spoken=spoken_of(row),
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
@@ -70,17 +87,44 @@ def session_of(row: Row) -> Session:
         paused_at=row["paused_at"],
         replanned_at=row["replanned_at"],
         consent=row.get("consent") or "REQUIRED",
+        space_spoken=spoken_of(json.loads(row.get("space_spoken") or "null")),
+        mark=row.get("mark") or "",
     )
 
 
-def _spelling(column: str) -> dict[str, tuple[str, ...]]:
+def spoken_of(row: Mapping[str, Any] | None) -> Spoken:
+    """Return what the row of a session or space says of languages and words."""
+    if row is None:
+        return Spoken()
+    languages, targets = row["languages"], row["targets"]
+    return Spoken(
+        None if languages is None else tuple(languages),
+        row["code_switching"],
+        tuple(row["vocabulary"]),
+        _spelling(row["spelling"]),
+        None if targets is None else tuple(targets),
+    )
+
+
+def spoken_columns(spoken: Spoken) -> dict[str, Any]:
+    """Return the values of the same columns, by the names that statements have for them."""
+    return {
+        "languages": None if spoken.languages is None else list(spoken.languages),
+        "switching": spoken.code_switching,
+        "vocabulary": list(spoken.vocabulary),
+        "spelling": json.dumps(spoken.spelling),
+        "targets": None if spoken.targets is None else list(spoken.targets),
+    }
+
+
+def _spelling(column: str | Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Read the JSON object of a right spelling and the wrong ones it replaces.
 
     Anything else in it is passed over: a session must open whatever wrote its row.
     """
     return {
         written: tuple(one for one in heard if isinstance(one, str))
-        for written, heard in json.loads(column).items()
+        for written, heard in (json.loads(column) if isinstance(column, str) else column).items()
         if isinstance(heard, list)
     }
 
@@ -93,13 +137,17 @@ async def create(
     admission: Admission = "KNOCK",
     *,
     planning: Planning = UNPLANNED,
+    spoken: Spoken = UNSAID,
 ) -> Session:
     """Create a session in a space. The caller has checked that the user is a member."""
     row = await db.returning(
         """
         INSERT INTO sessions
-            (slug, title, space_id, created_by, admission, planned_at, agenda, recurs)
-        VALUES (:slug, :title, :space, :user, :admission, :at, :agenda, :recurs) RETURNING *
+            (slug, title, space_id, created_by, admission, planned_at, agenda, recurs,
+                languages, code_switching, vocabulary, spelling, targets)
+        VALUES (:slug, :title, :space, :user, :admission, :at, :agenda, :recurs,
+            CAST(:languages AS text[]), :switching, CAST(:vocabulary AS text[]),
+            CAST(:spelling AS jsonb), CAST(:targets AS text[])) RETURNING *
         """,
         slug=new_slug(),
         title=title,
@@ -109,6 +157,7 @@ async def create(
         at=planning.at,
         agenda=planning.agenda,
         recurs=planning.recurs,
+        **spoken_columns(spoken),
     )
     return session_of(row)
 
@@ -124,7 +173,7 @@ async def find(db: Database, slug: str) -> Session | None:
 async def find_by_id(db: Database, session_id: str) -> Session | None:
     """Return the session with this id."""
     row = await db.fetch_one(
-        f"SELECT s.*, {ASKED} FROM sessions s WHERE id = :id",  # noqa: S608 - no input in it
+        f"SELECT s.*, {ASKED}, {MARK} AS mark FROM sessions s WHERE id = :id",  # noqa: S608 - no input in it
         id=UUID(session_id),
     )
     return session_of(row) if row else None
@@ -161,24 +210,27 @@ async def change(
 
 
 async def news(
-    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool, Consent]]
+    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool, Consent, str]]
 ) -> list[tuple[Session, tuple[Pause, ...]]]:
     """Return of these sessions those about which something has changed, with their pauses.
 
     Known of each, by id: title, admission, whether it is locked, how many pauses there were,
-    whether it is paused, and what the door of its space asks.
+    whether it is paused, what the door of its space asks, and the mark of what is said of its
+    languages and words.
     """
-    title, admission, locked, count, paused, asked = zip(*known.values(), strict=True)
+    title, admission, locked, count, paused, asked, mark = zip(*known.values(), strict=True)
     rows = await db.fetch_all(
         f"""
-        SELECT s.*, {COLUMN}, {ASKED} FROM unnest(
+        SELECT s.*, {COLUMN}, {ASKED}, {MARK} AS mark FROM unnest(
             CAST(:ids AS uuid[]), CAST(:titles AS text[]), CAST(:admissions AS text[]),
             CAST(:locked AS boolean[]), CAST(:counts AS int[]), CAST(:paused AS boolean[]),
-            CAST(:asked AS text[])
-        ) AS k (id, title, admission, locked, pauses, paused, asked) JOIN sessions s USING (id)
+            CAST(:asked AS text[]), CAST(:marks AS text[])
+        ) AS k (id, title, admission, locked, pauses, paused, asked, mark)
+        JOIN sessions s USING (id)
         WHERE (s.title, s.admission, s.locked, s.paused_at IS NOT NULL)
             <> (k.title, k.admission, k.locked, k.paused)
         OR k.asked <> (SELECT consent FROM spaces WHERE id = s.space_id)
+        OR k.mark <> {MARK}
         OR k.pauses <> (SELECT count(*) FROM pauses WHERE session_id = s.id)
         """,  # noqa: S608 - no input in it
         ids=[UUID(one) for one in known],
@@ -188,6 +240,7 @@ async def news(
         counts=list(count),
         paused=list(paused),
         asked=list(asked),
+        marks=list(mark),
     )
     return [(session_of(row), pauses_of(row["pauses"])) for row in rows]
 

@@ -35,6 +35,7 @@ Act = Literal[
     "standing_room_made",  # subject: its title
     "standing_room_deleted",  # subject: its title
     "consent_changed",  # detail: OFF, NOTICE or REQUIRED
+    "languages_changed",  # or the words, of all sessions
     "minutes_chosen",  # detail: how many a month, "" for no bound of their own
     "exported",  # subject: the session’s title, "" for usage; detail: the file's name
 ]

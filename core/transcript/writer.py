@@ -1,9 +1,9 @@
 """Keeps what was said: finals go to PostgreSQL as they come, and wait while it is away.
 
-Finals, chat lines and accounts of usage each have an outbox. What waits for longer than a moment
-is in a file too, and is stored from there at the next start, however this process ends. Storing
-twice does no harm: rows are keyed by session, stream and utterance. Who is told that something is
-stored can rely on it; what the database refuses for good is told to be lost.
+Finals, chat lines, accounts of usage and translations each have an outbox. What waits for longer
+than a moment is in a file too, and is stored from there at the next start, however this process
+ends. Storing twice does no harm: rows are keyed by session, stream and utterance. Who is told that
+something is stored can rely on it; what the database refuses for good is told to be lost.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 import msgspec
 
 from core.database import Database
-from core.model import ChatLine, StreamAccount, Utterance
+from core.model import ChatLine, StreamAccount, Translated, Utterance
 from core.speech.resilient import StreamRecord
-from core.store import chat, usage
+from core.store import chat, translations, usage
 from core.transcript.finals import Finals
 from core.transcript.held import Held
 from core.transcript.numbers import Numbering, renumber_lines
@@ -64,7 +64,7 @@ class TranscriptWriter:
         # Set by `serve`, once rooms are there: the spool of the last process is taken up before.
         self._find_room: Callable[[str], Numbering | None] = lambda _: None
         # A box each, as each has its own way to be refused, and finals must not wait behind usage.
-        finals, lines, accounts, held = _files(spool)
+        finals, lines, accounts, translations, held = _files(spool)
         self._finals = Finals(db, Spool(finals, _reader(Utterance)))
         self._lines: Outbox[ChatLine] = Outbox(
             "a chat line", Spool(lines, _reader(ChatLine)), self._store_lines
@@ -72,7 +72,15 @@ class TranscriptWriter:
         self._accounts: Outbox[StreamAccount] = Outbox(
             "a stream's account", Spool(accounts, _reader(StreamAccount)), self._store_accounts
         )
-        self._boxes: tuple[Outbox[Any], ...] = (self._finals, self._lines, self._accounts)
+        self._translations: Outbox[Translated] = Outbox(
+            "a translation", Spool(translations, _reader(Translated)), self._store_translations
+        )
+        self._boxes: tuple[Outbox[Any], ...] = (
+            self._finals,
+            self._lines,
+            self._accounts,
+            self._translations,
+        )
         # What `hold` was given: a file only, as it isn't to be stored by itself.
         self._held = Held(Spool(held, _reader(Utterance)))
 
@@ -191,6 +199,21 @@ class TranscriptWriter:
         """Writer of core.room.ports."""
         self._lines.put(line)
 
+    async def translations(self, session_id: str) -> list[Translated]:
+        """Writer of core.room.ports."""
+        waiting = self._translations.entries
+        known = {
+            (one.key, one.language): one for one in await translations.of(self._db, session_id)
+        }
+        for one in (entry.value for entry in [*waiting, *self._translations.entries]):
+            if one.session_id == session_id:
+                known.setdefault((one.key, one.language), one)
+        return list(known.values())
+
+    def keep_translation(self, one: Entry[Translated]) -> None:
+        """Writer of core.room.ports."""
+        self._translations.put(one)
+
     def hold(self, utterances: list[Utterance]) -> None:
         """Writer of core.room.ports."""
         self._held.set(utterances)
@@ -221,6 +244,12 @@ class TranscriptWriter:
                 room.renumber_lines(stored, waiting)
         return [entry]
 
+    async def _store_translations(
+        self, batch: list[Entry[Translated]]
+    ) -> Iterable[Entry[Translated]]:
+        await translations.add(self._db, [entry.value for entry in batch])
+        return batch
+
     async def _store_accounts(
         self, batch: list[Entry[StreamAccount]]
     ) -> Iterable[Entry[StreamAccount]]:
@@ -233,8 +262,9 @@ def _reader(kind: type[V]) -> Callable[[bytes], V]:
 
 
 def _files(spool: Path) -> list[Path]:
-    """Return the files of a place: of finals, chat lines and accounts, and of what is held."""
-    return [spool, *(spool.with_name(f"{what}-{spool.name}") for what in ("chat", "usage", "held"))]
+    """Return the files of a place: of finals, chat lines, accounts, translations, what is held."""
+    others = ("chat", "usage", "translated", "held")
+    return [spool, *(spool.with_name(f"{what}-{spool.name}") for what in others)]
 
 
 def _account(session_id: str, identity: str, record: StreamRecord, price: float) -> StreamAccount:

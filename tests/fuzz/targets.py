@@ -26,13 +26,14 @@ from core.livekit import BadWebhookError, Calls
 from core.picture import SIDE, PictureError, square
 from core.room import wire
 from core.settings import load
-from core.speech.engine import BYTES_PER_SECOND, Recognition
+from core.speech.engine import BYTES_PER_SECOND, Recognition, Translation
 from core.speech.gladia import protocol
 from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.results import Results
 from core.speech.gladia.timeline import Timeline
 from core.speech.memory import AudioBudget
 from core.speech.reasons import Reason
+from core.spoken import CODES
 from tests.fuzz.connections import frames, requests
 from tests.fuzz.mutation import JSON, mutated
 from web import forms
@@ -48,6 +49,8 @@ MESSAGES = [
     b'{"type": "mic", "on": true}',
     b'{"type": "beat"}',
     b'{"type": "take"}',
+    b'{"type": "speak", "language": "ru"}',
+    b'{"type": "read", "language": null}',
     b'{"type": "chat", "text": "See \\u00fcber\\n\\ud83d\\udc4d https://example.com/"}',
     b'{"type": "hand", "up": true}',
     b'{"type": "reaction", "emoji": "\xf0\x9f\x91\x8d"}',
@@ -141,6 +144,9 @@ SPOKEN = [
     b'{"type":"speech_end"}',
     b'{"type":"stop_recording","acknowledged":true,"data":{"recording_duration":2.5}}',
     b'{"type":"end_session"}',
+    b'{"type":"translation","error":null,"data":{"utterance_id":"00_1","utterance":'
+    b'{"text":" good","start":0.1,"end":0.9},"target_language":"de",'
+    b'"translated_utterance":{"text":" gut","start":0.1,"end":0.9}}}',
     b'{"type":"error","data":null,"error":{"message":"no"}}',
 ]
 SENT_S = 4  # seconds of audio that the service was sent
@@ -162,6 +168,12 @@ class _Heard:
         for text in (said.utterance, said.text, said.language or ""):
             assert "\0" not in text
         assert len(said.utterance) <= 200, "the index of a database takes 2.7 kB"
+
+    def translated(self, translation: Translation) -> None:
+        """Each is of a final that was reported, with text that can be kept."""
+        assert translation.utterance in self.finals
+        assert translation.language in CODES
+        assert "\0" not in translation.text
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         """Nothing to look at."""
@@ -207,6 +219,8 @@ def _take(
     match message:
         case protocol.Transcript():
             results.transcribed(message, now)
+        case protocol.Translated():
+            results.translated(message)
         case protocol.AudioAck(True, protocol.AckData((start, end))):
             before = timeline.shift
             ring.acknowledge(timeline.acknowledged(start, end))
@@ -280,7 +294,7 @@ FORMS = [
 
 @given(mutated(FORMS))
 def forms_(body: bytes) -> None:
-    """A body is at most 20 fields of text, or a ValueError, which is answered with 400."""
+    """A body is at most 30 fields of text, or a ValueError, which is answered with 400."""
     try:
         fields = forms.parse(body)
     except ValueError:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.model import ChatLine, Participant, Utterance
+from core.model import ChatLine, Participant, Translated, Utterance
 from core.room import microphones as microphones_module
 from core.room import room as room_module
 from core.room.rooms import Rooms
@@ -57,6 +57,12 @@ class Memory:
         pass
 
     def forget(self, session_ids: Collection[str]) -> None:
+        raise NotImplementedError
+
+    async def translations(self, session_id: str) -> list[Translated]:
+        return []
+
+    def keep_translation(self, one: Entry[Translated]) -> None:
         raise NotImplementedError
 
     def hold(self, utterances: list[Utterance]) -> None:

@@ -19,6 +19,7 @@ from core.speech.engine import (
     Recognition,
     StreamOptions,
     StreamUsage,
+    Translation,
 )
 from core.speech.gladia.engine import GladiaEngine
 from core.speech.gladia.stream import GladiaStream
@@ -88,6 +89,7 @@ class Listener:
 
     engine: GladiaEngine
     heard_all: list[Recognition] = field(default_factory=list)
+    translations: list[Translation] = field(default_factory=list)
     delays: list[tuple[bool, Reason | None]] = field(default_factory=list)
     losses: list[Reason] = field(default_factory=list)
     usages: list[StreamUsage] = field(default_factory=list)
@@ -111,6 +113,10 @@ class Listener:
         shift = self._origin / BYTES_PER_SECOND
         name = f"{len(self.usages)}/{recognition.utterance}"
         self.heard_all.append(structs.replace(recognition.later(shift), utterance=name))
+
+    def translated(self, translation: Translation) -> None:
+        name = f"{len(self.usages)}/{translation.utterance}"
+        self.translations.append(structs.replace(translation, utterance=name))
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         self.delays.append((is_delayed, reason))

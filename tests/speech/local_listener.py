@@ -6,6 +6,7 @@ from core.speech.engine import (
     BYTES_PER_SECOND,
     Recognition,
     StreamOptions,
+    Translation,
 )
 from core.speech.local.engine import LocalEngine
 from core.speech.local.stream import LocalStream
@@ -24,6 +25,9 @@ class Listener:
 
     def heard(self, recognition: Recognition) -> None:
         self.heard_all.append(recognition)
+
+    def translated(self, translation: Translation) -> None:
+        raise AssertionError("the local engine translates nothing")
 
     def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
         self.delays.append((is_delayed, reason))

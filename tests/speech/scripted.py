@@ -26,6 +26,7 @@ from core.speech.engine import (
     StreamOptions,
     StreamSink,
     StreamUsage,
+    Translation,
 )
 from core.speech.hearing import Span
 from core.speech.memory import AudioBudget
@@ -159,7 +160,7 @@ class Room:
 
     def __init__(self, slug: str = "room", space: str = "space") -> None:
         self.space, self.slug = space, slug
-        self.options = StreamOptions()
+        self.asked = StreamOptions()
         self.withheld = Withheld()
         self.now = 0.0
         self.heard_words: list[tuple[str, Span]] = []
@@ -173,6 +174,13 @@ class Room:
     @property
     def began(self) -> float:
         return clock() - self.now
+
+    def options(self, speaker: Participant) -> StreamOptions:
+        languages = (speaker.language,) if speaker.language else self.asked.languages
+        return replace(self.asked, languages=languages)
+
+    def translated(self, microphone: Microphone, stream: str, translation: Translation) -> None:
+        pass
 
     def heard(
         self, microphone: Microphone, stream: str, recognition: Recognition, when: Span

@@ -132,7 +132,7 @@ async def test_what_a_session_asks_of_its_engine_reaches_it(
     config = gladia.sessions[-1].config
     assert config["language_config"] == {"languages": ["ru", "en"], "code_switching": True}
     realtime = config["realtime_processing"]
-    assert realtime["custom_vocabulary_config"]["vocabulary"] == many[:100]
+    assert realtime["custom_vocabulary_config"]["vocabulary"] == [*many[:99], "Linguist"]
     dictionary = realtime["custom_spelling_config"]["spelling_dictionary"]
     assert dictionary == {"Nyquist": ["Nigh quist"]}
     await page.leave()

@@ -210,6 +210,12 @@ async def reacts(stage: Stage) -> bool:
     return await in_room(stage, [reaction], lambda message: message.get("emoji") == "👏")
 
 
+async def says_language(stage: Stage) -> bool:
+    """Say what they speak, which their pages are told."""
+    said = {"type": "speak", "language": None}  # no engine is on here that would know any
+    return await in_room(stage, [said], lambda message: message["type"] == "spoken")
+
+
 async def sees_waiting(stage: Stage) -> bool:
     await asyncio.to_thread(stage.knocker.knock, stage.slug)
     seen: list[Any] = []
@@ -341,6 +347,7 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.LISTEN: listens,
     Action.SPEAK: speaks,
     Action.CONSENT: answers,
+    Action.LANGUAGE: says_language,
     Action.CHAT: chats,
     Action.HAND: raises_hand,
     Action.REACT: reacts,

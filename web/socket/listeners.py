@@ -37,6 +37,11 @@ class DirectListener:
 
     def replay(self, messages: list[Message]) -> None:
         """Listener."""
+        if self._code is not None:
+            return
+        if self._replay is not None and not self._replay.over:
+            self._replay.send(Batch(messages))
+            return
         self._replay = Replay(self._socket, messages, give_up=self._give_up)
         self._replay.feed()
         if self._replay.over:

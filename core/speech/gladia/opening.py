@@ -16,21 +16,10 @@ import msgspec
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, StreamOptions
 from core.speech.gladia.protocol import UNDECODABLE
 from core.speech.reasons import Reason
+from core.spoken import CODES, MAX_CHARACTERS, MAX_ENTRIES, MAX_TARGETS, MAX_WORDS
 
-# What Gladia transcribes (its SDK's generated types, 2.2.1).
-_CODES = (
-    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw "
-    "he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my "
-    "ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt "
-    "uk ur uz vi yi yo zh"
-)
-LANGUAGES = frozenset(_CODES.split())
-TARGETS = LANGUAGES | {"wo"}  # what it translates into
-MAX_TARGETS = 3  # each is a message, and a text to keep, for every sentence
-# Gladia's bounds of a vocabulary. It names none for spellings: ours are the same.
-MAX_ENTRIES = 100
-MAX_CHARACTERS = 10_000  # of all entries together
-MAX_WORDS = 5  # of one entry
+LANGUAGES = CODES - {"wo"}  # what Gladia transcribes
+TARGETS = CODES  # what it translates into
 # How readily sounds are taken for an entry. Gladia's own 0.5 is often too much, by its documents.
 INTENSITY = 0.4
 _T = TypeVar("_T")

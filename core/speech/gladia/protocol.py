@@ -81,6 +81,22 @@ class Transcript(msgspec.Struct, tag_field="type", tag="transcript"):
     data: TranscriptData | None = None
 
 
+class TranslationData(msgspec.Struct):
+    """What a translation is of, as the service has both."""
+
+    utterance_id: str | int = ""
+    utterance: Said | None = None
+    target_language: str | None = None
+    translated_utterance: Said | None = None
+
+
+class Translated(msgspec.Struct, tag_field="type", tag="translation"):
+    """A final in one of the languages asked for; `data` is null when translating failed."""
+
+    data: TranslationData | None = None
+    error: ErrorInfo | str | None = None
+
+
 class SpeechStart(msgspec.Struct, tag_field="type", tag="speech_start"):
     """Somebody began to speak."""
 
@@ -106,7 +122,16 @@ class Other(msgspec.Struct, frozen=True):
     readable: bool
 
 
-Known = AudioAck | StopAck | Transcript | SpeechStart | SpeechEnd | EndSession | ErrorMessage
+Known = (
+    AudioAck
+    | StopAck
+    | Transcript
+    | Translated
+    | SpeechStart
+    | SpeechEnd
+    | EndSession
+    | ErrorMessage
+)
 ServerMessage = Known | Other
 
 

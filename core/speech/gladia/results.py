@@ -14,7 +14,7 @@ Everything is decided here, from the audio that is still kept and the positions 
 
 from __future__ import annotations
 
-from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamSink
+from core.speech.engine import BYTES_PER_SECOND, Recognition, StreamSink, Translation
 from core.speech.gate import has_speech
 from core.speech.gladia.protocol import (
     Next,
@@ -23,11 +23,13 @@ from core.speech.gladia.protocol import (
     StopAck,
     StreamLostError,
     Transcript,
+    Translated,
 )
 from core.speech.gladia.replay import ReplayBuffer
 from core.speech.gladia.timeline import Timeline
 from core.speech.gladia.utterances import Utterances
 from core.speech.reasons import Reason
+from core.spoken import CODES
 from core.text import without_controls
 
 MARGIN = int(0.3 * BYTES_PER_SECOND)  # around a final; Gladia's and our edges of words differ
@@ -37,6 +39,7 @@ ROUNDING_UP_S = 1.0  # by which a word may end behind what was sent
 MAX_DURATION_S = 1e6  # seconds, eleven days
 MAX_ID = 100  # characters; it is part of a key of the database
 MAX_TEXT = 20_000  # characters; a minute of speech has a thousand
+MAX_EARLY = 32  # translations that wait for their finals
 MAX_LANGUAGE = 35  # characters, as in the longest names of BCP 47
 
 
@@ -45,6 +48,7 @@ class Results:
 
     __slots__ = (
         "_doubt",
+        "_early",
         "_event_at",
         "_held",
         "_held_since",
@@ -80,6 +84,8 @@ class Results:
         # loop's clock: until it is clear what was counted twice, or an earlier final comes.
         self._held: list[Transcript] = []
         self._held_since = now
+        # Translations whose finals haven't been reported, by utterance and language, oldest first.
+        self._early: dict[tuple[str, str], Translated] = {}
         self._speaking = False  # between the service's speech_start and speech_end
         self._event_at = now  # when a transcript or one of those two last came
         # Our acknowledged position, and when it was taken down: if nothing is said of what is
@@ -99,6 +105,13 @@ class Results:
         self._event_at = now
         self._speaking = isinstance(message, SpeechStart)
 
+    def said(self, message: Transcript | Translated, now: float) -> None:
+        """Take what was said, as it was said or in another language."""
+        if isinstance(message, Transcript):
+            self.transcribed(message, now)
+        else:
+            self.translated(message)
+
     def transcribed(self, message: Transcript, now: float) -> None:
         """Take a transcript now, or once it is clear what the service got twice."""
         self._event_at = now
@@ -110,6 +123,39 @@ class Results:
         elif self._timeline.uncertain or not self._transcript(message):
             self._held_since = now
             self._held.append(message)
+
+    def translated(self, message: Translated) -> None:
+        """Report a translation, or keep it until its final was; what is of none is passed over.
+
+        One that is lost leaves the final as it is, so a drop has nothing said anew for it.
+        """
+        data = message.data
+        if data is None or data.utterance is None or data.translated_utterance is None:
+            self.errors += 1  # translating failed at the service's
+            return
+        id_ = without_controls(str(data.utterance_id), MAX_ID)
+        text = without_controls(data.translated_utterance.text or "", MAX_TEXT).strip()
+        language = data.target_language or ""
+        if language not in CODES or not text:
+            return
+        start, end = (
+            self._timeline.seconds(self._counted(at))
+            for at in (data.utterance.start, data.utterance.end)
+        )
+        is_final, name = self._utterances.final_of(id_, start, end)
+        if name is not None:
+            self._sink.translated(Translation(name, language, text))
+        elif not is_final:
+            self._early[id_, language] = message
+            if len(self._early) > MAX_EARLY:
+                del self._early[next(iter(self._early))]
+
+    def _report_translations(self) -> None:
+        """Report what came before its final, which has come now."""
+        early, self._early = self._early, {}
+        for message in early.values():
+            if not self.is_over:
+                self.translated(message)
 
     def acknowledged(self, doubled: int) -> None:
         """Go on with what waited for an acknowledgment, which told of `doubled` bytes."""
@@ -174,6 +220,8 @@ class Results:
             self._ring.mark_final(min(to_position(end), self._timeline.sent))
         if recognition is not None:
             self._report(recognition)
+        if final and self._early:
+            self._report_translations()
         return True
 
     def _counted(self, time: float) -> float:
@@ -207,6 +255,8 @@ class Results:
             self._ring.mark_final(min(to_position(recognition.end), self._timeline.sent))
             self._report(recognition)
         self._report_held()
+        if self._early:
+            self._report_translations()
 
     def check(self, now: float, opened_at: float, wait_s: float) -> None:
         """Notice results that got lost in a drop, and silence that needs no replay.

@@ -36,6 +36,7 @@ from core.speech.gladia.protocol import (
     StopAck,
     StreamLostError,
     Transcript,
+    Translated,
     Verdict,
     judge_close,
 )
@@ -292,8 +293,8 @@ class GladiaStream:
         if self._over or connection is not self._connection:
             return
         try:
-            if isinstance(message, Transcript):
-                self._results.transcribed(message, self._loop.time())
+            if isinstance(message, Transcript | Translated):
+                self._results.said(message, self._loop.time())
             elif isinstance(message, AudioAck):
                 self._acknowledged(message)
             elif isinstance(message, (SpeechStart, SpeechEnd)):

@@ -7,6 +7,7 @@ import msgspec
 from core.speech.engine import Recognition
 
 REMEMBERED = 16  # finals that a repetition is recognised by
+NAMED = 200  # finals that a translation may still come for
 
 
 class Utterances:
@@ -16,11 +17,13 @@ class Utterances:
     service counts anew after a reconnect.
     """
 
-    __slots__ = ("_finals", "_open", "_recent", "_renamed")
+    __slots__ = ("_finals", "_names", "_open", "_recent", "_renamed")
 
     def __init__(self) -> None:
         self._open: dict[str, Recognition] = {}  # the last partial by Gladia's id, until its final
         self._finals: dict[str, float] = {}  # where finals end, in seconds, by Gladia's id
+        # Names and beginnings of the last finals that were reported, by Gladia's id.
+        self._names: dict[str, tuple[str, float]] = {}
         self._recent: list[Recognition] = []  # the last finals, at most REMEMBERED
         self._renamed = 0  # how many ids came again for something else, which numbers their names
 
@@ -60,8 +63,10 @@ class Utterances:
         self._open.pop(id_, None)
         self._finals[id_] = said.end
         # Audio that was counted twice is also heard twice, under two ids.
+        self._names.pop(id_, None)
         if text and not self._repeats(said):
             self._remember([said])
+            self._name_final(id_, said)
             return said
         return msgspec.structs.replace(said, text="", final=False) if known else None
 
@@ -74,8 +79,25 @@ class Utterances:
         closed = [msgspec.structs.replace(one, final=True) for one in self._open.values()]
         self._finals.update({id_: partial.end for id_, partial in self._open.items()})
         self._remember(closed)
+        for id_, partial in self._open.items():
+            self._name_final(id_, partial)
         self._open.clear()
         return closed
+
+    def final_of(self, id_: str, start: float, end: float) -> tuple[bool, str | None]:
+        """Return whether an utterance of these times is final, and the name it has if reported.
+
+        None: its text came twice, or so long ago that nothing is said of it any more.
+        """
+        if id_ not in self._finals or start >= self._finals[id_]:
+            return False, None
+        name, since = self._names.get(id_, (None, 0.0))
+        return True, name if end > since else None  # else the service counted its ids anew since
+
+    def _name_final(self, id_: str, said: Recognition) -> None:
+        self._names[id_] = said.utterance, said.start
+        if len(self._names) > NAMED:
+            del self._names[next(iter(self._names))]
 
     def _name(self, id_: str) -> str:
         if id_ not in self._finals:

@@ -10,6 +10,7 @@ from itertools import count
 
 from core.graphemes import graphemes
 from core.lines import Line
+from core.spoken import together
 from core.transcript.exports.cutting import LONGEST, SHORTEST, Cue, columns, cut
 from core.transcript.exports.entries import Entry, Wanted, entries, stamp
 
@@ -88,7 +89,8 @@ class WebVtt(_Subtitles):
 
     def __init__(self, wanted: Wanted) -> None:
         super().__init__(wanted)
-        spoken = wanted.session.languages
+        session = wanted.session
+        spoken = together(session.spoken, session.space_spoken).languages or ()
         # What cues are in unless they say otherwise: the only one, or that of the first.
         self._language = spoken[0] if len(spoken) == 1 else None
 

@@ -4,3 +4,4 @@ import '../lib/times.js';
 import './asking.js';
 import './copying.js';
 import './planned.js';
+import './spoken.js';

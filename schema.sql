@@ -310,9 +310,9 @@ CREATE TABLE IF NOT EXISTS corrected_lines (
     session_id  uuid NOT NULL,
     seq         integer NOT NULL,
     part        smallint NOT NULL CHECK (part BETWEEN 0 AND 99),
-    -- How often this line was corrected, by which who corrects it says what they have seen. A line
-    -- that has no row was corrected 0 times.
-    revision    integer NOT NULL CHECK (revision > 0),
+    -- The id of the correction that made it so, by which who corrects it says what they have seen:
+    -- it never comes twice, also where a line was restored and corrected anew. Without a row: 0.
+    revision    bigint NOT NULL CHECK (revision > 0),
     text        text NOT NULL,
     start_s     double precision NOT NULL,
     end_s       double precision NOT NULL,
@@ -335,7 +335,7 @@ CREATE TABLE IF NOT EXISTS speakers (
     -- NULL: several people in one room, whom nobody has named.
     name        text CHECK (char_length(name) BETWEEN 1 AND 80),
     hue         smallint NOT NULL CHECK (hue BETWEEN 0 AND 11),
-    revision    integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    revision    bigint NOT NULL DEFAULT 1 CHECK (revision > 0), -- as that of corrected_lines
     PRIMARY KEY (session_id, speaker)
 );
 

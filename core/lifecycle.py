@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from livekit.protocol.webhook import WebhookEvent
 
 from core.conduct import Conduct
+from core.correcting import Correcting
 from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls, is_test
 from core.model import Session
@@ -61,11 +62,19 @@ class Lifecycle:
     """Looks after the sessions of the database."""
 
     def __init__(
-        self, db: Database, rooms: Rooms, calls: Calls, conduct: Conduct, login_idle: timedelta
+        self,
+        db: Database,
+        rooms: Rooms,
+        calls: Calls,
+        conduct: Conduct,
+        correcting: Correcting,
+        *,
+        login_idle: timedelta,
     ) -> None:
         self._db = db
         self._login_idle = login_idle  # without use, after which a login ends
         self._conduct = conduct
+        self._correcting = correcting
         self._rooms = rooms
         self._calls = calls
         self._tasks: list[asyncio.Task[None]] = []
@@ -205,6 +214,7 @@ class Lifecycle:
         Being in a session is use of the login that led there.
         """
         await self._conduct.catch_up_rooms()
+        await self._correcting.catch_up()
         seated = self._rooms.seated()
         if not seated:
             return

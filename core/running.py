@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from core import checks
 from core.conduct import Conduct
+from core.correcting import Correcting
 from core.database import Database
 from core.deletion import Deletion
 from core.leases import Leases
@@ -55,7 +56,9 @@ async def running(
     rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor, installation=spoken)
     calls = calls_of(settings)
     conduct, speaking = Conduct(db, rooms, calls), Speaking(db, rooms)
-    lifecycle = Lifecycle(db, rooms, calls, conduct, timedelta(days=settings.login_idle_days))
+    correcting = Correcting(db, rooms, writer)
+    login_idle = timedelta(days=settings.login_idle_days)
+    lifecycle = Lifecycle(db, rooms, calls, conduct, correcting, login_idle=login_idle)
     gc_schedule, pacer, lag = GcSchedule(), Pacer(lambda: rooms.quota.taken), LoopLag()
     watch = checks.Watch(settings)
     stop = Stop(
@@ -82,6 +85,7 @@ async def running(
             rooms,
             calls,
             conduct,
+            correcting,
             Deletion(db, rooms, conduct),
             lifecycle,
             writer,

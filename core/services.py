@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from core.checks import Watch
 from core.conduct import Conduct
+from core.correcting import Correcting
 from core.database import Database
 from core.deletion import Deletion
 from core.lifecycle import Lifecycle
@@ -70,6 +71,7 @@ class Services:
     rooms: Rooms
     calls: Calls
     conduct: Conduct
+    correcting: Correcting
     deletion: Deletion
     lifecycle: Lifecycle
     writer: TranscriptWriter

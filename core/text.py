@@ -6,6 +6,8 @@ import hashlib
 import unicodedata
 
 HUES = 12
+# Embeddings, overrides and isolates of Unicode's bidirectional algorithm.
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # Hangul fillers and the empty braille cell
 
 
@@ -50,6 +52,30 @@ def several_lines(text: str, limit: int) -> str:
     """Return text of several lines, each as `one_line` has it, without empty ones at the ends."""
     lines = [one_line(line, limit) for line in text.splitlines()]
     return "\n".join(lines).strip()[:limit].strip()
+
+
+def spoken(text: str) -> str:
+    """Return what somebody says was said, as one line.
+
+    Marks that join letters or turn their direction stay, as words need them, but none that turns
+    all that follows.
+    """
+    plain = without_controls(text, len(text)).translate(_TURNING)
+    return " ".join(plain.split())
+
+
+def is_drawn(text: str) -> bool:
+    """Whether there is anything in it that is drawn by itself."""
+    return any(unicodedata.category(c)[0] in "LNPS" and c not in BLANK_LETTERS for c in text)
+
+
+def belongs_to_last(character: str) -> bool:
+    """Whether this is drawn on what stands before it, so that it can't begin a line."""
+    return (
+        unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or character in "\u200c\u200d"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"  # the colour of a hand
+    )
 
 
 def without_controls(text: str, limit: int) -> str:

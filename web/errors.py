@@ -114,6 +114,38 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("This session was paused as often as it can be."),
         N_("Who shouldn’t be transcribed now can turn their microphone off."),
     ),
+    "not_stored_yet": (
+        N_("That was said a moment ago."),
+        N_("It can be corrected once it is written down: try again in some seconds."),
+    ),
+    "not_speech": (
+        N_("Nobody knows what was said there."),
+        N_("What could not be transcribed can’t be corrected either."),
+    ),
+    "not_neighbours": (
+        N_("These lines can’t be joined."),
+        N_("One must follow the other, and both must be of the same speaker and shown."),
+    ),
+    "too_many_parts": (
+        N_("This line was split as often as it can be."),
+        N_("Restore the original, then divide it anew."),
+    ),
+    "too_many_corrections": (
+        N_("This transcript was corrected as often as it can be."),
+        N_("It can be saved as a file and corrected there."),
+    ),
+    "too_many_speakers": (
+        N_("This session has as many speakers as it can have."),
+        N_("Choose one of those who are there."),
+    ),
+    "line_too_long": (
+        N_("The line is too long."),
+        N_("A line has 5,000 characters at most."),
+    ),
+    "no_words": (
+        N_("There is nothing to read."),
+        N_("Type some words, or a name. What shouldn’t be read can be hidden."),
+    ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
     "invitations_full": (
         N_("The space has many open invitations."),

@@ -1,5 +1,6 @@
 """Who may do what: the table, and the door that finds sessions and admits people."""
 
+from core.access.correcting import correctable, corrects
 from core.access.door import (
     Entry,
     Look,
@@ -90,6 +91,8 @@ __all__ = [
     "admit",
     "approach",
     "come_in",
+    "correctable",
+    "corrects",
     "deletable",
     "enter_room",
     "hosted",

@@ -56,6 +56,7 @@ class Action(StrEnum):
     END = "end for everyone"
     SEE_MINUTES = "be warned that the space’s minutes run out"
     READ = "read the transcript, also while it goes on"
+    CORRECT = "correct the transcript, and see what it was before and what is hidden"
     SEE_ANSWERS = "see in it who wants to be transcribed, and since when"
 
 
@@ -87,6 +88,8 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.END: _HOSTS,
     Action.SEE_MINUTES: _HOSTS,
     Action.READ: _ADMITTED,
+    # Guests read what their hosts make of it: it is the transcript of the space, which keeps it.
+    Action.CORRECT: frozenset({Standing.MEMBER, Standing.HOST}),
     Action.SEE_ANSWERS: _HOSTS,
 }
 

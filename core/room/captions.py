@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from core.corrections import UNCORRECTED, Corrections
 from core.leases import Claim
 from core.metrics import FINAL, FIRST_PARTIAL
 from core.model import Page, Participant, Translated, Utterance
@@ -16,7 +17,14 @@ from core.room.fanout import Fanout
 from core.room.ports import Writer
 from core.room.session import RoomSession
 from core.room.translations import Translations
-from core.room.wire import Error, Message, Settled, Speech, utterance_message
+from core.room.wire import (
+    Error,
+    Message,
+    Settled,
+    Speech,
+    corrected_message,
+    utterance_message,
+)
 from core.speech.engine import (
     SAMPLE_RATE,
     Recognition,
@@ -54,11 +62,17 @@ class Captions:
         *,
         translations: Translations,
         claim: Claim,
+        corrections: Corrections = UNCORRECTED,
     ) -> None:
         self.space, self.slug = session.space, session.slug  # whose slots the streams take
         self.spoken = session.spoken  # of languages and words, by which the engine is asked
         self.withheld = Withheld()  # when hosts paused; the room sets it
         self.alive_at = time.monotonic()  # when some words came last, or the room was made
+        # What was corrected, by seq: before the log, which has each final encoded once.
+        self._corrected: dict[int, tuple[int, Message]] = {
+            one.seq: (one.number, Message(corrected_message(one))) for one in corrections.utterances
+        }
+        self.corrected_to = corrections.number  # the newest correction that is known here
         self.log: TranscriptLog[Message] = TranscriptLog(
             said, writer, self, epoch=claim.epoch, first=claim.first
         )
@@ -194,7 +208,29 @@ class Captions:
 
     def encode(self, said: Utterance) -> Message:
         """LogSink: once for all pages, those that come later too."""
+        if said.seq in self._corrected:
+            return self._corrected[said.seq][1]
         return Message(utterance_message(said))
+
+    def correct(self, corrections: Corrections) -> bool:
+        """Show what was corrected as it is now. Returns whether any of it was news.
+
+        It may have been read before something that is known already: that stays.
+        """
+        for one in sorted(corrections.utterances, key=lambda one: one.number):
+            known, _ = self._corrected.get(one.seq, (0, None))
+            if one.number > known:
+                shown = Message(corrected_message(one))
+                self._corrected[one.seq] = one.number, shown
+                self.log.correct(one.seq, shown)
+        is_news = corrections.number > self.corrected_to
+        self.corrected_to = max(corrections.number, self.corrected_to)
+        return is_news
+
+    def corrected_since(self, number: int) -> list[Message]:
+        """Return what was corrected after this correction, in the order in which it was."""
+        late = [one for one in self._corrected.values() if one[0] > number]
+        return [shown for _, shown in sorted(late, key=lambda one: one[0])]
 
     def show(self, shown: Message) -> None:
         """LogSink."""

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.corrections import Corrections
 from core.model import Answer, Consent, Pause, Role
 from core.room.room import Room
 from core.room.wire import CLOSE_NO_MEMBER, CLOSE_REMOVED, CLOSE_SIGNED_OUT, Muted, SessionChanged
@@ -89,6 +90,13 @@ class SetConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Correct:
+    """Show these corrections of what was said."""
+
+    corrections: Corrections
+
+
+@dataclass(frozen=True, slots=True)
 class SetAsked:
     """Let the door of the space ask this from now on."""
 
@@ -112,7 +120,7 @@ class SetLanguage:
 
 
 AboutOne = Mute | LowerHand | Remove | ChangeRole | ChangePicture | SetConsent | SetLanguage
-Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked | SetSpoken
+Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked | SetSpoken | Correct
 
 
 def obey(room: Room, command: Command) -> None:
@@ -128,6 +136,8 @@ def obey(room: Room, command: Command) -> None:
             )
         case SetPauses(pauses):
             room.set_pauses(pauses)
+        case Correct(corrections):
+            room.correct(corrections)
         case SetAsked(asked):
             room.set_asked(asked)
         case SetSpoken(spoken, mark):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from core.corrections import Corrections
 from core.leases import Claim
 from core.model import ChatLine, Translated, Utterance
 from core.speech.allowance import Allowance
@@ -22,6 +23,9 @@ class Writer(FinalsWriter, Protocol):
 
         Those not yet stored included, which count as this owner's from now on.
         """
+
+    async def corrections(self, session_id: str) -> Corrections:
+        """Return what was corrected of the session."""
 
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Return the session's chat lines by id, those not yet stored included."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
+from core.corrections import UNCORRECTED, Corrections
 from core.leases import Claim
 from core.metrics import PAGES_BACK
 from core.model import Answer, ChatLine, Consent, Page, Participant, Pause, Translated, Utterance
@@ -35,6 +36,7 @@ from core.room.wire import (
     ConsentView,
     Hello,
     Message,
+    Names,
     Pauses,
     SessionChanged,
     Welcome,
@@ -68,12 +70,14 @@ class Room:
         knocks: Knocks,
         claim: Claim,
         translated: Iterable[Translated] = (),
+        corrections: Corrections = UNCORRECTED,
     ) -> None:
         self.session = session  # as hosts have changed it last
         self.fanout = Fanout()  # seats, and what all of them are told
         # Known to three parts: who is heard, who may be, and what is shown of it.
         microphones: dict[Page, Microphone] = {}
         self.translations = Translations(session.id, translated, self.fanout, writer)
+        self.translations.correct(corrections.utterances)
         self.captions = Captions(
             session,
             said,
@@ -82,7 +86,9 @@ class Room:
             microphones,
             translations=self.translations,
             claim=claim,
+            corrections=corrections,
         )
+        self._names = corrections.names or {}  # of who is called otherwise in the transcript
         self.captions.withheld.set((one.start, one.end) for one in session.pause_views())
         self.microphones = Microphones(microphones, self.captions, services)
         self.active = ActivePages(self.fanout, microphones)
@@ -153,7 +159,13 @@ class Room:
             pauses=self.session.pause_views(),
             now=self._now(),
             language=seat.participant.language,
+            names=self._names,
         )
+        # First what was corrected of what the page has, by number: where the line breaks, it says
+        # the last number that it was told, and nothing before that is missing.
+        new = set(map(id, said))
+        since = self.captions.corrected_since(hello.corrected)
+        said = [*(one for one in since if id(one) not in new), *said]
         lines, states = self._chat.after(hello.chat), self.captions.states
         translated = self.translations.replayed(seat, hello.reads)
         seat.listener.replay([Message(welcome), *lines, *said, *translated, *states])
@@ -204,6 +216,14 @@ class Room:
         self.fanout.publish(Pauses(views, self._now()))
         for identity in {one for one, _ in self.microphones.pages}:
             self.captions.show_state(identity)
+
+    def correct(self, corrections: Corrections) -> None:
+        """Show what was said as corrections have left it, and who spoke as they are called now."""
+        is_news = self.captions.correct(corrections)
+        self.translations.correct(corrections.utterances)
+        if is_news and corrections.names is not None:
+            self._names = corrections.names
+            self.fanout.publish(Names(corrections.names))
 
     def _now(self) -> float:
         return round(time.monotonic() - self.captions.began, 3)

@@ -198,6 +198,9 @@ class Rooms:
             services = replace(services, allowance=self._minutes.of(session.space))
         lines = await self._writer.chat(session.id)
         translated = await self._writer.translations(session.id) if session.spoken.targets else ()
+        # Before what is said: each final that it tells of is there. What is corrected meanwhile is
+        # caught up with: core.correcting.
+        corrections = await self._writer.corrections(session.id)
         # Last: no final may be numbered anew between its being read and the room's having it.
         said = await self._writer.load(session.id, claim.epoch)
         return Room(
@@ -209,6 +212,7 @@ class Rooms:
             knocks=self.knocks,
             claim=claim,
             translated=translated,
+            corrections=corrections,
         )
 
     def unstored(self, session_id: str) -> list[Utterance]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from core.corrections import CorrectedUtterance
 from core.model import MAX_UTTERANCES, Translated
 from core.room.fanout import Fanout
 from core.room.ports import Writer
@@ -26,6 +27,8 @@ class Translations:
         self._writer = writer  # takes them out of memory
         # By language and the id of their utterance, in the order they came, as pages get them.
         self._of: dict[str, dict[str, Message]] = {}
+        # Utterances by their id that are shown as something else by now, of which these aren't.
+        self._void = set[str]()
         self._count = 0
         for one in known:
             self._put(one)
@@ -36,7 +39,25 @@ class Translations:
         if message is None:
             return
         self._writer.keep_translation(Entry(one))
-        readers = [seat for seat in self._fanout.seats if seat.reads == one.language]
+        if one.key not in self._void:
+            self._tell(one.language, message)
+
+    def correct(self, corrected: Iterable[CorrectedUtterance]) -> None:
+        """Show no translation of what was corrected, and again that of what was restored.
+
+        Pages let those go that they have of what is told them to be corrected.
+        """
+        for one in corrected:
+            if not one.as_heard:
+                self._void.add(one.key)
+                continue
+            self._void.discard(one.key)
+            for language, of in self._of.items():
+                if one.key in of:
+                    self._tell(language, of[one.key])
+
+    def _tell(self, language: str, message: Message) -> None:
+        readers = [seat for seat in self._fanout.seats if seat.reads == language]
         if readers:
             self._fanout.deliver()  # what they are of comes first
             batch = Batch([message])
@@ -57,7 +78,8 @@ class Translations:
         All, as which of them a page lacks isn't known: each comes later than its final.
         """
         seat.reads = language
-        return list(self._of.get(language or "", {}).values())
+        of = self._of.get(language or "", {})
+        return [message for key, message in of.items() if key not in self._void]
 
     def show(self, seat: Seat, language: str | None) -> None:
         """Have a page read this language from now on, and send it what there is."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
+from core.corrections import CorrectedUtterance
 from core.model import Consent, Utterance
 from core.speech.allowance import Period
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
@@ -77,7 +79,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     `active` is what the page was last told by Active; a fresh page has been told nothing.
     `beats` promises an answer to every Beat. `clock` is the sample that the page is recording now,
     if it knows: what it sends next may have been said long before. `reads` is what it read last,
-    see Read.
+    see Read. `corrected` is the highest `number` of a correction that it was told.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
@@ -88,6 +90,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     beats: bool = False
     clock: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] | None = None
     reads: Code | None = None
+    corrected: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -245,6 +248,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     pauses: list[PauseView] = []
     now: float = 0.0  # seconds since the session started
     language: str | None = None  # that the participant speaks: see Spoken
+    names: Mapping[str, str | None] = {}  # see Names
 
 
 class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
@@ -276,6 +280,40 @@ class Spoken(msgspec.Struct, tag_field="type", tag="spoken", frozen=True):
     """To a participant's pages: which language they speak; None: as the session has it."""
 
     language: str | None
+
+
+class PartView(msgspec.Struct, frozen=True):
+    """A part of what was said, as corrections have left it. `name` is the speaker's own.
+
+    `speaker` is an identity, or the id of somebody who has no microphone of their own; a `name` of
+    null is several people in one room.
+    """
+
+    part: int
+    text: str
+    start: float
+    end: float
+    speaker: str
+    name: str | None
+    hue: int
+
+
+class Corrected(msgspec.Struct, tag_field="type", tag="corrected", frozen=True):
+    """All that is shown of a final from now on, in place of it; nothing of one that is hidden.
+
+    `number` rises with each correction of a session.
+    """
+
+    number: int
+    seq: int
+    id: str
+    parts: list[PartView]
+
+
+class Names(msgspec.Struct, tag_field="type", tag="names", frozen=True):
+    """What speakers are called in this session, all who have another name than their own."""
+
+    names: Mapping[str, str | None]
 
 
 class Speech(msgspec.Struct, tag_field="type", tag="speech", frozen=True):
@@ -386,6 +424,8 @@ ServerMessage = (
     | UtteranceMessage
     | TranslationMessage
     | Spoken
+    | Corrected
+    | Names
     | Speech
     | People
     | Chat
@@ -417,6 +457,12 @@ def utterance_message(said: Utterance) -> UtteranceMessage:
         final=said.seq > 0,
         lost=msgspec.UNSET if said.lost is None else said.lost,
     )
+
+
+def corrected_message(one: CorrectedUtterance) -> Corrected:
+    """Return what pages are told of an utterance that was corrected."""
+    parts = [PartView(**asdict(part)) for part in one.parts]
+    return Corrected(number=one.number, seq=one.seq, id=one.key, parts=parts)
 
 
 _encoder = msgspec.json.Encoder()  # one for all: msgspec advises to keep it

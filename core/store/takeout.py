@@ -16,10 +16,10 @@ from core.database import Database, Row
 AT_ONCE = 500  # rows: of words, some 100 kB
 
 Json = dict[str, Any]
-Part = Literal["invitations", "standing_rooms", "sessions", "log"]
-Share = Literal["utterances", "chat", "pauses", "streams"]
-PARTS: tuple[Part, ...] = ("invitations", "standing_rooms", "sessions", "log")
-SHARES: tuple[Share, ...] = ("utterances", "chat", "pauses", "streams")
+Part = Literal["invitations", "standing_rooms", "sessions", "log", "corrections"]
+Share = Literal["utterances", "corrected", "chat", "pauses", "streams"]
+PARTS: tuple[Part, ...] = ("invitations", "standing_rooms", "sessions", "log", "corrections")
+SHARES: tuple[Share, ...] = ("utterances", "corrected", "chat", "pauses", "streams")
 
 _BEHIND = "(CAST(:at AS timestamptz) IS NULL OR ({at}, {id}) > (:at, CAST(:id AS {kind})))"
 _IN_ORDER = "ORDER BY {at}, {id} LIMIT :most"
@@ -47,12 +47,21 @@ _PARTS: dict[Part, str] = {
         SELECT e.id, e.at, e.space_id AS space, e.actor_name AS name, e.act, e.subject, e.detail
         FROM space_events e WHERE e.actor = :user AND {behind} {in_order}
     """,
+    "corrections": """
+        SELECT c.id, c.at, c.session_id AS session, c.kind, c.seq, c.part,
+            CASE WHEN m.user_id IS NOT NULL THEN c.after->>'text' END AS text,
+            CASE WHEN m.user_id IS NOT NULL THEN c.after->>'name' END AS speaker
+        FROM corrections c JOIN sessions s ON s.id = c.session_id
+        LEFT JOIN members m ON m.space_id = s.space_id AND m.user_id = :user
+        WHERE c.user_id = :user AND {behind} {in_order}
+    """,
 }
 _KEYS: dict[Part, tuple[str, str, str]] = {  # the time, the id and the id's type
     "invitations": ("i.created_at", "i.id", "uuid"),
     "standing_rooms": ("r.created_at", "r.id", "uuid"),
     "sessions": ("s.created_at", "s.id", "uuid"),
     "log": ("e.at", "e.id", "bigint"),
+    "corrections": ("c.at", "c.id", "bigint"),
 }
 _SHARES: dict[Share, str] = {
     "utterances": """
@@ -61,6 +70,15 @@ _SHARES: dict[Share, str] = {
         FROM utterances u JOIN sessions s ON s.id = u.session_id
         WHERE u.identity = :identity AND (CAST(:key AS integer) IS NULL OR u.seq > :key)
         ORDER BY u.seq LIMIT :most
+    """,
+    # What others have made of what came by their microphone, as everybody reads it.
+    "corrected": """
+        SELECT c.seq * 100 + c.part AS key, c.seq, c.part, c.start_s, c.end_s, c.text,
+            c.speaker = u.identity AS own
+        FROM corrected_lines c JOIN utterances u USING (session_id, seq)
+        WHERE u.identity = :identity AND NOT c.hidden AND c.joined_seq IS NULL
+        AND (CAST(:key AS integer) IS NULL OR c.seq * 100 + c.part > :key)
+        ORDER BY 1 LIMIT :most
     """,
     "chat": """
         SELECT c.id AS key, c.sent_at, c.text FROM chat_messages c
@@ -153,7 +171,7 @@ def pages_of_part(db: Database, user_id: str, part: Part) -> AsyncIterator[list[
     sql = _PARTS[part].format(
         behind=_BEHIND.format(at=at, id=own, kind=kind), in_order=_IN_ORDER.format(at=at, id=own)
     )
-    time = "at" if part == "log" else "created_at"
+    time = at.partition(".")[2]
     return _pages(
         db,
         sql,
@@ -167,9 +185,10 @@ def participations(db: Database, user_id: str) -> AsyncIterator[list[Json]]:
 
     `identity` is what `pages_of_share` is asked with, and `has` which shares there are.
     """
+    corrected = "corrected_lines JOIN utterances USING (session_id, seq)"
     has = ", ".join(
         f"EXISTS (SELECT FROM {table} WHERE identity = p.identity)"
-        for table in ("utterances", "chat_messages", "pauses", "streams")
+        for table in ("utterances", corrected, "chat_messages", "pauses", "streams")
     )
     sql = f"""
         SELECT p.identity, p.session_id AS session,

@@ -85,6 +85,11 @@ class TranscriptLog(Generic[Shown]):
         newest, missing = self._order.after(page, seq)
         return newest, [*missing, *self._partials.values()]
 
+    def correct(self, seq: int, shown: Shown) -> None:
+        """Show a final as corrections have left it, from now on and to who comes later."""
+        self._order.replace(seq, shown)
+        self._sink.show(shown)
+
     def trust(self, page: Page) -> None:
         """Note that a page has got what `catch_up` returned, or at least forgot the rest.
 

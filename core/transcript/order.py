@@ -40,8 +40,10 @@ class Order(Generic[Shown]):
         self._shown.append(shown)
 
     def replace(self, seq: int, shown: Shown) -> None:
-        """Show another thing under a number that there is."""
-        self._shown[bisect_left(self._seqs, seq)] = shown
+        """Show another thing under a number, if there is such a one."""
+        place = bisect_left(self._seqs, seq)
+        if place < len(self._seqs) and self._seqs[place] == seq:
+            self._shown[place] = shown
 
     def rearrange(self, gone: Collection[int], anew: Mapping[int, Shown], first: int) -> None:
         """Take numbers away, then set others; from `first` on, no page's numbers are believed."""

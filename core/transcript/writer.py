@@ -18,10 +18,11 @@ from typing import Any
 
 import msgspec
 
+from core.corrections import UNCORRECTED, Corrections
 from core.database import Database
 from core.model import ChatLine, StreamAccount, Translated, Utterance
 from core.speech.resilient import StreamRecord
-from core.store import chat, translations, usage
+from core.store import chat, corrected, translations, usage
 from core.transcript.finals import Finals
 from core.transcript.held import Held
 from core.transcript.numbers import Numbering, renumber_lines
@@ -179,6 +180,11 @@ class TranscriptWriter:
     async def load(self, session_id: str, epoch: int) -> list[Utterance]:
         """Writer of core.room.ports."""
         return await self._finals.load(session_id, epoch)
+
+    async def corrections(self, session_id: str) -> Corrections:
+        """Writer of core.room.ports."""
+        found = await corrected.news(self._db, {session_id: 0})
+        return found.get(session_id, UNCORRECTED)
 
     def keep(self, said: Entry[Utterance]) -> None:
         """Writer of core.room.ports."""

@@ -101,7 +101,11 @@ export interface Welcome {
   pauses: Pause[];
   /** seconds of the session */
   now: number;
+  names: Names;
 }
+
+/** What speakers are called in this session who have another name than their own; null: several people. */
+export type Names = Record<string, string | null>;
 
 export interface Utterance {
   type: 'utterance';
@@ -117,6 +121,15 @@ export interface Utterance {
   final: boolean;
   /** seconds that could not be transcribed: a gap, without a text */
   lost?: number | null;
+}
+
+/** What is shown of a final from now on: its parts, none when it is hidden or joined to another. */
+export interface Corrected {
+  type: 'corrected';
+  number: number;
+  seq: number;
+  id: string;
+  parts: { part: number; text: string; start: number; end: number; speaker: string; name: string | null; hue: number }[];
 }
 
 export interface Speech {
@@ -141,6 +154,8 @@ export interface ChatLine {
 export type ServerMessage =
   | Welcome
   | Utterance
+  | Corrected
+  | { type: 'names'; names: Names }
   | Speech
   | ChatLine
   | { type: 'people'; people: Person[]; waiting: Knock[]; denied: Knock[]; untranscribed: string[] }
@@ -270,6 +285,7 @@ export interface Truth {
     /** when hosts had nothing transcribed, and whether that is so now */
     pauses: Pause[];
     paused: boolean;
+    names: Names;
   };
   speech: {
     engine: Engine;
@@ -312,6 +328,7 @@ export interface Happenings {
   /** A connection begins; what the last one left open is stale. */
   welcome: Welcome;
   utterance: Utterance;
+  corrected: Corrected;
   chat: ChatLine;
   /** The newest of our own lines was not taken. */
   chatRefused: void;

@@ -121,6 +121,16 @@ def test_all_that_is_kept_is_saved_and_nothing_of_others(place: Place) -> None:
         " (SELECT id FROM sessions WHERE slug = $1)",
         of_bob,
     )
+    corrected = bob.http.post(
+        f"/s/{own}/transcript/lines/1", data={"revision": "0", "text": "Mine."}, headers=JSON
+    )
+    assert corrected.status_code == 200, "Bob is a member"
+    corrected = ann.http.post(
+        f"/s/{own}/transcript/lines/1",
+        data={"revision": str(corrected.json()["lines"][0]["revision"]), "text": "One\nTwo"},
+        headers=JSON,
+    )
+    assert corrected.status_code == 200
     answer = ann.http.get(f"{HERE}/export")
     assert answer.headers["cache-control"] == "no-store"
     name = re.fullmatch(
@@ -144,7 +154,13 @@ def test_all_that_is_kept_is_saved_and_nothing_of_others(place: Place) -> None:
     assert [one["title"] for one in file["participations"]] == ["Weekly", "Bob’s own"]
     first, second = file["participations"]
     assert [one["text"] for one in first["utterances"]] == [f"mine {n}" for n in range(1, 1202)]
+    assert [(one["part"], one["text"]) for one in first["corrected"]] == [(0, "One"), (1, "Two")]
+    assert [(one["kind"], one["text"]) for one in file["corrections"]] == [
+        ("SPLIT", "One"),
+        ("SPLIT", "Two"),
+    ]
     assert "chat" not in first
+    assert "corrected" not in second
     assert [one["text"] for one in second["chat"]] == ["A line"]
     assert second["joined_at"] >= second["created_at"]
     for secret in ("secret", "digest", ann.http.cookies["sessions_login"]):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.corrections import UNCORRECTED, Corrections
 from core.model import ChatLine, Participant, Translated, Utterance
 from core.room import microphones as microphones_module
 from core.room import room as room_module
@@ -38,6 +39,9 @@ class Memory:
 
     async def load(self, session_id: str, epoch: int) -> list[Utterance]:
         return self.kept
+
+    async def corrections(self, session_id: str) -> Corrections:
+        return UNCORRECTED
 
     async def chat(self, session_id: str) -> list[ChatLine]:
         return []

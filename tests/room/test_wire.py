@@ -164,7 +164,7 @@ def test_an_index_that_javascript_cannot_count_is_refused(index: int) -> None:
 def test_the_encoders_say_what_the_documentation_shows() -> None:
     started = datetime(2026, 1, 1, 10, tzinfo=UTC)
     welcome = wire.Welcome(
-        session=wire.SessionView("…", "…", "LIVE", started, "KNOCK", locked=False),
+        session=wire.SessionView("…", "…", "LIVE", started, "KNOCK", locked=False, targets=["de"]),
         you=wire.PersonView("p_…", "Ada", "HOST", 4),
         received=48000,
         seq=19,
@@ -173,6 +173,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         consent=wire.ConsentView("REQUIRED", True),
         pauses=[wire.PauseView(61.2, 95.0, "Ada")],
         now=120.5,
+        names={"p_…": "Ada Lovelace"},
     )
     pauses = wire.Pauses([*welcome.pauses, wire.PauseView(130.4, None, "Ada")], 130.5)
     utterance = wire.UtteranceMessage(
@@ -191,6 +192,9 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         "s1.gap-1", 19, "p_…", "Ada", 4, "", 14.1, 35.1, None, final=True, lost=21.0
     )
     assert [said(utterance), said(gap)] == shown("utterance")
+    part = wire.PartView(0, "Good morning!", 12.4, 13.6, "p_…", "Ada", 4)
+    assert [said(wire.Corrected(13, 18, "s1-3", [part]))] == shown("corrected")
+    assert [said(wire.Names({"p_…": "Ada Lovelace", "x_…": None}))] == shown("names")
     assert [said(late)] == shown("speech")
     assert [said(people)] == shown("people")
     assert said(chat) in shown("chat")

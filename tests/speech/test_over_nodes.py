@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.speech.gladia_rooms import WORDS
 from tests.support.app_server import AppServer
 from tests.support.tables import Tables
 from tests.support.visitors import RoomPage, Visitor
+from tests.support.waiting import wait_until
 
 SECRET = "one secret for both, as behind one address"
 UNHEARD = WORDS[700:704]
@@ -166,3 +169,91 @@ async def test_a_removal_from_the_space(nodes: Nodes, gladia: GladiaEmulator) ->
             assert (await asyncio.to_thread(one.knock, meeting.slug))[0] == 202
             shown = await asyncio.to_thread(one.http.get, f"/spaces/{meeting.space}")
             assert shown.status_code == 404
+
+
+async def test_corrections(nodes: Nodes, gladia: GladiaEmulator) -> None:
+    """What is corrected where the room isn't is on its pages, and on those that come or return."""
+    meeting = await asyncio.to_thread(Meeting, nodes, "Cora")
+    headers = {"Accept": "application/json"}
+
+    async def correct(path: str, at: Visitor, **form: str) -> dict[str, Any]:
+        address = f"/s/{meeting.slug}/transcript/{path}"
+        answer = await asyncio.to_thread(at.http.post, address, data=form, headers=headers)
+        assert answer.is_success, answer.text
+        told: dict[str, Any] = answer.json() if answer.content else {}
+        return told
+
+    async def stored(how_many: int) -> None:
+        sql = "SELECT count(*) FROM utterances JOIN sessions s ON s.id = session_id WHERE slug = $1"
+        await asyncio.to_thread(wait_until, lambda: nodes.tables.one(sql, meeting.slug) >= how_many)
+
+    async with meeting.bob.page(meeting.slug) as page, meeting.host.page(meeting.slug) as other:
+        for begin in (0, 3, 6):
+            await says(page, *WORDS[begin : begin + 3])
+        await stored(3)
+        ids = [one["id"] for one in page.finals]
+        first, second, third = (" ".join(WORDS[begin : begin + 3]) for begin in (0, 3, 6))
+        await other.drop()  # and comes back once all is over
+        assert [one["text"] for one in other.finals] == [first, second, third]
+
+        await correct("lines/1", meeting.there, text="One\nTwo", revision="0")
+        await page.until(lambda: len(page.of_type("corrected")) == 1, WITHIN)
+        await correct("lines/2/hide", meeting.host, revision="0")
+        await correct("lines/3", meeting.there, text="Three", speaker="several", revision="0")
+        bob = next(one["identity"] for one in page.finals)
+        await correct(f"speakers/{bob}", meeting.there, name="Robert", revision="0")
+        expected = [
+            (ids[0], "Robert", "One"),
+            (f"{ids[0]}.1", "Robert", "Two"),
+            (ids[2], "None", "Three"),
+        ]
+        await page.until(lambda: page.shown == expected, WITHIN)
+
+        # Who was away gets what it lacks and no more; who comes late, what was hidden never.
+        told = len(other.messages)
+        await other.connect()
+        await other.until(lambda: other.shown == expected)
+        again = [one["type"] for one in other.messages[told:]]
+        assert again.count("corrected") == 3
+        assert "utterance" not in again
+        async with meeting.bob.page(meeting.slug) as late:
+            await late.until(lambda: late.shown == expected)
+            assert second not in json.dumps(late.messages)
+            assert first not in json.dumps(late.messages)
+            numbers = [one["seq"] for one in late.messages if one["type"] == "corrected"]
+            assert numbers == [1, 2, 3]
+        told = len(other.messages)
+        await other.drop()
+        await other.connect()
+        await says(page, *WORDS[9:12])
+        fourth = " ".join(WORDS[9:12])
+        await other.until(lambda: other.shown[-1][1:] == ("Robert", fourth))
+        assert "corrected" not in [one["type"] for one in other.messages[told:]]
+
+        # Joined and restored, with the name that is theirs.
+        at = nodes.tables.one
+        sql = (
+            "SELECT max(revision) FROM corrected_lines JOIN sessions s ON s.id = session_id"
+            " WHERE slug = $1 AND seq = 1 AND part = $2"
+        )
+        revisions = [str(await asyncio.to_thread(at, sql, meeting.slug, part)) for part in (0, 1)]
+        form = {"revision": revisions[0], "next": "1.1", "next_revision": revisions[1]}
+        await correct("lines/1/join", meeting.there, **form)
+        await page.until(lambda: page.shown[0] == (ids[0], "Robert", "One Two"), WITHIN)
+        for name in ("1", "2", "3"):
+            await correct(f"lines/{name}/restore", meeting.there, seen="999999999")
+        revision = (
+            "SELECT k.revision FROM speakers k JOIN sessions s ON s.id = session_id"
+            " WHERE slug = $1 AND speaker = $2"
+        )
+        seen = str(await asyncio.to_thread(at, revision, meeting.slug, bob))
+        await correct(f"speakers/{bob}", meeting.there, name="Bob", revision=seen)
+        whole = [(id_, "Bob", text) for id_, text in zip(ids, (first, second, third), strict=True)]
+        for one in (page, other):
+            await one.until(lambda one=one: one.shown[:3] == whole, WITHIN)  # type: ignore[misc]
+        # The room is empty, and made anew from what is stored.
+        await correct("lines/2/hide", meeting.there, revision="0")
+        await page.until(lambda: len(page.shown) == 3, WITHIN)
+    async with meeting.bob.page(meeting.slug) as late:
+        await late.until(lambda: len(late.shown) == 3)
+        assert second not in json.dumps(late.messages)

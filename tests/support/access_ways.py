@@ -337,6 +337,29 @@ async def sees_minutes(stage: Stage) -> bool:
     return warned == ["month"]
 
 
+async def corrects(stage: Stage) -> bool:
+    """Correct what somebody said, and see what it was, after having been there."""
+    await listens(stage)
+    return await asyncio.to_thread(_corrects, stage)
+
+
+def _corrects(stage: Stage) -> bool:
+    said = stage.place.tables.one(
+        "INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s,"
+        " end_s) SELECT session_id, 's', n::text, n, identity, 'good morning', n, n + 1"
+        " FROM participants, (SELECT coalesce(max(seq), 0) + 1 AS n FROM utterances"
+        " JOIN sessions s ON s.id = session_id WHERE slug = $1) next"
+        " WHERE identity = $2 RETURNING seq",
+        stage.slug,
+        stage.target,
+    )
+    line, headers = f"/s/{stage.slug}/transcript/lines/{said}", {"Accept": "application/json"}
+    form = {"revision": "0", "text": "Good morning."}
+    corrected = stage.who.http.post(line, data=form, headers=headers).is_success
+    assert stage.who.http.get(f"{line}/history", headers=headers).is_success is corrected
+    return corrected
+
+
 WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.OPEN: opens,
     Action.PLANNING: sees_planning,
@@ -363,5 +386,6 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.END: ends,
     Action.SEE_MINUTES: sees_minutes,
     Action.READ: reads,
+    Action.CORRECT: corrects,
     Action.SEE_ANSWERS: sees_answers,
 }

@@ -85,6 +85,16 @@ def room(world: World, stage: Stage) -> dict[str, str]:
     return {"slug": stage.room}
 
 
+def said(world: World, stage: Stage) -> dict[str, str]:
+    """The first of two things that the guest has said."""
+    return {"line": "1"}
+
+
+def speaks(world: World, stage: Stage) -> dict[str, str]:
+    """The guest, as a speaker."""
+    return {"speaker": stage.identity("guest")}
+
+
 WAYS: dict[Row, Way] = {
     ("POST", "/sessions"): Way(form={"title": "New"}),
     ("GET", "/r/{slug}"): Way(room),
@@ -111,6 +121,18 @@ WAYS: dict[Row, Way] = {
     ("GET", "/sessions/delete"): Way(query="?session=over-{number}"),
     ("POST", "/sessions/delete"): Way(form={"sessions": "over-{number}", "number": "1"}),
     ("POST", "/spaces/{space}/delete"): Way(form={"name": "Space {number}"}),
+    ("GET", "/s/{slug}/transcript/lines/{line}"): Way(said),
+    ("GET", "/s/{slug}/transcript/lines/{line}/history"): Way(said),
+    ("POST", "/s/{slug}/transcript/lines/{line}"): Way(said, {"revision": "0", "text": "Hello."}),
+    ("POST", "/s/{slug}/transcript/lines/{line}/hide"): Way(said, {"revision": "0"}),
+    ("POST", "/s/{slug}/transcript/lines/{line}/show"): Way(said, {"revision": "0"}),
+    ("POST", "/s/{slug}/transcript/lines/{line}/join"): Way(
+        said, {"revision": "0", "next": "2", "next_revision": "0"}
+    ),
+    ("POST", "/s/{slug}/transcript/lines/{line}/restore"): Way(said, {"seen": "0"}),
+    ("POST", "/s/{slug}/transcript/speakers/{speaker}"): Way(
+        speaks, {"revision": "0", "name": "Another"}
+    ),
     ("POST", "/s/{slug}/guest"): Way(form={"name": "Somebody"}),
     ("POST", "/s/{slug}/settings"): Way(form={"locked": "on"}),
     ("POST", "/s/{slug}/people/{identity}/admit"): Way(waiting),

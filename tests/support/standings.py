@@ -67,8 +67,8 @@ class Stage:
     """A space with an owner, a member and a fellow member, and a live session of the owner's.
 
     There are a session that is over and a standing room of the owner's as well, an invitation,
-    a second login of the member's, an API token of the member's, and a picture of the fellow
-    member.
+    two things that the guest has said, a second login of the member's, an API token of the
+    member's, and a picture of the fellow member.
     """
 
     number: int
@@ -124,6 +124,7 @@ class World:
         form: dict[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes]] | None = None,
         origin: str | None = None,
+        accept: str = "*/*",
     ) -> httpx2.Response:
         """Ask for something as a browser of theirs would."""
         headers = {"Origin": self.server.url if origin is None else origin}
@@ -135,6 +136,7 @@ class World:
         elif who in USERS:
             headers["Cookie"] = f"{COOKIE}={signed({'login': key_of(who)})}"
         try:
+            headers["Accept"] = accept
             return self._http.request(method, path, data=form or None, files=files, headers=headers)
         finally:
             self._http.cookies.clear()
@@ -230,4 +232,7 @@ def _session(stage: Stage) -> list[str]:
             f" ({_digest(key_of(who, stage.slug))}, '{stage.identity(who)}');"
             for who in GUESTS
         ),
+        "INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s,"
+        f" end_s) SELECT '{stage.session}', 's', n, n, '{stage.identity('guest')}', 'Hi.', n, n + 1"
+        " FROM generate_series(1, 2) AS n;",
     ]

@@ -107,6 +107,7 @@ class RoomPage:
         self._visitor = visitor
         self._slug = slug
         self._seq = 0
+        self._corrected = 0  # the highest number of a correction
         self._spoken = bytearray()
         self._socket: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -162,6 +163,7 @@ class RoomPage:
         before = len(self.of_type("welcome"))
         lines = [message["id"] for message in self.of_type("chat")]
         seen = {"seq": self._seq, "settled": self.settled, "chat": max(lines, default=0)}
+        seen["corrected"] = self._corrected
         hello = {"client": self.client, "active": self.active, "beats": self.beats} | seen
         await self.send({"type": "hello"} | hello)
         await self.until(lambda: len(self.of_type("welcome")) > before)
@@ -236,6 +238,28 @@ class RoomPage:
         return [message for message in self.of_type("utterance") if message["final"]]
 
     @property
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Return what the transcript of the page shows: id, speaker's name and words, in order."""
+        names = self.welcome["names"]
+        lines: dict[tuple[str, int], tuple[float, str, str | None, str]] = {}
+        for one in self.messages:
+            if one["type"] == "names":
+                names = one["names"]
+            if one["type"] == "corrected":
+                for key in [key for key in lines if key[0] == one["id"]]:
+                    del lines[key]
+                for part in one["parts"]:
+                    key = one["id"], part["part"]
+                    lines[key] = part["start"], part["speaker"], part["name"], part["text"]
+            if one["type"] == "utterance" and one["final"]:
+                lines[one["id"], 0] = one["start"], one["identity"], one["name"], one["text"]
+        in_order = sorted(lines.items(), key=lambda line: (line[1][0], line[0]))
+        return [
+            (f"{id_}.{part}" if part else id_, str(names.get(who, name)), text)
+            for (id_, part), (_, who, name, text) in in_order
+        ]
+
+    @property
     def text(self) -> str:
         """Return all that was finally said."""
         return " ".join(message["text"] for message in self.finals)
@@ -261,8 +285,11 @@ class RoomPage:
                 message = json.loads(text)
                 if message.get("seq"):
                     self._seq = max(
-                        self._seq, message["seq"] if message["type"] == "utterance" else 0
+                        self._seq,
+                        message["seq"] if message["type"] in ("utterance", "corrected") else 0,
                     )
+                if message["type"] == "corrected":
+                    self._corrected = max(self._corrected, message["number"])
                 if message["type"] == "settled":
                     self.settled = max(self.settled, message["index"])
                 async with self._news:

@@ -61,6 +61,7 @@ export class TranscriptionSocket {
   #seq = 0;
   // The last line of the chat that was shown.
   #chat = 0;
+  #corrected = 0;
   #mic = false;
   /** @type {number | undefined} our sample when this connection said hello */
   #clock;
@@ -169,7 +170,7 @@ export class TranscriptionSocket {
   }
 
   #hello() {
-    const shown = { seq: this.#seq, chat: this.#chat };
+    const shown = { seq: this.#seq, chat: this.#chat, corrected: this.#corrected };
     const { settled, clock } = this.#speech;
     this.#clock = clock;
     this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true }));
@@ -200,7 +201,8 @@ export class TranscriptionSocket {
     if (message.type === 'beat') return this.#answer();
     if (message.type === 'pauses') this.#forgetPauses(message.pauses);
     if (message.type === 'active') this.#active = message.on;
-    if (message.type === 'utterance' && message.seq) this.#seq = Math.max(this.#seq, message.seq);
+    if (message.type === 'corrected') this.#corrected = Math.max(this.#corrected, message.number);
+    if ((message.type === 'utterance' || message.type === 'corrected') && message.seq) this.#seq = Math.max(this.#seq, message.seq);
     if (message.type === 'chat') this.#chat = Math.max(this.#chat, message.id);
     if (message.type === 'settled') this.#speech.settle(message.index);
     else this.#events.message(message);

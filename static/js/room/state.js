@@ -30,7 +30,7 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
     people: { here: [], listed: false, waiting: [], denied: [], untranscribed: [] },
     faces: { all: [] },
-    session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false },
+    session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false, names: {} },
     speech: { engine, of: new Map(), near: null, troubled: new Map() },
     call: { state: 'connecting', reason: null, people: null, voices: new Set(), pictures: new Map(), sharing: false },
     view: { panel: 'transcript', unread: 0 },

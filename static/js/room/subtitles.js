@@ -3,6 +3,7 @@
 import { find, paint, stamp } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
 import { CaptionLook } from './caption_look.js';
+import { called } from './names.js';
 
 const MOST = 8;
 const STAYS = 5_000;
@@ -34,6 +35,7 @@ export class Subtitles {
     state.on(['people'], ({ people }) => this.#keepOnly(people.here));
     state.when('welcome', (welcome) => this.#begin(welcome));
     state.when('utterance', (utterance) => this.#show(utterance));
+    state.when('corrected', ({ id }) => this.#remove(id));
   }
 
   #toggle() {
@@ -55,7 +57,7 @@ export class Subtitles {
     const line = this.#lines.get(utterance.id) ?? this.#add(utterance);
     clearTimeout(line.timer);
     line.timer = setTimeout(() => this.#remove(utterance.id), STAYS);
-    find('.name', line.element).textContent = utterance.name;
+    find('.name', line.element).textContent = called(this.#state, utterance.identity, utterance.name);
     find('.subtitle-words', line.element).textContent = tail(utterance.text);
     this.#fit();
   }

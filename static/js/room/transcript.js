@@ -3,13 +3,15 @@
 import { find, paint, stamp } from '../lib/dom.js';
 import { clock, howLong } from '../lib/text.js';
 import { t } from '../lib/words.js';
+import { called } from './names.js';
 import { pauseWords } from './pausing.js';
 
 const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
 
 /** @typedef {import('../types').Utterance} Utterance */
-/** @typedef {{ element: HTMLElement, start: number, final: boolean, seq: number }} Line */
+/** @typedef {{ element: HTMLElement, start: number, final: boolean, seq: number, name: string | null }} Line */
+/** @typedef {Pick<Utterance, 'seq' | 'identity' | 'hue' | 'text' | 'start' | 'final' | 'lost'> & { name: string | null }} Words */
 
 /** Draws utterances; keeps the reader's place unless they read along at the end. */
 export class Transcript {
@@ -33,6 +35,11 @@ export class Transcript {
     new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
     state.when('welcome', (welcome) => this.#begin(welcome));
     state.when('utterance', (utterance) => this.#show(utterance));
+    state.when('corrected', (corrected) => this.#correct(corrected));
+    state.follow(
+      ({ session }) => session.names,
+      () => this.#rename(),
+    );
     state.follow(
       ({ session }) => session.pauses,
       (pauses) => this.#showPauses(pauses),
@@ -60,11 +67,30 @@ export class Transcript {
     else this.#latest.hidden = false;
   }
 
+  /** @param {import('../types').Corrected} corrected what is still there of it stays in its place */
+  #correct({ id, seq, parts }) {
+    const lines = new Map(parts.map((one) => [one.part ? `${id}/${one.part}` : id, one]));
+    for (const [key, line] of this.#lines) if (key.split('/')[0] === id && !lines.has(key)) this.#remove(key, line);
+    for (const [key, { text, start, speaker, name, hue }] of lines) {
+      const line = this.#lines.get(key) ?? this.#add({ id: key });
+      this.#write(line, { seq, identity: speaker, name, hue, text, start, final: true });
+    }
+    this.#empty.hidden = this.#lines.size > 0;
+    if (this.#following) this.#goToLatest();
+  }
+
+  #rename() {
+    for (const { element, name } of this.#lines.values()) {
+      const { identity } = element.dataset;
+      if (identity) find('.name', element).textContent = called(this.#state, identity, name);
+    }
+  }
+
   /** @param {import('../types').Pause[]} pauses each a line of its own, among what was said */
   #showPauses(pauses) {
     for (const [place, pause] of pauses.entries()) {
       const id = `pause-${place}`;
-      const line = this.#lines.get(id) ?? { element: stamp('[data-pause-template]'), start: -1, final: true, seq: 0 };
+      const line = this.#lines.get(id) ?? { element: stamp('[data-pause-template]'), start: -1, final: true, seq: 0, name: null };
       this.#lines.set(id, line);
       find('.words', line.element).textContent = pauseWords(pause);
       if (line.start !== pause.start) this.#place(line, pause.start);
@@ -78,9 +104,10 @@ export class Transcript {
     for (const { element } of this.#lines.values()) element.classList.toggle('stalled', identities.has(element.dataset.identity ?? ''));
   }
 
-  /** @param {Utterance} utterance */
+  /** @param {{ id: string }} utterance */
   #add(utterance) {
-    const line = { element: stamp('[data-line-template]'), start: -1, final: false, seq: 0 };
+    /** @type {Line} */
+    const line = { element: stamp('[data-line-template]'), start: -1, final: false, seq: 0, name: null };
     line.element.dataset.utterance = utterance.id;
     this.#lines.set(utterance.id, line);
     return line;
@@ -88,11 +115,12 @@ export class Transcript {
 
   /**
    * @param {Line} line
-   * @param {Utterance} utterance
+   * @param {Words} utterance
    */
   #write(line, utterance) {
     const { element } = line;
-    find('.name', element).textContent = utterance.name;
+    line.name = utterance.name;
+    find('.name', element).textContent = called(this.#state, utterance.identity, line.name);
     find('.at', element).textContent = clock(utterance.start);
     const words = find('.words', element);
     words.textContent = wordsOf(utterance);
@@ -138,7 +166,7 @@ export class Transcript {
   #announce(/** @type {Utterance} */ utterance) {
     if (utterance.identity === this.#state.me.person.identity || (utterance.seq ?? 0) <= this.#replayed) return;
     const line = document.createElement('p');
-    line.textContent = `${utterance.name}: ${wordsOf(utterance)}`;
+    line.textContent = `${called(this.#state, utterance.identity, utterance.name)}: ${wordsOf(utterance)}`;
     this.#announcer.append(line);
     while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstElementChild?.remove();
   }
@@ -163,7 +191,7 @@ function awayFrom({ faces }) {
     .join(' ');
 }
 
-/** @param {Utterance} utterance a gap says so instead */
+/** @param {Pick<Utterance, 'text' | 'lost'>} utterance a gap says so instead */
 function wordsOf({ text, lost }) {
   return lost ? t('{time} could not be transcribed', { time: howLong(lost) }) : text;
 }

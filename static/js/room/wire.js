@@ -61,6 +61,10 @@ export class Wire {
         return this.#welcome(message);
       case 'utterance':
         return state.happen('utterance', message);
+      case 'corrected':
+        return state.happen('corrected', message);
+      case 'names':
+        return state.set('session', { names: message.names });
       case 'speech':
         return state.set('speech', { of: new Map(state.speech.of).set(message.identity, message) });
       case 'people':
@@ -91,7 +95,7 @@ export class Wire {
   /** @param {Welcome} welcome */
   #welcome(welcome) {
     const state = this.#state;
-    state.set('session', { ...welcome.session, ...pausesOf(welcome), welcomedAt: performance.now() });
+    state.set('session', { ...welcome.session, ...pausesOf(welcome), names: welcome.names, welcomedAt: performance.now() });
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
     state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });

@@ -138,6 +138,7 @@ speak({
   "Resume": "Продолжить",
   "Say something: the bar should move.": "Скажите что-нибудь: полоса должна двигаться.",
   "Send again": "Отправить ещё раз",
+  "Several people in one room": "Несколько человек в одной комнате",
   "Share": "Показать",
   "Sharing": "Показ идёт",
   "Sign in again": "Войти снова",

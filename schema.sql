@@ -100,7 +100,9 @@ CREATE TABLE IF NOT EXISTS spaces (
     code_switching boolean NOT NULL DEFAULT false,
     vocabulary  text[] NOT NULL DEFAULT '{}',
     spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object'),
-    targets     text[]
+    targets     text[],
+    -- For how many days the sound of what is said in its sessions is kept; NULL: it isn't.
+    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365)
 );
 
 CREATE TABLE IF NOT EXISTS members (
@@ -204,7 +206,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- Since when a host has nothing transcribed; NULL: it is.
     paused_at   timestamptz,
     -- Into which languages it is translated; NULL: as its space has it.
-    targets     text[]
+    targets     text[],
+    -- For how many days the sound of it is kept, as its space had it when it began; NULL: it isn't.
+    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365)
 );
 -- A space's list, the newest first: see core/store/listed.py.
 CREATE INDEX IF NOT EXISTS sessions_list ON sessions
@@ -464,6 +468,58 @@ CREATE TABLE IF NOT EXISTS imported (
 );
 CREATE INDEX IF NOT EXISTS imported_ours ON imported (kind, ours);
 
+-- The sound of what was said, in files: each has what one page sent, from one of its samples on. The
+-- file is at `place`, a DATA_DIR or a bucket (core/audio), under its session and id. Without any
+-- bytes there is none: sound that couldn't be kept.
+CREATE TABLE IF NOT EXISTS recordings (
+    id          uuid PRIMARY KEY,
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    client      text NOT NULL,
+    first_sample bigint NOT NULL,
+    samples     bigint NOT NULL CHECK (samples > 0), -- 16,000 a second
+    start_s     double precision NOT NULL, -- second of the session at which it begins
+    bytes       bigint NOT NULL,
+    place       text NOT NULL,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    tried_at    timestamptz -- when a process last took it on to move it into the bucket
+);
+CREATE INDEX IF NOT EXISTS recordings_page ON recordings
+    (session_id, identity, client, first_sample);
+CREATE INDEX IF NOT EXISTS recordings_identity ON recordings (identity);
+CREATE INDEX IF NOT EXISTS recordings_place ON recordings (place, created_at, id);
+CREATE INDEX IF NOT EXISTS recordings_expiry ON recordings (expires_at);
+
+-- Files of recordings that are no more, until they are no more either: a bucket may be away.
+CREATE TABLE IF NOT EXISTS discarded_recordings (
+    id          uuid NOT NULL,
+    session_id  uuid NOT NULL,
+    place       text NOT NULL,
+    discarded_at timestamptz NOT NULL DEFAULT now(),
+    tried_at    timestamptz,
+    PRIMARY KEY (id, place)
+);
+CREATE INDEX IF NOT EXISTS discarded_recordings_turn ON discarded_recordings
+    (place, tried_at NULLS FIRST);
+
+-- However a recording's row goes, by its age, with its session or with its space, its file goes too.
+CREATE OR REPLACE FUNCTION discard_recording() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO discarded_recordings (id, session_id, place)
+        SELECT OLD.id, OLD.session_id, OLD.place WHERE OLD.bytes > 0
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+DO $$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgname = 'recordings_discarded' AND tgrelid = CAST('recordings' AS regclass)
+    ) THEN
+        CREATE TRIGGER recordings_discarded AFTER DELETE ON recordings
+            FOR EACH ROW EXECUTE FUNCTION discard_recording();
+    END IF;
+END $$;
+
 -- Older databases: what their tables lack of those above, oldest first, each as it stands there.
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
@@ -552,6 +608,10 @@ DO $$ BEGIN
         UPDATE sessions SET languages = NULL WHERE languages = '{}';
     END IF;
 END $$;
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS audio_days integer
+    CHECK (audio_days BETWEEN 1 AND 365);
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS audio_days integer
+    CHECK (audio_days BETWEEN 1 AND 365);
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

@@ -28,6 +28,7 @@ from core.room.commands import (
     MuteAllBut,
     Remove,
     SetAsked,
+    SetAudio,
     SetConsent,
     SetPauses,
     SetSpoken,
@@ -229,6 +230,7 @@ class Conduct:
                     one.paused,
                     one.consent,
                     one.mark,
+                    one.audio_days,
                 )
                 for of, one in known.items()
             },
@@ -248,6 +250,8 @@ class Conduct:
                 installation = self._rooms.installation
                 said = together(session.spoken, session.space_spoken, installation)
                 self._rooms.tell(session.id, SetSpoken(said, session.mark))
+            if session.audio_days != before.audio_days:
+                self._rooms.tell(session.id, SetAudio(session.audio_days))
 
     async def _throw_out(self, people: Collection[tuple[str, str]]) -> None:
         # What LiveKit isn't told now it is told when it next says who is there: core.lifecycle.
@@ -308,6 +312,14 @@ class Conduct:
         async with self._answering:
             await spaces.ask(self._db, space_id, by, asked)
             self._rooms.tell_space(space_id, SetAsked(asked))
+
+    async def keep_audio(self, space_id: str, by: Person, days: int | None) -> None:
+        """Have the sound of a space's sessions kept for so many days, or not any more.
+
+        It is kept in those that begin from now on: who is in one was told otherwise at its door.
+        """
+        await spaces.keep_audio(self._db, space_id, by, days)
+        self._rooms.limit_audio(space_id, days or 0)
 
     async def pause(self, session: Session, by: str | None) -> None:
         """Have nothing transcribed from now on; `by` is who pauses, an identity.

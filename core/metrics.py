@@ -66,6 +66,14 @@ LOST_BY_PAGE, LOST_FOR_MEMORY, LOST_BY_ENGINE, LOST_AT_END, LOST_FOR_MINUTES, LO
         "transcript_full",
     )
 )
+SOUND_KEPT = Counter(
+    "sessions_sound_kept_seconds", "Sound that was written to a file.", registry=REGISTRY
+)
+SOUND_NOT_KEPT = Counter(
+    "sessions_sound_not_kept_seconds",
+    "Sound that was to be kept and wasn't, as there was no place for it.",
+    registry=REGISTRY,
+)
 NOT_STORED = Counter(
     "sessions_not_stored",
     "Entries that were let go: the database refused them, or too many waited.",

@@ -25,6 +25,7 @@ Shown = Literal["all", "live", "planned", "ended", "mine", "elsewhere"]  # of a 
 Page = tuple[str, str]  # one page of one participant: identity, and its own name for itself
 
 MAX_LINES = 5_000  # of chat, per session
+MAX_AUDIO_DAYS = 365  # for which the sound of a session is kept, at most
 MAX_UTTERANCES = 20_000  # per session; a day of uninterrupted talk
 
 
@@ -159,6 +160,8 @@ class Session:
     consent: Consent = "REQUIRED"
     space_spoken: Spoken = UNSAID
     mark: str = ""
+    # For how many days the sound of it is kept; 0: it isn't, or that wasn't looked up.
+    audio_days: int = 0
 
     @property
     def planning(self) -> Planning:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from core import checks
+from core.audio.rounds import Rounds
+from core.audio.shelf import Shelf
 from core.conduct import Conduct
 from core.correcting import Correcting
 from core.database import Database
@@ -25,9 +28,12 @@ from core.settings import Settings
 from core.speaking import Speaking
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
+from core.starting import of_file
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -51,9 +57,16 @@ async def running(
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
     bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
     minutes = SpaceMinutes(db, bounds, price)
+    sound = _sound(settings, db)
     leases, factor = Leases(db, node.name), settings.rate_limit_factor
     spoken = settings.spoken
-    rooms = Rooms(engine, writer, leases, microphone, minutes, factor=factor, installation=spoken)
+    tapes = sound.keeper if sound else None
+    rooms = Rooms(
+        *(engine, writer, leases, microphone, minutes),
+        tapes=tapes,
+        factor=factor,
+        installation=spoken,
+    )
     calls = calls_of(settings)
     conduct, speaking = Conduct(db, rooms, calls), Speaking(db, rooms)
     correcting = Correcting(db, rooms, writer)
@@ -61,18 +74,21 @@ async def running(
     lifecycle = Lifecycle(db, rooms, calls, conduct, correcting, login_idle=login_idle)
     gc_schedule, pacer, lag = GcSchedule(), Pacer(lambda: rooms.quota.taken), LoopLag()
     watch = checks.Watch(settings)
+    after = [speaking.close, minutes.close, writer.close, engine.close, calls.close]
     stop = Stop(
         db,
         deadline,
         before=[lifecycle.close, watch.close],
         rooms=rooms.close,
-        after=[speaking.close, minutes.close, writer.close, engine.close, calls.close],
+        after=[*after, sound.close] if sound else after,
     )
     try:
         await engine.start()
         writer.start()
         rooms.start()
         minutes.start()
+        if sound is not None:
+            sound.start()
         lifecycle.start()
         gc_schedule.start()
         pacer.start()
@@ -94,6 +110,7 @@ async def running(
             watch,
             minutes,
             speaking,
+            sound,
         )
         yield parts, stop
     finally:
@@ -102,3 +119,12 @@ async def running(
         await gc_schedule.close()
         await stop.finish()
         node.leave()
+
+
+def _sound(settings: Settings, db: Database) -> Rounds | None:
+    """Return what keeps sound; None where DATA_DIR can't have any: captions go on without it."""
+    try:
+        return Rounds(db, Shelf(settings.data_dir), None)
+    except OSError as problem:
+        log.warning("no sound is kept: %s", of_file(problem))
+        return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from core.audio.hearing import Listeners
+from core.audio.rounds import Rounds
 from core.checks import Watch
 from core.conduct import Conduct
 from core.correcting import Correcting
@@ -49,6 +51,7 @@ class RateLimits:
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.listing = RateLimiter(200 * factor)  # lists: each takes 30 ms; a page asks every 5 s
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
+        self.hearing = RateLimiter(240 * factor)  # parts of recordings: a player asks for several
         self.reading = RateLimiter(60 * factor)  # transcripts; a page asks every 4 s for late words
         # Tests of somebody's connection: each makes a room at LiveKit, so all together count, too.
         self.test = RateLimiter(10 * factor)
@@ -80,6 +83,8 @@ class Services:
     checks: Watch
     minutes: SpaceMinutes
     speaking: Speaking
+    sound: Rounds | None  # None: DATA_DIR can't have any
+    listeners: Listeners = field(default_factory=Listeners)
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.
     fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))

@@ -37,6 +37,7 @@ WORDS: dict[Act, str] = {
     "standing_room_deleted": N_("Deleted the standing room “%(subject)s”"),
     "languages_changed": N_("Changed languages or words of the sessions"),
     "consent_changed": N_("Changed what the doors of sessions ask: %(detail)s"),
+    "audio_changed": N_("Had the sound of what is said kept; days: %(detail)s"),
     "minutes_chosen": N_("Chose %(detail)s minutes a month"),
     "exported": N_("Saved “%(subject)s” as a file: %(detail)s"),
 }
@@ -78,6 +79,8 @@ def said(event: SpaceEvent) -> str:
     """Return what somebody did, in words. Of an act that a later release has written: its name."""
     if event.act == "minutes_chosen" and not event.detail:
         return gettext(N_("Chose no bound of minutes a month"))
+    if event.act == "audio_changed" and not event.detail:
+        return gettext(N_("Had the sound of what is said kept no more"))
     words = WORDS.get(event.act, "%(subject)s")
     if not event.subject:
         words = WITHOUT.get(event.act, words)

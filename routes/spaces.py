@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from core import access, audit
 from core.access import SignedOutError, SpaceAction, SpaceLook
-from core.model import Consent
+from core.model import MAX_AUDIO_DAYS, Consent
 from core.rate_limit import RateLimiter
 from core.settings import Settings
 from core.signed_links import invitation_path
@@ -116,6 +116,27 @@ async def ask(request: Request) -> Response:
     return done(request, f"/spaces/{at.space.id}")
 
 
+async def keep_audio(request: Request) -> Response:
+    """POST /spaces/{space}/audio: owners choose whether sound is kept, and for how many days.
+
+    `keep` is `yes`, or it isn't; `days` from 1 to MAX_AUDIO_DAYS.
+    """
+    at = await look(request, SpaceAction.SETTINGS, services(request).limits.update)
+    form = await form_of(request)
+    days = _days(form.get("days", "")) if form.get("keep") == "yes" else None
+    await services(request).conduct.keep_audio(at.space.id, at.person, days)
+    audit.note("space_act", act="audio", space=at.space.id, by=at.person.id)
+    return done(request, f"/spaces/{at.space.id}")
+
+
+def _days(text: str) -> int:
+    """Return for how many days sound is kept. Raises HTTPException: 422 for what it can't be."""
+    fits = text.isascii() and text.isdecimal() and len(text) < 4
+    if not fits or not 1 <= int(text) <= MAX_AUDIO_DAYS:
+        raise HTTPException(422)
+    return int(text)
+
+
 async def _unnamed(request: Request, at: SpaceLook, status: int, wrong: str, name: str) -> Response:
     """Say in the space's page why it isn't renamed; what was typed stays."""
     if not wants_html(request):
@@ -156,6 +177,7 @@ async def show(
         },
         outside={one.id for one in found if not _can_come(settings, one)},
         problem=problem,
+        max_audio_days=MAX_AUDIO_DAYS,
         naming=naming or {"name": at.space.name, "wrong": ""},
         inviting={"for": "link", "uses": "10", "days": "7", "wrong": "", **(inviting or {})},
     )

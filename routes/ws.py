@@ -28,7 +28,15 @@ from core.leases import RoomElsewhereError
 from core.problems import ProblemError
 from core.rate_limit import RateLimiter, TooManyRequestsError
 from core.room import wire
-from core.room.commands import Change, ChangeRole, SetAsked, SetConsent, SetPauses, obey
+from core.room.commands import (
+    Change,
+    ChangeRole,
+    SetAsked,
+    SetAudio,
+    SetConsent,
+    SetPauses,
+    obey,
+)
 from core.room.quota import Place
 from core.room.seat import Seat
 from core.room.session import RoomSession
@@ -247,6 +255,8 @@ class _Conversation:
         if parts.rooms.decided == decided:  # else what was read may be older: look again
             if now.consent != known.consent:
                 obey(room, SetAsked(now.consent))
+            if now.audio_days != known.audio_days:
+                obey(room, SetAudio(now.audio_days))
             if self._seat and self._seat.participant.answer != entry.participant.answer:
                 obey(room, SetConsent(me.identity, entry.participant.answer))
 

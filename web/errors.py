@@ -215,6 +215,14 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("One moment, please."),
         N_("Many people are opening long transcripts right now. Try again in a few seconds."),
     ),
+    "sound_crowded": (
+        N_("One moment, please."),
+        N_("Many people are hearing recordings right now. Try again in a few seconds."),
+    ),
+    "sound_away": (
+        N_("The sound can’t be had right now."),
+        N_("The place where it is kept doesn’t answer. Nothing was lost; try again in a moment."),
+    ),
     "database_away": (
         N_("We can’t reach our memory."),
         N_("The database doesn’t answer. Nothing was lost; try again in a moment."),

@@ -169,6 +169,11 @@ class Look:
         return may(self.reader, Action.READ)
 
     @property
+    def may_hear(self) -> bool:
+        """Whether the visitor may hear what was said, where its sound is kept."""
+        return may(self.reader, Action.HEAR)
+
+    @property
     def may_see_answers(self) -> bool:
         """Whether the visitor may know who of those who spoke wants to be transcribed."""
         return may(self.reader, Action.SEE_ANSWERS)

@@ -38,7 +38,7 @@ class SpaceAction(StrEnum):
     CHANGE_ANY = "change any standing room of a space"
     INVITE = "invite people, see and revoke invitations"
     ROLES = "change roles, remove members"
-    SETTINGS = "rename a space, choose what its doors ask, its languages and words"
+    SETTINGS = "rename a space, choose what its doors ask, its languages, words and sound"
     EVENTS = "see who did what in a space"
     DELETE = "delete a space"
     USAGE = "see what a space’s sessions took and cost, and save it"

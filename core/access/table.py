@@ -57,6 +57,7 @@ class Action(StrEnum):
     SEE_MINUTES = "be warned that the space’s minutes run out"
     READ = "read the transcript, also while it goes on"
     CORRECT = "correct the transcript, and see what it was before and what is hidden"
+    HEAR = "hear it, where its sound is kept"
     SEE_ANSWERS = "see in it who wants to be transcribed, and since when"
 
 
@@ -90,6 +91,7 @@ MAY: dict[Action, frozenset[Standing]] = {
     Action.READ: _ADMITTED,
     # Guests read what their hosts make of it: it is the transcript of the space, which keeps it.
     Action.CORRECT: frozenset({Standing.MEMBER, Standing.HOST}),
+    Action.HEAR: _ADMITTED,
     Action.SEE_ANSWERS: _HOSTS,
 }
 

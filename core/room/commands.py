@@ -112,6 +112,13 @@ class SetSpoken:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAudio:
+    """Keep the sound of what is said from now on for so many days; 0: not any more."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetLanguage:
     """Transcribe a participant in this language from now on; None: as the session has it."""
 
@@ -120,7 +127,7 @@ class SetLanguage:
 
 
 AboutOne = Mute | LowerHand | Remove | ChangeRole | ChangePicture | SetConsent | SetLanguage
-Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked | SetSpoken | Correct
+Command = AboutOne | MuteAllBut | Change | SetPauses | SetAsked | SetSpoken | Correct | SetAudio
 
 
 def obey(room: Room, command: Command) -> None:
@@ -142,6 +149,8 @@ def obey(room: Room, command: Command) -> None:
             room.set_asked(asked)
         case SetSpoken(spoken, mark):
             room.set_spoken(spoken, mark)
+        case SetAudio(days):
+            room.set_audio(days)
         case _:
             _obey_about(room, command)
 

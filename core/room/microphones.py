@@ -12,9 +12,11 @@ from dataclasses import replace
 
 from core.model import Answer, Page, Participant
 from core.room.captions import Captions
+from core.room.ports import Tapes
 from core.room.session import RoomSession
 from core.room.wire import EngineView, Hello
 from core.speech.engine import SpeechState
+from core.speech.hearing import Tape
 from core.speech.microphone import Microphone, MicrophoneOptions
 from core.speech.resilient import SpeechServices
 
@@ -27,13 +29,20 @@ class Microphones:
     """All microphones of one room, from a page's first connection until it is gone for good."""
 
     def __init__(
-        self, of: dict[Page, Microphone], captions: Captions, services: SpeechServices
+        self,
+        of: dict[Page, Microphone],
+        captions: Captions,
+        services: SpeechServices,
+        tapes: Tapes | None,
     ) -> None:
         # Of connected pages, and of those that left less than MICROPHONE_KEPT_S ago or whose words
         # are still on their way. Only this class adds to them.
         self._of = of
         self._captions = captions  # which they report to
         self._services = services  # engine, slots and memory, shared by all rooms
+        self._tapes = tapes  # keeps their sound, where the session has it so; None: nobody does
+        # Of pages whose sound may be kept, for how many days their door said that it is.
+        self._told: dict[Page, int] = {}
 
     def __contains__(self, page: Page) -> bool:
         return page in self._of
@@ -84,11 +93,31 @@ class Microphones:
         health = engine.health()
         return EngineView(engine.name, health.health.value, health.reason)
 
-    def of(self, participant: Participant, hello: Hello, how: MicrophoneOptions) -> Microphone:
+    def audio_days(self, page: Page, session: RoomSession) -> int:
+        """Return for how many days the sound of a page is kept; 0: it isn't.
+
+        Nobody's is, or for longer, of whose page the door didn't say so.
+        """
+        told, days = self._told.get(page, 0), session.audio_days
+        return days if self._tapes is not None and days <= told else 0
+
+    def keep(self, session: RoomSession) -> None:
+        """Keep the sound of each for as long as the session has it now."""
+        for page, microphone in self._of.items():
+            microphone.keep(self._tape(page, session))
+
+    def _tape(self, page: Page, session: RoomSession) -> Tape | None:
+        days = self.audio_days(page, session)
+        return self._tapes.tape(session.id, page, days) if self._tapes and days else None
+
+    def of(
+        self, participant: Participant, hello: Hello, how: MicrophoneOptions, session: RoomSession
+    ) -> Microphone:
         """Return the page's microphone: where it stopped, or a new one."""
         page = participant.identity, hello.client
         microphone = self._of.get(page)
         if microphone is None:
+            self._told[page] = hello.audio
             # The page knows what it was told to be stored, perhaps by another process; the log
             # may know of more, when the connection went before that was told.
             transcribed, at = self._captions.log.transcribed(page)
@@ -100,6 +129,7 @@ class Microphones:
                 client=hello.client,
                 resume_at=max(hello.settled, transcribed),
                 resume_time=at,
+                tape=self._tape(page, session),
             )
         microphone.settled = hello.settled  # what it was told last may not have reached it
         if hello.clock is not None:
@@ -121,6 +151,8 @@ class Microphones:
             )
             if gone and not microphone.busy:
                 del self._of[page]
+                del self._told[page]
+                microphone.keep(None)
                 self._captions.show_state(page[0])
                 forgotten.append(page[0])
         return forgotten

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from core.corrections import Corrections
 from core.leases import Claim
-from core.model import ChatLine, Translated, Utterance
+from core.model import ChatLine, Page, Translated, Utterance
 from core.speech.allowance import Allowance
+from core.speech.hearing import Tape
 from core.speech.resilient import StreamRecord
 from core.transcript.numbers import Numbering
 from core.transcript.outbox import Entry
@@ -69,6 +70,13 @@ class Writer(FinalsWriter, Protocol):
 
     def account(self, session_id: str, identity: str, record: StreamRecord) -> None:
         """Take the account of an engine stream."""
+
+
+class Tapes(Protocol):
+    """Keeps the sound of what is said: core.audio."""
+
+    def tape(self, session_id: str, page: Page, days: int) -> Tape:
+        """Return what keeps the sound of a page for so many days."""
 
 
 class Minutes(Protocol):

@@ -20,7 +20,7 @@ from core.room.chat import ChatLog
 from core.room.fanout import Fanout
 from core.room.knocks import Knocks
 from core.room.microphones import Microphones
-from core.room.ports import Writer
+from core.room.ports import Tapes, Writer
 from core.room.presence import Pulse
 from core.room.roster import Roster
 from core.room.seat import Listener, Seat
@@ -71,6 +71,7 @@ class Room:
         claim: Claim,
         translated: Iterable[Translated] = (),
         corrections: Corrections = UNCORRECTED,
+        tapes: Tapes | None = None,
     ) -> None:
         self.session = session  # as hosts have changed it last
         self.fanout = Fanout()  # seats, and what all of them are told
@@ -90,7 +91,7 @@ class Room:
         )
         self._names = corrections.names or {}  # of who is called otherwise in the transcript
         self.captions.withheld.set((one.start, one.end) for one in session.pause_views())
-        self.microphones = Microphones(microphones, self.captions, services)
+        self.microphones = Microphones(microphones, self.captions, services, tapes)
         self.active = ActivePages(self.fanout, microphones)
         self.roster = Roster(session, self.fanout, knocks)
         self._warnings = Warnings(self.fanout, services.allowance)
@@ -120,7 +121,8 @@ class Room:
         participant = replace(participant, language=language)
         page = participant.identity, hello.client
         known = page in self.microphones
-        seat = Seat(self, participant, self.microphones.of(participant, hello, how), listener)
+        microphone = self.microphones.of(participant, hello, how, self.session)
+        seat = Seat(self, participant, microphone, listener)
         if self._ended is not None:  # between this page's check and its coming in
             listener.send(Batch([self._ended]))
             listener.close(CLOSE_ENDED)
@@ -160,6 +162,7 @@ class Room:
             now=self._now(),
             language=seat.participant.language,
             names=self._names,
+            audio=self.microphones.audio_days(seat.page, self.session),
         )
         # First what was corrected of what the page has, by number: where the line breaks, it says
         # the last number that it was told, and nothing before that is missing.
@@ -177,6 +180,14 @@ class Room:
         for identity, answer in self.microphones.answers.items():
             self._heed(identity, answer)
         self.roster.show()
+
+    def set_audio(self, days: int) -> None:
+        """Keep the sound of what is said from now on for so many days, and tell whose it is."""
+        self.session = replace(self.session, audio_days=days)
+        self.microphones.keep(self.session)
+        for seat in self.fanout.seats:
+            kept = self.microphones.audio_days(seat.page, self.session)
+            self.fanout.send_to([seat], SessionChanged(self.session.status, audio=kept))
 
     def _heed(self, identity: str, answer: Answer | None) -> None:
         self.microphones.heed(identity, answer, self.session)

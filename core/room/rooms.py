@@ -20,10 +20,10 @@ from core.bounded import within
 from core.database import DatabaseAwayError
 from core.leases import RENEW_EVERY_S, RoomElsewhereError
 from core.model import Participant, Seated, Utterance
-from core.room.commands import Command, obey, sign_out
+from core.room.commands import Command, SetAudio, obey, sign_out
 from core.room.handover import Handover
 from core.room.knocks import Knocks
-from core.room.ports import Claims, Minutes, Writer
+from core.room.ports import Claims, Minutes, Tapes, Writer
 from core.room.quota import SocketQuota
 from core.room.room import Room
 from core.room.seat import Listener, Seat
@@ -57,6 +57,7 @@ class Rooms:
         options: MicrophoneOptions,
         minutes: Minutes | None = None,
         *,
+        tapes: Tapes | None = None,
         factor: float = 1.0,
         installation: Spoken = UNSAID,
     ) -> None:
@@ -68,6 +69,7 @@ class Rooms:
         self.knocks = Knocks(factor)
         self._claims = claims  # says which rooms are ours
         self._minutes = minutes  # what a space may have transcribed; None: nobody counts
+        self._tapes = tapes  # keep the sound of what is said; None: nobody does
         self._writer = writer  # takes what is said out of memory
         self._options = options  # of all microphones
         # One pool of slots and one of memory, whatever the number of rooms: the plan and the
@@ -115,6 +117,13 @@ class Rooms:
         for room in self.all:
             if room.session.space == space_id:
                 obey(room, command)
+
+    def limit_audio(self, space_id: str, days: int) -> None:
+        """Have rooms of a space keep their sound for so many days at most; none keeps it longer."""
+        self.decided += 1
+        for room in self.all:
+            if room.session.space == space_id and room.session.audio_days > days:
+                obey(room, SetAudio(days))
 
     def sign_out(self, keys: Collection[bytes]) -> list[tuple[str, str]]:
         """Close the pages that came by keys that count no more; these are their digests.
@@ -213,6 +222,7 @@ class Rooms:
             claim=claim,
             translated=translated,
             corrections=corrections,
+            tapes=self._tapes,
         )
 
     def unstored(self, session_id: str) -> list[Utterance]:

@@ -27,6 +27,7 @@ class RoomSession:
     locked: bool = False
     pauses: tuple[Pause, ...] = ()
     consent: Consent = "OFF"  # what the door of its space asks
+    audio_days: int = 0  # for which its sound is kept; 0: it isn't
 
     @classmethod
     def of(
@@ -51,6 +52,7 @@ class RoomSession:
             locked=session.locked,
             pauses=pauses,
             consent=session.consent,
+            audio_days=session.audio_days,
         )
 
     def heard_from(self, one: Participant) -> float:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from core.corrections import CorrectedUtterance
-from core.model import Consent, Utterance
+from core.model import MAX_AUDIO_DAYS, Consent, Utterance
 from core.speech.allowance import Period
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE, SpeechState
 from core.speech.reasons import Reason
@@ -79,7 +79,9 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     `active` is what the page was last told by Active; a fresh page has been told nothing.
     `beats` promises an answer to every Beat. `clock` is the sample that the page is recording now,
     if it knows: what it sends next may have been said long before. `reads` is what it read last,
-    see Read. `corrected` is the highest `number` of a correction that it was told.
+    see Read. `corrected` is the highest `number` of a correction that it was told. `audio` is for
+    how many days its door said that the sound of what is said is kept; 0 where it said nothing of
+    that.
     """
 
     client: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")]
@@ -91,6 +93,7 @@ class Hello(msgspec.Struct, tag_field="type", tag="hello", frozen=True):
     clock: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] | None = None
     reads: Code | None = None
     corrected: Annotated[int, msgspec.Meta(ge=0, le=MAX_INDEX)] = 0
+    audio: Annotated[int, msgspec.Meta(ge=0, le=MAX_AUDIO_DAYS)] = 0
 
 
 class Mic(msgspec.Struct, tag_field="type", tag="mic", frozen=True):
@@ -249,6 +252,7 @@ class Welcome(msgspec.Struct, tag_field="type", tag="welcome", frozen=True):
     now: float = 0.0  # seconds since the session started
     language: str | None = None  # that the participant speaks: see Spoken
     names: Mapping[str, str | None] = {}  # see Names
+    audio: int = 0  # for how many days the sound of this page is kept; 0: it isn't
 
 
 class UtteranceMessage(msgspec.Struct, tag_field="type", tag="utterance", frozen=True):
@@ -400,6 +404,7 @@ class SessionChanged(
     admission: str | None = None
     locked: bool | None = None
     targets: list[str] | None = None
+    audio: int | None = None  # as `welcome` says it, to a page of which it has changed
 
 
 class Settled(msgspec.Struct, tag_field="type", tag="settled", frozen=True):

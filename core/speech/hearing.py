@@ -27,6 +27,19 @@ class Span(msgspec.Struct, frozen=True):
     since: int
 
 
+class Tape(Protocol):
+    """Keeps the sound of one page, as its stretches of speech have it. Never blocks."""
+
+    def take(self, first: int, pcm: bytes, at: float) -> None:
+        """Take PCM16 from this sample of the page on, which was spoken at second `at`.
+
+        What comes again, as the beginning of a stretch may, is taken once.
+        """
+
+    def finish(self) -> None:
+        """Let go of the file: no more comes, or not for a while."""
+
+
 class MicrophoneSink(Protocol):
     """The room of a microphone."""
 

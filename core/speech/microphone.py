@@ -21,7 +21,7 @@ from core.speech.engine import (
     Translation,
 )
 from core.speech.gate import Preroll, VoiceGate
-from core.speech.hearing import MicrophoneSink, Span
+from core.speech.hearing import MicrophoneSink, Span, Tape
 from core.speech.memory import MAX_SPEECH_OF_PAGE, AudioBudget
 from core.speech.missing import SHORT_GAP, Missing
 from core.speech.pace import PACE_ALLOWANCE, AudioError, Pace
@@ -66,6 +66,7 @@ class Microphone:
         "_speaker",
         "_stretch",
         "_stretches",
+        "_tape",
         "_turn_by",
         "_wanted",
         "client",
@@ -86,6 +87,7 @@ class Microphone:
         client: str = "",
         resume_at: int = 0,
         resume_time: float = 0.0,
+        tape: Tape | None = None,
     ) -> None:
         self.participant = participant  # who speaks
         self.client = client  # the page's own name for itself, the same over its reconnects
@@ -122,6 +124,7 @@ class Microphone:
         # Why the space has no minutes left, as of the last tick; None while it has some.
         self._refused: Reason | None = None
         self._muted = False  # by a host, and the page has said nothing since
+        self._tape = tape  # which keeps what its stretches are fed; None: it isn't kept
 
     @property
     def received(self) -> int:
@@ -263,7 +266,7 @@ class Microphone:
         if self._options.gated:
             self._pass_gate(pcm)
         elif self._stretch is not None:
-            self._stretch.feed(pcm)
+            self._feed(self._stretch, pcm)
         elif self._engine_on:
             self._begin_stretch([pcm], samples)
 
@@ -321,6 +324,7 @@ class Microphone:
         self._closed = True
         self.mic_on = False
         self._stop()
+        self.keep(None)
         if not self._stretches:
             self._missing.finish()
 
@@ -357,11 +361,27 @@ class Microphone:
         self._preroll.add(pcm)
         stretch = self._stretch
         if stretch is not None:
-            stretch.feed(pcm)
+            self._feed(stretch, pcm)
             if self._may_let_go(stretch):
                 self._end_stretch()
         elif heard and self._engine_on:
             self._begin_stretch(self._preroll.frames, len(pcm) // BYTES_PER_SAMPLE)
+
+    def _feed(self, stretch: ResilientStream, pcm: bytes) -> None:
+        """Have a stretch go on with this, which came last."""
+        stretch.feed(pcm)
+        if self._tape is not None:
+            self._keep(self._tape, pcm)
+
+    def _keep(self, tape: Tape, pcm: bytes) -> None:
+        first = self.received - len(pcm) // BYTES_PER_SAMPLE
+        tape.take(first, pcm, self._clock.time_of(first))
+
+    def keep(self, tape: Tape | None) -> None:
+        """Keep what is said from now on with this; None: keep it no more."""
+        if self._tape is not None:
+            self._tape.finish()
+        self._tape = tape
 
     @property
     def _engine_on(self) -> bool:
@@ -397,6 +417,8 @@ class Microphone:
         self._stretches[stretch] = self.received - sum(map(len, audio)) // BYTES_PER_SAMPLE
         for pcm in audio:
             stretch.feed(pcm)
+        if self._tape is not None:
+            self._keep(self._tape, b"".join(audio))
         self._sink.state_changed(self)
 
     def _end_stretch(self) -> None:

@@ -15,7 +15,15 @@ from core.store import pauses
 from core.store.keys import digest_of
 from core.store.participants import IDENTITY, participant_of
 from core.store.people import login_of
-from core.store.sessions import ASKED, MARK, SLUG, find_by_id, presence_of, session_of
+from core.store.sessions import (
+    ASKED,
+    AUDIO_FIXED,
+    MARK,
+    SLUG,
+    find_by_id,
+    presence_of,
+    session_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +187,7 @@ async def come_in(
             )
             RETURNING *, (SELECT u.avatar FROM users u WHERE u.id = participants.user_id) AS avatar
         ), begun AS (
-            UPDATE sessions SET status = 'LIVE', started_at = :now
+            UPDATE sessions SET status = 'LIVE', started_at = :now, audio_days = {AUDIO_FIXED}
             WHERE id = :session AND status = 'CREATED' AND EXISTS (SELECT 1 FROM arrived)
             RETURNING *
         ), session AS (

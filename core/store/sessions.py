@@ -39,16 +39,26 @@ NEXT_MEETING = """
 """
 
 
+# For how many days the sound of a session is kept: as its space has it until it begins; then as it
+# was told to who came, or fewer. NULL: it isn't.
+AUDIO = """(
+    SELECT CASE WHEN s.status = 'CREATED' OR a.audio_days < s.audio_days THEN a.audio_days
+        WHEN a.audio_days >= s.audio_days THEN s.audio_days END
+    FROM spaces a WHERE a.id = s.space_id
+)"""
+# What becomes of `audio_days` when a session begins.
+AUDIO_FIXED = "(SELECT a.audio_days FROM spaces a WHERE a.id = sessions.space_id)"
 # What a session's space says for it, for those who look it up with the session: what its door asks,
-# its languages and words, and a mark that another one of these or of its own changes.
-ASKED = """
+# its languages and words, for how many days sound is kept, and a mark that another one of these
+# languages and words or of its own changes.
+ASKED = f"""
     (SELECT consent FROM spaces WHERE id = s.space_id) AS consent, (
         SELECT to_json(o) FROM (
             SELECT languages, code_switching, vocabulary, spelling, targets FROM spaces
             WHERE id = s.space_id
         ) o
-    ) AS space_spoken
-"""
+    ) AS space_spoken, {AUDIO} AS audio_now
+"""  # noqa: S608 - no input in it
 MARK = """
     (
         SELECT md5(CAST(
@@ -89,6 +99,7 @@ def session_of(row: Row) -> Session:
         consent=row.get("consent") or "REQUIRED",
         space_spoken=spoken_of(json.loads(row.get("space_spoken") or "null")),
         mark=row.get("mark") or "",
+        audio_days=row.get("audio_now") or 0,
     )
 
 
@@ -210,27 +221,28 @@ async def change(
 
 
 async def news(
-    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool, Consent, str]]
+    db: Database, known: Mapping[str, tuple[str, str, bool, int, bool, Consent, str, int]]
 ) -> list[tuple[Session, tuple[Pause, ...]]]:
     """Return of these sessions those about which something has changed, with their pauses.
 
     Known of each, by id: title, admission, whether it is locked, how many pauses there were,
-    whether it is paused, what the door of its space asks, and the mark of what is said of its
-    languages and words.
+    whether it is paused, what the door of its space asks, the mark of what is said of its
+    languages and words, and for how many days its sound is kept.
     """
-    title, admission, locked, count, paused, asked, mark = zip(*known.values(), strict=True)
+    title, admission, locked, count, paused, asked, mark, audio = zip(*known.values(), strict=True)
     rows = await db.fetch_all(
         f"""
         SELECT s.*, {COLUMN}, {ASKED}, {MARK} AS mark FROM unnest(
             CAST(:ids AS uuid[]), CAST(:titles AS text[]), CAST(:admissions AS text[]),
             CAST(:locked AS boolean[]), CAST(:counts AS int[]), CAST(:paused AS boolean[]),
-            CAST(:asked AS text[]), CAST(:marks AS text[])
-        ) AS k (id, title, admission, locked, pauses, paused, asked, mark)
+            CAST(:asked AS text[]), CAST(:marks AS text[]), CAST(:audio AS int[])
+        ) AS k (id, title, admission, locked, pauses, paused, asked, mark, audio)
         JOIN sessions s USING (id)
         WHERE (s.title, s.admission, s.locked, s.paused_at IS NOT NULL)
             <> (k.title, k.admission, k.locked, k.paused)
         OR k.asked <> (SELECT consent FROM spaces WHERE id = s.space_id)
         OR k.mark <> {MARK}
+        OR k.audio <> coalesce({AUDIO}, 0)
         OR k.pauses <> (SELECT count(*) FROM pauses WHERE session_id = s.id)
         """,  # noqa: S608 - no input in it
         ids=[UUID(one) for one in known],
@@ -241,6 +253,7 @@ async def news(
         paused=list(paused),
         asked=list(asked),
         marks=list(mark),
+        audio=list(audio),
     )
     return [(session_of(row), pauses_of(row["pauses"])) for row in rows]
 
@@ -248,10 +261,10 @@ async def news(
 async def start(db: Database, session_id: str, now: datetime) -> None:
     """Make a session LIVE at the first join; later joins change nothing."""
     await db.execute(
-        """
-        UPDATE sessions SET status = 'LIVE', started_at = :now
+        f"""
+        UPDATE sessions SET status = 'LIVE', started_at = :now, audio_days = {AUDIO_FIXED}
         WHERE id = :id AND status = 'CREATED'
-        """,
+        """,  # noqa: S608 - a constant
         id=UUID(session_id),
         now=now,
     )

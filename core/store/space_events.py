@@ -36,6 +36,7 @@ Act = Literal[
     "standing_room_deleted",  # subject: its title
     "consent_changed",  # detail: OFF, NOTICE or REQUIRED
     "languages_changed",  # or the words, of all sessions
+    "audio_changed",  # detail: for how many days sound is kept, "" for not at all
     "minutes_chosen",  # detail: how many a month, "" for no bound of their own
     "exported",  # subject: the session’s title, "" for usage; detail: the file's name
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from core.database import Database
-from core.model import Consent, Membership, OwnSpace, OwnSpaces, Person
+from core.model import MAX_AUDIO_DAYS, Consent, Membership, OwnSpace, OwnSpaces, Person
 from core.problems import ProblemError
 from core.store import space_events
 
@@ -26,13 +26,14 @@ class SpacesFullError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A space, what is set for its minutes a month, and what its door asks: see schema.sql."""
+    """A space, what is set for its minutes a month, and what its doors say: see schema.sql."""
 
     id: str
     name: str
     granted: float | None
     chosen: float | None
     consent: Consent = "OFF"
+    audio_days: int | None = None
 
 
 async def find(db: Database, space: UUID, user_id: str) -> tuple[Space, Membership | None] | None:
@@ -53,6 +54,7 @@ async def find(db: Database, space: UUID, user_id: str) -> tuple[Space, Membersh
         row["minutes_granted"],
         row["minutes_chosen"],
         row["consent"],
+        row["audio_days"],
     )
     return own, row["role"]
 
@@ -184,6 +186,45 @@ async def ask(db: Database, space_id: str, actor: Person, consent: Consent) -> N
         )
         if changed is not None:
             await space_events.note(db, space_id, actor, "consent_changed", detail=consent)
+
+
+async def keep_audio(db: Database, space_id: str, actor: Person, days: int | None) -> None:
+    """Have the sound of a space's sessions kept for so many days, None: not, and note who chose it.
+
+    It counts for sessions that begin from now on. Those that go on keep theirs for as long as was
+    told to who came, or for fewer days, or no more; what is kept of any goes as much sooner.
+    """
+    async with db.transaction():
+        changed = await db.fetch_one(
+            """
+            UPDATE spaces SET audio_days = CAST(:days AS int)
+            WHERE id = :space AND audio_days IS DISTINCT FROM CAST(:days AS int) RETURNING id
+            """,
+            space=UUID(space_id),
+            days=days,
+        )
+        if changed is None:
+            return
+        await db.execute(
+            """
+            UPDATE sessions SET audio_days = CAST(:days AS int)
+            WHERE space_id = :space AND status = 'LIVE'
+            AND (CAST(:days AS int) IS NULL OR audio_days > :days)
+            """,
+            space=UUID(space_id),
+            days=days,
+        )
+        await db.execute(
+            """
+            UPDATE recordings SET expires_at = created_at + make_interval(days => :days)
+            WHERE session_id IN (SELECT id FROM sessions WHERE space_id = :space)
+            AND expires_at > created_at + make_interval(days => :days)
+            """,
+            space=UUID(space_id),
+            days=days if days is not None else MAX_AUDIO_DAYS,
+        )
+        detail = "" if days is None else str(days)
+        await space_events.note(db, space_id, actor, "audio_changed", detail=detail)
 
 
 async def first_space(db: Database, user_id: str, name: str) -> str:

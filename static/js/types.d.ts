@@ -74,6 +74,8 @@ export interface SessionState {
   reason?: string;
   admission?: Admission;
   locked?: boolean;
+  /** Told to a page of which it has changed: see Welcome. */
+  audio?: number;
   /** In the answer of POST /s/{slug}/join: whether anybody else is or was in it. */
   others_came?: boolean;
 }
@@ -102,6 +104,8 @@ export interface Welcome {
   /** seconds of the session */
   now: number;
   names: Names;
+  /** for how many days the sound of what we say here is kept; 0: it isn't */
+  audio: number;
 }
 
 /** What speakers are called in this session who have another name than their own; null: several people. */
@@ -255,6 +259,8 @@ export interface Truth {
     consent: Consent;
     /** whether we have said no here, and the server may not know it yet */
     refused: boolean;
+    /** for how many days the door of this page said that sound is kept */
+    toldAudio: number;
     microphone: Device;
     camera: Device;
     /** whether this page has our microphone and call, or another one of ours */

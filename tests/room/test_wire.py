@@ -174,6 +174,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
         pauses=[wire.PauseView(61.2, 95.0, "Ada")],
         now=120.5,
         names={"p_…": "Ada Lovelace"},
+        audio=7,
     )
     pauses = wire.Pauses([*welcome.pauses, wire.PauseView(130.4, None, "Ada")], 130.5)
     utterance = wire.UtteranceMessage(
@@ -204,6 +205,7 @@ def test_the_encoders_say_what_the_documentation_shows() -> None:
     assert said(wire.Beat()) in shown("beat")
     assert [
         said(wire.SessionChanged("LIVE", title="…", admission="ANYONE", locked=True)),
+        said(wire.SessionChanged("LIVE", audio=0)),
         said(wire.SessionChanged("ENDED", reason="ADMIN_ENDED")),
     ] == shown("session")
     assert [said(wire.ConsentChanged("REQUIRED", given=False))] == shown("consent")

@@ -24,6 +24,8 @@ ROUTES = {
     ("POST", "/spaces/{space}/consent"): (401, 401, 404, 404, 422, 404),
     ("GET", "/spaces/{space}/languages"): (303, 303, 404, 404, 200, 404),
     ("POST", "/spaces/{space}/languages"): (401, 401, 404, 404, 204, 404),
+    ("POST", "/spaces/{space}/audio"): (401, 401, 404, 404, 204, 404),
+    ("GET", "/spaces/{space}/audio"): (405,) * 6,
     ("POST", "/spaces/{space}/rename"): (401, 401, 404, 404, 422, 404),
     ("GET", "/spaces/{space}/delete"): (303, 303, 404, 404, 200, 404),
     ("POST", "/spaces/{space}/delete"): (401, 401, 404, 404, 409, 404),

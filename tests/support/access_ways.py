@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from core.access import Action, Standing
 from tests.emulators.wordaudio import silence
 from tests.support.app_server import AppServer
+from tests.support.recorded import recorded
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor, kept_by
 from tests.support.waiting import WAIT_TIMEOUT_S
@@ -304,6 +305,21 @@ async def reads(stage: Stage) -> bool:
     return page.status_code == 200 and "data-print" in page.text
 
 
+async def hears(stage: Stage) -> bool:
+    """Ask for a recording of what Ada said, while the session goes on."""
+    await listens(stage)
+    made = await asyncio.to_thread(_recorded, stage)
+    answer = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}/audio/{made}")
+    assert answer.status_code in (200, 404)
+    return answer.status_code == 200
+
+
+def _recorded(stage: Stage) -> str:
+    session = str(stage.place.tables.one("SELECT id FROM sessions WHERE slug = $1", stage.slug))
+    who, data_dir = stage.identity("Ada Lovelace"), stage.place.server.data_dir
+    return recorded(stage.place.tables, data_dir, session, who)
+
+
 async def sees_answers(stage: Stage) -> bool:
     """Look in the transcript for what Ada answered."""
     await listens(stage)
@@ -387,5 +403,6 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.SEE_MINUTES: sees_minutes,
     Action.READ: reads,
     Action.CORRECT: corrects,
+    Action.HEAR: hears,
     Action.SEE_ANSWERS: sees_answers,
 }

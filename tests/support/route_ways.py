@@ -64,6 +64,7 @@ class Way:
             "avatar": str(user_id("fellow")),
             "login": stage.login,
             "api_token": stage.api_token,
+            "recording": stage.recording,
         }
         address = path.format(**(values | self.values(world, stage))) + self.query.format(
             number=stage.number
@@ -107,6 +108,7 @@ WAYS: dict[Row, Way] = {
     ("POST", "/spaces/{space}/languages"): Way(form={"vocabulary": "Another"}),
     ("POST", "/s/{slug}/languages"): Way(form={"vocabulary": "Another"}),
     ("POST", "/spaces/{space}/consent"): Way(form={"consent": "REQUIRED"}),
+    ("POST", "/spaces/{space}/audio"): Way(form={"keep": "yes", "days": "7"}),
     ("POST", "/spaces/{space}/members/{user}/role"): Way(form={"role": "OWNER"}),
     ("POST", "/spaces/{space}/invitations"): Way(form={"uses": "1", "days": "7"}),
     ("POST", "/profile/name"): Way(form={"name": "Another", "was": "{who}"}),

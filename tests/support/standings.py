@@ -17,6 +17,7 @@ import httpx2
 
 from core.api_token import PREFIX
 from tests.support.app_server import AppServer
+from tests.support.recorded import shelved
 from tests.support.sign_in import COOKIE, signed
 from tests.support.tables import Tables
 from tests.support.waiting import WAIT_TIMEOUT_S
@@ -68,7 +69,7 @@ class Stage:
 
     There are a session that is over and a standing room of the owner's as well, an invitation,
     two things that the guest has said, a second login of the member's, an API token of the
-    member's, and a picture of the fellow member.
+    member's, a picture of the fellow member, and a recording of what the host said.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Stage:
     invitation: str = field(default_factory=lambda: str(uuid4()))
     login: str = field(default_factory=lambda: str(uuid4()))  # a second one of the member's
     api_token: str = field(default_factory=lambda: str(uuid4()))  # the member's
+    recording: str = field(default_factory=lambda: str(uuid4()))  # of what the host said
 
     @property
     def slug(self) -> str:
@@ -111,7 +113,9 @@ class World:
         """Make everybody as they should be, and a space and a session anew."""
         self._stages += 1
         stage = Stage(self._stages)
-        self.tables.script("\n".join([*_users(), *_space(stage), *_more(stage), *_session(stage)]))
+        sound = (self.server.data_dir, stage.session, stage.identity("host"), stage.recording)
+        rows = [*_users(), *_space(stage), *_more(stage), *_session(stage), shelved(*sound)]
+        self.tables.script("\n".join(rows))
         return stage
 
     def request(

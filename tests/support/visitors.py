@@ -102,6 +102,7 @@ class RoomPage:
         self.index = 0
         self.settled = 0
         self.active: bool | None = None  # what hello tells of that
+        self.told_audio = 0  # for how many days its door said that sound is kept
         self.beats = False  # whether hello promises to answer beats; nothing here does
         self.client = client or secrets.token_hex(8)
         self._visitor = visitor
@@ -165,6 +166,7 @@ class RoomPage:
         seen = {"seq": self._seq, "settled": self.settled, "chat": max(lines, default=0)}
         seen["corrected"] = self._corrected
         hello = {"client": self.client, "active": self.active, "beats": self.beats} | seen
+        hello["audio"] = self.told_audio
         await self.send({"type": "hello"} | hello)
         await self.until(lambda: len(self.of_type("welcome")) > before)
         self._seq = min(self._seq, self.welcome["seq"])

@@ -11,6 +11,7 @@ import { t } from '../lib/words.js';
  */
 export function tellConsent(state, actions, api) {
   const lines = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-consent]'));
+  const kept = /** @type {HTMLElement | null} */ (document.querySelector('[data-kept]'));
   const [yes, no] = [offer('consent-yes'), offer('consent-no')];
   // One after the other: the last word counts for the server, too.
   let said = Promise.resolve();
@@ -32,11 +33,14 @@ export function tellConsent(state, actions, api) {
   actions.on('consent-yes', () => say(true));
   actions.on('consent-no', () => say(false));
   state.when('welcome', () => state.me.refused && say(false));
-  state.on(['me'], ({ me, isAgreed }) => {
+  state.on(['me', 'session'], ({ me, session, isAgreed }) => {
+    if (kept) kept.hidden = !session.audio || !isAgreed;
     const asked = me.consent.asked === 'REQUIRED';
     const answered = me.refused || me.consent.given !== null;
     for (const line of lines) line.hidden = !answered || line.dataset.consent !== String(isAgreed) || (isAgreed && !asked);
-    const text = t('May what you say be transcribed? Until you answer, it isn’t.');
+    const text = me.toldAudio
+      ? t('May what you say be transcribed, and the sound of it kept? Until you answer, it isn’t.')
+      : t('May what you say be transcribed? Until you answer, it isn’t.');
     state.notice('consent', asked && !answered ? { text, offer: yes, or: no } : null);
   });
 }

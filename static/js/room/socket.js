@@ -42,6 +42,7 @@ const CLOSE = { left: 1000, removed: 4401, signedOut: 4403, noMember: 4404, ende
 export class TranscriptionSocket {
   #join;
   #events;
+  #audio;
   #speech = new Speech();
   #client = randomName();
   /** @type {WebSocket | null} */
@@ -81,10 +82,12 @@ export class TranscriptionSocket {
   /**
    * @param {() => Promise<Ticket | Waiting>} join asks for a fresh token
    * @param {SocketEvents} events
+   * @param {number} audio for how many days the door of this page said that sound is kept
    */
-  constructor(join, events) {
+  constructor(join, events, audio) {
     this.#join = join;
     this.#events = events;
+    this.#audio = audio;
   }
 
   /** @param {Ticket} ticket the first one; later connections ask for their own */
@@ -173,7 +176,7 @@ export class TranscriptionSocket {
     const shown = { seq: this.#seq, chat: this.#chat, corrected: this.#corrected };
     const { settled, clock } = this.#speech;
     this.#clock = clock;
-    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true }));
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true, audio: this.#audio }));
   }
 
   /** @param {Ticket} ticket */

@@ -13,7 +13,7 @@ const OFF = { isOn: false, track: null };
  * @param {DOMStringMap} page what the page was told
  * @returns {Truth} before anybody has joined
  */
-export function first({ name = '', role, hue, guest, speech = '', health, reason, detail = '' }) {
+export function first({ name = '', role, hue, guest, speech = '', health, reason, detail = '', audio = '0' }) {
   const person = {
     identity: '',
     name,
@@ -27,10 +27,10 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     reason: reason ? { code: reason, detail } : null,
   };
   return {
-    me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
+    me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, toldAudio: Number(audio), microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
     people: { here: [], listed: false, waiting: [], denied: [], untranscribed: [] },
     faces: { all: [] },
-    session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false, names: {} },
+    session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false, names: {}, audio: 0 },
     speech: { engine, of: new Map(), near: null, troubled: new Map() },
     call: { state: 'connecting', reason: null, people: null, voices: new Set(), pictures: new Map(), sharing: false },
     view: { panel: 'transcript', unread: 0 },

@@ -21,13 +21,15 @@ export class Wire {
    */
   constructor(state, actions, join) {
     this.#state = state;
-    this.#socket = new TranscriptionSocket(join, {
+    /** @type {import('./socket.js').SocketEvents} */
+    const events = {
       state: (connection) => state.set('session', { connection }),
       message: (message) => this.#take(message),
       over: (why) => state.happen('over', why),
       signedOut: () => this.#signedOut(),
       lost: () => state.toast(t('The connection was away for too long: some of your words are lost, and the transcript shows the gap.')),
-    });
+    };
+    this.#socket = new TranscriptionSocket(join, events, state.me.toldAudio);
     state.when('joined', (ticket) => this.#open(ticket));
     state.when('left', () => this.#socket.close());
     state.when('signedIn', () => this.#socket.retryNow());
@@ -95,7 +97,7 @@ export class Wire {
   /** @param {Welcome} welcome */
   #welcome(welcome) {
     const state = this.#state;
-    state.set('session', { ...welcome.session, ...pausesOf(welcome), names: welcome.names, welcomedAt: performance.now() });
+    state.set('session', { ...welcome.session, ...pausesOf(welcome), names: welcome.names, audio: welcome.audio, welcomedAt: performance.now() });
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
     state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });

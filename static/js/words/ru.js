@@ -97,6 +97,7 @@ speak({
   "Make host": "Назначить ведущим",
   "Make host: {name}": "Назначить ведущим: {name}",
   "Make {name} a host?": "Назначить ведущим участника {name}?",
+  "May what you say be transcribed, and the sound of it kept? Until you answer, it isn’t.": "Можно ли расшифровывать то, что вы говорите, и хранить звук? Пока вы не ответите, этого не происходит.",
   "May what you say be transcribed? Until you answer, it isn’t.": "Можно ли расшифровывать вашу речь? Пока вы не ответите, она не расшифровывается.",
   "Mic off": "Микрофон выкл.",
   "Mic on": "Микрофон вкл.",

@@ -9,9 +9,9 @@ ARG PYTHON=docker.io/library/python:3.13-slim-trixie
 FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN python3 -m venv /opt/venv
-COPY requirements.txt /tmp/
+COPY requirements.txt requirements-speech.txt /tmp/
 # Wheels only, each with the digest that it is locked with: nothing is compiled, and pip isn't kept.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt \
+RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt -r /tmp/requirements-speech.txt \
  && /opt/venv/bin/pip uninstall --yes pip
 COPY app.py schema.sql LICENSE /app/
 COPY core /app/core

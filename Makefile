@@ -11,11 +11,15 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command "make lock" $(LOCK)
 AUDIT := pip-audit@2.10.1
 
-.PHONY: run test torture fuzz lint format words docs bench picture lock audit wheels clean
+.PHONY: run speech test torture fuzz lint format words docs bench picture lock audit wheels clean
 
 run: $(VENV)/.runtime
 	@echo "Starting: the first time, the database is made, which takes some seconds."
 	@exec $(BIN)/python app.py serve
+
+# What SPEECH_MODEL needs, 60 MB: docs/speech-models.md.
+speech: $(VENV)/.runtime
+	@$(PIP) -r requirements-speech.txt
 
 # All tests, or with T=tests/room/test_chat.py a part, as pytest names it.
 # Bytecode is kept, as else each of a hundred processes compiles all that it imports.
@@ -61,11 +65,12 @@ bench: $(VENV)/.development
 picture: $(VENV)/.development
 	$(BIN)/import-linter drawgraph core | dot -Tsvg -o docs/imports.svg
 
-# After a change of requirements.in or requirements-dev.in. LOCK=--upgrade also takes the newest
+# After a change of one of the requirements*.in. LOCK=--upgrade also takes the newest
 # releases of what those don't name, LOCK="--upgrade-package anyio" of one.
 lock: $(VENV)/.locking
 	$(COMPILE) requirements.in -o requirements.txt
-	$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) requirements-speech.in -c requirements.txt -o requirements-speech.txt
+	$(COMPILE) requirements-dev.in -c requirements.txt -c requirements-speech.txt -o requirements-dev.txt
 
 # Asks npm whether vendored files are what it has, and PyPI for known weaknesses of what is locked.
 # What PyPI doesn't tell of fails too: it was not looked at.
@@ -75,7 +80,7 @@ audit: $(VENV)/.locking
 
 # Whether each release that is locked has a wheel for the other platform of the image: 300 MB.
 wheels: $(VENV)/.runtime
-	$(PIP) download -q -r requirements.txt --require-hashes --only-binary :all: --no-deps \
+	$(PIP) download -q -r requirements.txt -r requirements-speech.txt --require-hashes --only-binary :all: --no-deps \
 		--python-version 3.13 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
 		--platform manylinux_2_28_aarch64 --platform manylinux_2_31_aarch64 \
 		--platform manylinux_2_34_aarch64 -d $(VENV)/arm64

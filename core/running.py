@@ -53,6 +53,8 @@ async def running(
         gladia_api_url=settings.gladia_api_url,
         gladia_region=settings.gladia_region,
         gladia_max_streams=settings.gladia_max_streams,
+        speech_model=settings.speech_model,
+        data_dir=settings.data_dir,
     )
     microphone = MicrophoneOptions(settings.voice_gate, settings.stream_idle_seconds)
     bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)

@@ -20,7 +20,7 @@ _OFF: Mapping[ReasonCode, str] = {
     ),
     "not_loadable": N_("the local speech engine can’t be loaded (%(detail)s): set GLADIA_API_KEY"),
     "model_not_loadable": N_(
-        "the local speech engine can’t be loaded (%(detail)s): set GLADIA_API_KEY"
+        "the speech model can’t be loaded (%(detail)s): python app.py check says more"
     ),
 }
 
@@ -35,7 +35,7 @@ def banner(settings: Settings, engine: Engine, own: str | None, link: str | None
         (gettext("database"), *_database(settings)),
         (gettext("login"), *_login(settings)),
         (gettext("video"), *_video(settings)),
-        (gettext("speech"), *_speech(engine)),
+        (gettext("speech"), *_speech(engine, settings.speech_model)),
     ]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"  {part:{first}}  {kind:{second}}  {what}" for part, kind, what in rows]
@@ -93,12 +93,14 @@ def _video(settings: Settings) -> tuple[str, str]:
     )
 
 
-def _speech(engine: Engine) -> tuple[str, str]:
+def _speech(engine: Engine, model: str | None) -> tuple[str, str]:
     health = engine.health()
     if health.health is Health.OFF:
         return gettext("off"), _why(health.reason)
     if engine.name == "gladia":
         return gettext("configured"), "Gladia"
+    if model is not None:
+        return gettext("embedded"), gettext("local engine, %(model)s", model=model)
     return gettext("embedded"), gettext("local engine, English")
 
 

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         usage=(
             "%(prog)s [-h] [--lang {en,ru}]"
             " [serve | check | healthcheck | setup HOST | link [EMAIL] | backup | restore"
-            " | disable EMAIL | enable EMAIL | import-previous]"
+            " | disable EMAIL | enable EMAIL | speech-model [MODEL] | import-previous]"
         ),
         description=gettext("Sessions: meetings you can read."),
         epilog=gettext(
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         ("restore", gettext("make the embedded database anew from that file")),
         ("disable", gettext("sign somebody out everywhere, and let them sign in no more")),
         ("enable", gettext("undo that: let them sign in again")),
+        ("speech-model", gettext("list the models of the local speech engine, or fetch one")),
         (
             "import-previous",
             gettext("copy people, sessions and transcripts of the product that this one replaces"),
@@ -113,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
             _of_setup(command)
         if name == "import-previous":
             moving_in.add_options(command)
+        if name == "speech-model":
+            command.add_argument(
+                "model", metavar="MODEL", nargs="?", help=gettext("the model to fetch")
+            )
         if name in ("link", "disable", "enable"):
             command.add_argument(
                 "email",

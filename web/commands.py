@@ -6,6 +6,7 @@ what was asked for.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import dataclasses
 import io
@@ -22,7 +23,7 @@ from core.process import accounts
 from core.process.listening import try_place
 from core.settings import Settings, SettingsError
 from core.starting import StartError
-from web import command_line, keeping, moving_in, report, setting_up
+from web import command_line, keeping, moving_in, report, setting_up, speech_models
 from web.healthcheck import healthcheck
 from web.starting import refusal
 from web.words import gettext, of_environment, speaking
@@ -100,6 +101,19 @@ def make_links(email: str | None) -> int:
     return 0
 
 
+def _administer(asked: argparse.Namespace) -> int | str:
+    """Do what changes something on this machine; returns what `sys.exit` is told."""
+    if asked.command in ("backup", "restore"):
+        return keeping.run(asked.command, load_settings())
+    if asked.command == "speech-model":
+        return speech_models.run(load_settings(), asked.model)
+    if asked.command == "link":
+        return make_links(asked.email)
+    if asked.command == "import-previous":
+        return moving_in.run(load_settings(), asked)
+    return set_disabled(asked.email, disabled=asked.command == "disable")
+
+
 def run() -> None:
     """Do what the command line asks for."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters shows the rest
@@ -116,12 +130,6 @@ def run() -> None:
         if asked.command == "setup":
             sys.exit(setting_up.run(asked.host, asked.email, into=asked.into, check=asked.check))
         try:
-            if asked.command in ("backup", "restore"):
-                sys.exit(keeping.run(asked.command, load_settings()))
-            if asked.command == "link":
-                sys.exit(make_links(asked.email))
-            if asked.command == "import-previous":
-                sys.exit(moving_in.run(load_settings(), asked))
-            sys.exit(set_disabled(asked.email, disabled=asked.command == "disable"))
+            sys.exit(_administer(asked))
         except KeyboardInterrupt:  # it may wait a minute for the database
             sys.exit(gettext("Stopped before it was done."))

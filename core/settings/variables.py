@@ -6,7 +6,7 @@ docs/configuration.md and .env.example of. Its words are English, and marked for
 
 from __future__ import annotations
 
-from core.settings import of_providers
+from core.settings import of_providers, of_speech
 from core.settings import parsing as accept
 from core.settings.variable import (
     AI,
@@ -239,6 +239,7 @@ VARIABLES: tuple[Variable, ...] = (
         accept.choice("auto", "gladia", "local", "off"),
         example="auto",
     ),
+    *of_speech.variables(),
     Variable(
         "GLADIA_API_URL",
         "gladia_api_url",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core.speech.engine import Engine, EngineError, EngineHealth, Health, Stream, StreamOptions
 from core.speech.engine import StreamSink as Sink
 from core.speech.reasons import Reason
@@ -42,8 +44,12 @@ def make_engine(
     gladia_api_url: str,
     gladia_region: str | None,
     gladia_max_streams: int,
+    speech_model: str | None,
+    data_dir: Path,
 ) -> Engine:
     """Return the engine `gladia`, `local` or `off`, not started yet.
+
+    `speech_model` is what the local one loads, None for English; `data_dir` has what was fetched.
 
     Only the chosen one is imported: each brings libraries that the others don't need.
     """
@@ -53,7 +59,7 @@ def make_engine(
     if choice == "local":
         from core.speech.local.engine import LocalEngine  # noqa: PLC0415
 
-        return LocalEngine()
+        return LocalEngine(model=speech_model, data_dir=data_dir)
     # Chosen without a key: told on the page and in health, as the call works all the same.
     if not gladia_api_key:
         return OffEngine(Reason("key_missing"))

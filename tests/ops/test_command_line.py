@@ -40,6 +40,8 @@ NAMES |= {
     "backup",
     "DATA_DIR",
     "restore",
+    "speech-model",
+    "MODEL",
     "/setup",
     "--check",
     "--into",
@@ -89,7 +91,8 @@ def test_help_is_in_the_language_of_the_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "check", "setup", "link", "backup", "restore", "disable", "enable"]
+    "command",
+    ["serve", "check", "setup", "link", "backup", "restore", "disable", "enable", "speech-model"],
 )
 def test_help_of_a_command_is_in_the_language_that_is_asked_for(
     capsys: pytest.CaptureFixture[str], command: str

@@ -39,7 +39,13 @@ def test_every_folder_of_the_code_is_in_the_image_or_left_out_on_purpose() -> No
     folders = {path.split("/")[0] for path in listed if "/" in path and path[0] != "."}
     taken = {path.split("/")[0] for path in copied()}
     assert folders - taken == LEFT_OUT
-    assert {"app.py", "schema.sql", "requirements.txt", "LICENSE"} <= taken
+    assert {
+        "app.py",
+        "schema.sql",
+        "requirements.txt",
+        "requirements-speech.txt",
+        "LICENSE",
+    } <= taken
 
 
 def test_the_builder_is_given_what_the_image_takes_and_nothing_else() -> None:

@@ -31,7 +31,7 @@ def locked(name: str) -> dict[str, list[tuple[Requirement, int]]]:
 
 
 REQUIREMENTS = asked("requirements.in")
-LOCKS = ["requirements.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-speech.txt", "requirements-dev.txt"]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -47,6 +47,8 @@ def test_all_that_is_installed_is_one_release_with_hashes(lock: str) -> None:
     [
         ("requirements.in", "requirements.txt"),
         ("requirements.in", "requirements-dev.txt"),
+        ("requirements-speech.in", "requirements-speech.txt"),
+        ("requirements-speech.in", "requirements-dev.txt"),
         ("requirements-dev.in", "requirements-dev.txt"),
     ],
 )
@@ -59,7 +61,8 @@ def test_the_lock_has_what_is_asked_for(wanted: str, lock: str) -> None:
 
 
 def test_tests_run_on_the_releases_that_are_shipped() -> None:
-    runtime, development = locked("requirements.txt"), locked("requirements-dev.txt")
+    runtime = locked("requirements-speech.txt") | locked("requirements.txt")
+    development = locked("requirements-dev.txt")
     for name, entries in runtime.items():
         shipped = [str(entry.specifier) for entry, _ in entries]
         assert [str(entry.specifier) for entry, _ in development[name]] == shipped, name

@@ -19,7 +19,8 @@ from core.speech.engine import (
 )
 from core.speech.local.ear import punctuate
 from core.speech.local.engine import LocalEngine, local_engine_available
-from core.speech.local.moonshine import Recognizer
+from core.speech.local.moonshine import Moonshine
+from core.speech.local.recognizer import Spoken
 from core.speech.reasons import Reason
 from tests.speech.local_listener import (
     Listener,
@@ -169,17 +170,19 @@ async def test_a_stream_that_gives_way_hands_back_what_has_no_final(engine: Loca
 async def test_a_failing_library_loses_the_stream_but_no_word(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    working = Recognizer.text_of
-    calls = 0
+    working = Moonshine.hear
+    failed = False
 
-    def fail_once(recognizer: Recognizer, pcm: bytes) -> str:
-        nonlocal calls
-        calls += 1
-        if calls == 14:
+    def fail_once(
+        recognizer: Moonshine, pcm: bytes, languages: tuple[str, ...], *, final: bool
+    ) -> Spoken:
+        nonlocal failed
+        if listener.finals and not failed:
+            failed = True
             raise RuntimeError("unknown error")
-        return working(recognizer, pcm)
+        return working(recognizer, pcm, languages, final=final)
 
-    monkeypatch.setattr(Recognizer, "text_of", fail_once)
+    monkeypatch.setattr(Moonshine, "hear", fail_once)
     pcm = opening()
     stream, listener = await open_stream(engine)
     fed = 0

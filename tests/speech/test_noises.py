@@ -11,6 +11,7 @@ import pytest_asyncio
 from benchmarks.noises import NOISES, far, pcm_of, quiet, samples_of, typing, whispered
 from core.speech.engine import BYTES_PER_SECOND
 from core.speech.local.engine import LocalEngine
+from core.speech.local.made_up import ENGLISH
 from core.speech.local.segments import Segment
 from core.speech.local.voicing import VoiceMeter, Voicing
 from tests.speech.local_listener import feed_as_spoken, open_stream
@@ -87,17 +88,19 @@ async def test_two_words_alone_are_heard_even_quietly(engine: LocalEngine) -> No
 def test_what_models_make_up_is_kept_only_when_a_voice_says_it() -> None:
     said, among_keys = Voicing(0.89, 0.58, length=1.5), Voicing(0.98, 0.58, length=7)
     played, unsure = Voicing(0.83, 0.54, length=9.7), Voicing(0.5, 0.3, length=4)
-    assert said.vouches_for("Thank you.")
-    assert among_keys.vouches_for("Thank you.")
-    assert Voicing(0.94, 0.38, length=1.2).vouches_for("You?")
-    assert not played.vouches_for("Thank you.")
-    assert not played.vouches_for("Thank you for watching!")
-    assert played.vouches_for("No matter.")
+    assert said.vouches_for("Thank you.", ENGLISH)
+    assert among_keys.vouches_for("Thank you.", ENGLISH)
+    assert Voicing(0.94, 0.38, length=1.2).vouches_for("You?", ENGLISH)
+    assert not played.vouches_for("Thank you.", ENGLISH)
+    assert not played.vouches_for("Thank you for watching!", ENGLISH)
+    assert played.vouches_for("No matter.", ENGLISH)
     assert unsure.is_voice
-    assert unsure.vouches_for("Fail again.")
-    assert not unsure.vouches_for("You")
-    assert not unsure.vouches_for("2-3ตวบนลาง 01/00/2565")
-    assert not unsure.vouches_for("The first one is the first one. The first one is the first.")
+    assert unsure.vouches_for("Fail again.", ENGLISH)
+    assert not unsure.vouches_for("You", ENGLISH)
+    assert not unsure.vouches_for("2-3ตวบนลาง 01/00/2565", ENGLISH)
+    assert not unsure.vouches_for(
+        "The first one is the first one. The first one is the first.", ENGLISH
+    )
     assert not Voicing(0.3, 0.2, length=3).is_voice
 
 

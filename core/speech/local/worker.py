@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
 from core.speech.local.ear import Heard
-from core.speech.local.moonshine import Recognizer
+from core.speech.local.recognizer import Recognizer
 from core.speech.reasons import Reason
 
 # One call of the model can't be interrupted, and some take longer. By then all words are written,
@@ -54,22 +54,23 @@ class Worker:
     All methods belong to the event loop's thread; only `_run` is the worker's own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, load: Callable[[], Recognizer]) -> None:
+        self._load = load  # makes the model, in the thread
         self.failure: Reason | None = None  # why the last turn failed; None once one went well
         self._streams: dict[str, list[Waiting]] = {}  # by speaker, each one's oldest first
         self._turns: deque[str] = deque()  # speakers who wait for their turn, each once
         self._current: Waiting | None = None  # whose piece the thread computes right now
         self._loop = asyncio.get_running_loop()  # where results are told
-        # Done when the model is loaded, or with what prevented it.
-        self._loaded: asyncio.Future[None] = self._loop.create_future()
+        # Done when the model is loaded, with what it knows, or with what prevented it.
+        self._loaded: asyncio.Future[frozenset[str]] = self._loop.create_future()
         # To the thread: what to compute next, one at a time; None ends it.
         self._jobs: SimpleQueue[Callable[[Recognizer], Heard] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="local-speech", daemon=True)
 
-    async def start(self) -> None:
-        """Return once the model is loaded, or raise what prevented it."""
+    async def start(self) -> frozenset[str]:
+        """Return what languages the model knows once it is loaded, or raise what prevented it."""
         self._thread.start()
-        await self._loaded
+        return await self._loaded
 
     async def close(self) -> None:
         """Let the thread free its model; bounded, as one call can't be interrupted."""
@@ -135,21 +136,21 @@ class Worker:
                 self.wake(waiting)
             self._next()
 
-    def _loading_done(self, error: Exception | None) -> None:
+    def _loading_done(self, known: frozenset[str] | Exception) -> None:
         if self._loaded.done():
             return
-        if error:
-            self._loaded.set_exception(error)
+        if isinstance(known, Exception):
+            self._loaded.set_exception(known)
         else:
-            self._loaded.set_result(None)
+            self._loaded.set_result(known)
 
     def _run(self) -> None:
         try:
-            recognizer = Recognizer()
+            recognizer = self._load()
         except Exception as error:
             self._post(self._loading_done, error)
             return
-        self._post(self._loading_done, None)
+        self._post(self._loading_done, recognizer.languages)
         while job := self._jobs.get():
             try:
                 self._post(self._done, job(recognizer))

@@ -49,8 +49,9 @@ export function reasonWords({ code, detail }) {
       return t('the speech service doesn’t answer in time');
     case 'no_package':
       return t('the local speech engine has no package for this platform: set GLADIA_API_KEY to transcribe with Gladia');
-    case 'not_loadable':
     case 'model_not_loadable':
+      return t('the speech model can’t be loaded: {detail}', { detail });
+    case 'not_loadable':
       return t('the local speech engine can’t be loaded ({detail}): set GLADIA_API_KEY', { detail });
     case 'not_started':
     case 'stopped':

@@ -304,6 +304,7 @@ speak({
   "the local speech engine has no package for this platform: set GLADIA_API_KEY to transcribe with Gladia": "для этой платформы нет пакета локального распознавания: задайте GLADIA_API_KEY, чтобы распознавать через Gladia",
   "the local speech engine isn’t running": "локальное распознавание не запущено",
   "the server can’t be reached": "сервер недоступен",
+  "the speech model can’t be loaded: {detail}": "речевую модель не удаётся загрузить: {detail}",
   "the speech service can’t be reached": "служба распознавания недоступна",
   "the speech service doesn’t answer in time": "служба распознавания не отвечает вовремя",
   "the speech service has trouble at the moment": "у службы распознавания сейчас неполадки",

@@ -107,7 +107,12 @@ async def _room(request: Request, at: Look) -> Response:
         # A standing room's stays the same, whatever becomes of this meeting.
         link=f"{origin}/r/{at.sight.room}" if at.sight.room else f"{origin}/s/{session.slug}",
         link_is_local=is_local(origin),
-        speech={"name": engine.name, "health": health.health.value, "reason": health.reason},
+        speech={
+            "name": engine.name,
+            "health": health.health.value,
+            "reason": health.reason,
+            "languages": sorted(engine.languages),
+        },
     )
 
 

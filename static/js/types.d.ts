@@ -76,6 +76,8 @@ export interface SessionState {
   locked?: boolean;
   /** Told to a page of which it has changed: see Welcome. */
   audio?: number;
+  /** codes of the languages it is translated into */
+  targets?: string[];
   /** In the answer of POST /s/{slug}/join: whether anybody else is or was in it. */
   others_came?: boolean;
 }
@@ -106,6 +108,16 @@ export interface Welcome {
   names: Names;
   /** for how many days the sound of what we say here is kept; 0: it isn't */
   audio: number;
+  /** the code of what we speak; null: as the session has it */
+  language: string | null;
+}
+
+/** A final in the language that we read; `id` is that of its utterance. */
+export interface Translation {
+  type: 'translation';
+  id: string;
+  language: string;
+  text: string;
 }
 
 /** What speakers are called in this session who have another name than their own; null: several people. */
@@ -160,6 +172,8 @@ export type ServerMessage =
   | Utterance
   | Corrected
   | { type: 'names'; names: Names }
+  | Translation
+  | { type: 'spoken'; language: string | null }
   | Speech
   | ChatLine
   | { type: 'people'; people: Person[]; waiting: Knock[]; denied: Knock[]; untranscribed: string[] }
@@ -179,6 +193,8 @@ export type Remark =
   | { type: 'take' }
   | { type: 'chat'; text: string }
   | { type: 'hand'; up: boolean }
+  | { type: 'speak'; language: string | null }
+  | { type: 'read'; language: string | null }
   | { type: 'reaction'; emoji: string };
 
 /** An address, and the token that lets this page in there. */
@@ -261,6 +277,8 @@ export interface Truth {
     refused: boolean;
     /** for how many days the door of this page said that sound is kept */
     toldAudio: number;
+    /** the code of what we speak, as the server has it; null: as the session has it */
+    language: string | null;
     microphone: Device;
     camera: Device;
     /** whether this page has our microphone and call, or another one of ours */
@@ -319,6 +337,10 @@ export interface Truth {
     panel: Panel | null;
     /** lines of the chat that nobody has looked at */
     unread: number;
+    /** the code of the language that is read where it is there; '' for what is said as it is said */
+    reads: string;
+    /** whether all is shown as it was said for now, all the same */
+    original: boolean;
   };
   notices: Record<Topic, Notice | null>;
 }
@@ -335,6 +357,9 @@ export interface Happenings {
   welcome: Welcome;
   utterance: Utterance;
   corrected: Corrected;
+  translation: Translation;
+  /** Words are to be shown anew: of this utterance, or of all. */
+  reread: string | null;
   chat: ChatLine;
   /** The newest of our own lines was not taken. */
   chatRefused: void;
@@ -370,6 +395,9 @@ export interface Acts {
   'open-chat'(): void;
   'close-panel'(): void;
   subtitles(): void;
+  speak(what: { language: string | null }): void;
+  read(what: { language: string }): void;
+  original(): void;
   'full-screen'(): void;
   settings(): void;
   shortcuts(): void;

@@ -21,8 +21,9 @@ from web.render import STATIC
 from web.words import LANGUAGES
 
 # Bytes of a room, before LiveKit's library, which is 154 kB. 60,000 until pauses, consent and
-# titles that two people change at once came; each thousand is 2 ms at 4 Mbit/s.
-LIMIT = 62_000
+# titles that two people change at once came, 62,000 until languages and translations did, of which
+# each line and caption is read; each thousand is 2 ms at 4 Mbit/s.
+LIMIT = 63_000
 APP = bytes(STATIC.parent / "app.py")
 
 

@@ -14,6 +14,7 @@ import { wireDialogs } from './focus.js';
 import { Header } from './header.js';
 import { Hosting } from './hosting.js';
 import { Keys } from './keys.js';
+import { Languages, Reading } from './languages.js';
 import { Lateness } from './lateness.js';
 import { Leaving } from './leaving.js';
 import { Lobby } from './lobby.js';
@@ -60,8 +61,9 @@ new Header(state);
 
 // What shows it.
 new Stage(state);
-new Transcript(state);
-new Subtitles(state, actions);
+const reading = new Reading(state);
+new Transcript(state, reading);
+new Subtitles(state, actions, reading);
 new Panels(state, actions);
 new Chat(state, actions);
 new People(state, actions);
@@ -70,6 +72,7 @@ new People(state, actions);
 new Controls(state, actions);
 new Keys(state, actions);
 new Settings(state, actions, api);
+new Languages(state, actions, page.languages?.split(' ') ?? []);
 new Hosting(state, actions, api);
 new Leaving(state, actions, api, () => wire.unsent);
 new Lobby(state, actions, api, equipment);

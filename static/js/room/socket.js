@@ -64,6 +64,8 @@ export class TranscriptionSocket {
   #chat = 0;
   #corrected = 0;
   #mic = false;
+  /** The code of the language that is read here, '' for none. */
+  reads = '';
   /** @type {number | undefined} our sample when this connection said hello */
   #clock;
   // The sample at which the session started, at the earliest and at the latest.
@@ -176,7 +178,7 @@ export class TranscriptionSocket {
     const shown = { seq: this.#seq, chat: this.#chat, corrected: this.#corrected };
     const { settled, clock } = this.#speech;
     this.#clock = clock;
-    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true, audio: this.#audio }));
+    this.#send(JSON.stringify({ type: 'hello', client: this.#client, ...shown, settled, clock, active: this.#active, beats: true, audio: this.#audio, reads: this.reads || null }));
   }
 
   /** @param {Ticket} ticket */

@@ -3,6 +3,8 @@
  * another part, and nobody keeps a copy: two places that know the same end up knowing two different things.
  */
 
+import { recall } from '../lib/kept.js';
+
 /** @typedef {import('../types').Truth} Truth */
 /** @typedef {import('../types').Happenings} Happenings */
 /** @typedef {keyof Truth} Slice */
@@ -27,13 +29,13 @@ export function first({ name = '', role, hue, guest, speech = '', health, reason
     reason: reason ? { code: reason, detail } : null,
   };
   return {
-    me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, toldAudio: Number(audio), microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
+    me: { person, guest: guest !== undefined, consent: { asked: 'OFF', given: null }, refused: false, language: null, toldAudio: Number(audio), microphone: OFF, camera: OFF, active: true, taking: false, signedOut: false, left: false },
     people: { here: [], listed: false, waiting: [], denied: [], untranscribed: [] },
     faces: { all: [] },
     session: { connection: 'connecting', welcomedAt: 0, pauses: [], paused: false, names: {}, audio: 0 },
     speech: { engine, of: new Map(), near: null, troubled: new Map() },
     call: { state: 'connecting', reason: null, people: null, voices: new Set(), pictures: new Map(), sharing: false },
-    view: { panel: 'transcript', unread: 0 },
+    view: { panel: 'transcript', unread: 0, reads: recall('reads') ?? '', original: false },
     notices: {
       login: null,
       place: null,

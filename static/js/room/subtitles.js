@@ -3,6 +3,7 @@
 import { find, paint, stamp } from '../lib/dom.js';
 import { keep, recall } from '../lib/kept.js';
 import { CaptionLook } from './caption_look.js';
+import { tag } from './languages.js';
 import { called } from './names.js';
 
 const MOST = 8;
@@ -16,26 +17,30 @@ const CHOICE = 'subtitles';
 export class Subtitles {
   #box = find('[data-subtitles]');
   #button = find('[data-subtitles-button]');
-  /** @type {Map<string, { element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }>} */
+  /** @type {Map<string, { element: HTMLElement, identity: string, said?: Utterance, timer?: ReturnType<typeof setTimeout> }>} */
   #lines = new Map();
   #choice = recall(CHOICE);
   #look = new CaptionLook(() => this.#fit());
   #state;
+  #reading;
   // Everything up to this seq was said before we came.
   #replayed = 0;
 
   /**
    * @param {import('./state.js').State} state
    * @param {import('./actions.js').Actions} actions
+   * @param {import('./languages.js').Reading} reading
    */
-  constructor(state, actions) {
+  constructor(state, actions, reading) {
     this.#state = state;
+    this.#reading = reading;
     actions.on('subtitles', () => this.#toggle());
     state.on(['view'], () => this.#draw());
     state.on(['people'], ({ people }) => this.#keepOnly(people.here));
     state.when('welcome', (welcome) => this.#begin(welcome));
     state.when('utterance', (utterance) => this.#show(utterance));
     state.when('corrected', ({ id }) => this.#remove(id));
+    state.when('reread', (id) => this.#reread(id));
   }
 
   #toggle() {
@@ -57,8 +62,31 @@ export class Subtitles {
     const line = this.#lines.get(utterance.id) ?? this.#add(utterance);
     clearTimeout(line.timer);
     line.timer = setTimeout(() => this.#remove(utterance.id), STAYS);
+    line.said = utterance;
     find('.name', line.element).textContent = called(this.#state, utterance.identity, utterance.name);
-    find('.subtitle-words', line.element).textContent = tail(utterance.text);
+    this.#say(line.element, utterance);
+    this.#fit();
+  }
+
+  /**
+   * @param {HTMLElement} element
+   * @param {Utterance} utterance
+   */
+  #say(element, utterance) {
+    const words = find('.subtitle-words', element);
+    const { text, language } = this.#reading.of(utterance);
+    words.textContent = tail(text);
+    words.lang = tag(language);
+  }
+
+  /** @param {string | null} id of an utterance of which there is a translation; null: another language is read */
+  #reread(id) {
+    for (const [own, line] of this.#lines) {
+      if (!line.said || (id !== null && own !== id)) continue;
+      this.#say(line.element, line.said);
+      clearTimeout(line.timer); // it can be read from now on only
+      line.timer = setTimeout(() => this.#remove(own), STAYS);
+    }
     this.#fit();
   }
 
@@ -98,7 +126,7 @@ export class Subtitles {
     this.#lines.set(utterance.id, line);
     const oldest = this.#lines.keys().next().value;
     if (this.#lines.size > MOST && oldest !== undefined) this.#remove(oldest);
-    return /** @type {{ element: HTMLElement, identity: string, timer?: ReturnType<typeof setTimeout> }} */ (line);
+    return /** @type {{ element: HTMLElement, identity: string, said?: Utterance, timer?: ReturnType<typeof setTimeout> }} */ (line);
   }
 
   /** @param {string} id */

@@ -3,15 +3,17 @@
 import { find, paint, stamp } from '../lib/dom.js';
 import { clock, howLong } from '../lib/text.js';
 import { t } from '../lib/words.js';
+import { tag } from './languages.js';
 import { called } from './names.js';
 import { pauseWords } from './pausing.js';
 
 const NEAR_BOTTOM = 64;
 const ANNOUNCED = 4;
+const TRANSLATED_WITHIN = 4_000; // after which it is announced as it was said
 
 /** @typedef {import('../types').Utterance} Utterance */
-/** @typedef {{ element: HTMLElement, start: number, final: boolean, seq: number, name: string | null }} Line */
-/** @typedef {Pick<Utterance, 'seq' | 'identity' | 'hue' | 'text' | 'start' | 'final' | 'lost'> & { name: string | null }} Words */
+/** @typedef {{ element: HTMLElement, start: number, final: boolean, seq: number, name: string | null, said?: Words, original?: boolean, announcing?: ReturnType<typeof setTimeout> }} Line */
+/** @typedef {Pick<Utterance, 'seq' | 'identity' | 'hue' | 'text' | 'start' | 'final' | 'lost'> & { name: string | null, id?: string, language?: string | null }} Words */
 
 /** Draws utterances; keeps the reader's place unless they read along at the end. */
 export class Transcript {
@@ -23,13 +25,18 @@ export class Transcript {
   /** @type {Map<string, Line>} */
   #lines = new Map();
   #state;
+  #reading;
   #following = true;
   // Everything up to this seq was said before we came: drawn, but not read out.
   #replayed = 0;
 
-  /** @param {import('./state.js').State} state */
-  constructor(state) {
+  /**
+   * @param {import('./state.js').State} state
+   * @param {import('./languages.js').Reading} reading
+   */
+  constructor(state, reading) {
     this.#state = state;
+    this.#reading = reading;
     this.#scroll.addEventListener('scroll', () => this.#noticePlace(), { passive: true });
     this.#latest.addEventListener('click', () => this.#goToLatest());
     new ResizeObserver(() => this.#following && this.#goToLatest()).observe(this.#scroll);
@@ -40,6 +47,8 @@ export class Transcript {
       ({ session }) => session.names,
       () => this.#rename(),
     );
+    state.when('reread', (id) => this.#reread(id));
+    this.#list.addEventListener('click', ({ target }) => target instanceof HTMLElement && this.#turn(target));
     state.follow(
       ({ session }) => session.pauses,
       (pauses) => this.#showPauses(pauses),
@@ -62,7 +71,7 @@ export class Transcript {
     }
     this.#write(line ?? this.#add(utterance), utterance);
     this.#empty.hidden = true;
-    if (utterance.final) this.#announce(utterance);
+    if (utterance.final) this.#announceOnce(utterance);
     if (this.#following) this.#goToLatest();
     else this.#latest.hidden = false;
   }
@@ -73,7 +82,9 @@ export class Transcript {
     for (const [key, line] of this.#lines) if (key.split('/')[0] === id && !lines.has(key)) this.#remove(key, line);
     for (const [key, { text, start, speaker, name, hue }] of lines) {
       const line = this.#lines.get(key) ?? this.#add({ id: key });
-      this.#write(line, { seq, identity: speaker, name, hue, text, start, final: true });
+      // What was corrected has no translation; what others only moved keeps its own.
+      const same = line.said?.text === text ? { id, language: line.said.language } : {};
+      this.#write(line, { ...same, seq, identity: speaker, name, hue, text, start, final: true });
     }
     this.#empty.hidden = this.#lines.size > 0;
     if (this.#following) this.#goToLatest();
@@ -84,6 +95,28 @@ export class Transcript {
       const { identity } = element.dataset;
       if (identity) find('.name', element).textContent = called(this.#state, identity, name);
     }
+  }
+
+  /** @param {string | null} id of an utterance of which there is a translation; null: another language is read */
+  #reread(id) {
+    const lines = id === null ? [...this.#lines.values()] : [this.#lines.get(id)];
+    for (const line of lines) if (line?.said) this.#say(line, line.said);
+    const line = id === null ? undefined : this.#lines.get(id);
+    if (line?.announcing && line.said) {
+      clearTimeout(line.announcing);
+      line.announcing = undefined;
+      this.#announce(line.said);
+    }
+    if (this.#following) this.#goToLatest();
+  }
+
+  /** @param {HTMLElement} button of a line, which shows it as it was said, or translated again */
+  #turn(button) {
+    const id = button.matches('[data-turn]') && button.closest('li')?.dataset.utterance;
+    const line = id ? this.#lines.get(id) : undefined;
+    if (!line?.said) return;
+    line.original = !line.original;
+    this.#say(line, line.said);
   }
 
   /** @param {import('../types').Pause[]} pauses each a line of its own, among what was said */
@@ -122,15 +155,30 @@ export class Transcript {
     line.name = utterance.name;
     find('.name', element).textContent = called(this.#state, utterance.identity, line.name);
     find('.at', element).textContent = clock(utterance.start);
-    const words = find('.words', element);
-    words.textContent = wordsOf(utterance);
-    words.classList.toggle('gap', Boolean(utterance.lost));
-    words.classList.toggle('in-the-making', !utterance.final);
+    line.said = utterance;
+    this.#say(line, utterance);
     element.dataset.identity = utterance.identity;
     paint(element, utterance.hue);
     line.final = utterance.final;
     line.seq = utterance.seq ?? 0;
     if (line.start !== utterance.start) this.#place(line, utterance.start);
+  }
+
+  /**
+   * @param {Line} line
+   * @param {Words} utterance
+   */
+  #say(line, utterance) {
+    const words = find('.words', line.element);
+    const { text, language, translated } = this.#reading.of(utterance, line.original);
+    words.textContent = utterance.lost ? wordsOf(utterance) : text;
+    words.lang = utterance.lost ? '' : tag(language);
+    words.classList.toggle('gap', Boolean(utterance.lost));
+    words.classList.toggle('in-the-making', !utterance.final);
+    const button = line.element.querySelector('[data-turn]');
+    if (!(button instanceof HTMLElement)) return;
+    button.hidden = !translated || this.#state.view.original;
+    if (!button.hidden) button.textContent = line.original ? t('Translation') : t('Original');
   }
 
   /**
@@ -162,11 +210,24 @@ export class Transcript {
     this.#empty.hidden = this.#lines.size > 0;
   }
 
+  /** @param {Utterance} utterance in the language that is read, if its translation comes soon */
+  #announceOnce(utterance) {
+    const line = this.#lines.get(utterance.id);
+    if (!line || !this.#reading.awaits(utterance)) return this.#announce(utterance);
+    clearTimeout(line.announcing);
+    line.announcing = setTimeout(() => {
+      line.announcing = undefined;
+      this.#announce(utterance);
+    }, TRANSLATED_WITHIN);
+  }
+
   /** Finals only, said by others, from now on: a screen reader is not flooded with words in the making. */
-  #announce(/** @type {Utterance} */ utterance) {
+  #announce(/** @type {Words} */ utterance) {
     if (utterance.identity === this.#state.me.person.identity || (utterance.seq ?? 0) <= this.#replayed) return;
     const line = document.createElement('p');
-    line.textContent = `${called(this.#state, utterance.identity, utterance.name)}: ${wordsOf(utterance)}`;
+    const { text, language } = this.#reading.of(utterance);
+    line.textContent = `${called(this.#state, utterance.identity, utterance.name)}: ${utterance.lost ? wordsOf(utterance) : text}`;
+    line.lang = tag(language);
     this.#announcer.append(line);
     while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstElementChild?.remove();
   }

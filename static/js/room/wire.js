@@ -30,18 +30,28 @@ export class Wire {
       lost: () => state.toast(t('The connection was away for too long: some of your words are lost, and the transcript shows the gap.')),
     };
     this.#socket = new TranscriptionSocket(join, events, state.me.toldAudio);
+    this.#socket.reads = state.view.reads;
     state.when('joined', (ticket) => this.#open(ticket));
     state.when('left', () => this.#socket.close());
     state.when('signedIn', () => this.#socket.retryNow());
     actions.on('hand', () => this.#say({ type: 'hand', up: !state.me.person.hand }));
     actions.on('react', ({ emoji }) => this.#say({ type: 'reaction', emoji }));
     actions.on('chat', ({ text }) => this.#say({ type: 'chat', text }));
+    actions.on('speak', ({ language }) => void this.#say({ type: 'speak', language }));
+    actions.on('read', ({ language }) => this.#read(language));
     actions.on('take', () => state.set('me', { taking: this.#say({ type: 'take' }) }));
   }
 
   /** Whole seconds of our speech that would be lost if we left now. */
   get unsent() {
     return this.#state.me.left ? 0 : Math.floor(this.#socket.unsent);
+  }
+
+  /** @param {string} language that is read from now on; a connection that isn't there yet is told when it begins */
+  #read(language) {
+    this.#state.set('view', { reads: language, original: false });
+    this.#socket.reads = language;
+    this.#socket.say({ type: 'read', language: language || null });
   }
 
   /** @param {import('../types').Ticket} ticket */
@@ -67,6 +77,10 @@ export class Wire {
         return state.happen('corrected', message);
       case 'names':
         return state.set('session', { names: message.names });
+      case 'translation':
+        return state.happen('translation', message);
+      case 'spoken':
+        return state.set('me', { language: message.language });
       case 'speech':
         return state.set('speech', { of: new Map(state.speech.of).set(message.identity, message) });
       case 'people':
@@ -101,7 +115,7 @@ export class Wire {
     // Who is still in trouble with their captions is told anew.
     const well = [...state.speech.of].filter(([, { state }]) => state !== 'delayed' && state !== 'failed');
     state.set('speech', { engine: welcome.engine, of: new Map(well), near: null });
-    state.set('me', { active: welcome.active, consent: welcome.consent, signedOut: false });
+    state.set('me', { active: welcome.active, consent: welcome.consent, language: welcome.language, signedOut: false });
     state.set('people', { listed: false });
     state.happen('welcome', welcome);
     this.#people(welcome.people);

@@ -1,0 +1,274 @@
+"""Translations: to the line that they are of, to who reads their language, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from core.speech.engine import BYTES_PER_SECOND, Recognition, Translation
+from core.speech.gladia.protocol import parse_message
+from core.speech.gladia.replay import ReplayBuffer
+from core.speech.gladia.results import Results
+from core.speech.gladia.timeline import Timeline
+from core.speech.memory import AudioBudget
+from core.speech.reasons import Reason
+from tests.conftest import MakeServer
+from tests.emulators.gladia import GladiaEmulator
+from tests.emulators.wordaudio import silence, speak
+from tests.speech.gladia_rooms import PAUSE, WORDS, beside, trouble
+from tests.support.app_server import AppServer
+from tests.support.browser import Browsers
+from tests.support.tables import Tables
+from tests.support.visitors import RoomPage, Visitor
+from tests.support.waiting import until
+
+# On Gladia's wire, to the stream
+
+
+class Sink:
+    """A sink that keeps what it was told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Recognition | Translation] = []
+
+    def heard(self, recognition: Recognition) -> None:
+        self.told.append(recognition)
+
+    def translated(self, translation: Translation) -> None:
+        self.told.append(translation)
+
+    def delayed(self, is_delayed: bool, reason: Reason | None = None) -> None:
+        raise AssertionError
+
+    def dropped(self, start: float, end: float) -> None:
+        raise AssertionError
+
+    def lost(self, reason: Reason, replay_from: int) -> None:
+        raise AssertionError
+
+    @property
+    def translations(self) -> list[tuple[str, str, str]]:
+        return [
+            (one.utterance, one.language, one.text)
+            for one in self.told
+            if isinstance(one, Translation)
+        ]
+
+
+class Service:
+    """What Gladia says of a stream that was sent a minute."""
+
+    def __init__(self) -> None:
+        self.sink = Sink()
+        ring, timeline = ReplayBuffer(AudioBudget(10**7)), Timeline()
+        self.results = Results(ring, timeline, self.sink, now=0.0)
+        timeline.connected(0)
+        ring.append(bytes(60 * BYTES_PER_SECOND))
+        timeline.sent = 60 * BYTES_PER_SECOND
+
+    def _say(self, type_: str, data: Any) -> None:
+        message = {"session_id": "x", "created_at": "x", "type": type_, "error": None, "data": data}
+        self.results.said(parse_message(json.dumps(message).encode()), 0.0)  # type: ignore[arg-type]
+
+    def transcript(
+        self, id_: str, start: float, text: str = "hello", *, final: bool = True
+    ) -> None:
+        self._say("transcript", {"id": id_, "is_final": final, "utterance": said(text, start)})
+
+    def translation(
+        self, id_: str, start: float, text: str = " hallo", language: str = "de"
+    ) -> None:
+        of = {"utterance_id": id_, "utterance": said("hello", start), "original_language": "en"}
+        to = {"target_language": language, "translated_utterance": said(text, start)}
+        self._say("translation", of | to)
+
+    def failed(self) -> None:
+        self._say("translation", None)
+
+
+def said(text: str, start: float) -> dict[str, Any]:
+    times = {"start": start, "end": start + 1.0}
+    return {"text": text, "language": "en", "confidence": 1, "channel": 0, "words": [], **times}
+
+
+def test_a_translation_belongs_to_its_final_however_they_come() -> None:
+    service = Service()
+    service.translation("1", 0.0)  # before its final, and before any
+    service.transcript("1", 0.0, "hel", final=False)
+    assert not service.sink.translations
+    service.transcript("1", 0.0)
+    assert service.sink.translations == [("1", "de", "hallo")]
+    service.transcript("2", 2.0)
+    service.transcript("3", 4.0, "other")
+    service.translation("3", 4.0, " drei")  # out of order
+    service.translation("2", 2.0, " zwei")
+    service.translation("2", 2.0, " deux", "fr")
+    assert service.sink.translations[1:] == [
+        ("3", "de", "drei"),
+        ("2", "de", "zwei"),
+        ("2", "fr", "deux"),
+    ]
+
+
+def test_what_is_of_no_final_is_of_none() -> None:
+    service = Service()
+    service.transcript("1", 0.0)
+    service.translation("unknown", 0.0)
+    service.translation("1", 0.0, "")
+    service.translation("1", 0.0, " hallo", "klingon")
+    service.failed()
+    service.transcript("9", 0.0, "hello")  # counted twice, and heard twice: it is reported once
+    service.translation("9", 0.0)
+    assert not service.sink.translations
+    assert service.results.errors == 1
+    # Its id is given anew, to something later: a late translation of the first isn't of that.
+    service.transcript("1", 5.0, "another")
+    service.translation("1", 0.0)
+    assert not service.sink.translations
+    service.translation("1", 5.0, " noch eins")
+    assert service.sink.translations == [("1+1", "de", "noch eins")]
+
+
+def test_early_ones_are_bounded_and_a_partial_that_stands_for_a_final_has_its_own() -> None:
+    service = Service()
+    for number in range(40):
+        service.translation(f"early-{number}", 3.0)
+    service.transcript("early-0", 3.0, "one")
+    assert not service.sink.translations, "the oldest went"
+    service.transcript("early-39", 3.0, "partial", final=False)
+    service.results.close_open()
+    assert service.sink.translations == [("early-39", "de", "hallo")]
+
+
+# From Gladia to the pages of a room
+
+
+@pytest.fixture(scope="module")
+def translating(gladia: GladiaEmulator, make_server_in: MakeServer) -> Iterator[AppServer]:
+    yield from beside(gladia, make_server_in, TRANSLATE_TO="de,fr")
+
+
+async def speaks(page: RoomPage, *words: str) -> None:
+    seen = len(page.finals)
+    await page.speak(speak(" ".join(words)) + silence(PAUSE))
+    await page.until(lambda: len(page.finals) > seen)
+
+
+async def test_who_reads_a_language_gets_it_and_who_comes_later_all(
+    translating: AppServer, gladia: GladiaEmulator
+) -> None:
+    host = await asyncio.to_thread(Visitor(translating.url).sign_in, "Ada")
+    slug = await asyncio.to_thread(host.start_session)
+    bob = await asyncio.to_thread(Visitor(translating.url).be_guest, slug, "Bob")
+    async with host.page(slug) as ada, bob.page(slug) as german:
+        await german.send({"type": "read", "language": "de"})
+        await german.send({"type": "read", "language": "nonsense"})
+        await german.until(lambda: german.of_type("error"))
+        assert german.welcome["session"]["targets"] == ["de", "fr"]
+        await ada.mic(True)
+        await speaks(ada, *WORDS[:2])
+        await german.until(lambda: german.of_type("translation"))
+        told = german.of_type("translation")[0]
+        final = german.finals[0]
+        assert told == {
+            "type": "translation",
+            "id": final["id"],
+            "language": "de",
+            "text": f"[de] {final['text']}",
+        }
+        assert german.messages.index(told) > german.messages.index(final)
+        with trouble(gladia.faults.change("translation", lambda _: None, times=2)):
+            await speaks(ada, *WORDS[2:4])  # never translated
+        await speaks(ada, *WORDS[4:6])
+        await german.until(lambda: len(german.of_type("translation")) == 2)
+        assert german.of_type("translation")[1]["id"] == german.finals[2]["id"]
+        await german.drop()  # whose hello says nothing: what it reads is told anew
+        await german.connect()
+        await german.send({"type": "read", "language": "fr"})
+        await german.until(
+            lambda: [one["language"] for one in german.of_type("translation")].count("fr") == 2
+        )
+        assert not ada.of_type("translation"), "who reads what was said as it was said"
+    kept = """
+        SELECT language, text FROM translations t JOIN sessions s ON s.id = t.session_id
+        WHERE s.slug = $1 ORDER BY t.id
+    """
+    tables = Tables(translating.database_url)
+    rows = await until(
+        lambda: asyncio.to_thread(tables, kept, slug),
+    )
+    assert sorted(row["language"] for row in rows) == ["de", "de", "fr", "fr"]
+    async with host.page(slug) as late:
+        await late.send({"type": "read", "language": "de"})
+        await late.until(lambda: len(late.of_type("translation")) == 2)
+
+
+@pytest.mark.browser
+async def test_a_reader_chooses_a_language_and_the_original_is_one_click_away(
+    translating: AppServer, browsers: Browsers
+) -> None:
+    host = await asyncio.to_thread(Visitor(translating.url).sign_in, "Ada Lovelace")
+    slug = await asyncio.to_thread(host.start_session)
+    bob = await asyncio.to_thread(Visitor(translating.url).be_guest, slug, "Bob")
+    context = await browsers.context()
+    key = host.http.cookies["sessions_login"]
+    await context.add_cookies([{"name": "sessions_login", "value": key, "url": translating.url}])
+    page = await context.new_page()
+    await page.goto(f"{translating.url}/s/{slug}")
+    await page.locator("[data-join=listen]").click()
+    async with bob.page(slug) as talking:
+        await talking.mic(True)
+        await speaks(talking, *WORDS[:2])
+        text = talking.finals[0]["text"]
+        words = page.locator(".line .words").first
+        await expect(words).to_have_text(text)
+        # In the settings, of what there is.
+        await page.evaluate("document.querySelector('[data-settings]').click()")
+        dialog = page.locator("[data-settings-dialog]")
+        choice = dialog.locator("[data-read]")
+        await expect(choice.locator("option")).to_have_text(["As it was said", "German", "French"])
+        await choice.select_option("de")
+        await dialog.locator("[data-speak]").select_option("ru")
+        await expect(dialog.locator("[data-speak]")).to_have_value("ru")
+        await shot(page, "room-languages")
+        await dialog.get_by_role("button", name="Done").click()
+        await expect(words).to_have_text(f"[de] {text}")
+        await expect(words).to_have_attribute("lang", "de")
+        # One line, and back.
+        turn = page.locator(".line [data-turn]").first
+        await turn.click()
+        await expect(words).to_have_text(text)
+        await expect(words).to_have_attribute("lang", "en")
+        await turn.click()
+        await expect(words).to_have_text(f"[de] {text}")
+        # All of them, and captions over the picture.
+        await page.keyboard.press("l")
+        await speaks(talking, *WORDS[2:4])
+        second = talking.finals[1]["text"]
+        caption = page.locator("[data-subtitles] .subtitle-words").last
+        await expect(caption).to_have_text(f"[de] {second}")
+        await expect(caption).to_have_attribute("lang", "de")
+        await shot(page, "room-translated")
+        await page.locator("[data-do=original]").click()
+        await expect(words).to_have_text(text)
+        await page.locator("[data-do=original]").click()
+        await expect(words).to_have_text(f"[de] {text}")
+        # It is kept in this browser, and told with the next hello.
+        await page.reload()
+        await page.locator("[data-join=listen]").click()
+        await expect(page.locator(".line .words")).to_have_text([f"[de] {text}", f"[de] {second}"])
+        await page.evaluate("document.querySelector('[data-settings]').click()")
+        await expect(dialog.locator("[data-speak]")).to_have_value("ru")
+    await context.close()
+
+
+async def shot(page: Any, name: str) -> None:
+    if shots := os.environ.get("SHOTS"):
+        await page.screenshot(path=Path(shots) / f"{name}.png")

@@ -216,7 +216,10 @@ async def talked(db: Database, session_id: str, parts: int) -> list[Talked]:
     """Return who spoke, in the order they began, with a session cut into so many equal parts."""
     rows = await db.fetch_all(
         """
-        WITH said AS (
+        WITH length AS (
+            SELECT greatest(1, max(end_s)) + 0.001 AS seconds FROM utterances
+            WHERE session_id = :session
+        ), said AS (
             SELECT u.identity AS speaker, u.start_s, u.end_s
             FROM utterances u WHERE u.session_id = :session AND u.lost_s IS NULL
             AND NOT EXISTS (
@@ -225,16 +228,14 @@ async def talked(db: Database, session_id: str, parts: int) -> list[Talked]:
             UNION ALL
             SELECT c.speaker, c.start_s, c.end_s FROM corrected_lines c
             WHERE c.session_id = :session AND c.joined_seq IS NULL AND NOT c.hidden
-        ), parted AS (
-            SELECT speaker, CAST(floor(
-                greatest(start_s, 0) / (max(greatest(end_s, 1)) OVER () + 0.001) * :parts
-            ) AS int) AS part, start_s, greatest(0, end_s - start_s) AS seconds
-            FROM said
         )
         SELECT t.*, coalesce(k.name, p.name) AS name, coalesce(p.hue, k.hue, 0) AS hue, p.role
         FROM (
-            SELECT speaker, part, sum(seconds) AS seconds, count(*) AS lines, min(start_s) AS begin
-            FROM parted GROUP BY speaker, part
+            SELECT speaker, CAST(floor(
+                greatest(start_s, 0) / (SELECT seconds FROM length) * :parts
+            ) AS int) AS part, sum(greatest(0, end_s - start_s)) AS seconds, count(*) AS lines,
+                min(start_s) AS begin
+            FROM said GROUP BY 1, 2
         ) t
         LEFT JOIN participants p ON p.identity = t.speaker AND p.session_id = :session
         LEFT JOIN speakers k ON k.session_id = :session AND k.speaker = t.speaker
@@ -243,12 +244,16 @@ async def talked(db: Database, session_id: str, parts: int) -> list[Talked]:
         session=UUID(session_id),
         parts=float(parts),
     )
-    whole: dict[str, Talked] = {}
+    spoke: dict[str, list[Row]] = {}
     for row in rows:
-        speaker = Speaker(row["speaker"], row["name"], row["hue"], row["role"])
-        before = whole.get(speaker.id, Talked(speaker, 0.0, 0, (0.0,) * parts))
-        when = list(before.when)
+        spoke.setdefault(row["speaker"], []).append(row)
+    return [_talked(own, parts) for own in spoke.values()]
+
+
+def _talked(rows: list[Row], parts: int) -> Talked:
+    when = [0.0] * parts
+    for row in rows:
         when[min(row["part"], parts - 1)] += row["seconds"]
-        seconds, count = before.seconds + row["seconds"], before.lines + row["lines"]
-        whole[speaker.id] = Talked(speaker, seconds, count, tuple(when))
-    return list(whole.values())
+    first = rows[0]
+    speaker = Speaker(first["speaker"], first["name"], first["hue"], first["role"])
+    return Talked(speaker, sum(when), sum(row["lines"] for row in rows), tuple(when))

@@ -102,7 +102,9 @@ CREATE TABLE IF NOT EXISTS spaces (
     spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object'),
     targets     text[],
     -- For how many days the sound of what is said in its sessions is kept; NULL: it isn't.
-    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365)
+    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365),
+    -- For how many days after a session's end its words are kept; NULL: until somebody deletes it.
+    text_days   integer CHECK (text_days BETWEEN 1 AND 3650)
 );
 
 CREATE TABLE IF NOT EXISTS members (
@@ -208,7 +210,10 @@ CREATE TABLE IF NOT EXISTS sessions (
     -- Into which languages it is translated; NULL: as its space has it.
     targets     text[],
     -- For how many days the sound of it is kept, as its space had it when it began; NULL: it isn't.
-    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365)
+    audio_days  integer CHECK (audio_days BETWEEN 1 AND 365),
+    -- Whether its words stay longer than its space keeps them, and when they were deleted.
+    protected   boolean NOT NULL DEFAULT false,
+    text_deleted_at timestamptz
 );
 -- A space's list, the newest first: see core/store/listed.py.
 CREATE INDEX IF NOT EXISTS sessions_list ON sessions
@@ -612,6 +617,12 @@ ALTER TABLE spaces ADD COLUMN IF NOT EXISTS audio_days integer
     CHECK (audio_days BETWEEN 1 AND 365);
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS audio_days integer
     CHECK (audio_days BETWEEN 1 AND 365);
+ALTER TABLE spaces ADD COLUMN IF NOT EXISTS text_days integer CHECK (text_days BETWEEN 1 AND 3650);
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS protected boolean NOT NULL DEFAULT false;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS text_deleted_at timestamptz;
+-- Whose words may have to go: see core/store/retention.py.
+CREATE INDEX IF NOT EXISTS sessions_text ON sessions (space_id, ended_at)
+    WHERE status = 'ENDED' AND NOT protected AND text_deleted_at IS NULL;
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(

@@ -25,6 +25,7 @@ from core.store import (
     invitations,
     participants,
     people,
+    retention,
     sessions,
     space_events,
 )
@@ -49,6 +50,7 @@ EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
 FORGET_STRANGERS_AFTER = timedelta(hours=24)
 FORGET_STRANGERS_EVERY = timedelta(minutes=1)
 FORGET_DEEDS_EVERY = timedelta(hours=1)  # what was done in spaces, and invitations
+DELETE_OLD_TEXTS_EVERY = timedelta(minutes=10)  # what was said in sessions of long ago
 FORGOTTEN_AT_ONCE = 500  # rows of one statement
 
 Followup = Callable[[], Awaitable[None]]
@@ -85,6 +87,7 @@ class Lifecycle:
         self._used_at = _now()  # when it was last noted which logins are used
         self._forgot_strangers_at = _now() - FORGET_STRANGERS_EVERY
         self._forgot_deeds_at = _now() - FORGET_DEEDS_EVERY
+        self._deleted_texts_at = _now() - DELETE_OLD_TEXTS_EVERY
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
@@ -185,6 +188,7 @@ class Lifecycle:
             self._forgot_at = now
         await self._forget_strangers(now)
         await self._forget_deeds(now)
+        await self._delete_old_texts(now)
 
     async def _forget_strangers(self, now: datetime) -> None:
         """Forget names that were given at doors by people who never came in."""
@@ -207,6 +211,16 @@ class Lifecycle:
         forgotten += await invitations.forget(self._db, before, FORGOTTEN_AT_ONCE)
         if forgotten == 0:
             self._forgot_deeds_at = now  # else there are more
+
+    async def _delete_old_texts(self, now: datetime) -> None:
+        """Delete what was said longer ago than its space keeps it: some sessions at a time."""
+        if now - self._deleted_texts_at < DELETE_OLD_TEXTS_EVERY:
+            return
+        many = await retention.delete_old(self._db, now)
+        if many == 0:
+            self._deleted_texts_at = now  # else there are more
+        else:
+            log.info("the words of %d sessions were kept long enough and are deleted", many)
 
     async def _look_after_rights(self) -> None:
         """End here what another process has ended, an operator, or time; change what it changed.

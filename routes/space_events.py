@@ -38,6 +38,9 @@ WORDS: dict[Act, str] = {
     "languages_changed": N_("Changed languages or words of the sessions"),
     "consent_changed": N_("Changed what the doors of sessions ask: %(detail)s"),
     "audio_changed": N_("Had the sound of what is said kept; days: %(detail)s"),
+    "text_days_chosen": N_("Chose that what was said is kept for %(detail)s days"),
+    "session_protected": N_("Had what was said in “%(subject)s” kept however old it is"),
+    "session_unprotected": N_("Had what was said in “%(subject)s” go when it is old"),
     "minutes_chosen": N_("Chose %(detail)s minutes a month"),
     "exported": N_("Saved “%(subject)s” as a file: %(detail)s"),
 }
@@ -81,6 +84,8 @@ def said(event: SpaceEvent) -> str:
         return gettext(N_("Chose no bound of minutes a month"))
     if event.act == "audio_changed" and not event.detail:
         return gettext(N_("Had the sound of what is said kept no more"))
+    if event.act == "text_days_chosen" and not event.detail:
+        return gettext(N_("Chose that what was said is kept until somebody deletes it"))
     words = WORDS.get(event.act, "%(subject)s")
     if not event.subject:
         words = WITHOUT.get(event.act, words)

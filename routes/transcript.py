@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from core.access import EndedError, Look
+from core.access import EndedError, Look, may_delete
 from core.minutes import Bounds, cap_of, today
-from core.model import Participant
-from core.store import analyses, participants, usage
+from core.model import Participant, Session
+from core.store import analyses, participants, retention, usage
 from core.store import lines as stored
+from core.store.retention import Kept
 from routes import exports, lines, reading, voices
 from routes.login import can_sign_in
 from web.bearer import bearer_of
@@ -61,6 +63,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
     people = await participants.who_joined(db, session.id)
     talked = await stored.talked(db, session.id, voices.PARTS)
     analysis = await analyses.of_session(db, session.id)
+    kept = await retention.of_session(db, session.id)
     spent = await _usage(request, at)
     minutes = await _minutes(request, at) if spent else {}
 
@@ -72,6 +75,10 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
             analysis=analysis,
             usage=spent,
             minutes=minutes,
+            kept=kept,
+            kept_until=_until(session, kept),
+            member=at.membership is not None,
+            protects=at.person is not None and may_delete(session, at.person.id, at.membership),
             answered=_answered(people) if at.may_see_answers else [],
             here=(0 if session.over else at.presence.here),
             voices=voices.of(talked, people),
@@ -114,6 +121,13 @@ async def _minutes(request: Request, at: Look) -> dict[str, tuple[float, float]]
     month = cap_of(Bounds(per_day, settings.space_minutes_per_month), found).minutes
     both = {"day": (found.day / 60, per_day), "month": (found.month / 60, month)}
     return {name: (used, most) for name, (used, most) in both.items() if most is not None}
+
+
+def _until(session: Session, kept: Kept) -> datetime | None:
+    """Return when the words of a session go; None: not by themselves, or they are gone."""
+    if kept.days is None or kept.protected or kept.deleted_at or session.ended_at is None:
+        return None
+    return session.ended_at + timedelta(days=kept.days)
 
 
 def _answered(people: list[Participant]) -> list[Participant]:

@@ -39,6 +39,7 @@ class SpaceAction(StrEnum):
     INVITE = "invite people, see and revoke invitations"
     ROLES = "change roles, remove members"
     SETTINGS = "rename a space, choose what its doors ask, its languages, words and sound"
+    KEEP = "choose how long a space keeps what was said"
     EVENTS = "see who did what in a space"
     DELETE = "delete a space"
     USAGE = "see what a space’s sessions took and cost, and save it"
@@ -62,6 +63,7 @@ SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
     SpaceAction.INVITE: _OWNERS,
     SpaceAction.ROLES: _OWNERS,
     SpaceAction.SETTINGS: _OWNERS,
+    SpaceAction.KEEP: _OWNERS,
     SpaceAction.EVENTS: _OWNERS,
     SpaceAction.DELETE: _OWNERS,
     SpaceAction.USAGE: _MEMBERS,

@@ -37,6 +37,9 @@ Act = Literal[
     "consent_changed",  # detail: OFF, NOTICE or REQUIRED
     "languages_changed",  # or the words, of all sessions
     "audio_changed",  # detail: for how many days sound is kept, "" for not at all
+    "text_days_chosen",  # detail: how many, "" for as long as nobody deletes them
+    "session_protected",  # subject: its title
+    "session_unprotected",  # subject: its title
     "minutes_chosen",  # detail: how many a month, "" for no bound of their own
     "exported",  # subject: the session’s title, "" for usage; detail: the file's name
 ]

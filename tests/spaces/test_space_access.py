@@ -29,6 +29,8 @@ ROUTES = {
     ("POST", "/spaces/{space}/rename"): (401, 401, 404, 404, 422, 404),
     ("GET", "/spaces/{space}/delete"): (303, 303, 404, 404, 200, 404),
     ("POST", "/spaces/{space}/delete"): (401, 401, 404, 404, 409, 404),
+    ("GET", "/spaces/{space}/keeping"): (303, 303, 404, 404, 200, 404),
+    ("POST", "/spaces/{space}/keeping"): (401, 401, 404, 404, 204, 404),
     ("GET", "/spaces/{space}/events"): (303, 303, 404, 404, 200, 404),
     ("POST", "/spaces/{space}/events"): (405,) * 6,
     ("GET", "/spaces/{space}/events?before=x"): (303, 303, 404, 404, 400, 404),

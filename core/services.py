@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.archive import Extras
 from core.audio.hearing import Listeners
 from core.audio.rounds import Rounds
 from core.checks import Watch
@@ -23,7 +25,9 @@ from core.slow_down import SlowDown
 from core.speaking import Speaking
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
-from core.waiting_line import WaitingLine
+from core.waiting_line import Places, WaitingLine
+
+ARCHIVES = 2  # of spaces, under way at once in a process: each may take a core for minutes
 
 
 class RateLimits:
@@ -88,4 +92,6 @@ class Services:
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.
     fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))
+    archives: Places = field(default_factory=lambda: Places(ARCHIVES))
+    archived: Sequence[Extras] = ()  # what else of a session goes into an archive of its space
     began: float = field(default_factory=time.monotonic)  # when the process did, a monotonic time

@@ -31,7 +31,7 @@ async def written(db: Database, user_id: str, server: str, now: datetime) -> Asy
         ("api_tokens", takeout.api_tokens),
         ("spaces", takeout.spaces),
     ):
-        yield _opened(name) + _lines(await few(db, user_id), first=True) + b"]"
+        yield _opened(name) + lines_of(await few(db, user_id), first=True) + b"]"
     for part in takeout.PARTS:
         async for piece in _list(part, takeout.pages_of_part(db, user_id, part)):
             yield piece
@@ -63,7 +63,7 @@ async def _list(name: str, pages: AsyncIterator[list[dict[str, Any]]]) -> AsyncI
     yield _opened(name)
     first = True
     async for page in pages:
-        yield _lines(page, first=first)
+        yield lines_of(page, first=first)
         first = False
     yield b"]"
 
@@ -76,7 +76,7 @@ def _opened(name: str) -> bytes:
     return b',\n"%s": [' % name.encode()
 
 
-def _lines(rows: list[dict[str, Any]], *, first: bool) -> bytes:
+def lines_of(rows: list[dict[str, Any]], *, first: bool) -> bytes:
     """Return rows as members of a list, each on its own line."""
     told = b",".join(b"\n" + msgspec.json.encode(_shown(row)) for row in rows)
     return told if first or not rows else b"," + told

@@ -65,3 +65,23 @@ class WaitingLine:
         """Wait likewise for a further step of what was begun: it is refused no more."""
         async with self._turn:
             yield
+
+
+class Places:
+    """Room for a few who take long, of which each person has one: nobody waits for it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = set[str]()
+
+    def enter(self, person: str) -> Callable[[], None]:
+        """Take a place for a person; call what is returned to give it back.
+
+        Raises CrowdedError when there is none.
+        """
+        if person in self._taken:
+            raise CrowdedError("the person has one already")
+        if len(self._taken) >= self._most:
+            raise CrowdedError("all places are taken")
+        self._taken.add(person)
+        return lambda: self._taken.discard(person)

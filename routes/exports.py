@@ -87,7 +87,7 @@ async def _answer(request: Request, at: Look, ending: str, headers: dict[str, st
     packer = None if is_packed else Packer(request.headers)
     if request.method == "HEAD":
         headers |= {} if packer is None else {"Vary": "Accept-Encoding"}
-        return StreamingResponse(_nothing(), headers=headers, media_type=media_type)
+        return StreamingResponse(nothing(), headers=headers, media_type=media_type)
     leave = parts.reader.line.enter(at.who or "")
     try:
         pieces = _pieces(parts.reader, session, encoder(_wanted(request, session)), packer)
@@ -100,7 +100,8 @@ async def _answer(request: Request, at: Look, ending: str, headers: dict[str, st
     return AsItIsMade(first, pieces, leave, headers, media_type)
 
 
-async def _nothing() -> AsyncGenerator[bytes]:
+async def nothing() -> AsyncGenerator[bytes]:
+    """Yield no byte: the body of an answer to HEAD."""
     for nothing in list[bytes]():
         yield nothing
 

@@ -43,6 +43,7 @@ WORDS: dict[Act, str] = {
     "session_unprotected": N_("Had what was said in “%(subject)s” go when it is old"),
     "minutes_chosen": N_("Chose %(detail)s minutes a month"),
     "exported": N_("Saved “%(subject)s” as a file: %(detail)s"),
+    "archived": N_("Saved everything of the space as an archive"),
 }
 # Where there is nothing that it was about.
 WITHOUT: dict[Act, str] = {

@@ -55,6 +55,12 @@ async def person_of(connection: HTTPConnection) -> Person | None:
     return person
 
 
+def forget(connection: HTTPConnection) -> None:
+    """Have `person_of` look anew."""
+    with suppress(AttributeError, KeyError):
+        del connection.state.person
+
+
 async def signed_in(connection: HTTPConnection) -> Person:
     """Return who is signed in. Raises SignedOutError for nobody known."""
     person = await person_of(connection)

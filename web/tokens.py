@@ -25,7 +25,7 @@ from core.store import api_tokens
 from core.store.api_tokens import ApiToken
 from web.bearer import bearer_of, note_scope
 from web.guard import limit
-from web.request import USED_EVERY, allowed, know, services
+from web.request import USED_EVERY, allowed, forget, know, services
 
 READ: TokenScope = "READ"
 WRITE: TokenScope = "WRITE"
@@ -83,6 +83,21 @@ async def _admit(request: Request, shown: str, needed: TokenScope) -> None:
         raise ScopeError(needed)
     await _note_use(request, own)
     know(request, login)
+
+
+async def ask_again(request: Request) -> None:
+    """Find out anew who asks, for an answer that takes long: they may be nobody by now.
+
+    Raises InvalidTokenError where a token no longer is one.
+    """
+    bearer = bearer_of(request)
+    if bearer is None:
+        forget(request)
+        return
+    found = await api_tokens.find(services(request).db, bearer.token)
+    if found is None or not allowed(request, found[1]):
+        raise InvalidTokenError
+    know(request, found[1])
 
 
 async def _note_use(request: Request, own: ApiToken) -> None:

@@ -42,6 +42,7 @@ class SpaceAction(StrEnum):
     KEEP = "choose how long a space keeps what was said"
     EVENTS = "see who did what in a space"
     DELETE = "delete a space"
+    ARCHIVE = "save everything of a space as an archive"
     USAGE = "see what a space’s sessions took and cost, and save it"
     CHOOSE = "choose fewer minutes a month for a space"
     GRANT = "grant a space minutes a month"
@@ -66,6 +67,7 @@ SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
     SpaceAction.KEEP: _OWNERS,
     SpaceAction.EVENTS: _OWNERS,
     SpaceAction.DELETE: _OWNERS,
+    SpaceAction.ARCHIVE: _OWNERS,
     SpaceAction.USAGE: _MEMBERS,
     SpaceAction.CHOOSE: _OWNERS,
     SpaceAction.GRANT: _ADMINISTRATORS,

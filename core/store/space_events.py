@@ -41,6 +41,7 @@ Act = Literal[
     "session_protected",  # subject: its title
     "session_unprotected",  # subject: its title
     "minutes_chosen",  # detail: how many a month, "" for no bound of their own
+    "archived",  # everything of the space, as one file
     "exported",  # subject: the session’s title, "" for usage; detail: the file's name
 ]
 ACTS: tuple[Act, ...] = get_args(Act)

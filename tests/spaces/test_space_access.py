@@ -44,6 +44,8 @@ ROUTES = {
     ("GET", "/spaces/{space}/usage"): (303, 303, 404, 200, 200, 404),
     ("POST", "/spaces/{space}/usage"): (405,) * 6,
     ("GET", "/spaces/{space}/usage.csv"): (401, 401, 404, 200, 200, 404),
+    ("GET", "/spaces/{space}/archive.zip"): (401, 401, 404, 404, 200, 404),
+    ("POST", "/spaces/{space}/archive.zip"): (405,) * 6,
     ("POST", "/spaces/{space}/minutes"): (401, 401, 404, 404, 204, 404),
     ("GET", "/spaces/{space}/minutes"): (405,) * 6,
     ("GET", "/admin"): (404, 404, 404, 404, 404, 200),

@@ -48,6 +48,11 @@ class Talk:
         talk.tables("UPDATE sessions SET started_at = created_at WHERE slug = $1", slug)
         for name in guests:
             Visitor(server.url).be_guest(slug, name).join(slug)
+        talk.tables(
+            "UPDATE participants p SET joined_at = p.created_at, left_at = now()"
+            " FROM sessions s WHERE s.id = session_id AND slug = $1",
+            slug,
+        )
         found = talk.tables(
             "SELECT p.name, identity FROM participants p JOIN sessions s ON s.id = session_id"
             " WHERE slug = $1",

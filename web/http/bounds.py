@@ -21,6 +21,9 @@ MAX_PIPELINED = 8  # requests that wait for the answer to the one before; no bro
 STALL_S = 20.0  # in which nothing of an answer was taken: nobody reads it
 LOOK_EVERY_S = 5.0  # between two looks at what is unsent of one connection
 ANSWER_S = 120.0  # to take all of an answer; the longest has 3 MB, less than one compressed
+# Of a space's archive, which may have gigabytes; who takes nothing of it is given up all the same.
+ARCHIVE = "/archive.zip"
+ARCHIVE_S = 3600.0
 # Bytes that the kernel keeps unsent of a connection; beyond that they are ours to see and count.
 # A line of 13 kbit/s takes half of it within STALL_S, which is when the kernel asks for more.
 MAX_KERNEL = 32 * 1024

@@ -32,6 +32,7 @@ from web.stopping import begin_stop
 
 _UNSENT_IN_KERNEL: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
 _UPLOAD = bounds.UPLOAD.encode()
+_ARCHIVE = bounds.ARCHIVE.encode()
 _PIECE = 16 * 1024  # bytes given to the parser at once after a head
 
 
@@ -167,6 +168,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._max_body = bounds.MAX_RAW_UPLOAD if uploads else bounds.MAX_RAW_BODY
         self._body_timeout = bounds.UPLOAD_TIMEOUT_S if uploads else bounds.BODY_TIMEOUT_S
         self._wait(self._body_timeout)
+        is_archive = self.url.partition(b"?")[0].endswith(_ARCHIVE)
+        self._unread.answer_s = bounds.ARCHIVE_S if is_archive else bounds.ANSWER_S
         self.scope["state"][PROXIED] = self._others.is_proxied(self.transport)
         super().on_headers_complete()
 

@@ -8,9 +8,9 @@ from web.http import bounds
 
 
 class UnreadWatch:
-    """Aborts a transport of which nothing is taken for STALL_S, or not all within ANSWER_S."""
+    """Aborts a transport of which nothing is taken for STALL_S, or not all within `answer_s`."""
 
-    __slots__ = ("_loop", "_moved_at", "_since", "_timer", "_transport", "_unsent")
+    __slots__ = ("_loop", "_moved_at", "_since", "_timer", "_transport", "_unsent", "answer_s")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
@@ -19,6 +19,7 @@ class UnreadWatch:
         self._unsent = 0  # bytes at the last look
         # Times of the loop: when this answer began to be unsent, when something of it was taken.
         self._since = self._moved_at = 0.0
+        self.answer_s = bounds.ANSWER_S  # seconds; of what was asked for last
 
     def look(self) -> None:
         """Begin to watch if something is unsent; called when an answer pauses."""
@@ -51,7 +52,7 @@ class UnreadWatch:
             return
         if size < self._unsent:
             self._moved_at = now
-        if now - self._moved_at >= bounds.STALL_S or now - self._since >= bounds.ANSWER_S:
+        if now - self._moved_at >= bounds.STALL_S or now - self._since >= self.answer_s:
             self._transport.abort()
             return
         self._unsent = size

@@ -525,6 +525,44 @@ DO $$ BEGIN
     END IF;
 END $$;
 
+-- What search finds: a row for each title, each line as it is read now, and each message of the chat,
+-- kept by the triggers below in the same transaction as what it is made of. `seq` is a line's, or a
+-- message's id; a line's `part` is that of `corrected_lines`.
+CREATE TABLE IF NOT EXISTS search_lines (
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    kind        text NOT NULL CHECK (kind IN ('TITLE', 'LINE', 'CHAT')),
+    seq         integer NOT NULL,
+    part        smallint NOT NULL,
+    space_id    uuid NOT NULL,
+    speaker     text, -- as in `corrected_lines`; NULL: a title, which nobody says
+    at          timestamptz NOT NULL,
+    -- Whether words are kept by their stems, as of Russian and English, or as they are.
+    stemmed     boolean NOT NULL,
+    words       tsvector NOT NULL, -- and two marks: see search_vector
+    PRIMARY KEY (session_id, kind, seq, part)
+);
+-- What was changed since it was last sorted in is read by every search from one end to the other:
+-- hence little of that, in kB.
+CREATE INDEX IF NOT EXISTS search_lines_words ON search_lines USING gin (words)
+    WITH (gin_pending_list_limit = 512);
+-- How common a word is decides how it is looked for. PostgreSQL counts ten times so many of them.
+ALTER TABLE search_lines ALTER COLUMN words SET STATISTICS 400;
+
+-- Sessions of before there was search, which have rows in `search_lines` up to this `seq`: a job
+-- goes through them, the newest first. Hence the question, which comes once.
+DO $$ BEGIN
+    IF to_regclass('search_waiting') IS NULL THEN
+        CREATE TABLE search_waiting (
+            session_id  uuid PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
+            turn        timestamptz NOT NULL,
+            seq         integer NOT NULL DEFAULT 0
+        );
+        INSERT INTO search_waiting (session_id, turn)
+            SELECT id, coalesce(started_at, created_at) FROM sessions WHERE status <> 'EXPIRED';
+    END IF;
+END $$;
+CREATE INDEX IF NOT EXISTS search_waiting_turn ON search_waiting (turn DESC);
+
 -- Older databases: what their tables lack of those above, oldest first, each as it stands there.
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
@@ -655,3 +693,149 @@ CREATE OR REPLACE VIEW open_logins AS
 CREATE OR REPLACE VIEW open_keys AS
     SELECT key_digest, user_id, CAST(NULL AS text) AS identity FROM open_logins
     UNION ALL SELECT key_digest, CAST(NULL AS uuid) AS user_id, identity FROM guest_keys;
+
+-- Text in small letters. Where the database's locale knows those of ASCII alone, as C does with some
+-- providers, those of the alphabets that we meet most.
+CREATE OR REPLACE FUNCTION search_lower(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN lower('Я') = 'я' THEN lower(said) ELSE translate(lower(said),
+        'АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЇЄҐЎЈЉЊЂЋЏӘҒҚҢӨҰҮҺ'
+        'ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽĞŞŐŰĂȚȘŒ'
+        'ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ',
+        'абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўјљњђћџәғқңөұүһ'
+        'àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþąćęłńśźżčďěňřšťůžğşőűățșœ'
+        'αβγδεζηθικλμνξοπρστυφχψωάέήίόύώ') END
+$$;
+
+-- Text as words with spaces between them, the same in every locale: PostgreSQL's own parser takes
+-- “ for a letter in some. What is between words goes; letters of scripts that write no spaces are a
+-- word each, so that some of them in a row are found as a phrase.
+CREATE OR REPLACE FUNCTION search_words(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT regexp_replace(translate(regexp_replace(search_lower(normalize(said, NFKC)),
+        '[\u0001-/:-`{-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7\u037e\u0387'
+        '\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4\u0600-\u060f\u061b-\u061f'
+        '\u066a-\u066d\u06d4\u0700-\u070d\u0964\u0965\u0970\u0e3f\u1360-\u1368\u17d4-\u17db'
+        '\u1800-\u180e\u2000-\u2bff\u2e00-\u3004\u3008-\u3020\u3030\u303d-\u303f\u30a0\u30fb'
+        '\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65'
+        '\uffe0-\uffff\U0001f000-\U0001faff]+', ' ', 'g'), 'ё', 'е'),
+        '([\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])',
+        ' \1 ', 'g')
+$$;
+
+-- Of a language, whether its words are found by their stems. Of what has none, such as chat, too:
+-- the configuration takes words in Latin letters for English.
+CREATE OR REPLACE FUNCTION search_stems(language text) RETURNS boolean LANGUAGE sql IMMUTABLE
+PARALLEL SAFE AS $$ SELECT coalesce(language, 'ru') ~* '^(ru|en)($|[-_])' $$;
+
+-- The words of a row, and two that nobody can type, in capital letters: of which space it is, and
+-- whether it has stems or plain words, so that one index answers all that is asked of it.
+CREATE OR REPLACE FUNCTION search_vector(space uuid, stemmed boolean, said text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_tsvector(ARRAY[
+        'S' || upper(left(replace(CAST(space AS text), '-', ''), 16)),
+        CASE WHEN stemmed THEN 'STEMS' ELSE 'PLAIN' END
+    ]) || CASE WHEN stemmed
+        THEN to_tsvector('pg_catalog.russian', search_words(said))
+        ELSE to_tsvector('pg_catalog.simple', search_words(said)) END
+$$;
+
+-- Lines as they are read now, as rows of `search_lines`.
+CREATE OR REPLACE VIEW lines_to_search AS
+    SELECT u.session_id, u.seq, coalesce(c.part, CAST(0 AS smallint)) AS part, s.space_id,
+        coalesce(c.speaker, u.identity) AS speaker,
+        coalesce(s.started_at, s.created_at)
+            + coalesce(c.start_s, u.start_s) * interval '1 second' AS at,
+        search_stems(u.language) AS stemmed,
+        search_vector(s.space_id, search_stems(u.language), coalesce(c.text, u.text)) AS words
+    FROM utterances u JOIN sessions s ON s.id = u.session_id
+    LEFT JOIN corrected_lines c ON c.session_id = u.session_id AND c.seq = u.seq
+    WHERE u.lost_s IS NULL AND c.joined_seq IS NULL AND NOT coalesce(c.hidden, false);
+
+CREATE OR REPLACE VIEW chat_to_search AS
+    SELECT c.session_id, c.id AS seq, s.space_id, c.identity AS speaker, c.sent_at AS at,
+        true AS stemmed, search_vector(s.space_id, true, c.text) AS words
+    FROM chat_messages c JOIN sessions s ON s.id = c.session_id;
+
+CREATE OR REPLACE VIEW titles_to_search AS
+    SELECT id AS session_id, space_id, coalesce(started_at, created_at) AS at, true AS stemmed,
+        setweight(search_vector(space_id, true, title), 'A') AS words
+    FROM sessions WHERE status <> 'EXPIRED';
+
+CREATE OR REPLACE FUNCTION search_lines_said() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$ BEGIN
+    IF TG_TABLE_NAME <> 'utterances' THEN
+        -- A session that is gone through at this moment: what is corrected counts.
+        PERFORM FROM search_waiting WHERE session_id IN (SELECT session_id FROM changed) FOR UPDATE;
+        DELETE FROM search_lines l USING changed c
+            WHERE l.session_id = c.session_id AND l.kind = 'LINE' AND l.seq = c.seq;
+    END IF;
+    INSERT INTO search_lines
+        (session_id, kind, seq, part, space_id, speaker, at, stemmed, words)
+        SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words
+        FROM (SELECT DISTINCT session_id, seq FROM changed) c
+        JOIN lines_to_search USING (session_id, seq)
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION search_lines_written() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$ BEGIN
+    INSERT INTO search_lines
+        (session_id, kind, seq, part, space_id, speaker, at, stemmed, words)
+        SELECT v.session_id, 'CHAT', v.seq, 0, v.space_id, v.speaker, v.at, v.stemmed, v.words
+        FROM changed c JOIN chat_to_search v ON v.session_id = c.session_id AND v.seq = c.id
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION search_lines_titled() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$ BEGIN
+    DELETE FROM search_lines WHERE session_id = NEW.id AND kind = 'TITLE';
+    INSERT INTO search_lines (session_id, kind, seq, part, space_id, at, stemmed, words)
+        SELECT session_id, 'TITLE', 0, 0, space_id, at, stemmed, words
+        FROM titles_to_search WHERE session_id = NEW.id
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION search_lines_gone() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$ BEGIN
+    IF TG_TABLE_NAME = 'utterances' THEN
+        DELETE FROM search_lines l USING changed c
+            WHERE l.session_id = c.session_id AND l.kind = 'LINE' AND l.seq = c.seq;
+    ELSE
+        DELETE FROM search_lines l USING changed c
+            WHERE l.session_id = c.session_id AND l.kind = 'CHAT' AND l.seq = c.id;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Made once: to make one anew takes a lock that all who write wait for.
+DO $$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgname = 'search_said' AND tgrelid = to_regclass('utterances')
+    ) THEN
+        CREATE TRIGGER search_said AFTER INSERT ON utterances
+            REFERENCING NEW TABLE AS changed EXECUTE FUNCTION search_lines_said();
+        CREATE TRIGGER search_unsaid AFTER DELETE ON utterances
+            REFERENCING OLD TABLE AS changed EXECUTE FUNCTION search_lines_gone();
+        CREATE TRIGGER search_corrected AFTER INSERT ON corrected_lines
+            REFERENCING NEW TABLE AS changed EXECUTE FUNCTION search_lines_said();
+        CREATE TRIGGER search_recorrected AFTER UPDATE ON corrected_lines
+            REFERENCING NEW TABLE AS changed EXECUTE FUNCTION search_lines_said();
+        CREATE TRIGGER search_restored AFTER DELETE ON corrected_lines
+            REFERENCING OLD TABLE AS changed EXECUTE FUNCTION search_lines_said();
+        CREATE TRIGGER search_written AFTER INSERT ON chat_messages
+            REFERENCING NEW TABLE AS changed EXECUTE FUNCTION search_lines_written();
+        CREATE TRIGGER search_unwritten AFTER DELETE ON chat_messages
+            REFERENCING OLD TABLE AS changed EXECUTE FUNCTION search_lines_gone();
+        CREATE TRIGGER search_titled AFTER INSERT ON sessions
+            FOR EACH ROW EXECUTE FUNCTION search_lines_titled();
+        CREATE TRIGGER search_retitled AFTER UPDATE OF title, started_at, status ON sessions
+            FOR EACH ROW WHEN (OLD.title <> NEW.title OR NEW.status = 'EXPIRED'
+                OR OLD.started_at IS DISTINCT FROM NEW.started_at)
+            EXECUTE FUNCTION search_lines_titled();
+    END IF;
+END $$;

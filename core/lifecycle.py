@@ -19,6 +19,7 @@ from core.database import Database, DatabaseAwayError
 from core.livekit import CallError, Calls, is_test
 from core.model import Session
 from core.room.rooms import Rooms
+from core.sorting_in import sort_in_older
 from core.store import (
     deleted_calls,
     events,
@@ -99,6 +100,7 @@ class Lifecycle:
             self._look_after_calls,
         )
         self._tasks = [asyncio.create_task(_again_and_again(one)) for one in loops]
+        self._tasks.append(asyncio.create_task(sort_in_older(self._db)))
 
     async def close(self) -> None:
         """Stop; other processes or the next one go on."""

@@ -17,6 +17,7 @@ from core.deletion import Deletion
 from core.lifecycle import Lifecycle
 from core.livekit import Calls
 from core.minutes import SpaceMinutes
+from core.newest import NewestOnly
 from core.probe import ProbeQuota
 from core.rate_limit import HOUR, RateLimiter
 from core.room.rooms import Rooms
@@ -54,6 +55,9 @@ class RateLimits:
         self.chat = RateLimiter(20 * factor)
         self.gesture = RateLimiter(60 * factor)  # hands, reactions, `take`
         self.listing = RateLimiter(200 * factor)  # lists: each takes 30 ms; a page asks every 5 s
+        self.searching = RateLimiter(
+            150 * factor
+        )  # each takes up to 60 ms; a page asks while one types
         self.loss = RateLimiter(60 * factor)  # audio that a page had to let go
         self.hearing = RateLimiter(240 * factor)  # parts of recordings: a player asks for several
         self.reading = RateLimiter(60 * factor)  # transcripts; a page asks every 4 s for late words
@@ -94,4 +98,6 @@ class Services:
     fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))
     archives: Places = field(default_factory=lambda: Places(ARCHIVES))
     archived: Sequence[Extras] = ()  # what else of a session goes into an archive of its space
+    # What PostgreSQL is asked of search at once, whoever types.
+    searches: NewestOnly = field(default_factory=lambda: NewestOnly(3))
     began: float = field(default_factory=time.monotonic)  # when the process did, a monotonic time

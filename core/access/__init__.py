@@ -46,6 +46,7 @@ from core.access.spaces import (
     deletable,
     look_at_space,
     may_delete,
+    searchable,
     standings,
 )
 from core.access.succession import LastAdministratorError, Succession, succession
@@ -110,6 +111,7 @@ __all__ = [
     "readable",
     "refusal",
     "removable",
+    "searchable",
     "standing",
     "standing_in_list",
     "standings",

@@ -10,7 +10,7 @@ from core.access.door import Look
 from core.access.problems import NotFoundError, SignedOutError
 from core.access.table import administers
 from core.database import Database
-from core.model import Membership, Person, Session
+from core.model import Membership, OwnSpaces, Person, Session
 from core.settings import Settings
 from core.store import spaces
 from core.store.spaces import Space
@@ -30,6 +30,7 @@ class SpaceAction(StrEnum):
     """What can be done with a space, or with the server."""
 
     SEE = "see a space: its sessions, standing rooms and members"
+    SEARCH = "search what was said in a space’s sessions"
     START = "start and plan sessions in a space, make standing rooms"
     LEAVE = "leave a space"
     DELETE_OWN = "delete sessions and standing rooms that they made"
@@ -55,6 +56,7 @@ _OWNERS = frozenset({SpaceStanding.OWNER})
 _ADMINISTRATORS = frozenset({SpaceStanding.ADMINISTRATOR})
 SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
     SpaceAction.SEE: _MEMBERS,
+    SpaceAction.SEARCH: _MEMBERS,
     SpaceAction.START: _MEMBERS,
     SpaceAction.LEAVE: _MEMBERS,
     SpaceAction.DELETE_OWN: _MEMBERS,
@@ -120,6 +122,19 @@ async def look_at_space(
     if not at.may(action):
         raise NotFoundError
     return at
+
+
+def searchable(own: OwnSpaces, space_id: str | None = None) -> tuple[str, ...]:
+    """Return which of somebody's spaces they may search; with an id, that one.
+
+    Raises NotFoundError where they may not search that.
+    """
+    found = [one.id for one in own.all if SpaceStanding[one.role] in SPACE_MAY[SpaceAction.SEARCH]]
+    if space_id is None:
+        return tuple(found)
+    if space_id not in found:
+        raise NotFoundError
+    return (space_id,)
 
 
 def may_delete(session: Session, user_id: str, membership: Membership | None) -> bool:

@@ -20,3 +20,7 @@ class DatabaseRefusesError(DatabaseAwayError):
 
 class DatabaseStartError(StartError):
     """PostgreSQL can't be used."""
+
+
+class SlowStatementError(Exception):
+    """A question took longer than whoever asked it allows: see `Database.fetch_within`."""

@@ -48,7 +48,7 @@ from core.database.connecting import (
     looks_there,
     single,
 )
-from core.database.errors import DatabaseStartError
+from core.database.errors import DatabaseStartError, SlowStatementError
 from core.database.outages import (
     AWAY,
     NO_DATABASE,
@@ -249,6 +249,27 @@ class Database:
         """Return all rows."""
         async with self._connection(sql) as connection:
             rows: list[Row] = await connection.fetch(*_bound(sql, values))
+            return rows
+
+    async def fetch_within(self, seconds: float, sql: str, **values: object) -> list[Row]:
+        """Return all rows of a question that may take so long and no longer.
+
+        It is planned for its values, as how much each finds differs by a thousand times, and takes
+        one core. Raises SlowStatementError.
+        """
+        async with self._connection(sql) as connection, connection.transaction():
+            await connection.execute(
+                f"""
+                SET LOCAL statement_timeout = {round(1000 * seconds)};
+                SET LOCAL plan_cache_mode = force_custom_plan;
+                SET LOCAL max_parallel_workers_per_gather = 0;
+                SET LOCAL jit = off
+                """
+            )
+            try:
+                rows: list[Row] = await connection.fetch(*_bound(sql, values))
+            except asyncpg.QueryCanceledError as problem:
+                raise SlowStatementError from problem
             return rows
 
     async def execute(self, sql: str, **values: object) -> None:

@@ -166,6 +166,7 @@ async def rows_of_space(db: Database, space_id: str) -> None:
     """Delete a space and all that is in it, within a transaction that has locked it."""
     # A table each, whose time is bounded one by one: row by row it would take three times that.
     for table in (
+        "search_lines",
         "corrected_lines",
         "corrections",
         "speakers",

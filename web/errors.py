@@ -147,6 +147,10 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("Type some words, or a name. What shouldn’t be read can be hidden."),
     ),
     "is_host": (N_("They can’t be removed."), N_("The session is theirs, or their space’s.")),
+    "search_too_slow": (
+        N_("That takes too long to look for."),
+        N_("Look for another word beside it, in one space, or in fewer days."),
+    ),
     "invitations_full": (
         N_("The space has many open invitations."),
         N_("Revoke one that is no longer needed, then try again."),

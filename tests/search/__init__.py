@@ -1,0 +1,1 @@
+"""Search: what is found, by whom, and how it is shown."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -88,6 +88,7 @@ class Line:
     `end` is None for what was written and for a pause that goes on. `lost`: of a gap, the seconds
     that could not be transcribed. `identity` is whose microphone it was, whoever speaks by now.
     `revision` counts its corrections; of what is `hidden` only who may correct it sees anything.
+    In another language, `original` is the text as it was said, in `original_language`.
     """
 
     kind: Kind
@@ -102,6 +103,20 @@ class Line:
     hidden: bool = False
     revision: int = 0
     by: str | None = None  # who paused, if that was somebody who was there
+    original: str | None = None
+    original_language: str | None = None
+
+    def translated(self, text: str, language: str) -> Line:
+        """Return it in another language."""
+        if language == self.language:
+            return self
+        return replace(
+            self,
+            text=text,
+            language=language,
+            original=self.text,
+            original_language=self.language,
+        )
 
     @property
     def id(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from unicodedata import normalize
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from core.model import Session
 from core.store import space_events
 from core.transcript.exports import FORMATS, Encoder, Wanted, file_name, zone_of
 from core.transcript.reading import TranscriptReader
-from routes import reading
+from routes import lines, reading
 from web.compression import Packer
 from web.guard import limit
 from web.pieces import AsItIsMade
@@ -33,7 +33,8 @@ async def as_text(request: Request) -> Response:
     """GET /s/{slug}/transcript.txt: who may read the transcript, also while it goes on.
 
     As in all formats, `?times=0` leaves out the times and `?chat=0` the chat. `?tz=Europe/Berlin`
-    names the reader's time zone, which only a browser knows.
+    names the reader's time zone, which only a browser knows; `?lang=de` has it in that language, as
+    far as it was translated.
     """
     return await _save(request, "txt")
 
@@ -90,7 +91,9 @@ async def _answer(request: Request, at: Look, ending: str, headers: dict[str, st
         return StreamingResponse(nothing(), headers=headers, media_type=media_type)
     leave = parts.reader.line.enter(at.who or "")
     try:
-        pieces = _pieces(parts.reader, session, encoder(_wanted(request, session)), packer)
+        wanted = _wanted(request, session)
+        pages = _pages(parts.reader, session, lines.language_of(request))
+        pieces = _pieces(parts.reader, pages, encoder(wanted), packer)
         first = await anext(pieces)  # what fails does so before 200
         await _note_export(request, at, session, ending)
     except BaseException:
@@ -106,25 +109,35 @@ async def nothing() -> AsyncGenerator[bytes]:
         yield nothing
 
 
+async def _pages(
+    reader: TranscriptReader, session: Session, language: str | None
+) -> AsyncGenerator[list[Line]]:
+    """Yield all lines of a transcript, some at a time, in a language or as they were said."""
+    async for page in reader.all(session):
+        yield await reader.translated(session, page, language)
+
+
 async def _pieces(
-    reader: TranscriptReader, session: Session, encoder: Encoder, packer: Packer | None
+    reader: TranscriptReader,
+    pages: AsyncIterator[list[Line]],
+    encoder: Encoder,
+    packer: Packer | None,
 ) -> AsyncGenerator[bytes]:
     """Yield a file as it is read; nothing of it waits in memory, and no connection, for a reader.
 
     Each step of some milliseconds is done when nobody else does one, in a thread: what is said
     meanwhile must not wait.
     """
-    pages = reader.all(session)
-    lines: list[Line] | None
+    said: list[Line] | None
     begun = False
     while True:
         async with reader.line.again() if begun else reader.line.turn():
-            lines = await anext(pages, None)
-            piece = await asyncio.to_thread(_laid_out, encoder, lines, packer, begun)
+            said = await anext(pages, None)
+            piece = await asyncio.to_thread(_laid_out, encoder, said, packer, begun)
         begun = True
-        if piece or lines is None:  # an empty file has a piece, too
+        if piece or said is None:  # an empty file has a piece, too
             yield piece
-        if lines is None:
+        if said is None:
             return
 
 

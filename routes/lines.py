@@ -16,6 +16,7 @@ from core import access
 from core.access import Look, NotFoundError
 from core.lines import BEGIN, CHAT, Key, Line, LineId, just_before, line_id
 from core.model import Person, Session
+from core.spoken import CODES
 from core.text import matches, one_line, without_controls
 from core.transcript.reading import TranscriptReader
 from routes import reading
@@ -38,7 +39,7 @@ class Asked:
 
     `line` is one that is to be seen with those around it, `after` and `before` one beside which
     they begin. `speaker` leaves out all others' lines, `found` is what lines are looked for with.
-    `all` of them are for print.
+    `all` of them are for print. `lang` is the code of the language that they are read in.
     """
 
     line: LineId | None = None
@@ -48,11 +49,12 @@ class Asked:
     speaker: str | None = None
     found: str = ""
     all: bool = False
+    lang: str | None = None
 
     def query(self, **place: str) -> str:
-        """Return the query of an address for another part, of the same speaker."""
-        own = {"speaker": self.speaker} if self.speaker else {}
-        return urlencode(place | own)
+        """Return the query of an address for another part, of the same speaker and language."""
+        own = {"speaker": self.speaker, "lang": self.lang}
+        return urlencode(place | {name: value for name, value in own.items() if value})
 
 
 def asked_of(request: Request) -> Asked:
@@ -69,7 +71,14 @@ def asked_of(request: Request) -> Asked:
         without_controls(query.get("speaker", ""), MAX_SPEAKER) or None,
         one_line(query.get("q", ""), MAX_FOUND),
         "all" in query,
+        language_of(request),
     )
+
+
+def language_of(request: Request) -> str | None:
+    """Return the code of the language that an address asks for; None: as it was said."""
+    asked = request.query_params.get("lang", "")
+    return asked if asked in CODES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +140,12 @@ class Excerpt:
 
 async def part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
     """Return the part that is asked for; NotFoundError where that names a line that isn't there."""
+    part = await _part_of(reader, view, asked)
+    return replace(part, lines=await reader.translated(view.session, part.lines, asked.lang))
+
+
+async def _part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
+    """Return the same as it was said."""
     window = partial(reader.window, view.session, speaker=asked.speaker, written=view.chat)
     if asked.all:
         every = reader.all(view.session, written=view.chat)
@@ -277,7 +292,8 @@ async def found_in(reader: TranscriptReader, view: View, asked: Asked) -> list[L
     found: list[Line] = []
     if asked.found:
         async for lines in reader.all(view.session, written=view.chat):
-            found += [one for one in lines if _has(one, asked)]
+            said = await reader.translated(view.session, lines, asked.lang)
+            found += [one for one in said if _has(one, asked)]
             if len(found) > MOST_FOUND:
                 return found[: MOST_FOUND + 1]
     return found

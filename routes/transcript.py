@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from core.access import EndedError, Look, may_delete
 from core.minutes import Bounds, cap_of, today
 from core.model import Participant, Session
-from core.store import analyses, participants, retention, usage
+from core.store import analyses, participants, retention, translations, usage
 from core.store import lines as stored
 from core.store.retention import Kept
 from routes import exports, lines, reading, voices
@@ -62,6 +62,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
     excerpt = await lines.read(services(request).reader, view, asked)
     people = await participants.who_joined(db, session.id)
     talked = await stored.talked(db, session.id, voices.PARTS)
+    translated = await translations.languages(db, session.id)
     analysis = await analyses.of_session(db, session.id)
     kept = await retention.of_session(db, session.id)
     spent = await _usage(request, at)
@@ -73,6 +74,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
             at.person,
             room=at.sight.room,
             analysis=analysis,
+            translated=translated,
             usage=spent,
             minutes=minutes,
             kept=kept,

@@ -55,6 +55,8 @@ def _turn(lines: list[Line], found: str) -> Shown:
                 "start": one.start,
                 "words": _words(one, found),
                 "language": one.language,
+                "original": one.original,
+                "original_language": one.original_language,
                 "timed": timed,
                 "is_gap": one.kind == "gap",
                 "is_hidden": one.hidden,

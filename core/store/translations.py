@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from core.database import Database
@@ -65,3 +65,23 @@ async def languages(db: Database, session_id: str) -> list[str]:
         session=UUID(session_id),
     )
     return [row["language"] for row in rows]
+
+
+async def of_lines(
+    db: Database, session_id: str, language: str, numbers: Collection[int]
+) -> dict[int, tuple[str, str]]:
+    """Return of stored utterances, by seq, what was heard and the same in this language.
+
+    A line of which that is no longer the text has been corrected since: it has no translation.
+    """
+    rows = await db.fetch_all(
+        """
+        SELECT u.seq, u.text, t.text AS translated FROM utterances u
+        JOIN translations t USING (session_id, stream, utterance)
+        WHERE u.session_id = :session AND u.seq = ANY(:numbers) AND t.language = :language
+        """,
+        session=UUID(session_id),
+        numbers=list(numbers),
+        language=language,
+    )
+    return {row["seq"]: (row["text"], row["translated"]) for row in rows}

@@ -7,7 +7,7 @@ asked before the next, so that nothing slips past between two questions.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -17,7 +17,7 @@ from core.database import Database
 from core.lines import BEGIN, Key, Line, LineId
 from core.model import ChatLine, Session, Utterance
 from core.store import lines as stored
-from core.store import pauses
+from core.store import pauses, translations
 from core.transcript.writer import TranscriptWriter
 from core.waiting_line import WaitingLine
 
@@ -129,6 +129,19 @@ class TranscriptReader:
                 return
             key = window.lines[-1].key
 
+    async def translated(
+        self, session: Session, said: list[Line], language: str | None
+    ) -> list[Line]:
+        """Return lines in a language, as far as there are translations of them; None: as they are.
+
+        What isn't stored yet has none.
+        """
+        numbers = [one.key.number for one in said if one.kind == "speech"]
+        if language is None or not numbers:
+            return said
+        found = await translations.of_lines(self._db, session.id, language, numbers)
+        return [_in_language(one, found, language) for one in said]
+
     async def key_of(self, session: Session, line: LineId) -> Key | None:
         """Return where a line is; None where there is none of this name."""
         for one in self._unstored(session.id):
@@ -152,6 +165,11 @@ class TranscriptReader:
     async def chat(self, session_id: str) -> list[ChatLine]:
         """Return the chat lines of a session by id."""
         return await self._writer.chat(session_id)
+
+
+def _in_language(one: Line, found: Mapping[int, tuple[str, str]], language: str) -> Line:
+    heard, text = found.get(one.key.number, ("", "")) if one.kind == "speech" else ("", "")
+    return one.translated(text, language) if text and heard == one.text else one
 
 
 def _is_between(key: Key, side: Side, begin: Key, edge: Key | None) -> bool:

@@ -184,8 +184,9 @@ async def test_who_reads_a_language_gets_it_and_who_comes_later_all(
             "text": f"[de] {final['text']}",
         }
         assert german.messages.index(told) > german.messages.index(final)
-        with trouble(gladia.faults.change("translation", lambda _: None, times=2)):
+        with trouble(fault := gladia.faults.change("translation", lambda _: None, times=2)):
             await speaks(ada, *WORDS[2:4])  # never translated
+            await gladia.until(lambda: fault.fired == 2)
         await speaks(ada, *WORDS[4:6])
         await german.until(lambda: len(german.of_type("translation")) == 2)
         assert german.of_type("translation")[1]["id"] == german.finals[2]["id"]
@@ -208,6 +209,71 @@ async def test_who_reads_a_language_gets_it_and_who_comes_later_all(
     async with host.page(slug) as late:
         await late.send({"type": "read", "language": "de"})
         await late.until(lambda: len(late.of_type("translation")) == 2)
+
+
+async def test_the_transcript_is_read_in_a_language_and_the_original_is_one_click_away(
+    translating: AppServer, gladia: GladiaEmulator
+) -> None:
+    host = await asyncio.to_thread(Visitor(translating.url).sign_in, "Reader")
+    slug = await asyncio.to_thread(host.start_session)
+    async with host.page(slug) as page:
+        await page.mic(True)
+        await speaks(page, *WORDS[:2])
+        with trouble(fault := gladia.faults.null_data("translation", times=2)):
+            await speaks(page, *WORDS[2:4])
+            await gladia.until(lambda: fault.fired == 2)
+        await speaks(page, *WORDS[4:6])
+    first, second, _ = (one["text"] for one in page.finals)
+    tables = Tables(translating.database_url)
+    kept = "SELECT 1 FROM translations t JOIN sessions s ON s.id = session_id WHERE s.slug = $1"
+
+    async def stored() -> bool:
+        return len(await asyncio.to_thread(tables, kept, slug)) == 4
+
+    await until(stored)
+    # Somebody has corrected the third: what was made of other words isn't shown for it.
+    await asyncio.to_thread(
+        tables,
+        """
+        UPDATE translations t SET text = 'von anderem' FROM utterances u, sessions s
+        WHERE s.slug = $1 AND u.session_id = s.id AND t.session_id = s.id
+        AND (t.stream, t.utterance) = (u.stream, u.utterance) AND u.seq = 3
+        """,
+        slug,
+    )
+
+    async def read(path: str = "") -> str:
+        answer = await asyncio.to_thread(host.http.get, f"/s/{slug}/transcript{path}")
+        assert answer.status_code == 200
+        return answer.text
+
+    plain = await read()
+    assert first in plain
+    assert "[de]" not in plain
+    assert "?lang=de" in plain
+    german = await read("?lang=de")
+    assert f'lang="de">[de] {first}</p>' in german
+    assert f'<p dir="auto" lang="en">{first}</p>' in german, "the original, behind a click"
+    assert f'lang="en">{second}</p>' in german, "never translated"
+    assert "von anderem" in german
+    for odd in ("?lang=xx", "?lang=%00", "?lang=de%22", "?lang=" + "d" * 3000):
+        assert first in await read(odd)
+        assert "[de]" not in await read(odd)
+    assert f"[fr] {first}" in await read("/lines?lang=fr")
+    found = await read("/find?q=anderem&lang=de")
+    assert json.loads(found)["lines"] == ["3"]
+    assert json.loads(await read("/find?q=anderem"))["lines"] == []
+    assert f"[de] {first}" in await read(".txt?lang=de")
+    assert f"[de] {first}" not in await read(".vtt")
+    seq3 = json.loads(await read(".json?lang=fr"))["lines"]
+    assert [one["language"] for one in seq3 if one["kind"] == "speech"] == ["fr", "en", "fr"]
+    corrected = {"text": "Corrected words", "revision": "0"}
+    answer = await asyncio.to_thread(
+        host.http.post, f"/s/{slug}/transcript/lines/3", data=corrected
+    )
+    if answer.status_code < 400:
+        assert "von anderem" not in await read("?lang=de")
+        assert "Corrected words" in await read("?lang=de")
 
 
 @pytest.mark.browser

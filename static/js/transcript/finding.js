@@ -84,8 +84,10 @@ async function ask(words) {
   if (words) {
     const address = new URL(/** @type {HTMLElement} */ (form).dataset.find ?? '', location.href);
     address.searchParams.set('q', words);
-    const speaker = form?.querySelector('[name="speaker"]');
-    if (speaker instanceof HTMLInputElement) address.searchParams.set('speaker', speaker.value);
+    for (const name of ['speaker', 'lang']) {
+      const own = form?.querySelector(`[name="${name}"]`);
+      if (own instanceof HTMLInputElement) address.searchParams.set(name, own.value);
+    }
     const answer = await fetch(address, { signal: asking.signal });
     if (!answer.ok) throw new Error(`can't be looked for: ${answer.status}`);
     ({ lines, more } = await answer.json());

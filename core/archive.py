@@ -4,6 +4,7 @@
     log.json        who did what in it; usage.json: what its sessions used, by day
     sessions/2026-11-24 Weekly call abcd-efgh-jkmn-pqrs/
         session.json, transcript.json, transcript.txt, corrections.json, analysis.json
+        audio/00003.200 Ada 5f0c1e2d.ogg: sound, as far as it is kept
     index.json      what is in it, at the end: sessions that were deleted meanwhile are named there
 
 One that breaks off has no table of contents, so that nothing takes it for whole.

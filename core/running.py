@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from core import checks
+from core.audio.archived import Recordings
 from core.audio.rounds import Rounds
 from core.audio.shelf import Shelf
 from core.conduct import Conduct
@@ -113,6 +114,7 @@ async def running(
             minutes,
             speaking,
             sound,
+            archived=(Recordings(db, sound),) if sound else (),
         )
         yield parts, stop
     finally:

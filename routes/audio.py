@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from functools import partial
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from core.access import NotFoundError
-from core.audio.bucket import Bucket, BucketError
-from core.audio.hearing import SoundAwayError, pieces
-from core.audio.rounds import key_of
+from core.audio.archived import reading
 from core.store import recordings
 from core.store.recordings import Recording
 from web.guard import limit
@@ -55,25 +50,12 @@ async def recording(request: Request) -> Response:
         raise
 
 
-async def _from_bucket(bucket: Bucket, key: str, first: int, last: int) -> AsyncGenerator[bytes]:
-    try:
-        async for piece in bucket.get(key, first, last):
-            yield piece
-    except BucketError as problem:
-        raise SoundAwayError from problem
-
-
 async def _content(request: Request, found: Recording) -> Content:
     """Return the bytes of a recording. Raises NotFoundError where we can't reach its place."""
     sound = services(request).sound
     if sound is None:
         raise NotFoundError
-    describe = partial(Content, found.bytes, found.id, KIND)
-    if sound.bucket is not None and found.place == sound.bucket.place:
-        return describe(partial(_from_bucket, sound.bucket, key_of(found.session_id, found.id)))
-    if found.place != sound.shelf.place:
+    read = await reading(sound, found)
+    if read is None:
         raise NotFoundError
-    path = sound.shelf.path(found.session_id, found.id)
-    if not await asyncio.to_thread(path.exists):
-        raise NotFoundError
-    return describe(partial(pieces, path))
+    return Content(found.bytes, found.id, KIND, read)

@@ -6,7 +6,7 @@ row goes, however it does, the database notes that its file has to go: see schem
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ import asyncpg
 
 from core.database import Database, Row
 
+AT_ONCE = 500  # rows of one statement, where all are wanted
 SAMPLE_RATE = 16_000  # of what is recorded, whatever a file's own is
 
 
@@ -120,6 +121,29 @@ async def find(db: Database, session_id: str, recording: UUID) -> Recording | No
         session=UUID(session_id),
     )
     return _recording(row) if row else None
+
+
+async def of_session(db: Database, session_id: str) -> AsyncIterator[tuple[Recording, str]]:
+    """Yield the recordings of a session that have a file, by when they begin, and whose each is."""
+    last: Row | None = None
+    while True:
+        rows = await db.fetch_all(
+            """
+            SELECT r.*, p.name FROM recordings r JOIN participants p USING (identity)
+            WHERE r.session_id = :session AND r.bytes > 0 AND r.expires_at > now() AND (
+                CAST(:start AS float8) IS NULL OR (r.start_s, r.id) > (:start, CAST(:id AS uuid))
+            ) ORDER BY r.start_s, r.id LIMIT :most
+            """,
+            session=UUID(session_id),
+            start=last["start_s"] if last else None,
+            id=last["id"] if last else None,
+            most=AT_ONCE,
+        )
+        for row in rows:
+            yield _recording(row), row["name"]
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1]
 
 
 async def heard(db: Database, session_id: str, numbers: Collection[int]) -> dict[int, Heard]:

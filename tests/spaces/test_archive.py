@@ -9,7 +9,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jsonschema
 import pytest
@@ -120,6 +120,36 @@ def test_it_has_everything(talk: Talk, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
     log = talk.host.http.get(f"/spaces/{space_of(talk)}/events").text
     assert "Saved everything of the space as an archive" in log
+
+
+def test_sound_that_is_kept_is_in_it(talk: Talk) -> None:
+    folder = talk.server.data_dir / "audio"
+    session = talk.tables.one("SELECT id FROM sessions WHERE slug = $1", talk.slug)
+    sound = bytes(range(256)) * 300
+    there, expired, elsewhere = uuid4(), uuid4(), uuid4()
+    (folder / str(session)).mkdir()
+    for id_, days, place in ((there, 7, ""), (expired, -1, ""), (elsewhere, 7, "0")):
+        (folder / str(session) / f"{id_}.opus").write_bytes(sound)
+        talk.tables(
+            "INSERT INTO recordings (id, session_id, identity, client, first_sample, samples,"
+            " start_s, bytes, place, created_at, expires_at) VALUES ($1, $2, $3, $4, 0, 16000, 3.2,"
+            " $5, $6, now(), now() + make_interval(days => $7))",
+            id_,
+            session,
+            talk.people["Bo"],
+            str(id_)[:8],
+            len(sound),
+            f"disk:{(folder / 'name').read_text()}{place}",
+            days,
+        )
+    files = opened(talk.host.http.get(address(talk)).content)
+    found = {name.rpartition("/")[2]: files[name] for name in files if "/audio/" in name}
+    assert found == {f"00003.200 Bo {str(there)[:8]}.ogg": sound}
+    # Half of it alone would mislead: nothing is whole then.
+    (folder / str(session) / f"{there}.opus").write_bytes(sound[:1000])
+    broken = talk.host.http.get(address(talk), headers=JSON)  # so short that nothing was sent yet
+    assert (broken.status_code, broken.json()["error"]["code"]) == (503, "sound_away")
+    (folder / str(session) / f"{there}.opus").write_bytes(sound)
 
 
 def test_it_is_for_owners_alone_and_a_link_is_theirs(talk: Talk, server: AppServer) -> None:

@@ -38,10 +38,14 @@ def folder_name(title: str, day: datetime, untitled: str) -> str:
     The date comes first, so that files sort by it, and so that no title makes a name that Windows
     keeps for devices (CON, NUL) or a hidden file.
     """
-    visible = "".join(c if c.isprintable() else " " for c in _NOT_IN_NAMES.sub(" ", title))
+    return f"{day:%Y-%m-%d} {plain_name(title) or untitled}"
+
+
+def plain_name(text: str) -> str:
+    """Return what of a text may be in the middle of a file's name; "" where that is nothing."""
+    visible = "".join(c if c.isprintable() else " " for c in _NOT_IN_NAMES.sub(" ", text))
     flat = " ".join(visible.split())
-    short = flat.encode()[:MAX_TITLE].decode(errors="ignore").rstrip(" .")
-    return f"{day:%Y-%m-%d} {short or untitled}"
+    return flat.encode()[:MAX_TITLE].decode(errors="ignore").rstrip(" .")
 
 
 def moment(local: datetime) -> str:

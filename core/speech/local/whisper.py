@@ -32,9 +32,6 @@ _TOKENS_PER_SECOND, _TOKENS_BESIDE = 20, 32  # nobody says more; letters of some
 _LOOPED, _UNBELIEVED, _NO_SPEECH = 2.4, -1.0, 0.6
 _LOOP = re.compile(r"(.{2,80}?)(?:\s*\1){2,}")
 _ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪[^♪]*♪?")  # [Music], (applause), *laughs*
-# What the model calls otherwise than ISO 639-1 does; the few languages with no code there stay.
-_ISO = {"jw": "jv"}
-_OWN = {iso: own for own, iso in _ISO.items()}
 
 
 class Whisper:
@@ -84,7 +81,7 @@ class Whisper:
         heard = spectrum(audio, self._model.n_mels, frames)
         encoded = self._model.encode(self._array(np.ascontiguousarray(heard[None])))
         language, certainty = self._language(encoded, languages)
-        task = [f"<|{_OWN.get(language, language)}|>", "<|transcribe|>"]
+        task = [f"<|{language}|>", "<|transcribe|>"]
         prompt = ["<|startoftranscript|>", *(task if self._model.is_multilingual else [])]
         (result,) = self._model.generate(
             encoded,
@@ -103,7 +100,7 @@ class Whisper:
         if len(known) == 1:
             return known[0], 1.0
         (found,) = self._model.detect_language(encoded)
-        likely = {_iso(token): share for token, share in found}
+        likely = {_code(token): share for token, share in found}
         best = max(known, key=lambda one: likely.get(one, 0.0))
         whole = sum(likely.get(one, 0.0) for one in known)
         return best, likely.get(best, 0.0) / whole if whole else 0.0
@@ -141,12 +138,11 @@ def _vocabulary(folder: Path) -> list[str]:
 def _languages(words: Sequence[str]) -> list[str]:
     """Return the codes of what a model knows: the tokens between the first mark and its tasks."""
     first, last = words.index("<|startoftranscript|>") + 1, words.index("<|translate|>")
-    return [_iso(word) for word in words[first:last]]
+    return [_code(word) for word in words[first:last]]
 
 
-def _iso(token: str) -> str:
-    code = token[2:-2]
-    return _ISO.get(code, code)
+def _code(token: str) -> str:
+    return token.removeprefix("<|").removesuffix("|>")
 
 
 @cache

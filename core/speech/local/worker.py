@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import threading
 from bisect import insort
@@ -16,8 +17,9 @@ from core.speech.local.recognizer import Recognizer
 from core.speech.reasons import Reason
 
 # One call of the model can't be interrupted, and some take longer. By then all words are written,
-# and the process ends anyway.
-CLOSE_TIMEOUT_S = 1.5
+# and the process ends anyway: after the call, as a thread that comes back from a library when
+# Python is gone takes the process down with it.
+CLOSE_TIMEOUT_S, EXIT_TIMEOUT_S = 1.5, 8.0
 _T = TypeVar("_T")
 
 
@@ -76,6 +78,8 @@ class Worker:
         """Let the thread free its model; bounded, as one call can't be interrupted."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, CLOSE_TIMEOUT_S)
+        if self._thread.is_alive():
+            atexit.register(self._thread.join, EXIT_TIMEOUT_S)
 
     @property
     def streams(self) -> int:

@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ import httpx2
 from core.settings import is_loopback
 from core.speech.local.catalogue import File, Model
 from core.speech.local.choice import FOLDER
-from core.starting import StartError, of_file, of_system
+from core.starting import StartError, of_file
 from core.words import N_, Words
 
 # Tries of a file that bring nothing new, one after another, and the seconds between them.
@@ -88,7 +88,10 @@ def _take_what_is_right(model: Model, there: Path, unfinished: Path) -> None:
         old, new = there / file.name, unfinished / file.name
         if old.is_file() and _digest(old) == file.sha256:
             new.unlink(missing_ok=True)
-            os.link(old, new)
+            try:
+                os.link(old, new)
+            except OSError:  # not every file system can
+                shutil.copyfile(old, new)
 
 
 def _ask_for_room(model: Model, folder: Path) -> None:
@@ -278,11 +281,10 @@ def _digest(path: Path) -> str:
 
 
 def _sync(folder: Path) -> None:
-    """Have the system write down that the folder has its name now."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as problem:  # some file systems can't
-        _ = of_system(problem)
-    finally:
-        os.close(descriptor)
+    """Have the system write down that the folder has its name now, where it can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

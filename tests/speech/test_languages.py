@@ -239,6 +239,24 @@ def test_only_hosts_and_owners_change_it(place: AppServer, host: Visitor) -> Non
     assert say(host, f"/s/{slug}", languages="fr") == (403, "ended")
 
 
+def test_the_next_meeting_of_a_room_is_as_the_last_one_was(place: AppServer, host: Visitor) -> None:
+    space = space_of(place, host.start_session())
+    made = host.http.post(f"/spaces/{space}/rooms", data={"title": "Weekly"})
+    room = made.headers["location"].split("/")[2]
+    meeting = host.http.get(f"/r/{room}").headers["location"].rpartition("/")[2]
+    words = {"languages": "ru,en", "switching": "on", "vocabulary": "Tides", "targets": "de"}
+    assert say(host, f"/s/{meeting}", **words, spelling="Ada = Aida") == (204, "")
+    assert host.end(meeting).status_code == 303
+    following = host.http.get(f"/r/{room}").headers["location"].rpartition("/")[2]
+    assert following != meeting
+    row = Tables(place.database_url)(
+        "SELECT languages, code_switching, vocabulary, spelling, targets FROM sessions"
+        " WHERE slug = $1",
+        following,
+    )[0]
+    assert tuple(row) == (["ru", "en"], True, ["Tides"], '{"Ada": ["Aida"]}', ["de"])
+
+
 async def test_what_somebody_says_they_speak_holds_from_their_next_stretch_on(
     place: AppServer, gladia: GladiaEmulator, host: Visitor
 ) -> None:

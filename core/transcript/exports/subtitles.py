@@ -28,6 +28,7 @@ class _Subtitles:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._waiting: list[Item] = []  # a heap: what may still come after what is yet to be read
+        self._ready = list[Item]()  # what nothing else can come before any more, in order
         self._numbers = count()
 
     def lines(self, lines: list[Line]) -> bytes:
@@ -51,24 +52,29 @@ class _Subtitles:
         A short cue is shown longer where its speaker says nothing else: so what begins in the
         second after it must be known.
         """
-        blocks = list[str]()
-        while self._waiting and self._waiting[0][0] + SHORTEST < read:
-            _, _, one, cue = heapq.heappop(self._waiting)
-            if cue is None:
-                blocks.append(self.note(one))
-            else:
-                blocks.append(self.cue(one, cue, self._shown_until(one, cue)))
+        while self._waiting and self._waiting[0][0] < read:
+            self._ready.append(heapq.heappop(self._waiting))
+        blocks, done = list[str](), 0
+        for at, (start, _, one, cue) in enumerate(self._ready):
+            if start + SHORTEST >= read:
+                break
+            done = at + 1
+            blocks.append(self.note(one) if cue is None else self.cue(one, cue, self._until(at)))
+        del self._ready[:done]
         return "".join(blocks).encode()
 
-    def _shown_until(self, one: Entry, cue: Cue) -> float:
-        if cue.end - cue.start >= SHORTEST:
-            return cue.end
-        following = (
-            start
-            for start, _, other, what in self._waiting
-            if what is not None and other.who == one.who and start > cue.start
-        )
-        until = min(cue.start + SHORTEST, min(following, default=math.inf))
+    def _until(self, at: int) -> float:
+        """Return how long a cue is shown that is ready: a second, unless its speaker goes on."""
+        _, _, one, cue = self._ready[at]
+        if cue is None or cue.end - cue.start >= SHORTEST:
+            return cue.end if cue else 0.0
+        until = cue.start + SHORTEST
+        for number in range(at + 1, len(self._ready)):
+            start, _, other, what = self._ready[number]
+            if start >= until:
+                break
+            if what is not None and other.who == one.who and start > cue.start:
+                until = start
         return max(cue.end, until)
 
     def lead(self, one: Entry) -> float:

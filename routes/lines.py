@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,9 +15,12 @@ from starlette.responses import RedirectResponse, Response
 
 from core import access
 from core.access import Look, NotFoundError
+from core.database import Database
 from core.lines import BEGIN, CHAT, Key, Line, LineId, just_before, line_id
 from core.model import Person, Session
 from core.spoken import CODES
+from core.store import recordings
+from core.store.recordings import Heard
 from core.text import matches, one_line, without_controls
 from core.transcript.reading import TranscriptReader
 from routes import reading
@@ -88,7 +92,7 @@ class View:
     `path` is its page's, `parts` the path below which its lines and what finds in it are. `who` is
     whom limits count, None for nobody known. `chat`: whether what was written is among its lines.
     Who `corrects` it sees what is hidden. To who is `outside` nothing is told that leads to the
-    session or of who was in it unheard.
+    session or of who was in it unheard. `heard`: whether they may hear what is kept of its sound.
     """
 
     session: Session
@@ -99,6 +103,7 @@ class View:
     chat: bool = True
     outside: bool = False
     corrects: bool = False
+    heard: bool = False
 
     @property
     def shown(self) -> Session:
@@ -115,7 +120,8 @@ def view_of(at: Look) -> View:
     link = f"/s/{session.slug}"
     parts = f"{link}/transcript"
     path = link if session.over else parts
-    return View(session, path, parts, at.who, at.person, corrects=access.corrects(at))
+    may = {"corrects": access.corrects(at), "heard": at.may_hear}
+    return View(session, path, parts, at.who, at.person, **may)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +196,27 @@ async def read(reader: TranscriptReader, view: View, asked: Asked) -> Excerpt:
     return Excerpt(view, asked, part, coming)
 
 
-def values(excerpt: Excerpt) -> dict[str, Any]:
-    """Return what the template of lines needs. Takes a while for many: call it in a thread."""
+async def sound_of(db: Database, excerpt: Excerpt) -> dict[int, Heard]:
+    """Return where utterances among these lines can be heard; of what is for print, nowhere."""
+    if not excerpt.view.heard or excerpt.asked.all:
+        return {}
+    said = {one.key.number for one in excerpt.part.lines if one.kind == "speech"}
+    return await recordings.heard(db, excerpt.view.session.id, said) if said else {}
+
+
+def values(excerpt: Excerpt, sound: Mapping[int, Heard]) -> dict[str, Any]:
+    """Return what the template of lines needs. Takes a while for many: call it in a thread.
+
+    `sound` is of `sound_of`.
+    """
     view, asked, part = excerpt.view, excerpt.asked, excerpt.part
     lines = part.lines[:MOST_FOUND] if asked.found else part.lines
     ids = [one.id for one in part.lines if one.kind != "pause"]
     return {
         "session": view.shown,
         "asked": asked,
-        "turns": turns(map(_outside, lines) if view.outside else lines, asked.found),
+        "turns": turns(map(_outside, lines) if view.outside else lines, asked.found, sound),
+        "audio": f"/s/{view.session.slug}/audio" if view.heard else "",
         "first": ids[0] if ids else None,
         "last": ids[-1] if ids else None,
         "earlier": part.earlier,
@@ -250,9 +268,10 @@ async def some(request: Request, view: View) -> Response:
         elif asked.line is None:
             part = replace(part, earlier=False)
         excerpt = Excerpt(view, asked, part, coming)
+        sound = await sound_of(services(request).db, excerpt)
 
         def lay_out() -> Response:
-            html = page("transcript/_lines.html", view.person, **values(excerpt))
+            html = page("transcript/_lines.html", view.person, **values(excerpt, sound))
             return compressed(html, request.headers)
 
         return await asyncio.to_thread(lay_out)

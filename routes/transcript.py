@@ -60,6 +60,7 @@ async def page_of(request: Request, at: Look) -> Response:
 async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked) -> Response:
     db, session = services(request).db, view.session
     excerpt = await lines.read(services(request).reader, view, asked)
+    sound = await lines.sound_of(db, excerpt)
     people = await participants.who_joined(db, session.id)
     talked = await stored.talked(db, session.id, voices.PARTS)
     translated = await translations.languages(db, session.id)
@@ -84,7 +85,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
             answered=_answered(people) if at.may_see_answers else [],
             here=(0 if session.over else at.presence.here),
             voices=voices.of(talked, people),
-            **lines.values(excerpt),
+            **lines.values(excerpt, sound),
         )
         # What was looked for is in the page: see web/compression.py.
         return html if asked.found else compressed(html, request.headers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby, pairwise
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from core.lines import Line, Speaker
+from core.store.recordings import Heard
 from core.text import matches
 from web.links import linked
 from web.render import not_transcribed, paused
@@ -22,20 +23,29 @@ def name_of(speaker: Speaker) -> str:
     return speaker.name or gettext("Several people")
 
 
-def turns(lines: Iterable[Line], found: str = "") -> list[Shown]:
+def turns(
+    lines: Iterable[Line], found: str = "", sound: Mapping[int, Heard] | None = None
+) -> list[Shown]:
     """Group lines, which are in order, into turns of one person; pauses stand between them.
 
-    `found` is marked in what was said and written.
+    `found` is marked in what was said and written. `sound`: where utterances can be heard.
     """
     groups = groupby(lines, key=lambda one: (one.kind == "chat", _whose(one)))
-    return [_turn(list(group), found) for _, group in groups]
+    return [_turn(list(group), found, sound or {}) for _, group in groups]
+
+
+def _heard(one: Line, sound: Mapping[int, Heard]) -> str:
+    """Return a line's recording, and from where to where in it the line is; "" for none."""
+    where = sound.get(one.key.number) if one.kind == "speech" else None
+    span = where.span(one.start, one.end or one.start) if where else None
+    return f"{where.recording} {span[0]:.2f} {span[1]:.2f}" if where and span else ""
 
 
 def _whose(one: Line) -> str:
     return one.speaker.id if one.speaker is not None else one.id
 
 
-def _turn(lines: list[Line], found: str) -> Shown:
+def _turn(lines: list[Line], found: str, sound: Mapping[int, Heard]) -> Shown:
     first = lines[0]
     who: Shown = {}
     if (speaker := first.speaker) is not None:
@@ -61,6 +71,7 @@ def _turn(lines: list[Line], found: str) -> Shown:
                 "is_gap": one.kind == "gap",
                 "is_hidden": one.hidden,
                 "revision": one.revision,
+                "sound": _heard(one, sound),
             }
             for one, timed in zip(lines, _timed(lines), strict=True)
         ],

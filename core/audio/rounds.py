@@ -24,7 +24,7 @@ from core.store.recordings import Discarded, Recording
 log = logging.getLogger(__name__)
 
 TICK_S = 2.0
-EXPIRE_EVERY_S = 60.0
+EXPIRE_EVERY_S = 10.0
 LOOK_EVERY_S = 60.0  # for files that a process has left behind
 AGAIN_AFTER = timedelta(minutes=1)  # what couldn't be moved or deleted
 AT_ONCE = 100  # rows of one statement

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core.database import Database
 from core.model import Membership, Person
-from core.store import deletion, keys, space_events
+from core.store import deletion, keys, recordings, space_events
 
 Fate = Literal["goes", "stays", "blocks"]
 
@@ -50,6 +50,7 @@ class AccountContents:
     sessions: int
     utterances: int
     lines: int
+    sound: float  # seconds, also of sessions that go
     sign_ins: int
     tokens: int
     invitations: int
@@ -140,6 +141,9 @@ async def look(db: Database, user_id: str) -> AccountContents:
             (SELECT count(*) FROM utterances u JOIN was USING (identity)
                 WHERE u.lost_s IS NULL) AS utterances,
             (SELECT count(*) FROM chat_messages JOIN was USING (identity)) AS lines,
+            (SELECT coalesce(CAST(sum(r.samples) AS float8), 0) / 16000 FROM recordings r
+                JOIN participants p USING (identity)
+                WHERE p.user_id = :user AND r.bytes > 0) AS sound,
             (SELECT count(*) FROM sessions WHERE created_by = :user AND status <> 'EXPIRED'
                 AND (standing_room IS NULL OR status <> 'CREATED')
                 AND space_id <> ALL(CAST(:going AS uuid[]))) AS made,
@@ -197,9 +201,10 @@ async def delete(db: Database, person: Person, contents: AccountContents) -> Gon
     """Delete a user with all that hangs on them, within a transaction that has locked them.
 
     Spaces in which nobody else is go, too. Where they were in sessions of others, their name stays
-    beside their words.
+    beside their words; the sound of those goes.
     """
     user, staying = UUID(person.id), contents.of_fate("stays")
+    await recordings.forget_person(db, person.id)
     for space in contents.of_fate("goes"):
         await deletion.rows_of_space(db, space.id)
     for space in staying:

@@ -24,11 +24,15 @@ class LastSpaceError(ProblemError):
 
 @dataclass(frozen=True, slots=True)
 class SessionContents:
-    """What goes with a session: how many people were in it, and how much they said and wrote."""
+    """What goes with a session: how many people were in it, and how much they said and wrote.
+
+    `sound`: seconds of it that can be heard.
+    """
 
     people: int
     utterances: int
     lines: int
+    sound: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,13 @@ async def of_session(db: Database, session_id: str) -> SessionContents:
                 WHERE session_id = :id AND joined_at IS NOT NULL) AS people,
             (SELECT count(*) FROM utterances
                 WHERE session_id = :id AND lost_s IS NULL) AS utterances,
-            (SELECT count(*) FROM chat_messages WHERE session_id = :id) AS lines
+            (SELECT count(*) FROM chat_messages WHERE session_id = :id) AS lines,
+            (SELECT coalesce(CAST(sum(samples) AS float8), 0) / 16000 FROM recordings
+                WHERE session_id = :id AND bytes > 0) AS sound
         """,
         id=UUID(session_id),
     )
-    return SessionContents(row["people"], row["utterances"], row["lines"])
+    return SessionContents(row["people"], row["utterances"], row["lines"], row["sound"])
 
 
 async def of_space(db: Database, space_id: str) -> SpaceContents:
@@ -167,6 +173,7 @@ async def rows_of_space(db: Database, space_id: str) -> None:
     # A table each, whose time is bounded one by one: row by row it would take three times that.
     for table in (
         "search_lines",
+        "recordings",
         "corrected_lines",
         "corrections",
         "speakers",

@@ -17,7 +17,9 @@ AT_ONCE = 500  # rows: of words, some 100 kB
 
 Json = dict[str, Any]
 Part = Literal["invitations", "standing_rooms", "sessions", "log", "corrections"]
-Share = Literal["utterances", "corrected", "translations", "chat", "pauses", "streams"]
+Share = Literal[
+    "utterances", "corrected", "translations", "chat", "pauses", "streams", "recordings"
+]
 PARTS: tuple[Part, ...] = ("invitations", "standing_rooms", "sessions", "log", "corrections")
 SHARES: tuple[Share, ...] = (
     "utterances",
@@ -26,6 +28,7 @@ SHARES: tuple[Share, ...] = (
     "chat",
     "pauses",
     "streams",
+    "recordings",
 )
 
 _BEHIND = "(CAST(:at AS timestamptz) IS NULL OR ({at}, {id}) > (:at, CAST(:id AS {kind})))"
@@ -109,6 +112,17 @@ _SHARES: dict[Share, str] = {
         SELECT t.stream AS key, t.opened_at, t.closed_at, t.engine, t.sent_s FROM streams t
         WHERE t.identity = :identity AND (CAST(:key AS text) IS NULL OR t.stream > :key)
         ORDER BY t.stream LIMIT :most
+    """,
+    # The sound itself is at its address, for as long as it is kept and they may read the session.
+    "recordings": """
+        SELECT r.id AS key, CASE WHEN p.state = 'ADMITTED' AND r.bytes > 0
+                THEN '/s/' || s.slug || '/audio/' || r.id END AS address,
+            r.start_s, CAST(r.samples AS float8) / 16000 AS seconds, r.bytes, r.created_at,
+            r.expires_at
+        FROM recordings r JOIN participants p USING (identity)
+        JOIN sessions s ON s.id = p.session_id
+        WHERE r.identity = :identity AND (CAST(:key AS uuid) IS NULL OR r.id > :key)
+        ORDER BY r.id LIMIT :most
     """,
 }
 
@@ -202,7 +216,10 @@ def participations(db: Database, user_id: str) -> AsyncIterator[list[Json]]:
     corrected = "corrected_lines JOIN utterances USING (session_id, seq)"
     has = ", ".join(
         f"EXISTS (SELECT FROM {table} WHERE identity = p.identity)"
-        for table in ("utterances", corrected, "translations", "chat_messages", "pauses", "streams")
+        for table in (
+            *("utterances", corrected, "translations", "chat_messages", "pauses", "streams"),
+            "recordings",
+        )
     )
     sql = f"""
         SELECT p.identity, p.session_id AS session,

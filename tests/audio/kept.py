@@ -48,7 +48,8 @@ class Kept:
     def __init__(self, place: AppServer, days: int | None = 7) -> None:
         self.place = place
         self.tables = Tables(place.database_url)
-        self.owner = Visitor(place.url).sign_in(f"Owner {secrets.token_hex(4)}")
+        self.name = f"Owner {secrets.token_hex(4)}"
+        self.owner = Visitor(place.url).sign_in(self.name)
         self.slug = self.owner.start_session()
         self.space = str(
             self.tables.one("SELECT space_id FROM sessions WHERE slug = $1", self.slug)

@@ -6,3 +6,4 @@ import './reading.js';
 import './finding.js';
 import './correcting.js';
 import './saving.js';
+import './hearing.js';

@@ -1,0 +1,203 @@
+/**
+ * Plays what people said: a line from where its words begin to where they end, then the next one, and so on.
+ *
+ * Which file has a line, and where in it, stands in its `data-sound`. Each line that has one gets a button here, so that
+ * without scripts there is none.
+ */
+
+import { find, stamp } from '../lib/dom.js';
+import { t } from '../lib/words.js';
+
+const HEARING = 'hearing';
+const KIND = 'audio/ogg; codecs=opus';
+// Seconds between two lines of one file that are played through: shorter than any answer.
+const GAP = 1.5;
+const CONTROLS = 'input, textarea, select, button, a, summary, audio, [contenteditable]';
+
+/** @typedef {{ recording: string, from: number, until: number }} Sound */
+
+/** @param {HTMLElement} line @returns {Sound} */
+function soundOf(line) {
+  const [recording, from, until] = (line.dataset.sound ?? '').split(' ');
+  return { recording, from: Number(from), until: Number(until) };
+}
+
+class Player {
+  #bar = find('[data-player]');
+  #sound = /** @type {HTMLAudioElement} */ (find('[data-player-sound]'));
+  #toggle = find('[data-player-toggle]');
+  #word = find('[data-player-word]');
+  #problem = find('[data-player-problem]');
+  #follow = find('[data-player-follow]');
+  #lines = find('#transcript');
+  /** @type {HTMLElement | null} the line that is heard */
+  #line = null;
+  /** the id of that line, should its element be replaced by a newer one of the same words */
+  #id = '';
+  /** Whether the page goes along; not any more once its reader has scrolled elsewhere. */
+  #following = true;
+  /** Whether the next line is still on its way into the page. */
+  #waiting = false;
+
+  constructor() {
+    this.#sound.addEventListener('timeupdate', () => this.#look());
+    this.#sound.addEventListener('ended', () => this.#next());
+    for (const kind of ['play', 'pause']) this.#sound.addEventListener(kind, () => this.#show());
+    this.#sound.addEventListener('error', () => this.#fail());
+    this.#toggle.addEventListener('click', () => this.#playOrPause());
+    this.#follow.addEventListener('click', () => this.#goAlong());
+    find('[data-player-close]').addEventListener('click', () => this.#stop());
+    const speed = /** @type {HTMLSelectElement} */ (find('[data-player-speed]'));
+    speed.addEventListener('change', () => (this.#sound.playbackRate = this.#sound.defaultPlaybackRate = Number(speed.value)));
+    this.#lines.addEventListener('click', ({ target }) => {
+      const button = target instanceof Element ? target.closest('.hear') : null;
+      if (button instanceof HTMLElement) this.#pressed(button);
+    });
+    for (const kind of ['wheel', 'touchmove']) window.addEventListener(kind, () => this.#away(), { passive: true });
+    document.addEventListener('keydown', (event) => this.#key(event));
+    new MutationObserver(() => this.#grown()).observe(this.#lines, { childList: true, subtree: true });
+    this.#offer();
+  }
+
+  /** Gives each line that can be heard its button, once. */
+  #offer() {
+    for (const line of this.#lines.querySelectorAll('[data-sound]')) {
+      if (line.querySelector('.hear')) continue;
+      const button = stamp('[data-hear-template]');
+      button.setAttribute('aria-label', t('Hear this line'));
+      line.prepend(button);
+    }
+  }
+
+  #grown() {
+    this.#offer();
+    if (this.#line && !this.#line.isConnected) {
+      const again = document.getElementById(this.#id);
+      if (again) this.#be(again);
+    }
+    if (this.#waiting && this.#after()) this.#next();
+  }
+
+  /** @param {HTMLElement} button of a line */
+  #pressed(button) {
+    const line = /** @type {HTMLElement} */ (button.closest('[data-sound]'));
+    if (line === this.#line) return this.#playOrPause();
+    this.#following = true;
+    this.#hear(line);
+  }
+
+  /** @param {HTMLElement} line @param {boolean} [through] whether its file plays already, and just goes on */
+  #hear(line, through = false) {
+    this.#waiting = false;
+    this.#be(line);
+    this.#bar.hidden = false;
+    this.#problem.hidden = true;
+    const { recording, from } = soundOf(line);
+    const address = `${this.#bar.dataset.audio}/${recording}`;
+    const other = !this.#sound.src.endsWith(address);
+    if (other) this.#sound.src = address;
+    // Before its length is known, too: a browser goes there as soon as it can.
+    if (other || !through) this.#sound.currentTime = from;
+    if (this.#following) line.scrollIntoView({ block: 'nearest' });
+    this.#sound.play().catch(() => this.#show());
+  }
+
+  /** @param {HTMLElement | null} line is the one that is heard */
+  #be(line) {
+    this.#line?.removeAttribute('aria-current');
+    this.#line?.classList.remove(HEARING);
+    this.#line = line;
+    this.#id = line?.id ?? '';
+    line?.setAttribute('aria-current', 'true');
+    line?.classList.add(HEARING);
+    const turn = line?.closest('.turn');
+    find('[data-player-name]').textContent = turn?.querySelector('.turn-name .name')?.textContent ?? '';
+    const time = line?.previousElementSibling;
+    find('[data-player-at]').textContent = (time?.matches('.at') ? time : turn?.querySelector('.turn-name .at'))?.textContent ?? '';
+    this.#show();
+  }
+
+  /** @returns {HTMLElement | undefined} the next line that can be heard */
+  #after() {
+    const all = /** @type {HTMLElement[]} */ ([...this.#lines.querySelectorAll('[data-sound]')]);
+    return all[all.findIndex((line) => line === this.#line) + 1];
+  }
+
+  #look() {
+    if (!this.#line || this.#sound.paused) return;
+    if (this.#sound.currentTime >= soundOf(this.#line).until) this.#next();
+  }
+
+  #next() {
+    if (!this.#line) return;
+    const now = soundOf(this.#line);
+    const line = this.#after();
+    if (line) {
+      const next = soundOf(line);
+      const pause = next.from - now.until;
+      return this.#hear(line, next.recording === now.recording && pause > -GAP && pause < GAP && !this.#sound.ended);
+    }
+    this.#sound.pause();
+    // More of the transcript comes as its end is scrolled to.
+    const more = this.#lines.querySelector('.more-lines [rel="next"]');
+    this.#waiting = Boolean(more);
+    if (more && this.#following) more.scrollIntoView({ block: 'nearest' });
+  }
+
+  #playOrPause() {
+    if (!this.#line) return;
+    if (!this.#sound.paused) return this.#sound.pause();
+    this.#sound.play().catch(() => this.#show());
+  }
+
+  #goAlong() {
+    this.#following = true;
+    this.#line?.scrollIntoView({ block: 'center' });
+    this.#show();
+  }
+
+  #away() {
+    if (!this.#line || !this.#following) return;
+    this.#following = false;
+    this.#show();
+  }
+
+  #stop() {
+    const line = this.#line;
+    this.#waiting = false;
+    this.#sound.pause();
+    this.#be(null);
+    this.#bar.hidden = true;
+    /** @type {HTMLElement | null | undefined} */ (line?.querySelector('.hear'))?.focus({ preventScroll: true });
+  }
+
+  #fail() {
+    this.#problem.textContent = t('This can’t be heard: its time has run out, or the connection is lost.');
+    this.#problem.hidden = false;
+    this.#show();
+  }
+
+  #show() {
+    const playing = Boolean(this.#line) && !this.#sound.paused;
+    this.#bar.classList.toggle('is-playing', playing);
+    this.#toggle.setAttribute('aria-pressed', String(playing));
+    this.#word.textContent = playing ? t('Pause') : t('Play');
+    this.#follow.hidden = this.#following;
+    for (const one of this.#lines.querySelectorAll('.hear[aria-pressed]')) one.removeAttribute('aria-pressed');
+    this.#line?.querySelector('.hear')?.setAttribute('aria-pressed', String(playing));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (this.#bar.hidden || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const { target, key } = event;
+    if (['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'].includes(key)) return this.#away();
+    if (key !== 'k' && key !== ' ') return;
+    if (target instanceof Element && target.closest(CONTROLS)) return;
+    event.preventDefault();
+    this.#playOrPause();
+  }
+}
+
+// Safari before 18.4 plays no Ogg: there are no buttons then.
+if (document.querySelector('[data-player]') && document.createElement('audio').canPlayType(KIND)) new Player();

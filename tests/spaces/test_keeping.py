@@ -56,6 +56,7 @@ WITH_WORDS = (
     "speakers",
     "corrections",
     "chat_messages",
+    "recordings",
     "analyses",
 )
 

@@ -193,14 +193,17 @@ def test_it_says_who_spoke_how_long_and_when(long: Talk, talks: Talks) -> None:
     for seq in range(1, 4):
         talk.say("Ada Lovelace", seq, "word", seq, seq + 30.0)
     talk.say("Bo", 4, "word", 590.0, 600.0)
-    # What was given to Cy counts as theirs, what was hidden or lost as nobody's.
+    talk.say("Bo", 5, "word", 580.0, 590.0)
+    # What was given to Cy counts as theirs, what was hidden as nobody's; what was joined is counted
+    # with what it was joined to.
     talk.tables(
         """
         INSERT INTO corrected_lines (session_id, seq, part, revision, text, start_s, end_s, speaker,
-            hidden)
-        SELECT session_id, seq, 0, 1, 'word', start_s, end_s, $1, seq = 3 FROM utterances
+            hidden, joined_seq, joined_part)
+        SELECT session_id, seq, 0, 1, 'word', start_s, end_s, $1, seq = 3,
+            CASE seq WHEN 5 THEN 2 END, CASE seq WHEN 5 THEN 0 END FROM utterances
         WHERE session_id = (SELECT session_id FROM participants WHERE identity = $1)
-        AND seq IN (2, 3)
+        AND seq IN (2, 3, 5)
         """,
         talk.identities["Cy"],
     )

@@ -21,7 +21,7 @@ MOST_BEGUN = 15_000
 # afterwards what is of others.
 FEW_SPACES = 2
 WINDOW_HITS = 500  # that a window should have,
-LEAST_READ, MOST_READ = 2_000, 12_000  # as far as so many lines do
+LEAST_READ, MOST_READ = 2_000, 8_000  # as far as so many lines do
 WINDOWS = 3  # that are read at once where the first has nothing
 LOOK_UP_S = 0.25  # for the index; then it is read after all
 READ_S = 2.0

@@ -381,6 +381,25 @@ CREATE TABLE IF NOT EXISTS translations (
 );
 CREATE INDEX IF NOT EXISTS translations_identity ON translations (identity);
 
+-- Links by which who has one reads a transcript without an account, until then or until they are
+-- revoked. The link is made of the id (core/signed_links.py), so that it can be copied again.
+CREATE TABLE IF NOT EXISTS shared_links (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    created_by  uuid REFERENCES users ON DELETE SET NULL, -- NULL: a guest who hosted, or who is gone
+    maker       text NOT NULL CHECK (char_length(maker) BETWEEN 1 AND 80), -- their name then
+    chat        boolean NOT NULL DEFAULT false, -- whether the chat is shown as well
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    -- How often the page was opened, once a day by each browser, and when it was last.
+    openings    integer NOT NULL DEFAULT 0,
+    opened_at   timestamptz
+);
+CREATE INDEX IF NOT EXISTS shared_links_session ON shared_links (session_id, created_at DESC);
+CREATE INDEX IF NOT EXISTS shared_links_maker ON shared_links (created_by)
+    WHERE created_by IS NOT NULL;
+
 -- What one stream sent to its engine and got back: the base of usage and cost.
 CREATE TABLE IF NOT EXISTS streams (
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,

@@ -28,6 +28,7 @@ from core.store import (
     people,
     retention,
     sessions,
+    shared_links,
     space_events,
 )
 
@@ -50,7 +51,7 @@ EVENT_MEMORY = timedelta(days=1)  # a webhook's signature expires within minutes
 # After so long without a knock: who gives a name in the morning for an evening's session keeps it.
 FORGET_STRANGERS_AFTER = timedelta(hours=24)
 FORGET_STRANGERS_EVERY = timedelta(minutes=1)
-FORGET_DEEDS_EVERY = timedelta(hours=1)  # what was done in spaces, and invitations
+FORGET_DEEDS_EVERY = timedelta(hours=1)  # what was done in spaces, invitations, shared links
 DELETE_OLD_TEXTS_EVERY = timedelta(minutes=10)  # what was said in sessions of long ago
 FORGOTTEN_AT_ONCE = 500  # rows of one statement
 
@@ -201,7 +202,7 @@ class Lifecycle:
             self._forgot_strangers_at = now  # else there are more
 
     async def _forget_deeds(self, now: datetime) -> None:
-        """Forget what was done in spaces so long ago, and invitations that ran out then.
+        """Forget what was done in spaces so long ago, and invitations and shared links of then.
 
         And that an invitation let somebody in whose space has been deleted since.
         """
@@ -211,6 +212,7 @@ class Lifecycle:
         await people.uninvite(self._db)
         forgotten = await space_events.forget(self._db, before, FORGOTTEN_AT_ONCE)
         forgotten += await invitations.forget(self._db, before, FORGOTTEN_AT_ONCE)
+        forgotten += await shared_links.forget(self._db, before, FORGOTTEN_AT_ONCE)
         if forgotten == 0:
             self._forgot_deeds_at = now  # else there are more
 

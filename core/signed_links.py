@@ -1,4 +1,4 @@
-"""Links that are signed: those that are good once, and those of invitations.
+"""Links that are signed: those that are good once, of invitations, and of shared transcripts.
 
 A one-time link is made of the login secret and nothing else, and read again.
 
@@ -17,13 +17,14 @@ import secrets
 from uuid import UUID
 
 from core.one_time_link import PATH, LinkError, OneTimeLink
-from core.settings.keys import INVITATION, ONE_TIME_LINK, derived
+from core.settings.keys import INVITATION, ONE_TIME_LINK, SHARED_LINK, derived
 
 LASTS_S = 3600  # from when it was made: to paste it from a terminal into a browser
 MAX_TOKEN = 200  # characters; the longer kind has 75
 
 INVITATIONS = "/invitations/"
-_INVITATION = re.compile("[A-Za-z0-9_-]{43}")  # 32 bytes
+SHARED = "/shared/"
+_SIGNED_ID = re.compile("[A-Za-z0-9_-]{43}")  # 32 bytes
 
 ID, END, USER, SEAL = 16, 5, 16, 16  # bytes; half of HMAC-SHA256 is 128 bits (RFC 2104, section 5)
 
@@ -72,17 +73,33 @@ def _seal(secret: str, purpose: str, said: bytes) -> bytes:
 
 def invitation_path(secret: str, invitation_id: str) -> str:
     """Return the path of an invitation's link: its id, which nobody else can sign."""
-    said = UUID(invitation_id).bytes
-    token = base64.urlsafe_b64encode(said + _seal(secret, INVITATION, said)).decode()
-    return f"{INVITATIONS}{token.rstrip('=')}"
+    return INVITATIONS + _signed_id(secret, INVITATION, invitation_id)
 
 
 def read_invitation(secret: str, path: str) -> str | None:
     """Return the id of the invitation whose link has this path; None for any other path."""
     token = path.removeprefix(INVITATIONS)
-    if token == path or not _INVITATION.fullmatch(token):
+    return None if token == path else _read_id(secret, INVITATION, token)
+
+
+def shared_path(secret: str, link_id: str) -> str:
+    """Return the path at which a shared transcript is read: its link's id, signed likewise."""
+    return SHARED + _signed_id(secret, SHARED_LINK, link_id)
+
+
+def read_shared(secret: str, token: str) -> str | None:
+    """Return the id of the link to a shared transcript with this token; None for any other."""
+    return _read_id(secret, SHARED_LINK, token)
+
+
+def _signed_id(secret: str, purpose: str, which: str) -> str:
+    said = UUID(which).bytes
+    return base64.urlsafe_b64encode(said + _seal(secret, purpose, said)).decode().rstrip("=")
+
+
+def _read_id(secret: str, purpose: str, token: str) -> str | None:
+    if not _SIGNED_ID.fullmatch(token):
         return None
-    said = base64.urlsafe_b64decode(token + "=")[:ID]
-    invitation_id = str(UUID(bytes=said))
-    real = hmac.compare_digest(path.encode(), invitation_path(secret, invitation_id).encode())
-    return invitation_id if real else None
+    which = str(UUID(bytes=base64.urlsafe_b64decode(token + "=")[:ID]))
+    real = hmac.compare_digest(token.encode(), _signed_id(secret, purpose, which).encode())
+    return which if real else None

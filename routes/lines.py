@@ -227,6 +227,7 @@ def values(excerpt: Excerpt, sound: Mapping[int, Heard]) -> dict[str, Any]:
         "path": view.path,
         "parts": view.parts,
         "corrects": view.corrects,
+        "outside": view.outside,
         "found_count": min(len(part.lines), MOST_FOUND),
         "found_more": len(part.lines) > MOST_FOUND,
     }

@@ -42,6 +42,8 @@ WORDS: dict[Act, str] = {
     "session_protected": N_("Had what was said in “%(subject)s” kept however old it is"),
     "session_unprotected": N_("Had what was said in “%(subject)s” go when it is old"),
     "minutes_chosen": N_("Chose %(detail)s minutes a month"),
+    "shared": N_("Shared the transcript of “%(subject)s” by a link; days: %(detail)s"),
+    "share_revoked": N_("Revoked a link to the transcript of “%(subject)s”"),
     "exported": N_("Saved “%(subject)s” as a file: %(detail)s"),
     "archived": N_("Saved everything of the space as an archive"),
 }

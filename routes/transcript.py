@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from core import access
 from core.access import EndedError, Look, may_delete
 from core.minutes import Bounds, cap_of, today
 from core.model import Participant, Session
@@ -83,6 +84,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
             member=at.membership is not None,
             protects=at.person is not None and may_delete(session, at.person.id, at.membership),
             answered=_answered(people) if at.may_see_answers else [],
+            may_share=access.shares(at),
             here=(0 if session.over else at.presence.here),
             voices=voices.of(talked, people),
             **lines.values(excerpt, sound),

@@ -159,6 +159,18 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("This invitation can’t be used any more."),
         N_("Ask who sent it to you for another one."),
     ),
+    "links_full": (
+        N_("This session has many open links."),
+        N_("Revoke one that is no longer needed, then try again."),
+    ),
+    "link_closed": (
+        N_("This link can’t be used any more."),
+        N_("Ask who sent it to you for another one."),
+    ),
+    "goes_on": (
+        N_("This session goes on."),
+        N_("Its transcript can be shared once it has ended."),
+    ),
     "space_full": (
         N_("This space is full."),
         N_("It has as many members as it can have."),

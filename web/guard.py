@@ -112,7 +112,10 @@ class Guard:
             return
         headers = Headers(scope=scope)
         answer = _Answer(
-            self._settings, websocket_origin(self._settings, headers, scope["scheme"]), send
+            self._settings,
+            scope["path"],
+            websocket_origin(self._settings, headers, scope["scheme"]),
+            send,
         )
         bearer = bearer_of(Request(scope))
         if bearer is not None and bearer.misplaced:
@@ -187,8 +190,9 @@ def _limited(receive: Receive, most: int) -> Receive:
 class _Answer:
     """Sends one answer with the security headers, and knows whether it has begun."""
 
-    def __init__(self, settings: Settings, socket_origin: str, send: Send) -> None:
+    def __init__(self, settings: Settings, path: str, socket_origin: str, send: Send) -> None:
         self.begun = False
+        self._path = path
         self._policy = content_security_policy(settings, socket_origin)
         self._https = settings.https
         self._send = send
@@ -198,6 +202,6 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun = True
             out = MutableHeaders(scope=message)
-            for name, value in security_headers(self._policy, https=self._https):
+            for name, value in security_headers(self._policy, self._path, https=self._https):
                 out[name] = value
         await self._send(message)

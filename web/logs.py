@@ -52,6 +52,7 @@ _SECRETS = [
     for pattern, replacement, flags in (
         (r"\b[a-z2-9]{4}(?:-[a-z2-9]{4}){3}\b", "…", re.IGNORECASE),  # a slug
         (r"/([rs])/(?!\{slug\})[^/\s?\"'<>]+", r"/\1/…", 0),
+        (r"/(shared|invitations)/(?!\{(?:token|invitation)\})[^/\s?\"'<>]+", r"/\1/…", 0),
         (r"sessions_[0-9a-f]{8,}", "…", re.IGNORECASE),  # an API token
         (r"\beyJ[\w-]+\.[\w-]*\.?[\w-]*", "…", 0),  # a JSON Web Token
         (r"\?[^\s\"'<>]*=[^\s\"'<>]*", "?…", 0),  # a query

@@ -37,6 +37,7 @@ from core.access.problems import (
     RefusedError,
     SignedOutError,
 )
+from core.access.sharing import GoesOnError, LinkClosedError, shareable, shared, shares
 from core.access.spaces import (
     SPACE_MAY,
     SpaceAction,
@@ -70,8 +71,10 @@ __all__ = [
     "EndedError",
     "Entry",
     "FullError",
+    "GoesOnError",
     "KeyGoneError",
     "LastAdministratorError",
+    "LinkClosedError",
     "Look",
     "NeedsNameError",
     "NotFoundError",
@@ -112,6 +115,9 @@ __all__ = [
     "refusal",
     "removable",
     "searchable",
+    "shareable",
+    "shared",
+    "shares",
     "standing",
     "standing_in_list",
     "standings",

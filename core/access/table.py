@@ -58,6 +58,7 @@ class Action(StrEnum):
     READ = "read the transcript, also while it goes on"
     CORRECT = "correct the transcript, and see what it was before and what is hidden"
     HEAR = "hear it, where its sound is kept"
+    SHARE = "share the transcript by a link once it is over, see and revoke the links"
     SEE_ANSWERS = "see in it who wants to be transcribed, and since when"
 
 
@@ -92,6 +93,8 @@ MAY: dict[Action, frozenset[Standing]] = {
     # Guests read what their hosts make of it: it is the transcript of the space, which keeps it.
     Action.CORRECT: frozenset({Standing.MEMBER, Standing.HOST}),
     Action.HEAR: _ADMITTED,
+    # Who decided who came in decides who else reads it. Members read, and may ask a host.
+    Action.SHARE: _HOSTS,
     Action.SEE_ANSWERS: _HOSTS,
 }
 

@@ -12,6 +12,7 @@ COOKIE = "sessions: the login cookie, 1"
 TOKEN = "sessions: tokens of /ws, 1"  # noqa: S105 - what a key is for, not a key
 PROOF = "sessions: proofs of being this installation, 1"
 INVITATION = "sessions: links of invitations, 1"
+SHARED_LINK = "sessions: links to shared transcripts, 1"
 ONE_TIME_LINK = "sessions: one-time links, 1"
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core.database import Database
 from core.model import Membership, Person
-from core.store import deletion, keys, recordings, space_events
+from core.store import deletion, keys, recordings, shared_links, space_events
 
 Fate = Literal["goes", "stays", "blocks"]
 
@@ -224,6 +224,7 @@ async def delete(db: Database, person: Person, contents: AccountContents) -> Gon
         """,
         user=user,
     )
+    await shared_links.revoke_of(db, person.id)
     # Who never came in left nothing but a name at a door.
     knocking = await db.fetch_all(
         """

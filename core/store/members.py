@@ -14,7 +14,7 @@ from uuid import UUID
 from core.database import Database, Row
 from core.model import Membership, Person, Role, State
 from core.problems import ProblemError
-from core.store import invitations, space_events, spaces
+from core.store import invitations, shared_links, space_events, spaces
 from core.store.invitations import Invitation
 from core.store.people import person_of
 from core.store.spaces import MAX_OWN, SpacesFullError
@@ -249,8 +249,9 @@ async def _end(db: Database, space_id: str, user_id: str) -> list[Moved]:
 
     In all sessions that they were in as a member, they wait to be let in: in those that are over
     for ever, so that they can no longer read them. In those to which they came as a guest, they
-    stay what a host made them.
+    stay what a host made them. The links by which they shared transcripts open nothing any more.
     """
+    await shared_links.revoke_of(db, user_id, space_id)
     await db.execute(
         "DELETE FROM members WHERE space_id = :space AND user_id = :user",
         space=UUID(space_id),

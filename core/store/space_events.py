@@ -42,6 +42,8 @@ Act = Literal[
     "session_unprotected",  # subject: its title
     "minutes_chosen",  # detail: how many a month, "" for no bound of their own
     "archived",  # everything of the space, as one file
+    "shared",  # a transcript by a link; subject: the session’s title; detail: for how many days
+    "share_revoked",  # such a link; subject: the session’s title
     "exported",  # subject: the session’s title, "" for usage; detail: the file's name
 ]
 ACTS: tuple[Act, ...] = get_args(Act)
@@ -60,8 +62,21 @@ class SpaceEvent:
     by_token: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who hosts a session without an account."""
+
+    name: str
+
+
 async def note(
-    db: Database, space_id: str, actor: Person, act: Act, subject: str = "", *, detail: str = ""
+    db: Database,
+    space_id: str,
+    actor: Person | Guest,
+    act: Act,
+    subject: str = "",
+    *,
+    detail: str = "",
 ) -> None:
     """Write that somebody did this in a space, with what it was about: see `Act`."""
     await db.execute(
@@ -70,9 +85,9 @@ async def note(
         VALUES (:space, :actor, :name, :by_token, :act, :subject, :detail)
         """,
         space=UUID(space_id),
-        actor=UUID(actor.id),
+        actor=UUID(actor.id) if isinstance(actor, Person) else None,
         name=actor.name,
-        by_token=actor.by_token,
+        by_token=isinstance(actor, Person) and actor.by_token,
         act=act,
         subject=one_line(subject, MAX_WORDS),
         detail=one_line(detail, MAX_WORDS),

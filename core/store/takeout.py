@@ -16,11 +16,18 @@ from core.database import Database, Row
 AT_ONCE = 500  # rows: of words, some 100 kB
 
 Json = dict[str, Any]
-Part = Literal["invitations", "standing_rooms", "sessions", "log", "corrections"]
+Part = Literal["invitations", "standing_rooms", "sessions", "shared_links", "log", "corrections"]
 Share = Literal[
     "utterances", "corrected", "translations", "chat", "pauses", "streams", "recordings"
 ]
-PARTS: tuple[Part, ...] = ("invitations", "standing_rooms", "sessions", "log", "corrections")
+PARTS: tuple[Part, ...] = (
+    "invitations",
+    "standing_rooms",
+    "sessions",
+    "shared_links",
+    "log",
+    "corrections",
+)
 SHARES: tuple[Share, ...] = (
     "utterances",
     "corrected",
@@ -53,6 +60,11 @@ _PARTS: dict[Part, str] = {
         FROM sessions s LEFT JOIN members m ON m.space_id = s.space_id AND m.user_id = :user
         WHERE s.created_by = :user AND {behind} {in_order}
     """,
+    "shared_links": """
+        SELECT l.id, l.session_id AS session, l.chat, l.created_at, l.expires_at, l.revoked_at,
+            l.openings, l.opened_at
+        FROM shared_links l WHERE l.created_by = :user AND {behind} {in_order}
+    """,
     "log": """
         SELECT e.id, e.at, e.space_id AS space, e.actor_name AS name, e.act, e.subject, e.detail
         FROM space_events e WHERE e.actor = :user AND {behind} {in_order}
@@ -70,6 +82,7 @@ _KEYS: dict[Part, tuple[str, str, str]] = {  # the time, the id and the id's typ
     "invitations": ("i.created_at", "i.id", "uuid"),
     "standing_rooms": ("r.created_at", "r.id", "uuid"),
     "sessions": ("s.created_at", "s.id", "uuid"),
+    "shared_links": ("l.created_at", "l.id", "uuid"),
     "log": ("e.at", "e.id", "bigint"),
     "corrections": ("c.at", "c.id", "bigint"),
 }

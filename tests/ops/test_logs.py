@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -20,6 +21,7 @@ from websockets.exceptions import InvalidStatus
 
 from core import audit
 from core.api_token import new_token
+from core.signed_links import invitation_path, shared_path
 from tests.conftest import MakeServer
 from tests.support import ROOT
 from tests.support.app_server import AppServer
@@ -93,6 +95,10 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         f"/sign-in?next=/s/{slug}",
         f"/nowhere/{slug}/{quote(token)}",
         f"/ws?token={token}",
+        (shared := shared_path("secret", str(uuid4()))),
+        f"{shared}/lines",
+        (invitation := invitation_path("secret", str(uuid4()))),
+        f"/%73hared/{shared.rpartition('/')[2]}/find",
         f"/spaces?token={good}",
         f"/{wrong}",
         f"/s/{slug}/people/%0a2026-01-01T00:00:00.000Z%20ERROR%20core%20forged/mute",
@@ -115,6 +121,8 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         ["INFO audit refused why=invalid_token address=127.0.0.1"],
         ["INFO access POST /s/{slug}/join 202", " ms"],
         ["INFO access GET /s/{slug} 200"],
+        ["INFO access GET /shared/{token}/lines 404"],
+        ["INFO access GET /invitations/{token} 404"],
         ["INFO access GET (no such address) 404"],
         ["INFO access WS /ws 401"],
     ):
@@ -126,7 +134,8 @@ def test_an_operator_reads_what_happened_and_no_secret(place: AppServer) -> None
         assert "request=" in line or " access " not in line, line
     read = unquote(unquote(place.log)).lower()
     names = ("augusta", "lovelace", "mallory", "budget", "forged")
-    for secret in (slug, token, token.split(".")[2], good[9:], wrong[9:], *names):
+    links = [one.rpartition("/")[2] for one in (shared, invitation)]
+    for secret in (slug, token, *links, token.split(".")[2], good[9:], wrong[9:], *names):
         assert secret.lower() not in read, secret
     assert "completing handshake" not in read, "a refusal is no error of ours"
 
@@ -193,6 +202,9 @@ def test_kinds_are_bounded_each_in_its_own_way() -> None:
         f"next=/s/{SLUG}",
         f"room {SLUG} is gone",
         "/s/%61bcd-efgh-jkmn-pqrs",
+        "https://meet.example.org/shared/abcd_EFGH-1234/lines?after=3",
+        "POST /invitations/abcd_EFGH-1234",
+        "/%73hared%2fabcd_EFGH-1234",
         "/s/%2561bcd-efgh-jkmn-pqrs",
         "/s%2fabcd-efgh-jkmn-pqrs",
         "/%73/abcd%2defgh%2djkmn%2dpqrs",

@@ -30,7 +30,8 @@ def test_what_somebody_may_and_may_not_do(place: Place, standing: Standing) -> N
     shared = make_stage(place, standing)
     for action, way in WAYS.items():
         allowed = standing in MAY[action]
-        apart = allowed or action is Action.READ  # which needs the session to end
+        ends = action in (Action.READ, Action.SHARE)  # which need the session to end
+        apart = allowed or ends
         stage = make_stage(place, standing) if apart else shared
         worked = way(stage)
         if asyncio.iscoroutine(worked):

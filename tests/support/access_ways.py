@@ -320,6 +320,21 @@ def _recorded(stage: Stage) -> str:
     return recorded(stage.place.tables, data_dir, session, who)
 
 
+async def shares(stage: Stage) -> bool:
+    """Make a link once it is over, where who may is offered that."""
+    await listens(stage)
+    address = f"/s/{stage.slug}/share"
+    before = await asyncio.to_thread(stage.who.http.post, address, data={"days": "7"})
+    assert before.status_code in (401, 404, 409), "it goes on"
+    assert (await asyncio.to_thread(stage.ada.end, stage.slug)).status_code in (303, 403)
+    page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}")
+    shown = await asyncio.to_thread(stage.who.http.get, address)
+    made = await asyncio.to_thread(stage.who.http.post, address, data={"days": "7"})
+    assert made.status_code in (204, 401, 404)
+    assert (address in page.text) is (shown.status_code == 200) is (made.status_code == 204)
+    return made.status_code == 204
+
+
 async def sees_answers(stage: Stage) -> bool:
     """Look in the transcript for what Ada answered."""
     await listens(stage)
@@ -404,5 +419,6 @@ WAYS: dict[Action, Callable[[Stage], Any]] = {
     Action.READ: reads,
     Action.CORRECT: corrects,
     Action.HEAR: hears,
+    Action.SHARE: shares,
     Action.SEE_ANSWERS: sees_answers,
 }

@@ -10,7 +10,7 @@ import httpx2
 from starlette.routing import Route
 
 from app import ROUTES
-from core.signed_links import invitation_path
+from core.signed_links import invitation_path, shared_path
 from tests.support.sign_in import LOGIN_SECRET
 from tests.support.standings import Stage, World, user_id
 
@@ -65,6 +65,7 @@ class Way:
             "login": stage.login,
             "api_token": stage.api_token,
             "recording": stage.recording,
+            "link": stage.shared,
         }
         address = path.format(**(values | self.values(world, stage))) + self.query.format(
             number=stage.number
@@ -96,7 +97,23 @@ def speaks(world: World, stage: Stage) -> dict[str, str]:
     return {"speaker": stage.identity("guest")}
 
 
+def over(world: World, stage: Stage) -> dict[str, str]:
+    """The session that is over."""
+    return {"slug": stage.over}
+
+
+def shared(world: World, stage: Stage) -> dict[str, str]:
+    """The link to its transcript."""
+    return {"token": shared_path(LOGIN_SECRET, stage.shared).rpartition("/")[2]}
+
+
 WAYS: dict[Row, Way] = {
+    ("GET", "/s/{slug}/share"): Way(over),
+    ("POST", "/s/{slug}/share"): Way(over, {"days": "7"}),
+    ("POST", "/s/{slug}/share/{link}/revoke"): Way(over),
+    ("GET", "/shared/{token}"): Way(shared),
+    ("GET", "/shared/{token}/lines"): Way(shared),
+    ("GET", "/shared/{token}/find"): Way(shared, query="?q=word"),
     ("POST", "/sessions"): Way(form={"title": "New"}),
     ("GET", "/r/{slug}"): Way(room),
     ("GET", "/r/{slug}/settings"): Way(room),

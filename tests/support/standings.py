@@ -67,9 +67,10 @@ def _digest(key: str) -> str:
 class Stage:
     """A space with an owner, a member and a fellow member, and a live session of the owner's.
 
-    There are a session that is over and a standing room of the owner's as well, an invitation,
-    two things that the guest has said, a second login of the member's, an API token of the
-    member's, a picture of the fellow member, and a recording of what the host said.
+    There are a session that is over, whose transcript is shared by a link, and a standing room of
+    the owner's as well, an invitation, two things that the guest has said, a second login of the
+    member's, an API token of the member's, a picture of the fellow member, and a recording of what
+    the host said.
     """
 
     number: int
@@ -79,11 +80,17 @@ class Stage:
     login: str = field(default_factory=lambda: str(uuid4()))  # a second one of the member's
     api_token: str = field(default_factory=lambda: str(uuid4()))  # the member's
     recording: str = field(default_factory=lambda: str(uuid4()))  # of what the host said
+    shared: str = field(default_factory=lambda: str(uuid4()))  # a link to the transcript of `over`
 
     @property
     def slug(self) -> str:
         """Return the session's link."""
         return f"stage-{self.number}"
+
+    @property
+    def over(self) -> str:
+        """Return the link of the session that is over."""
+        return f"over-{self.number}"
 
     @property
     def room(self) -> str:
@@ -203,8 +210,11 @@ def _more(stage: Stage) -> list[str]:
         " ON CONFLICT DO NOTHING;",
         f"UPDATE users SET avatar = '{fellow}' WHERE id = '{fellow}';",
         "INSERT INTO sessions (slug, title, space_id, created_by, status, started_at, ended_at)"
-        f" VALUES ('over-{stage.number}', 'Over', '{stage.space}', '{owner}', 'ENDED', now(),"
+        f" VALUES ('{stage.over}', 'Over', '{stage.space}', '{owner}', 'ENDED', now(),"
         " now());",
+        "INSERT INTO shared_links (id, session_id, created_by, maker, expires_at)"
+        f" SELECT '{stage.shared}', id, '{owner}', 'owner', now() + interval '1 day'"
+        f" FROM sessions WHERE slug = '{stage.over}';",
         "INSERT INTO standing_rooms (id, slug, space_id, created_by, title) VALUES"
         f" ('{room}', '{stage.room}', '{stage.space}', '{owner}', 'Room');",
         "INSERT INTO sessions (slug, title, space_id, created_by, standing_room) VALUES"

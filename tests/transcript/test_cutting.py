@@ -62,7 +62,7 @@ def test_a_short_sentence_is_one_cue_with_its_own_times() -> None:
 
 def test_no_cue_stays_longer_than_seven_seconds() -> None:
     (only,) = cues("Well", 60.0)
-    assert only.end - only.start == LONGEST
+    assert only.end - only.start == 7.0
     slow = cues("Well … I think … yes, perhaps we should …", 40.0)
     assert len(slow) >= 5
     assert all(one.end - one.start <= LONGEST for one in slow)
@@ -87,7 +87,9 @@ def test_chinese_and_japanese_have_shorter_lines_and_begin_with_no_comma() -> No
 
 
 def test_nothing_is_cut_within_a_character_however_long_a_word_is() -> None:
-    for word in (FAMILY * 40, "e\u0301" * 200, "🇩🇪" * 90, "क्षि" * 100):
+    long = (FAMILY * 40, "e\u0301" * 200, "🇩🇪" * 90, "क्षि" * 100)
+    # Lines end elsewhere with a letter or three before it.
+    for word in (before + one for one in long for before in ("", "x", "xyz")):
         found = [line for one in cues(word) for line in one.lines]
         assert "".join(found) == word
         whole = set(graphemes(word))
@@ -105,7 +107,7 @@ def test_cues_are_whole_in_order_and_fit(words: list[str], seconds: float, lead:
     text = " ".join(" ".join(words).split())
     found = cues(text, seconds, lead)
     assert "".join("".join(one.lines) for one in found).replace(" ", "") == text.replace(" ", "")
-    for one, following in zip(found, [*found[1:], None], strict=True):
+    for one, following in zip(found, [*found[1:], None], strict=False):
         assert one.start <= one.end <= 100.0 + seconds + 1e-6
         assert one.end - one.start <= LONGEST + 1e-6
         assert 1 <= len(one.lines) <= 2

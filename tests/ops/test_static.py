@@ -22,8 +22,8 @@ from web.words import LANGUAGES
 
 # Bytes of a room, before LiveKit's library, which is 154 kB. 60,000 until pauses, consent and
 # titles that two people change at once came, 62,000 until languages and translations did, of which
-# each line and caption is read, 63,000 until lines were corrected while they are read; each thousand
-# is 2 ms at 4 Mbit/s.
+# each line and caption is read, 63,000 until lines were corrected while they are read; each
+# thousand is 2 ms at 4 Mbit/s.
 LIMIT = 63_500
 APP = bytes(STATIC.parent / "app.py")
 

@@ -14,9 +14,6 @@ from core.speech.local.recognizer import Recognizer, Spoken
 from core.speech.local.segments import Segment, Segmenter
 from core.speech.local.voicing import VoiceMeter
 
-# Between two updates of a segment so much more is said as the last one took to compute, twice: what
-# is shown before it is final takes a third of the time at most, however slow the model.
-_PACE = 2
 # From so much of it on, and so certain, a language is one that somebody speaks.
 _CERTAIN, _ENOUGH = 0.8, 2 * BYTES_PER_SECOND
 _DOUBLED_PUNCTUATION = re.compile(r"([,;:])(?:\s*[,;:])+")
@@ -99,7 +96,7 @@ class Ear:
         began = time.monotonic()
         spoken = recognizer.hear(segment.audio, self._languages, final=segment.complete)
         took = int((time.monotonic() - began) * BYTES_PER_SECOND)
-        self._next_update = max(self._next_update, segment.end + _PACE * took)
+        self._next_update = max(self._next_update, segment.end + recognizer.pace * took)
         return spoken
 
     def _settle(self, spoken: Spoken, segment: Segment) -> None:

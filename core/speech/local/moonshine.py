@@ -56,6 +56,7 @@ class Moonshine:
         )
 
     languages = frozenset({"en"})
+    pace = 0
 
     @property
     def habits(self) -> Habits:

@@ -43,6 +43,14 @@ class Recognizer(Protocol):
         """Return the ISO 639-1 codes of what the model knows."""
 
     @property
+    def pace(self) -> int:
+        """Return how many times as much must be said between two updates as one takes to compute.
+
+        With 2, what is shown before it is final takes a third of the time at most, however slow
+        the model; 0 for one that is quick in any case.
+        """
+
+    @property
     def habits(self) -> Habits:
         """Return what the model is known to make up."""
 

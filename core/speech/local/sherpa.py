@@ -44,6 +44,8 @@ class Sherpa:
         self._recognizer: Any = getattr(OfflineRecognizer, way)(**settings)
         self.languages = frozenset(languages)
 
+    pace = 2
+
     @property
     def habits(self) -> Habits:
         """Recognizer."""

@@ -54,6 +54,8 @@ class Whisper:
         known = _languages(self._words) if self._model.is_multilingual else ["en"]
         self.languages = frozenset(known)
 
+    pace = 2
+
     @property
     def habits(self) -> Habits:
         """Recognizer."""

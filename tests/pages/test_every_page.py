@@ -97,6 +97,17 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     cost = "0,010" if walk.language == "ru" else "0.010"
     await expect(page.locator(".usage tfoot td").last).to_have_text(cost)
     await walk.look("transcript")
+    await sharing_pages(walk, site)
+
+
+async def sharing_pages(walk: Walk, site: Site) -> None:
+    """Links to a transcript as a host sees them, and what one opens."""
+    await walk.goto(f"/s/{site.ended}/share")
+    await walk.page.locator("#sharing form .primary").click()
+    await expect(walk.page.locator("[data-just-made]")).to_be_visible()
+    await walk.look("sharing")
+    link = await walk.page.locator(".shared-link").first.input_value()
+    await walk.goto(link.removeprefix(site.server.url), "shared")
 
 
 async def planned_pages(walk: Walk, site: Site) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.archive import Extras
-from core.audio.hearing import Listeners
+from core.audio import hearing
 from core.audio.rounds import Rounds
 from core.checks import Watch
 from core.conduct import Conduct
@@ -92,7 +92,7 @@ class Services:
     minutes: SpaceMinutes
     speaking: Speaking
     sound: Rounds | None  # None: DATA_DIR can't have any
-    listeners: Listeners = field(default_factory=Listeners)
+    listeners: Places = field(default_factory=hearing.places)
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.
     fetches: WaitingLine = field(default_factory=lambda: WaitingLine(4))

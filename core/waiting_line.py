@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,21 +21,26 @@ class CrowdedError(ProblemError):
     retry_after = 5
 
 
-class WaitingLine:
-    """Serves one or a few at a time, in the order in which they came, and bounds who waits."""
+class Places:
+    """Room for some at the same time, of whom each person is a few: nobody waits for a place."""
 
-    def __init__(self, at_once: int = 1) -> None:
-        self._turn = asyncio.Semaphore(at_once)
-        self._waiting = 0
-        self._of: Counter[str] = Counter()  # by person: who waits, is served or takes the answer
+    def __init__(
+        self, most: float, each: int = 1, refusal: type[ProblemError] = CrowdedError
+    ) -> None:
+        self._most = most  # of all together
+        self._each = each  # of one person
+        self._refusal = refusal
+        self._of: Counter[str] = Counter()
 
     def enter(self, person: str) -> Callable[[], None]:
-        """Take a place for a person; call what is returned to give it back.
+        """Take a place for a person; call what is returned to give it back, once or more often.
 
-        Raises CrowdedError when there is none.
+        Raises the refusal when there is none.
         """
-        if self._of[person] >= PER_PERSON:
-            raise CrowdedError("the person has as many as may be at once")
+        if self._of[person] >= self._each:
+            raise self._refusal("the person has as many as may be at once")
+        if self._of.total() >= self._most:
+            raise self._refusal("all places are taken")
         self._of[person] += 1
         left = False
 
@@ -47,6 +53,22 @@ class WaitingLine:
                     del self._of[person]
 
         return leave
+
+
+class WaitingLine:
+    """Serves one or a few at a time, in the order in which they came, and bounds who waits."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        self._turn = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self._people = Places(math.inf, PER_PERSON)  # who waits, is served or takes the answer
+
+    def enter(self, person: str) -> Callable[[], None]:
+        """Take a place for a person; call what is returned to give it back.
+
+        Raises CrowdedError when there is none.
+        """
+        return self._people.enter(person)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -65,23 +87,3 @@ class WaitingLine:
         """Wait likewise for a further step of what was begun: it is refused no more."""
         async with self._turn:
             yield
-
-
-class Places:
-    """Room for a few who take long, of which each person has one: nobody waits for it."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken = set[str]()
-
-    def enter(self, person: str) -> Callable[[], None]:
-        """Take a place for a person; call what is returned to give it back.
-
-        Raises CrowdedError when there is none.
-        """
-        if person in self._taken:
-            raise CrowdedError("the person has one already")
-        if len(self._taken) >= self._most:
-            raise CrowdedError("all places are taken")
-        self._taken.add(person)
-        return lambda: self._taken.discard(person)

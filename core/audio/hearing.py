@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from core.problems import ProblemError
+from core.waiting_line import Places
 
 PIECE = 64 * 1024  # bytes that are read at once
 PER_PERSON = 6  # files at the same time: a player that is moved about asks for the next at once
@@ -28,28 +28,9 @@ class SoundAwayError(ProblemError):
     retry_after = 30
 
 
-class Listeners:
-    """Who takes a file at the moment."""
-
-    def __init__(self) -> None:
-        self._of: Counter[str] = Counter()
-
-    def enter(self, person: str) -> Callable[[], None]:
-        """Take a place; call what is returned to give it back. Raises TooManyHearError."""
-        if self._of[person] >= PER_PERSON or self._of.total() >= AT_ONCE:
-            raise TooManyHearError
-        self._of[person] += 1
-        left = False
-
-        def leave() -> None:
-            nonlocal left
-            if not left:
-                left = True
-                self._of[person] -= 1
-                if not self._of[person]:
-                    del self._of[person]
-
-        return leave
+def places() -> Places:
+    """Return room for who takes a file at the moment, which raises TooManyHearError."""
+    return Places(AT_ONCE, PER_PERSON, TooManyHearError)
 
 
 async def pieces(path: Path, first: int, last: int) -> AsyncGenerator[bytes]:

@@ -17,14 +17,15 @@ from tests.support.visitors import Visitor
 pytestmark = pytest.mark.browser
 
 COUNT = 450
-# Every fiftieth line speaks of ferries, with the dots that many leave out.
+# Every fiftieth line speaks of ferries, with the dots that many leave out; from the two hundredth on
+# one person speaks for long.
 WRITE = """
     INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s, end_s)
     SELECT p.session_id, 's', n::text, n, p.identity,
         CASE WHEN n % 50 = 0 THEN 'Паромы, ёлка и ' ELSE 'Words of ' END || 'line ' || n,
         n * 10, n * 10 + 5
     FROM generate_series(1, $2) n JOIN participants p
-        ON p.identity = ($1::text[])[CASE WHEN n % 3 = 0 THEN 2 ELSE 1 END]"""
+        ON p.identity = ($1::text[])[CASE WHEN n % 3 = 0 AND n NOT BETWEEN 200 AND 380 THEN 2 ELSE 1 END]"""
 TOPICS = """
     INSERT INTO analyses (session_id, topics, status)
     SELECT session_id, '[{"label": "Harbours", "start": 3005}]', 'DONE' FROM participants
@@ -81,7 +82,10 @@ async def test_a_long_talk_is_read(talk: tuple[Visitor, str], browsers: Browsers
         ("Enter", "u-50", "1 of 9"),
         ("Enter", "u-100", "2 of 9"),
         ("Enter", "u-150", "3 of 9"),
-        ("Shift+Enter", "u-100", "2 of 9"),
+        ("Enter", "u-200", "4 of 9"),
+        ("Enter", "u-250", "5 of 9"),
+        ("Enter", "u-300", "6 of 9"),
+        ("Shift+Enter", "u-250", "5 of 9"),
     ):
         await page.keyboard.press(key)
         await expect(page.locator(".current-line")).to_have_id(line)

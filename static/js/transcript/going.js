@@ -39,6 +39,9 @@ export async function goTo(id) {
   const line = lineOf(id);
   mark(line);
   line?.scrollIntoView({ block: 'center' });
+  // What comes near the window is laid out only then, and may be higher than was reckoned with.
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  line?.scrollIntoView({ block: 'center' });
   return line;
 }
 

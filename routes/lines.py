@@ -164,7 +164,7 @@ async def _part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
     )
     if asked.all:
         every = reader.all(view.session, written=view.chat)
-        return Part([one async for some in every for one in some])
+        return Part([one async for some in every for one in some if _is_of(one, asked.speaker)])
     place = asked.line or asked.after or asked.before or asked.since
     key = BEGIN if place is None else await reader.key_of(view.session, place)
     if key is None or (key.rank == CHAT and not view.chat):
@@ -330,6 +330,9 @@ async def found_in(reader: TranscriptReader, view: View, asked: Asked) -> list[L
 
 
 def _has(one: Line, asked: Asked) -> bool:
-    if asked.speaker is not None and (one.speaker is None or one.speaker.id != asked.speaker):
-        return False
-    return bool(matches(one.text, asked.found))
+    return _is_of(one, asked.speaker) and bool(matches(one.text, asked.found))
+
+
+def _is_of(one: Line, speaker: str | None) -> bool:
+    """Whether a line is of this speaker; None: of anybody, and pauses, too."""
+    return speaker is None or (one.speaker is not None and one.speaker.id == speaker)

@@ -136,6 +136,7 @@ def test_one_speakers_lines_stand_alone(long: Talk) -> None:
     assert ids(html) == [str(n) for n in range(2, 202, 2)]
     assert f'rel="next" href="?after=200&amp;speaker={bo}"' in html
     assert ids(long.lines(f"?after=200&speaker={bo}")) == [str(n) for n in range(202, 401, 2)]
+    assert len(ids(long.lines(f"?all&speaker={bo}"))) == 200  # printed as it is shown
     for nobody in ("nobody", "%00", "x" * 500, "'--"):
         html = long.get(f"?speaker={nobody}")
         assert (ids(html), "There is no line of theirs." in html) == ([], True)

@@ -17,15 +17,17 @@ from tests.support.visitors import Visitor
 pytestmark = pytest.mark.browser
 
 COUNT = 450
-# Every fiftieth line speaks of ferries, with the dots that many leave out; from the two hundredth on
-# one person speaks for long.
+# Every fiftieth line speaks of ferries, with the dots that many leave out; from the 200th to the
+# 380th one person speaks for long.
 WRITE = """
     INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s, end_s)
     SELECT p.session_id, 's', n::text, n, p.identity,
         CASE WHEN n % 50 = 0 THEN 'Паромы, ёлка и ' ELSE 'Words of ' END || 'line ' || n,
         n * 10, n * 10 + 5
     FROM generate_series(1, $2) n JOIN participants p
-        ON p.identity = ($1::text[])[CASE WHEN n % 3 = 0 AND n NOT BETWEEN 200 AND 380 THEN 2 ELSE 1 END]"""
+        ON p.identity = ($1::text[])[
+            CASE WHEN n % 3 = 0 AND n NOT BETWEEN 200 AND 380 THEN 2 ELSE 1 END
+        ]"""
 TOPICS = """
     INSERT INTO analyses (session_id, topics, status)
     SELECT session_id, '[{"label": "Harbours", "start": 3005}]', 'DONE' FROM participants

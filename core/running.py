@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from core import checks
 from core.audio.archived import Recordings
+from core.audio.bucket import bucket_of
 from core.audio.rounds import Rounds
 from core.audio.shelf import Shelf
 from core.conduct import Conduct
@@ -128,7 +129,7 @@ async def running(
 def _sound(settings: Settings, db: Database) -> Rounds | None:
     """Return what keeps sound; None where DATA_DIR can't have any: captions go on without it."""
     try:
-        return Rounds(db, Shelf(settings.data_dir), None)
+        return Rounds(db, Shelf(settings.data_dir), bucket_of(settings))
     except OSError as problem:
         log.warning("no sound is kept: %s", of_file(problem))
         return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from functools import partial
 
+from core.access import NotFoundError
 from core.archive import Extra
-from core.audio.bucket import Bucket, BucketError
+from core.audio.bucket import NOT_THERE, Bucket, BucketError
 from core.audio.hearing import SoundAwayError, pieces
 from core.audio.rounds import Rounds, key_of
 from core.database import Database
@@ -30,10 +32,14 @@ async def reading(sound: Rounds, found: Recording) -> Reading | None:
 
 
 async def _from_bucket(bucket: Bucket, key: str, first: int, last: int) -> AsyncGenerator[bytes]:
+    """Yield it. Raises SoundAwayError; NotFoundError where a bucket that is there hasn't it."""
     try:
-        async for piece in bucket.get(key, first, last):
-            yield piece
+        async with aclosing(bucket.get(key, first, last)) as some:
+            async for piece in some:
+                yield piece
     except BucketError as problem:
+        if problem.status == NOT_THERE and problem.code != "NoSuchBucket":
+            raise NotFoundError from problem
         raise SoundAwayError from problem
 
 
@@ -48,13 +54,21 @@ class Recordings:
         """Yield them by when they begin; one that is deleted meanwhile isn't there."""
         async for one, name in recordings.of_session(self._db, session.id):
             read = await reading(self._sound, one)
-            if read is not None:
+            if read is None:
+                continue
+            async with aclosing(read(0, one.bytes - 1)) as some:
+                try:
+                    first = await anext(some, b"")
+                except (NotFoundError, FileNotFoundError):
+                    continue
                 called = f"audio/{one.start:09.3f} {plain_name(name)} {one.id[:8]}.ogg"
-                yield Extra(called, _whole(read(0, one.bytes - 1), one.bytes), huge=False)
+                yield Extra(called, _whole(first, some, one.bytes), huge=False)
 
 
-async def _whole(some: AsyncGenerator[bytes], size: int) -> AsyncIterator[bytes]:
+async def _whole(first: bytes, some: AsyncGenerator[bytes], size: int) -> AsyncIterator[bytes]:
     """Yield a file. Raises SoundAwayError where it ends too early, so that nobody is misled."""
+    size -= len(first)
+    yield first
     async for piece in some:
         size -= len(piece)
         yield piece

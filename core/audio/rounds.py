@@ -28,8 +28,10 @@ EXPIRE_EVERY_S = 10.0
 LOOK_EVERY_S = 60.0  # for files that a process has left behind
 AGAIN_AFTER = timedelta(minutes=1)  # what couldn't be moved or deleted
 AT_ONCE = 100  # rows of one statement
+MOVE_S = 45.0  # for one file, which has 1.5 MB: well within AGAIN_AFTER, see recordings.will_move
 MOVED_AT_ONCE = 8  # files that are on their way to the bucket one after the other
-NEWS_EVERY_S = 300.0  # between two notices that a bucket is away
+NEWS_EVERY_S = 300.0  # between two notices of the same trouble
+MOST_NEWS = 10  # in that time
 
 
 class Rounds:
@@ -43,7 +45,7 @@ class Rounds:
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Queue[tuple[Recording, int]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._said_at = -NEWS_EVERY_S
+        self._said: dict[str, float] = {}  # news, and when
 
     def start(self) -> None:
         """Begin; called once, in the running loop."""
@@ -119,7 +121,14 @@ class Rounds:
     async def _discard(self) -> None:
         """Delete the files of recordings that are no more."""
         claimed = await recordings.claim_discarded(self._db, self.places, AGAIN_AFTER, AT_ONCE)
-        gone = [one for one in claimed if await self._deleted(one)]
+        gone, away = list[Discarded](), False
+        for one in claimed:
+            if away and one.place != self.shelf.place:
+                continue  # nobody waits for it once for each file
+            if await self._deleted(one):
+                gone.append(one)
+            elif one.place != self.shelf.place:
+                away = True
         if gone:
             await recordings.gone(self._db, gone)
 
@@ -143,17 +152,27 @@ class Rounds:
             path = self.shelf.path(one.session_id, one.id)
             try:
                 data = await asyncio.to_thread(path.read_bytes)
-                await bucket.put(key_of(one.session_id, one.id), data)
-            except (OSError, BucketError) as problem:
-                self._say("recordings wait in DATA_DIR, as the bucket can't be used: %s", problem)
+            except OSError as problem:  # this one's own trouble: others go on
+                self._say("a recording can't be moved into the bucket: %s", problem)
+                continue
+            await recordings.will_move(self._db, one, bucket.place)
+            try:
+                async with asyncio.timeout(MOVE_S):
+                    await bucket.put(key_of(one.session_id, one.id), data)
+            except (TimeoutError, BucketError) as problem:
+                news = "recordings wait in DATA_DIR, as the bucket can't be used: %s"
+                self._say(news, problem)
                 return
             await recordings.moved(self._db, one, bucket.place)
 
     def _say(self, news: str, problem: Exception) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._said_at >= NEWS_EVERY_S:
-            self._said_at = now
-            log.warning(news, problem)
+        self._said = {one: at for one, at in self._said.items() if now - at < NEWS_EVERY_S}
+        why = (isinstance(problem, OSError) and problem.strerror) or str(problem)
+        text = news % (why or type(problem).__name__)
+        if text not in self._said and len(self._said) < MOST_NEWS:
+            self._said[text] = now
+            log.warning("%s", text)
 
 
 def key_of(session_id: str, recording: str) -> str:

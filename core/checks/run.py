@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from core.checks import ai, database, disk, https, outside, sign_in, speech, video
+from core.checks import ai, database, disk, https, outside, sign_in, sound, speech, video
 from core.checks.outcome import Outcome
 from core.settings import VARIABLES, Settings
 from core.words import N_, Words
@@ -55,6 +55,13 @@ CHECKS = (
     ),
     Check("ai", N_("AI"), ai.look, ("openai_base_url", "openai_api_key")),
     Check("disk", N_("Disk"), disk.look, ("data_dir",)),
+    Check(
+        "sound",
+        N_("Kept sound"),
+        sound.look,
+        ("audio_bucket", "aws_access_key_id", "aws_secret_access_key", "aws_region"),
+        sound.NOT_MOVED,
+    ),
 )
 # Through the proxy: there is nothing to ask before somebody serves, nor while the proxy waits for
 # us to be healthy.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from core.settings import of_audio
 from core.settings.parsing import OFF, InvalidError
 from core.settings.production import objections
 from core.settings.providers import clashes, lacking, take_providers
@@ -160,7 +161,7 @@ def _survey(environ: Mapping[str, str], *, strict: bool) -> list[tuple[Finding, 
     values = {one.variable.field: value for one, value in found if one.state == "set"}
     refused = dict(clashes(values)) | (dict(objections(values)) if strict else {})
     given = {one.variable.field for one, _ in found if one.state in {"set", "invalid"}}
-    needed = dict(lacking(given, production=strict))
+    needed = dict(lacking(given, production=strict)) | dict(of_audio.lacking(given))
     return [(_together(one, refused, needed), value) for one, value in found]
 
 

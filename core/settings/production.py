@@ -51,6 +51,12 @@ def objections(values: Mapping[str, Any]) -> Iterator[tuple[str, Words]]:
                     )
                 ),
             )
+    bucket = urlsplit(values.get("audio_bucket", ""))
+    if bucket.scheme == "http" and not is_loopback(bucket.hostname or ""):
+        yield (
+            "audio_bucket",
+            Words(N_("must start with https://: what people said would travel in clear")),
+        )
     if not livekit.hostname or is_loopback(livekit.hostname):
         return
     if public.scheme == "https" and livekit.scheme == "ws":

@@ -9,6 +9,7 @@ from typing import Literal
 
 from core.settings.accounts import Accounts
 from core.settings.keys import COOKIE, TOKEN, derived
+from core.settings.of_audio import REGION
 from core.settings.providers import GOOGLE_METADATA_URL, Provider, google
 from core.spoken import Spoken
 
@@ -61,6 +62,10 @@ class Settings:
     code_switching: bool = False
     vocabulary: tuple[str, ...] = ()
     translate_to: tuple[str, ...] = ()
+    audio_bucket: str | None = None
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: str | None = field(default=None, repr=False)
+    aws_region: str = REGION
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str = OPENAI_BASE_URL
     openai_model: str | None = None

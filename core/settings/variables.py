@@ -6,7 +6,7 @@ docs/configuration.md and .env.example of. Its words are English, and marked for
 
 from __future__ import annotations
 
-from core.settings import of_providers, of_speech
+from core.settings import of_audio, of_providers, of_speech
 from core.settings import parsing as accept
 from core.settings.variable import (
     AI,
@@ -476,4 +476,5 @@ VARIABLES: tuple[Variable, ...] = (
         accept.path,
         example=".data",
     ),
+    *of_audio.variables(),
 )

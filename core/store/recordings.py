@@ -73,6 +73,7 @@ class Discarded:
     id: str
     session_id: str
     place: str
+    tried_at: datetime
 
 
 async def add(db: Database, one: Recording, days: int) -> bool:
@@ -189,33 +190,44 @@ async def expire(db: Database, most: int) -> int:
 async def claim_discarded(
     db: Database, places: list[str], again_after: timedelta, most: int
 ) -> list[Discarded]:
-    """Take on files to delete at these places; other processes skip them."""
+    """Take on files to delete at these places; other processes skip them.
+
+    One in a bucket goes once its recording has gone: until then it may be on its way there.
+    """
     rows = await db.fetch_all(
         """
         UPDATE discarded_recordings SET tried_at = now() WHERE (id, place) IN (
             SELECT id, place FROM discarded_recordings
             WHERE place = ANY(CAST(:places AS text[]))
+            AND (place LIKE 'disk:%' OR NOT EXISTS (
+                SELECT FROM recordings r WHERE r.id = discarded_recordings.id
+            ))
             AND (tried_at IS NULL OR tried_at <= now() - CAST(:again AS interval))
             ORDER BY tried_at NULLS FIRST LIMIT :most FOR UPDATE SKIP LOCKED
-        ) RETURNING id, session_id, place
+        ) RETURNING id, session_id, place, tried_at
         """,
         places=places,
         again=again_after,
         most=most,
     )
-    return [Discarded(str(row["id"]), str(row["session_id"]), row["place"]) for row in rows]
+    return [
+        Discarded(str(row["id"]), str(row["session_id"]), row["place"], row["tried_at"])
+        for row in rows
+    ]
 
 
 async def gone(db: Database, files: list[Discarded]) -> None:
-    """Note that these files are no more."""
+    """Note that these files are no more, but for one that came again after it was claimed."""
     await db.execute(
         """
         DELETE FROM discarded_recordings d USING unnest(
-            CAST(:ids AS uuid[]), CAST(:places AS text[])
-        ) AS f (id, place) WHERE d.id = f.id AND d.place = f.place
+            CAST(:ids AS uuid[]), CAST(:places AS text[]), CAST(:tried AS timestamptz[])
+        ) AS f (id, place, tried_at)
+        WHERE d.id = f.id AND d.place = f.place AND d.tried_at = f.tried_at
         """,
         ids=[UUID(one.id) for one in files],
         places=[one.place for one in files],
+        tried=[one.tried_at for one in files],
     )
 
 
@@ -239,19 +251,43 @@ async def claim_moves(
     return [_recording(row) for row in rows]
 
 
+async def will_move(db: Database, one: Recording, place: str) -> None:
+    """Note that a recording's file is about to come to a place, where nobody may lose it.
+
+    If its recording goes meanwhile, or whoever moves it dies, the file there is known to be deleted
+    all the same; not before it has had the time to come.
+    """
+    await db.execute(
+        """
+        INSERT INTO discarded_recordings (id, session_id, place, tried_at)
+        VALUES (:id, :session, :place, now())
+        ON CONFLICT (id, place) DO UPDATE SET tried_at = now()
+        """,
+        id=UUID(one.id),
+        session=UUID(one.session_id),
+        place=place,
+    )
+
+
 async def moved(db: Database, one: Recording, place: str) -> bool:
     """Note that a recording is at another place now; False where it is no more.
 
-    The file at the place where it was is discarded, or the one at the new place if it is no more.
+    The file at the place where it was is discarded, after a while, as somebody may be about to read
+    it; or the one at the new place if it is no more.
     """
     row = await db.returning(
         """
         WITH moved AS (
             UPDATE recordings SET place = :place WHERE id = :id AND place = :was RETURNING id
+        ), arrived AS (
+            DELETE FROM discarded_recordings
+            WHERE id = :id AND place = :place AND EXISTS (SELECT FROM moved)
         ), left_over AS (
-            INSERT INTO discarded_recordings (id, session_id, place)
-            SELECT :id, :session, CASE WHEN EXISTS (SELECT FROM moved) THEN :was ELSE :place END
-            ON CONFLICT DO NOTHING
+            INSERT INTO discarded_recordings (id, session_id, place, tried_at)
+            SELECT :id, :session, CASE WHEN found.moved THEN :was ELSE :place END,
+                CASE WHEN found.moved THEN now() END
+            FROM (SELECT EXISTS (SELECT FROM moved) AS moved) AS found
+            ON CONFLICT (id, place) DO UPDATE SET tried_at = excluded.tried_at
         )
         SELECT EXISTS (SELECT FROM moved) AS moved
         """,

@@ -35,8 +35,11 @@ SCRIPTS = frozenset(
         "people/main",
         "room/main",
         "room/worklet",
+        "search/main",
         "spaces/main",
         "transcript/main",
+        "transcript/shared",
+        "transcript/sharing",
     )
 )
 SHEETS = frozenset(
@@ -49,8 +52,10 @@ SHEETS = frozenset(
         "panel",
         "profile",
         "room",
+        "search",
         "settings",
         "setup",
+        "sharing",
         "sign-in",
         "spaces",
         "transcript",

@@ -22,12 +22,13 @@ from tests.support.visitors import RoomPage, Visitor
 from tests.support.waiting import until
 
 # From the click on Join to captions, in a room that isn't in memory: look at the door, let in,
-# note the call; show the token, come in; load what was said and the chat, claim the room.
-JOIN_MOST = 8
-# Look at the door; load who was there, what was said, the chat, the pauses, what an AI made of it,
-# the usage.
+# note the call; show the token, come in; load what was said, its corrections and the chat, claim
+# the room.
+JOIN_MOST = 9
+# Look at the door; load who was there, what was said and written, the pauses, who spoke when, into
+# what it was translated, what an AI made of it, how long it is kept, the usage.
 # And what notes that somebody has left may come as late as this.
-TRANSCRIPT_MOST = 8
+TRANSCRIPT_MOST = 10
 PAGE_MOST = 2  # look at the door, and make a participant of who comes for the first time
 ATTEMPTS = 2  # what a server does by itself may fall into one, and only adds: the least is true
 WAITS = (

@@ -37,7 +37,7 @@ MESSAGES: dict[str, tuple[dict[str, Any] | bytes, Callable[[dict[str, Any]], Any
     "take": ({}, None),
     "chat": ({"text": "Hello."}, lambda one: one.get("text") == "Hello."),
     "hand": ({"up": True}, lambda one: any(who["hand"] for who in one.get("people", []))),
-    "speak": ({"language": "en"}, lambda one: one["type"] == "spoken"),
+    "speak": ({"language": None}, lambda one: one["type"] == "spoken"),
     "read": ({"language": None}, None),
     "reaction": ({"emoji": "👏"}, lambda one: one.get("emoji") == "👏"),
 }

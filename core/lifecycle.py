@@ -15,9 +15,10 @@ from livekit.protocol.webhook import WebhookEvent
 
 from core.conduct import Conduct
 from core.correcting import Correcting
-from core.database import Database, DatabaseAwayError
+from core.database import Database
 from core.livekit import CallError, Calls, is_test
 from core.model import Session
+from core.repeating import again_and_again
 from core.room.rooms import Rooms
 from core.sorting_in import sort_in_older
 from core.store import (
@@ -100,7 +101,7 @@ class Lifecycle:
             self._look_after_sessions,
             self._look_after_calls,
         )
-        self._tasks = [asyncio.create_task(_again_and_again(one)) for one in loops]
+        self._tasks = [asyncio.create_task(again_and_again(one, TICK)) for one in loops]
         self._tasks.append(asyncio.create_task(sort_in_older(self._db)))
 
     async def close(self) -> None:
@@ -280,14 +281,3 @@ class Lifecycle:
 def _time_of(event: WebhookEvent) -> datetime:
     """Return when an event happened: LiveKit tells whole seconds, rounded down."""
     return min(_now(), datetime.fromtimestamp(event.created_at + 1, UTC))
-
-
-async def _again_and_again(job: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await job()
-        except DatabaseAwayError:
-            log.debug("the database is away: what happens by itself waits")
-        except Exception:
-            log.exception("a job failed and is tried again")
-        await asyncio.sleep(TICK)

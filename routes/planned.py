@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core import access, audit
-from core.access import Action, EndedError, Look, NotFoundError
+from core.access import Action, Look, NotFoundError
 from core.ics import Event, calendar_file
 from core.model import Person, Planning, Session, is_admission
 from core.planning import AGENDA_LENGTH, Mistake, agenda_of, recurs_of, time_of
@@ -160,7 +160,7 @@ def _invalid(request: Request, problems: Mapping[str, str]) -> Response:
 async def planning_page(request: Request) -> Response:
     """GET /s/{slug}/plan: hosts see what is said ahead of a session, and may change it."""
     at = await look(request, strangers=False)
-    session = _hosted(at)
+    session = access.hosted_still(at, Action.SETTINGS)
     if at.sight.room is not None:
         return RedirectResponse(f"/r/{at.sight.room}/settings", 303)
     return _show(request, at, session, shown(session.planning))
@@ -175,7 +175,7 @@ async def change(request: Request) -> Response:
     of that: 422.
     """
     at = await look(request, strangers=False)
-    session = _hosted(at)
+    session = access.hosted_still(at, Action.SETTINGS)
     if at.sight.room is not None:
         raise HTTPException(422)
     limit(services(request).limits.update, request, at.who)
@@ -264,19 +264,12 @@ def state_of(session: Session) -> str:
     return session.replanned_at.isoformat() if session.replanned_at else ""
 
 
-def _hosted(at: Look) -> Session:
-    session = access.hosted(at, Action.SETTINGS)
-    if session.over:
-        raise EndedError
-    return session
-
-
 async def _overtaken(request: Request, typed: Typed) -> Response:
     """Show what somebody else has made of it, and what was typed, which may still be saved."""
     if not wants_html(request):
         raise HTTPException(409)
     at = await look(request, strangers=False)
-    session = _hosted(at)
+    session = access.hosted_still(at, Action.SETTINGS)
     return _show(request, at, session, typed, status=409)
 
 

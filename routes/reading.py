@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from core import access
 from core.access import Look, NotFoundError
-from core.model import Pause, Session
+from core.model import Session
 from web.addresses import address_of
 from web.bearer import bearer_of
 from web.guard import limit
@@ -46,15 +45,3 @@ async def in_line(
         leave()
         raise
     return InPieces(response, leave)
-
-
-def in_seconds(
-    pauses: Sequence[Pause], started_at: datetime
-) -> Iterator[tuple[float, float | None, str | None]]:
-    """Give each pause's start and end in seconds of the session, and who paused.
-
-    What was over before the session began is no pause of it.
-    """
-    for one in pauses:
-        if (span := one.seconds(started_at)) is not None:
-            yield *span, one.by

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from core import access, audit
-from core.access import Action, EndedError, Look, SpaceAction, SpaceLook
+from core.access import Action, Look, SpaceAction, SpaceLook
 from core.model import Session
 from core.speaking import OverheardError
 from core.speech.engine import Engine
@@ -167,7 +167,7 @@ def fields(request: Request, typed: Typed, above: Spoken, *, of_space: bool) -> 
 async def session_page(request: Request) -> Response:
     """GET /s/{slug}/languages: hosts see what is said of a session's languages and words."""
     at = await look(request, strangers=False)
-    session = _hosted(at)
+    session = access.hosted_still(at, Action.SETTINGS)
     return _show_session(request, at, session, shown(session.spoken))
 
 
@@ -178,7 +178,7 @@ async def of_session(request: Request) -> Response:
     `was` is the state that they have seen: 409 where somebody else has changed it since.
     """
     at = await look(request, strangers=False)
-    session = _hosted(at)
+    session = access.hosted_still(at, Action.SETTINGS)
     limit(services(request).limits.update, request, at.who)
     form = await form_of(request)
     typed = read(form, session.spoken, services(request).rooms.engine)
@@ -200,13 +200,6 @@ async def of_session(request: Request) -> Response:
     if wants_html(request):
         return RedirectResponse(f"/s/{session.slug}/languages?saved", 303)
     return Response(status_code=204)
-
-
-def _hosted(at: Look) -> Session:
-    session = access.hosted(at, Action.SETTINGS)
-    if session.over:
-        raise EndedError
-    return session
 
 
 def _show_session(

@@ -362,6 +362,14 @@ def hosted(at: Look, action: Action) -> Session:
     return at.session
 
 
+def hosted_still(at: Look, action: Action) -> Session:
+    """Return a session that isn't over likewise. Raises EndedError where it is, too."""
+    session = hosted(at, action)
+    if session.over:
+        raise EndedError
+    return session
+
+
 async def with_pass(db: Database, session_id: str, identity: str, key: bytes) -> Entry:
     """Return a session that goes on to a participant who shows a token for `/ws`.
 

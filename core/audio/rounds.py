@@ -18,6 +18,7 @@ from core.audio.bucket import Bucket, BucketError
 from core.audio.keeper import Keeper
 from core.audio.shelf import Shelf
 from core.database import Database, DatabaseAwayError
+from core.repeating import again_and_again
 from core.store import recordings
 from core.store.recordings import Discarded, Recording
 
@@ -57,7 +58,7 @@ class Rounds:
         ]
         if self.bucket is not None:
             jobs.append((partial(self._move, self.bucket), TICK_S))
-        self._tasks = [asyncio.create_task(_again_and_again(*job)) for job in jobs]
+        self._tasks = [asyncio.create_task(again_and_again(*job)) for job in jobs]
         self._tasks.append(asyncio.create_task(self._register()))
 
     async def close(self) -> None:
@@ -178,14 +179,3 @@ class Rounds:
 def key_of(session_id: str, recording: str) -> str:
     """Return the name of a recording's object in a bucket."""
     return f"{session_id}/{recording}.opus"
-
-
-async def _again_and_again(job: Callable[[], Awaitable[None]], every: float) -> None:
-    while True:
-        try:
-            await job()
-        except DatabaseAwayError:
-            log.debug("the database is away: recordings wait")
-        except Exception:
-            log.exception("a job about recordings failed and is tried again")
-        await asyncio.sleep(every)

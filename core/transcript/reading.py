@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from core import lines
 from core.database import Database
 from core.lines import BEGIN, Key, Line, LineId
-from core.model import ChatLine, Session, Utterance
+from core.model import Session, Utterance
 from core.store import lines as stored
 from core.store import pauses, translations
 from core.transcript.writer import TranscriptWriter
@@ -151,20 +151,6 @@ class TranscriptReader:
 
     def _unstored(self, session_id: str) -> list[Utterance]:
         return [*self._rooms.unstored(session_id), *self._writer.unstored(session_id)]
-
-    async def said(self, session_id: str) -> list[Utterance]:
-        """Return the finals of a session by seq, as they were heard."""
-        # Asked first: what the room hands over meanwhile is in what the writer tells.
-        in_the_room = self._rooms.unstored(session_id)
-        said = await self._writer.said(session_id)
-        known = {one.place for one in said}
-        # One that has another number by now is there with that.
-        missing = [one for one in in_the_room if one.place not in known]
-        return sorted([*said, *missing], key=lambda one: one.seq)
-
-    async def chat(self, session_id: str) -> list[ChatLine]:
-        """Return the chat lines of a session by id."""
-        return await self._writer.chat(session_id)
 
 
 def _in_language(one: Line, found: Mapping[int, tuple[str, str]], language: str) -> Line:

@@ -56,12 +56,8 @@ BUSY = "PostgreSQL doesn't get to our statements"
 REFUSALS = {
     "read-only": Refusal(*READ_ONLY, ("read-only",), REFUSES, "it is read-only"),
     "full": Refusal(
-        "".join(
-            f"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table}"
-            " EXECUTE FUNCTION full_disk();"
-            for table in TABLES.split(", ")
-        ),
-        "".join(f"DROP TRIGGER full_disk ON {table};" for table in TABLES.split(", ")),
+        "SELECT fill_disk()",
+        "SELECT empty_disk()",
         ("full",),
         REFUSES,
         "its disk is full",
@@ -84,9 +80,27 @@ REFUSALS = {
 }
 
 
+# Every table: an insert into another one would show that the disk has room again.
 FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$
+$$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$;
+
+CREATE FUNCTION fill_disk() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE of regclass;
+BEGIN
+    FOR of IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relowner = 'app'::regrole LOOP
+        EXECUTE format('CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON %s'
+            ' EXECUTE FUNCTION full_disk()', of);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION empty_disk() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE of regclass;
+BEGIN
+    FOR of IN SELECT tgrelid FROM pg_trigger WHERE tgname = 'full_disk' LOOP
+        EXECUTE format('DROP TRIGGER full_disk ON %s', of);
+    END LOOP;
+END $$;
 """
 
 

@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from core.speech.memory import AudioBudget
 from core.speech.reasons import Reason
+
+if TYPE_CHECKING:
+    from core.speech.recorded.model import Transcriber
 
 SAMPLE_RATE = 16_000
 BYTES_PER_SAMPLE = 2
@@ -218,6 +221,9 @@ class Engine(Protocol):
 
     async def open(self, options: StreamOptions, sink: StreamSink) -> Stream:
         """Open a stream. Raises NoSlotError or EngineError."""
+
+    def recorded(self) -> Transcriber | None:
+        """Return what transcribes recordings; None while the engine is off, or if it can't."""
 
     def health(self) -> EngineHealth:
         """Return the current state, cheaply."""

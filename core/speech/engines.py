@@ -32,6 +32,9 @@ class OffEngine:
         """Engine: always refuses."""
         raise EngineError(self._reason, retry=False)
 
+    def recorded(self) -> None:
+        """Engine: nothing does."""
+
     def health(self) -> EngineHealth:
         """Engine."""
         return EngineHealth(Health.OFF, self._reason)

@@ -151,6 +151,9 @@ class ScriptedEngine:
         self.streams.append(Ear(self, sink, options.memory))
         return self.streams[-1]
 
+    def recorded(self) -> None:
+        pass
+
     def health(self) -> EngineHealth:
         return EngineHealth(Health.OK)
 

@@ -117,6 +117,9 @@ class GladiaEngine:
         self._streams.add(stream)
         return stream
 
+    def recorded(self) -> None:
+        """Engine: it can't yet."""
+
     def health(self) -> EngineHealth:
         """Engine: what keeps streams from opening comes before what disturbs open ones."""
         return self._opening_trouble or self._stream_trouble or EngineHealth(Health.OK)

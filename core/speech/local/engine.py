@@ -154,6 +154,9 @@ class LocalEngine:
                 return worker
         return min(self._workers, key=lambda each: each.streams)
 
+    def recorded(self) -> None:
+        """Engine: it can't yet."""
+
     def health(self) -> EngineHealth:
         """Return OK, OFF with the reason, or DEGRADED while streams lag or after an error."""
         if self._state.health is not Health.OFF:

@@ -544,9 +544,10 @@ DO $$ BEGIN
     END IF;
 END $$;
 
--- What search finds: a row for each title, each line as it is read now, and each message of the chat,
--- kept by the triggers below in the same transaction as what it is made of. `seq` is a line's, or a
--- message's id; a line's `part` is that of `corrected_lines`.
+-- What search finds: a row for each title, each line as it is read now, each translation that is
+-- shown of one, and each message of the chat, kept by the triggers below in the same transaction as
+-- what it is made of. `seq` is a line's, or a message's id; a line's `part` is that of
+-- `corrected_lines`.
 CREATE TABLE IF NOT EXISTS search_lines (
     session_id  uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
     kind        text NOT NULL CHECK (kind IN ('TITLE', 'LINE', 'CHAT')),
@@ -558,7 +559,8 @@ CREATE TABLE IF NOT EXISTS search_lines (
     -- Whether words are kept by their stems, as of Russian and English, or as they are.
     stemmed     boolean NOT NULL,
     words       tsvector NOT NULL, -- and two marks: see search_vector
-    PRIMARY KEY (session_id, kind, seq, part)
+    language    text NOT NULL DEFAULT '', -- of a translation; '': as it was said
+    PRIMARY KEY (session_id, kind, seq, part, language)
 );
 -- What was changed since it was last sorted in is read by every search from one end to the other:
 -- hence little of that, in kB.
@@ -680,6 +682,22 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS text_deleted_at timestamptz;
 -- Whose words may have to go: see core/store/retention.py.
 CREATE INDEX IF NOT EXISTS sessions_text ON sessions (space_id, ended_at)
     WHERE status = 'ENDED' AND NOT protected AND text_deleted_at IS NULL;
+ALTER TABLE search_lines ADD COLUMN IF NOT EXISTS language text NOT NULL DEFAULT '';
+-- Once: translations of before search found them are sorted in as what was said before there was
+-- search.
+DO $$ BEGIN
+    IF (
+        SELECT cardinality(conkey) FROM pg_constraint
+        WHERE conrelid = 'search_lines'::regclass AND contype = 'p'
+    ) < 5 THEN
+        ALTER TABLE search_lines DROP CONSTRAINT search_lines_pkey,
+            ADD PRIMARY KEY (session_id, kind, seq, part, language);
+        INSERT INTO search_waiting (session_id, turn)
+            SELECT id, coalesce(started_at, created_at) FROM sessions
+            WHERE id IN (SELECT session_id FROM translations)
+            ON CONFLICT (session_id) DO UPDATE SET seq = 0;
+    END IF;
+END $$;
 
 -- How much of a stream was sent on each day of UTC that it touches: as long as it was open on it.
 CREATE OR REPLACE FUNCTION sent_by_day(
@@ -771,6 +789,21 @@ CREATE OR REPLACE VIEW lines_to_search AS
     LEFT JOIN corrected_lines c ON c.session_id = u.session_id AND c.seq = u.seq
     WHERE u.lost_s IS NULL AND c.joined_seq IS NULL AND NOT coalesce(c.hidden, false);
 
+-- Their translations, as far as they are shown: of a line that has been corrected since, none is.
+-- One that says the same, as of names, is found as the line.
+CREATE OR REPLACE VIEW translations_to_search AS
+    SELECT u.session_id, u.seq, coalesce(c.part, CAST(0 AS smallint)) AS part, s.space_id,
+        coalesce(c.speaker, u.identity) AS speaker,
+        coalesce(s.started_at, s.created_at)
+            + coalesce(c.start_s, u.start_s) * interval '1 second' AS at,
+        search_stems(t.language) AS stemmed,
+        search_vector(s.space_id, search_stems(t.language), t.text) AS words, t.language
+    FROM utterances u JOIN translations t USING (session_id, stream, utterance)
+    JOIN sessions s ON s.id = u.session_id
+    LEFT JOIN corrected_lines c ON c.session_id = u.session_id AND c.seq = u.seq
+    WHERE u.lost_s IS NULL AND c.joined_seq IS NULL AND NOT coalesce(c.hidden, false)
+    AND coalesce(c.text, u.text) = u.text AND t.text NOT IN ('', u.text);
+
 CREATE OR REPLACE VIEW chat_to_search AS
     SELECT c.session_id, c.id AS seq, s.space_id, c.identity AS speaker, c.sent_at AS at,
         true AS stemmed, search_vector(s.space_id, true, c.text) AS words
@@ -781,8 +814,19 @@ CREATE OR REPLACE VIEW titles_to_search AS
         setweight(search_vector(space_id, true, title), 'A') AS words
     FROM sessions WHERE status <> 'EXPIRED';
 
+-- A line, its correction and its translations may be stored at the same moment, on connections of
+-- their own: until the end of a transaction nobody else sorts in translations of these sessions, so
+-- that the last of them sees what the others did. Locks are few, and taken in one order.
+CREATE OR REPLACE FUNCTION search_alone(sessions uuid[]) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock(1936028020, one) FROM (
+        SELECT DISTINCT hashtext(CAST(session AS text)) & 63 AS one FROM unnest(sessions) session
+        ORDER BY one
+    ) locks;
+END $$;
+
 CREATE OR REPLACE FUNCTION search_lines_said() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$ BEGIN
+    PERFORM search_alone(array_agg(session_id)) FROM changed;
     IF TG_TABLE_NAME <> 'utterances' THEN
         -- A session that is gone through at this moment: what is corrected counts.
         PERFORM FROM search_waiting WHERE session_id IN (SELECT session_id FROM changed) FOR UPDATE;
@@ -794,6 +838,25 @@ SET search_path FROM CURRENT AS $$ BEGIN
         SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words
         FROM (SELECT DISTINCT session_id, seq FROM changed) c
         JOIN lines_to_search USING (session_id, seq)
+        ON CONFLICT DO NOTHING;
+    INSERT INTO search_lines
+        (session_id, kind, seq, part, space_id, speaker, at, stemmed, words, language)
+        SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words, language
+        FROM (SELECT DISTINCT session_id, seq FROM changed) c
+        JOIN translations_to_search USING (session_id, seq)
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION search_lines_translated() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$ BEGIN
+    PERFORM search_alone(array_agg(session_id)) FROM changed;
+    INSERT INTO search_lines
+        (session_id, kind, seq, part, space_id, speaker, at, stemmed, words, language)
+        SELECT session_id, 'LINE', v.seq, part, space_id, speaker, at, stemmed, words, c.language
+        FROM changed c JOIN utterances u USING (session_id, stream, utterance)
+        JOIN translations_to_search v USING (session_id, seq)
+        WHERE v.language = c.language
         ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
@@ -856,5 +919,14 @@ DO $$ BEGIN
             FOR EACH ROW WHEN (OLD.title <> NEW.title OR NEW.status = 'EXPIRED'
                 OR OLD.started_at IS DISTINCT FROM NEW.started_at)
             EXECUTE FUNCTION search_lines_titled();
+    END IF;
+END $$;
+DO $$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgname = 'search_translated' AND tgrelid = to_regclass('translations')
+    ) THEN
+        CREATE TRIGGER search_translated AFTER INSERT ON translations
+            REFERENCING NEW TABLE AS changed EXECUTE FUNCTION search_lines_translated();
     END IF;
 END $$;

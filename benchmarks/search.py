@@ -1,10 +1,11 @@
 """How quickly a million lines are searched: `python -m benchmarks.search [LINES]`.
 
-50 spaces with 800 lines a session over two years, in Russian, English and German, of words as
-common as words are (the n-th most common is in each n-th line or so), in the embedded PostgreSQL
-as it is shipped. Asked for by somebody who is in one of the spaces and by somebody who is in all,
-each question with other words, at the real route over HTTP, signed in, one after the other; beside
-it a plain ILIKE. At last what it costs to store a line, with search and without.
+50 spaces with 800 lines a session over two years, in Russian, English and German, each fifth
+session in another language as well, of words as common as words are (the n-th most common is in
+each n-th line or so), in the embedded PostgreSQL as it is shipped. Asked for by somebody who is in
+one of the spaces and by somebody who is in all, each question with other words, at the real route
+over HTTP, signed in, one after the other; beside it a plain ILIKE. At last what it costs to store a
+line, with search and without.
 """
 
 from __future__ import annotations
@@ -64,6 +65,13 @@ SORT_IN = """
     INSERT INTO search_lines (session_id, kind, seq, part, space_id, speaker, at, stemmed, words)
     SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words FROM lines_to_search
 """
+TRANSLATED = """
+    INSERT INTO search_lines
+        (session_id, kind, seq, part, space_id, speaker, at, stemmed, words, language)
+    SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words, language
+    FROM translations_to_search
+"""
+TRANSLATION = ("session_id", "stream", "utterance", "language", "identity", "text")
 PLAIN = """
     SELECT u.session_id, u.seq, u.text FROM utterances u JOIN sessions s ON s.id = u.session_id
     WHERE s.space_id = ANY($1) AND u.text ILIKE '%' || $2 || '%'
@@ -131,9 +139,14 @@ class Archive:
             await connection.copy_records_to_table(
                 "utterances", records=self._said(session, people), columns=columns
             )
+            if self._is_translated(session):
+                await connection.copy_records_to_table(
+                    "translations", records=self._translated(session, people), columns=TRANSLATION
+                )
         await connection.execute("SET session_replication_role = origin")
         began = time.perf_counter()
         await connection.execute(SORT_IN, timeout=3_600)
+        await connection.execute(TRANSLATED, timeout=3_600)
         await connection.execute(
             "CREATE INDEX search_lines_words ON search_lines USING gin (words)"
             " WITH (gin_pending_list_limit = 512)",
@@ -156,6 +169,14 @@ class Archive:
             at = n * 4.5
             who = people[n % PEOPLE]
             yield session, "s", f"u{n}", n, who, text, at, at + 4, language
+
+    def _is_translated(self, session: UUID) -> bool:
+        return session.int % 5 == 0
+
+    def _translated(self, session: UUID, people: list[str]) -> Iterator[tuple[Any, ...]]:
+        for n in range(1, A_SESSION + 1):
+            text = " ".join(self.some(("ru", "en")[n % 2], random.randint(4, 24)))
+            yield session, "s", f"u{n}", ("ru", "en")[n % 2], people[n % PEOPLE], text
 
     def some(self, language: str, count: int) -> list[str]:
         """Return words as they come in a sentence."""

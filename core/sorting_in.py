@@ -1,4 +1,4 @@
-"""Sorts in what was said before there was search, a little at a time, until all of it is."""
+"""Sorts in what was said before search could find it, a little at a time, until all of it is."""
 
 from __future__ import annotations
 

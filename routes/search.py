@@ -229,7 +229,8 @@ def _path(hit: Hit) -> str:
         return base
     line = LineId(CHAT if hit.kind == "CHAT" else SPEECH, hit.place.seq, hit.place.part)
     over = "" if hit.status == "ENDED" else "/transcript"
-    return f"{base}{over}?line={line}#u-{line}"
+    translated = f"&lang={hit.language}" if hit.language else ""
+    return f"{base}{over}?line={line}{translated}#u-{line}"
 
 
 def _shown(request: Request, fields: Fields, answer: Answer) -> dict[str, Any]:
@@ -267,6 +268,7 @@ def _group(found: Sequence[tuple[Hit, list[Piece]]], names: dict[str, str]) -> d
                 "hue": hit.hue,
                 "start": hit.start,
                 "chat": hit.kind == "CHAT",
+                "language": hit.language,
                 "pieces": pieces,
             }
             for hit, pieces in found
@@ -290,6 +292,7 @@ def _facts(request: Request, answer: Answer, *, sorting: bool) -> dict[str, Any]
                 "start": hit.start,
                 "speaker": hit.name,
                 "text": "".join(one.text for one in pieces),
+                "translated": hit.language,
                 "marks": _marks(pieces),
             }
             for hit, pieces in answer.hits

@@ -177,6 +177,7 @@ async def rows_of_space(db: Database, space_id: str) -> None:
         "corrected_lines",
         "corrections",
         "speakers",
+        "translations",
         "utterances",
         "streams",
         "chat_messages",

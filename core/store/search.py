@@ -1,4 +1,4 @@
-"""Search: lines, chat and titles of the sessions of some spaces, by their words.
+"""Search: lines, as said or translated, chat and titles of some spaces, by their words.
 
 There are two ways to find them. The index answers for all lines there are; each line that it finds
 is then read, wherever in the table it lies, also where a phrase is none in the end. To read session
@@ -75,7 +75,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One line that was found, as it is read now."""
+    """One line that was found, as it is read now, in the language of a translation or as said."""
 
     place: Place
     slug: str
@@ -89,6 +89,7 @@ class Hit:
     name: str | None
     hue: int
     stemmed: bool
+    language: str | None  # of the translation that was found
 
     @property
     def kind(self) -> str:
@@ -183,8 +184,10 @@ _REFUSED = """
     SELECT session_id FROM participants WHERE user_id = CAST(:user AS uuid)
     AND (state = 'REMOVED' OR state = 'DENIED' AND joined_at IS NOT NULL)
 """
+# A line that is found as it was said and by a translation as well is one hit: as it was said.
 _FOUND = """
-    SELECT l.session_id, l.kind, l.seq, l.part, l.at, l.speaker, l.stemmed,
+    SELECT DISTINCT ON (l.session_id, l.kind, l.seq, l.part)
+        l.session_id, l.kind, l.seq, l.part, l.at, l.speaker, l.stemmed, l.language,
         CASE WHEN CAST(:newest AS boolean) THEN 0 ELSE coalesce(ts_rank_cd(l.words, CASE
             WHEN l.stemmed THEN CAST(:stems AS tsquery) ELSE CAST(:plain AS tsquery) END), 0)
         END AS rank
@@ -194,6 +197,7 @@ _FOUND = """
     AND (CAST(:before AS timestamptz) IS NULL OR l.at < :before)
     AND (:speaker = '' OR (l.session_id, l.speaker) IN (SELECT session_id, speaker FROM who))
     AND l.session_id NOT IN (SELECT session_id FROM refused)
+    ORDER BY l.session_id, l.kind, l.seq, l.part, l.language <> '', rank DESC, l.language
 """
 _PAGE = """
     WITH who AS MATERIALIZED ({who}), refused AS MATERIALIZED ({refused}),
@@ -208,7 +212,7 @@ _PAGE = """
     SELECT p.*, s.slug, s.title, s.space_id, s.status,
         coalesce(s.started_at, s.created_at) AS began,
         CASE p.kind WHEN 'TITLE' THEN s.title WHEN 'CHAT' THEN m.text
-            ELSE coalesce(c.text, u.text) END AS text,
+            ELSE coalesce(t.text, c.text, u.text) END AS text,
         CASE p.kind WHEN 'LINE' THEN coalesce(c.start_s, u.start_s) WHEN 'CHAT' THEN
             greatest(0, extract(epoch FROM p.at - coalesce(s.started_at, s.created_at))) END
             AS start_s,
@@ -218,6 +222,9 @@ _PAGE = """
     LEFT JOIN utterances u ON p.kind = 'LINE' AND (u.session_id, u.seq) = (p.session_id, p.seq)
     LEFT JOIN corrected_lines c ON p.kind = 'LINE'
         AND (c.session_id, c.seq, c.part) = (p.session_id, p.seq, p.part)
+    LEFT JOIN translations t ON p.language <> ''
+        AND (t.session_id, t.stream, t.utterance, t.language)
+            = (u.session_id, u.stream, u.utterance, p.language)
     LEFT JOIN chat_messages m ON p.kind = 'CHAT' AND (m.session_id, m.id) = (p.session_id, p.seq)
     LEFT JOIN participants n ON n.identity = p.speaker
     LEFT JOIN speakers k ON (k.session_id, k.speaker) = (p.session_id, p.speaker)
@@ -301,7 +308,9 @@ async def window(
 
 _WINDOW = f"""
     WITH who AS MATERIALIZED ({_WHO}), refused AS MATERIALIZED ({_REFUSED}), mine AS (
-        SELECT s.id, coalesce(s.started_at, s.created_at) AS turn FROM sessions s
+        SELECT s.id, coalesce(s.started_at, s.created_at) AS turn,
+            1 + coalesce(cardinality(coalesce(s.targets, o.targets)), 0) AS languages
+        FROM sessions s JOIN spaces o ON o.id = s.space_id
         WHERE s.space_id = ANY(:spaces) AND s.status <> 'EXPIRED'
         AND (CAST(:at AS timestamptz) IS NULL OR coalesce(s.started_at, s.created_at) < :at
             OR coalesce(s.started_at, s.created_at) = :at AND s.id > CAST(:session AS uuid))
@@ -316,7 +325,8 @@ _WINDOW = f"""
     )
     SELECT id, turn, sum(size) OVER (ORDER BY turn DESC, id) - size AS before FROM mine,
     LATERAL (
-        SELECT coalesce(max(seq), 0) + 1 AS size FROM utterances WHERE session_id = mine.id
+        SELECT languages * (coalesce(max(seq), 0) + 1) AS size
+        FROM utterances WHERE session_id = mine.id
     ) sized
     ORDER BY turn DESC, id
 """  # noqa: S608 - constants
@@ -346,6 +356,7 @@ def _hit(row: Row) -> Hit:
         row["name"],
         row["hue"],
         row["stemmed"],
+        row["language"] or None,
     )
 
 

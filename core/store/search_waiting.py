@@ -1,4 +1,4 @@
-"""Sessions of before there was search: which of them wait to be sorted in, and how that is done."""
+"""Sessions of before search found what it does: which of them wait, and how they are sorted in."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ async def sort_in(db: Database) -> bool:
                     (session_id, kind, seq, part, space_id, speaker, at, stemmed, words)
                 SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words
                 FROM lines_to_search
+                WHERE session_id = :session AND seq IN (SELECT seq FROM page)
+                ON CONFLICT DO NOTHING
+            ), translated AS (
+                INSERT INTO search_lines
+                    (session_id, kind, seq, part, space_id, speaker, at, stemmed, words, language)
+                SELECT session_id, 'LINE', seq, part, space_id, speaker, at, stemmed, words,
+                    language
+                FROM translations_to_search
                 WHERE session_id = :session AND seq IN (SELECT seq FROM page)
                 ON CONFLICT DO NOTHING
             )

@@ -76,6 +76,20 @@ class Archive:
             first,
         )
 
+    def translate(self, slug: str, seq: int, language: str, text: str) -> None:
+        """Have a line, which need not be there yet, be this in another language."""
+        self.tables(
+            """
+            INSERT INTO translations (session_id, stream, utterance, language, identity, text)
+            SELECT $1, 's', 'u' || $2, $3, identity, $4 FROM participants WHERE session_id = $1
+            LIMIT 1
+            """,
+            self.id(slug),
+            str(seq),
+            language,
+            text,
+        )
+
     def write(self, slug: str, name: str, text: str) -> None:
         """Have a message in the chat of a session."""
         self.tables(
@@ -149,7 +163,7 @@ def shown(page: str) -> list[str]:
     for group in re.findall(r'<article class="found">.*?</article>', page, re.S):
         title = re.findall(r'<h2 class="title"><a[^>]*>(.*?)</a>', group, re.S)[0]
         texts += [title] if "<mark>" in title else []
-        texts += re.findall(r'<p class="words">(.*?)</p>', group, re.S)
+        texts += re.findall(r'<p class="words"[^>]*>(.*?)</p>', group, re.S)
     return [html.unescape(re.sub("</?mark>", _bracket, one)) for one in texts]
 
 

@@ -178,6 +178,8 @@ def test_what_is_deleted_leaves_no_rows(archive: Archive) -> None:
     kept = archive.session(ada, "Kept kestrel", ("Ada", "A kestrel", "en"))
     gone = archive.session(ada, "Gone kestrel", ("Ada", "Another kestrel", "en"))
     archive.write(gone, "Ada", "kestrel in the chat")
+    archive.say(gone, ("Ada", "And a third", "en"))
+    archive.translate(gone, 2, "de", "Und ein dritter")
     archive.correct(gone, 1, "Another kestrel, corrected")
 
     def rows(session: UUID) -> int:
@@ -185,7 +187,7 @@ def test_what_is_deleted_leaves_no_rows(archive: Archive) -> None:
         return int(archive.tables.one(sql, session))
 
     session = archive.id(gone)
-    assert rows(session) == 3
+    assert rows(session) == 5
     assert ada.http.post(f"/s/{gone}/delete", headers=JSON).status_code == 204
     assert rows(session) == 0
     assert found(ada, "kestrel ") == ["Kept [kestrel]", "A [kestrel]"]

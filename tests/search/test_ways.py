@@ -107,13 +107,16 @@ async def test_what_was_said_before_there_was_search_is_sorted_in(
 ) -> None:
     monkeypatch.setattr(search_waiting, "AT_ONCE", 13)  # so that sessions take several steps
     monkeypatch.setattr("core.sorting_in.PAUSE_S", 0)
-    columns = "session_id, kind, seq, part, space_id, speaker, at, stemmed, words"
-    query = f"SELECT {columns} FROM search_lines ORDER BY 1, 2, 3, 4"
+    columns = "session_id, kind, seq, part, language, space_id, speaker, at, stemmed, words"
+    query = f"SELECT {columns} FROM search_lines ORDER BY 1, 2, 3, 4, 5"
     slug = await one(archive, "SELECT slug FROM sessions WHERE title = 'Meeting 3'")
     await to_thread(archive.write, slug, "Ada", "A message")
     await to_thread(archive.correct, slug, 2, "corrected")
     await to_thread(archive.correct, slug, 3, "hidden", hidden=True)
+    for seq in (1, 2, 30):
+        await to_thread(archive.translate, slug, seq, "de", "ein Satz")
     before = await to_thread(archive.tables, query)
+    assert [row["seq"] for row in before if row["language"]] == [1, 30]  # 2 has been corrected
     await to_thread(archive.tables, "TRUNCATE search_lines")
     wait = "INSERT INTO search_waiting SELECT id, created_at, 0 FROM sessions"
     await to_thread(archive.tables, wait)

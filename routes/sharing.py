@@ -133,6 +133,7 @@ async def _show(
             for one in found
             if one.closed is None
         },
+        former={one.id for one in found if access.may_no_longer(session, one)},
         days=DAYS,
         typed={"days": "7", "chat": "", **(typed or {})},
         wrong=wrong,

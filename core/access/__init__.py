@@ -38,7 +38,14 @@ from core.access.problems import (
     RefusedError,
     SignedOutError,
 )
-from core.access.sharing import GoesOnError, LinkClosedError, shareable, shared, shares
+from core.access.sharing import (
+    GoesOnError,
+    LinkClosedError,
+    may_no_longer,
+    shareable,
+    shared,
+    shares,
+)
 from core.access.spaces import (
     SPACE_MAY,
     SpaceAction,
@@ -108,6 +115,7 @@ __all__ = [
     "look_at_space",
     "may",
     "may_delete",
+    "may_no_longer",
     "may_sign_in",
     "must_wait",
     "picture",

@@ -37,6 +37,7 @@ from core.model import (
 )
 from core.store import access, participants, spaces
 from core.store.keys import digest_of, new_key
+from core.store.shared_links import Own
 
 # Of a session that came in and weren't removed, so that a leaked link can't fill the database.
 # Names that were only given don't count (the store bounds them); hosts and members always come in.
@@ -144,7 +145,7 @@ class Look:
         own = self.known.participant if self.known else None
         if self.person is None:
             return standing(own.state, own.role) if own else Standing.ANONYMOUS
-        return _standing_of(self.session, self.person.id, self.membership, own)
+        return standing_of(self.session, self.person.id, self.membership, own)
 
     @property
     def reader(self) -> Standing:
@@ -189,8 +190,8 @@ def _role(session: Session, user_id: str, membership: Membership | None) -> Role
     return "HOST" if membership == "OWNER" or session.created_by == user_id else "MEMBER"
 
 
-def _standing_of(
-    session: Session, user_id: str, membership: Membership | None, own: Participant | None
+def standing_of(
+    session: Session, user_id: str, membership: Membership | None, own: Participant | Own | None
 ) -> Standing:
     """Return what a user is to a session; whom a host made a host stays one.
 
@@ -205,7 +206,7 @@ def _standing_of(
 
 def standing_in_list(listed: ListedSession, person: Person) -> Standing:
     """Return what a person is to a session in their list of those that they may see."""
-    return _standing_of(listed.session, person.id, listed.membership, listed.own)
+    return standing_of(listed.session, person.id, listed.membership, listed.own)
 
 
 async def look(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.access.door import Look, hosted
+from core.access.door import Look, hosted, standing_of
 from core.access.problems import NotFoundError
 from core.access.table import Action, may
 from core.database import Database
@@ -42,6 +42,14 @@ def shareable(at: Look) -> Session:
     if not session.over:
         raise GoesOnError
     return session
+
+
+def may_no_longer(session: Session, link: SharedLink) -> bool:
+    """Whether who made a link couldn't make it any more, as far as they have an account."""
+    if link.made_by is None:
+        return False
+    now = standing_of(session, link.made_by, link.membership, link.own)
+    return not may(now, Action.SHARE)
 
 
 async def shared(db: Database, link_id: str) -> tuple[SharedLink, Session]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from core.database import Database, Row
 from core.model import Login, Person
 from core.problems import ProblemError
+from core.store import shared_links
 from core.store.keys import digest_of, new_key
 from core.store.spaces import own_spaces
 from core.text import hue_of, one_line
@@ -262,43 +263,38 @@ async def used(db: Database, keys: Collection[bytes], idle_at: datetime) -> None
 
 async def disable(db: Database, user_id: UUID, *, disabled: bool) -> bool:
     """Disable or enable one user, as `set_disabled` does; return whether there is one."""
-    row = await db.fetch_one(
-        """
-        WITH changed AS (
-            UPDATE users SET disabled_at = CASE WHEN :disabled THEN coalesce(disabled_at, now()) END
-            WHERE id = :user RETURNING id
-        ), closed AS (
-            DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
-        ), revoked AS (
-            DELETE FROM api_tokens WHERE :disabled AND user_id IN (SELECT id FROM changed)
-        )
-        SELECT id FROM changed
-        """,
-        user=user_id,
-        disabled=disabled,
-    )
-    return row is not None
+    return bool(await _set_disabled(db, "id = :who", user_id, disabled=disabled))
 
 
 async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Person]:
     """Disable or enable everybody with this e-mail address; return them.
 
-    Who is disabled is signed out for good: to be enabled again brings no login back, and no API
-    token.
+    Who is disabled is signed out for good: to be enabled again brings no login back, no API token,
+    and no link by which they shared a transcript.
     """
-    rows = await db.fetch_all(
-        """
-        WITH changed AS (
-            UPDATE users SET disabled_at = CASE WHEN :disabled THEN coalesce(disabled_at, now()) END
-            WHERE lower(email) = lower(:email) RETURNING *
-        ), closed AS (
-            DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
-        ), revoked AS (
-            DELETE FROM api_tokens WHERE :disabled AND user_id IN (SELECT id FROM changed)
-        )
-        SELECT * FROM changed ORDER BY created_at
-        """,
-        email=email,
-        disabled=disabled,
-    )
+    rows = await _set_disabled(db, "lower(email) = lower(:who)", email, disabled=disabled)
     return [person_of(row) for row in rows]
+
+
+async def _set_disabled(db: Database, which: str, who: UUID | str, *, disabled: bool) -> list[Row]:
+    async with db.transaction():
+        rows = await db.fetch_all(
+            f"""
+            WITH changed AS (
+                UPDATE users
+                SET disabled_at = CASE WHEN :disabled THEN coalesce(disabled_at, now()) END
+                WHERE {which} RETURNING *
+            ), closed AS (
+                DELETE FROM logins WHERE :disabled AND user_id IN (SELECT id FROM changed)
+            ), revoked AS (
+                DELETE FROM api_tokens WHERE :disabled AND user_id IN (SELECT id FROM changed)
+            )
+            SELECT * FROM changed ORDER BY created_at
+            """,  # noqa: S608 - constants
+            who=who,
+            disabled=disabled,
+        )
+        # A statement of its own, so that it sees a link that was made while the first one waited.
+        for row in rows if disabled else ():
+            await shared_links.revoke_of(db, str(row["id"]))
+    return rows

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from core.database import Database, Row
-from core.model import Person, Session
+from core.model import Membership, Person, Role, Session, State
 from core.problems import ProblemError
 from core.store import space_events
 from core.store.sessions import ASKED, session_of
@@ -28,6 +28,14 @@ class Maker:
     member: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """As what somebody is in a session, as far as hosts decide that."""
+
+    role: Role
+    state: State
+
+
 class LinksFullError(ProblemError):
     """The session has as many open links as it may have."""
 
@@ -38,7 +46,9 @@ class LinksFullError(ProblemError):
 class SharedLink:
     """A link. `maker` is the name of who made it, as it was then; `chat`: whether it shows that.
 
-    `openings` counts a browser once a day; `closed` says why it can't be used any more.
+    `openings` counts a browser once a day; `closed` says why it can't be used any more. Of who made
+    it, where it was somebody with an account: who that is, and what they are by now in the space
+    and in the session.
     """
 
     id: str
@@ -50,6 +60,9 @@ class SharedLink:
     openings: int
     opened_at: datetime | None
     closed: Closed | None
+    made_by: str | None = None
+    membership: Membership | None = None
+    own: Own | None = None
 
 
 _LINK = """
@@ -62,7 +75,7 @@ _LINK = """
 async def create(
     db: Database, session: Session, maker: Maker, *, lasts: timedelta, chat: bool
 ) -> str | None:
-    """Make a link and return its id; None for a member who is none any more.
+    """Make a link and return its id; None for a member who is none any more, or who is disabled.
 
     Raises LinksFullError.
     """
@@ -71,6 +84,10 @@ async def create(
         await db.execute(
             "SELECT FROM spaces WHERE id = :id FOR NO KEY UPDATE", id=UUID(session.space_id)
         )
+        # And those who are disabled at this moment: that revokes what was made by then.
+        enabled = "SELECT id FROM users WHERE id = :id AND disabled_at IS NULL FOR SHARE"
+        if maker.person and not await db.fetch_one(enabled, id=UUID(maker.person.id)):
+            return None
         gone = await db.fetch_one(
             """
             SELECT WHERE :member AND NOT EXISTS (
@@ -106,23 +123,37 @@ async def create(
 
 
 async def listed(db: Database, session_id: str) -> list[SharedLink]:
-    """Return the links of a session: all open ones, then the last others; the newest first."""
+    """Return the links of a session: all open ones, then the last others; the newest first.
+
+    With what who made them is by now.
+    """
     rows = await db.fetch_all(
         f"""
-        SELECT * FROM (
-            SELECT {_LINK}, row_number() OVER (
+        SELECT l.*, m.role AS membership, p.role, p.state FROM (
+            SELECT {_LINK}, l.created_by, row_number() OVER (
                 PARTITION BY l.revoked_at IS NULL AND l.expires_at > now()
                 ORDER BY l.created_at DESC, l.id
             ) AS place
             FROM shared_links l WHERE l.session_id = :session
         ) l
+        JOIN sessions s ON s.id = l.session_id
+        LEFT JOIN members m ON m.space_id = s.space_id AND m.user_id = l.created_by
+        LEFT JOIN participants p ON p.session_id = s.id AND p.user_id = l.created_by
         WHERE l.closed IS NULL OR l.place <= :most
         ORDER BY l.closed IS NOT NULL, l.made_at DESC, l.link
         """,  # noqa: S608 - constants
         session=UUID(session_id),
         most=MAX_CLOSED,
     )
-    return [_link(row) for row in rows]
+    return [
+        replace(
+            _link(row),
+            made_by=str(row["created_by"]) if row["created_by"] else None,
+            membership=row["membership"],
+            own=Own(row["role"], row["state"]) if row["role"] else None,
+        )
+        for row in rows
+    ]
 
 
 async def find(db: Database, link_id: str) -> tuple[SharedLink, Session] | None:

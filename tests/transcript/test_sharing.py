@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
+from core.database import Database
 from core.signed_links import invitation_path, read_invitation, read_shared, shared_path
-from core.store.shared_links import MAX_OPEN
+from core.store import people, sessions, shared_links
+from core.store.shared_links import MAX_OPEN, Maker
 from tests.conftest import MakeServer
 from tests.support.app_server import AppServer
 from tests.support.http import outside
@@ -416,6 +419,77 @@ def test_whose_membership_ends_shares_nothing_any_more(talks: Talks) -> None:
     shown = talk.host.http.get(f"/s/{talk.slug}/share").text
     assert "made by Ina" in shown, "among those that have ended"
     assert people["Rae"].http.get(f"/s/{talk.slug}/share").status_code == 404
+
+
+def test_who_is_disabled_shares_nothing_any_more(talks: Talks) -> None:
+    talk = talks("Odette")
+    space = UUID(talk.where("space_id"))
+    pat, sue = (Visitor(talk.server.url).sign_in(name) for name in ("Pat", "Sue"))
+    for name in ("Pat", "Sue"):
+        talk.tables(
+            "INSERT INTO members SELECT $1, id, 'OWNER' FROM users WHERE name = $2", space, name
+        )
+    ended, others = talk.share(pat), talk.share(sue)
+    talk.tables("UPDATE users SET administrator = true WHERE name = 'Odette'")
+    which = talk.tables.one("SELECT id FROM users WHERE name = 'Pat'")
+    who = f"/admin/people/{which}"
+    assert talk.host.http.post(f"{who}/disable", headers=JSON).status_code == 204
+    assert talk.get(ended).status_code == 410
+    assert talk.get(others).status_code == 200
+    assert talk.links() == [others]
+    assert talk.host.http.post(f"{who}/enable", headers=JSON).status_code == 204
+    assert talk.get(ended).status_code == 410, "for good"
+
+
+async def test_a_link_that_is_made_while_somebody_is_disabled_ends_as_well(talks: Talks) -> None:
+    talk = await asyncio.to_thread(talks, "Olaf")
+    host = await asyncio.to_thread(talk.tables.one, "SELECT id FROM users WHERE name = 'Olaf'")
+    url = talk.server.database_url
+    one, other = Database(url), Database(url)
+    for db in (one, other):
+        await db.connect()
+    session = await sessions.find(one, talk.slug)
+    person = await people.find(one, str(host))
+    assert session is not None
+    assert person is not None
+    maker = Maker(person, "Olaf", member=True)
+    lasts = timedelta(days=1)
+    async with one.transaction():
+        made = await shared_links.create(one, session, maker, lasts=lasts, chat=False)
+        disabling = asyncio.create_task(people.disable(other, host, disabled=True))
+        done, _ = await asyncio.wait({disabling}, timeout=0.3)
+        assert not done
+    assert await disabling
+    found = await shared_links.find(one, str(made))
+    assert found is not None
+    assert found[0].closed == "revoked"
+    assert await shared_links.create(one, session, maker, lasts=lasts, chat=False) is None
+    for db in (one, other):
+        await db.disconnect()
+
+
+def test_hosts_see_which_links_a_former_host_has_made(talks: Talks) -> None:
+    talk = talks("Oona")
+    space = UUID(talk.where("space_id"))
+    vic = Visitor(talk.server.url).sign_in("Vic")
+    sql = "INSERT INTO members SELECT $1, id, 'OWNER' FROM users WHERE name = 'Vic'"
+    talk.tables(sql, space)
+    link, own = talk.share(vic), talk.share()
+
+    def told() -> list[bool]:
+        page = talk.host.http.get(f"/s/{talk.slug}/share").text
+        made = re.findall(r"<p class=\"quiet\">made by (?:Vic|Oona).*?</p>", page)
+        assert len(made) == 2
+        return ["no longer a host here" in one for one in made]
+
+    assert told() == [False, False]
+    member = {"role": "MEMBER"}
+    which = talk.tables.one("SELECT id FROM users WHERE name = 'Vic'")
+    address = f"/spaces/{space}/members/{which}/role"
+    changed = talk.host.http.post(address, data=member, headers=JSON)
+    assert changed.status_code == 204, changed.text
+    assert told() == [False, True]  # the newest first
+    assert talk.get(link).status_code == talk.get(own).status_code == 200
 
 
 def test_the_space_log_and_the_takeout_tell_of_it_without_the_link(talks: Talks) -> None:

@@ -802,7 +802,8 @@ CREATE OR REPLACE VIEW translations_to_search AS
     JOIN sessions s ON s.id = u.session_id
     LEFT JOIN corrected_lines c ON c.session_id = u.session_id AND c.seq = u.seq
     WHERE u.lost_s IS NULL AND c.joined_seq IS NULL AND NOT coalesce(c.hidden, false)
-    AND coalesce(c.text, u.text) = u.text AND t.text NOT IN ('', u.text);
+    AND coalesce(c.text, u.text) = u.text AND t.text NOT IN ('', u.text)
+    AND t.language IS DISTINCT FROM u.language;
 
 CREATE OR REPLACE VIEW chat_to_search AS
     SELECT c.session_id, c.id AS seq, s.space_id, c.identity AS speaker, c.sent_at AS at,

@@ -4,6 +4,7 @@
     log.json        who did what in it; usage.json: what its sessions used, by day
     sessions/2026-11-24 Weekly call abcd-efgh-jkmn-pqrs/
         session.json, transcript.json, transcript.txt, corrections.json, analysis.json
+        translations.json, and transcript.de.txt for each language that there is
         audio/00003.200 Ada 5f0c1e2d.ogg: sound, as far as it is kept
     index.json      what is in it, at the end: sessions that were deleted meanwhile are named there
 
@@ -23,7 +24,7 @@ import msgspec
 from core.database import Database
 from core.model import Session
 from core.store import archive as stored
-from core.store import sessions
+from core.store import sessions, translations
 from core.takeout import lines_of
 from core.transcript.exports import Encoder, Program, Text, Wanted, Wording, folder_name
 from core.transcript.reading import TranscriptReader
@@ -143,19 +144,27 @@ class _Archive:
         pages = stored.corrections(self._db, session.id)
         if (first := await anext(pages, None)) is not None:
             yield "corrections.json", _listed(_with(first, pages))
+        pages = stored.translations(self._db, session.id)
+        if (first := await anext(pages, None)) is not None:
+            yield "translations.json", _listed(_with(first, pages))
+        for language in await translations.languages(self._db, session.id):
+            pieces = self._transcript(session, Text(wanted), hidden=False, language=language)
+            yield f"transcript.{language}.txt", pieces
         if (analysis := await stored.analysis(self._db, session.id)) is not None:
             yield "analysis.json", _one(analysis)
 
     async def _transcript(
-        self, session: Session, encoder: Encoder, *, hidden: bool
+        self, session: Session, encoder: Encoder, *, hidden: bool, language: str | None = None
     ) -> AsyncIterator[bytes]:
         yield encoder.begin()
-        pages = self._source.reader.all(session, hidden=hidden)
+        reader = self._source.reader
+        pages = reader.all(session, hidden=hidden)
         while True:
             # As who reads one by itself: nobody waits for all of an archive.
-            async with self._source.reader.line.again():
+            async with reader.line.again():
                 if (lines := await anext(pages, None)) is None:
                     break
+                lines = await reader.translated(session, lines, language)
                 piece = await asyncio.to_thread(encoder.lines, lines)
             yield piece
         yield encoder.end()

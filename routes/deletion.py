@@ -70,7 +70,7 @@ async def sessions_page(request: Request) -> Response:
         return redirect(request, f"/sign-in?next={quote('/?show=ended')}", 401)
     limit(services(request).limits.reading, request, person.id)
     chosen = await _chosen(request, person, request.query_params.getlist("session"))
-    return _show_chosen(person, chosen)
+    return await _show_chosen(request, person, chosen)
 
 
 async def delete_sessions(request: Request) -> Response:
@@ -89,11 +89,12 @@ async def delete_sessions(request: Request) -> Response:
     if len(chosen) != len(set(asked)):
         if not wants_html(request):
             raise HTTPException(409)
-        return _show_chosen(person, chosen, status=409)
+        return await _show_chosen(request, person, chosen, status=409)
     if form.get("number", "").strip() != str(len(chosen)):
         if not wants_html(request):
             raise HTTPException(422)
-        return _show_chosen(person, chosen, status=422, wrong=gettext(NOT_THE_NUMBER))
+        wrong = gettext(NOT_THE_NUMBER)
+        return await _show_chosen(request, person, chosen, status=422, wrong=wrong)
     await services(request).deletion.sessions(chosen, person)
     for one in chosen:
         audit.note("space_act", act="delete_session", session=one.id, by=person.id)
@@ -112,14 +113,16 @@ async def _chosen(request: Request, person: Person, slugs: list[str]) -> list[Se
     return [one for one, role in found if access.may_delete(one, person.id, role)]
 
 
-def _show_chosen(
-    person: Person, chosen: list[Session], *, status: int = 200, wrong: str = ""
+async def _show_chosen(
+    request: Request, person: Person, chosen: list[Session], *, status: int = 200, wrong: str = ""
 ) -> Response:
+    """Show which sessions are to go, and what goes with them."""
     return page(
         "deletion/sessions.html",
         person,
         status=status,
         sessions=chosen,
+        kept=await deletion.of_sessions(services(request).db, [one.id for one in chosen]),
         changed=status == 409,
         wrong=wrong,
     )

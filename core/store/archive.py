@@ -42,6 +42,18 @@ _CORRECTIONS = """
     ORDER BY id LIMIT :most
 """
 
+_TRANSLATIONS = """
+    SELECT concat_ws(' ', u.seq, t.language) AS key, u.seq, t.language, t.text
+    FROM utterances u JOIN translations t USING (session_id, stream, utterance)
+    WHERE u.session_id = :of AND (
+        CAST(:key AS text) IS NULL OR u.seq >= CAST(split_part(:key, ' ', 1) AS int)
+        AND (u.seq, t.language) > (
+            CAST(split_part(:key, ' ', 1) AS int), split_part(:key, ' ', 2)
+        )
+    )
+    ORDER BY u.seq, t.language LIMIT :most
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -77,9 +89,10 @@ async def space(db: Database, space_id: str) -> Json | None:
 
 
 async def session(db: Database, session_id: str) -> Json | None:
-    """Return a session: what is set for it, and who was there; None where it is gone.
+    """Return a session: what is set for it, who was there, and by which links its transcript was
+    shared; None where it is gone.
 
-    What is noted of its call for ourselves isn't there.
+    What is noted of its call for ourselves isn't there, nor what a link is made of.
     """
     row = await db.fetch_one(
         """
@@ -90,7 +103,14 @@ async def session(db: Database, session_id: str) -> Json | None:
                 'refused_at', p.refused_at
             ) ORDER BY p.joined_at, p.identity), '[]')
             FROM participants p WHERE p.session_id = s.id AND p.joined_at IS NOT NULL
-        ) AS people
+        ) AS people, (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'made_by', l.maker, 'chat', l.chat, 'created_at', l.created_at,
+                'expires_at', l.expires_at, 'revoked_at', l.revoked_at, 'openings', l.openings,
+                'opened_at', l.opened_at
+            ) ORDER BY l.created_at, l.id), '[]')
+            FROM shared_links l WHERE l.session_id = s.id
+        ) AS shared_links
         FROM sessions s WHERE s.id = :session
         """,
         session=UUID(session_id),
@@ -143,6 +163,11 @@ def part(db: Database, space_id: str, which: Part) -> AsyncIterator[list[Json]]:
 def corrections(db: Database, session_id: str) -> AsyncIterator[list[Json]]:
     """Return pages of the corrections of a session, the first ones first."""
     return _pages(db, _CORRECTIONS, session_id)
+
+
+def translations(db: Database, session_id: str) -> AsyncIterator[list[Json]]:
+    """Return pages of what was said in a session in other languages, in the order of its lines."""
+    return _pages(db, _TRANSLATIONS, session_id)
 
 
 async def _pages(db: Database, sql: str, of: str) -> AsyncIterator[list[Json]]:

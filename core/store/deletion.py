@@ -26,59 +26,94 @@ class LastSpaceError(ProblemError):
 class SessionContents:
     """What goes with a session: how many people were in it, and how much they said and wrote.
 
-    `sound`: seconds of it that can be heard.
+    `sound`: seconds of it that can be heard; `links`: by which others may read it still.
     """
 
     people: int
     utterances: int
     lines: int
     sound: float
+    links: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of several sessions: how many of those who read by a link may do so still, and
+    how many seconds can be heard.
+    """
+
+    links: int
+    sound: float
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceContents:
-    """What goes with a space: how much of each, and the hours that its sessions took together."""
+    """What goes with a space: how much of each, and the hours that its sessions took together.
+
+    `links` to transcripts are open, and `sound` is seconds that can be heard.
+    """
 
     sessions: int
     live: int
     rooms: int
     members: int
     hours: float
+    links: int
+    sound: float
+
+
+_KEPT = """
+    (SELECT count(*) FROM shared_links
+        WHERE session_id {which} AND revoked_at IS NULL AND expires_at > now()) AS links,
+    (SELECT coalesce(CAST(sum(samples) AS float8), 0) / 16000 FROM recordings
+        WHERE session_id {which} AND bytes > 0) AS sound
+"""
 
 
 async def of_session(db: Database, session_id: str) -> SessionContents:
     """Return what goes with a session."""
     row = await db.returning(
-        """
+        f"""
         SELECT (SELECT count(*) FROM participants
                 WHERE session_id = :id AND joined_at IS NOT NULL) AS people,
             (SELECT count(*) FROM utterances
                 WHERE session_id = :id AND lost_s IS NULL) AS utterances,
             (SELECT count(*) FROM chat_messages WHERE session_id = :id) AS lines,
-            (SELECT coalesce(CAST(sum(samples) AS float8), 0) / 16000 FROM recordings
-                WHERE session_id = :id AND bytes > 0) AS sound
-        """,
+            {_KEPT.format(which="= :id")}
+        """,  # noqa: S608 - constants
         id=UUID(session_id),
     )
-    return SessionContents(row["people"], row["utterances"], row["lines"], row["sound"])
+    return SessionContents(
+        row["people"], row["utterances"], row["lines"], row["sound"], row["links"]
+    )
+
+
+async def of_sessions(db: Database, session_ids: Collection[str]) -> Kept:
+    """Return what goes with several sessions, beside what is said and written in each."""
+    row = await db.returning(
+        f"SELECT {_KEPT.format(which='= ANY(CAST(:ids AS uuid[]))')}",
+        ids=[UUID(one) for one in session_ids],
+    )
+    return Kept(row["links"], row["sound"])
 
 
 async def of_space(db: Database, space_id: str) -> SpaceContents:
     """Return what goes with a space. Meetings of standing rooms that haven't begun don't count."""
     row = await db.returning(
-        """
+        f"""
         SELECT count(*) AS sessions, count(*) FILTER (WHERE status = 'LIVE') AS live,
             coalesce(CAST(sum(extract(epoch FROM coalesce(ended_at, now()) - started_at)) / 3600
                 AS float8), 0) AS hours,
             (SELECT count(*) FROM standing_rooms WHERE space_id = :id) AS rooms,
-            (SELECT count(*) FROM members WHERE space_id = :id) AS members
+            (SELECT count(*) FROM members WHERE space_id = :id) AS members,
+            {_KEPT.format(which="IN (SELECT id FROM sessions WHERE space_id = :id)")}
         FROM sessions
         WHERE space_id = :id AND status <> 'EXPIRED'
         AND (standing_room IS NULL OR status <> 'CREATED')
-        """,
+        """,  # noqa: S608 - constants
         id=UUID(space_id),
     )
-    return SpaceContents(row["sessions"], row["live"], row["rooms"], row["members"], row["hours"])
+    return SpaceContents(**row)
 
 
 async def found(

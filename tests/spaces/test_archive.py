@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -44,7 +45,9 @@ def talk(server: AppServer) -> Talk:
     """A session with a correction, a hidden line and what an AI made of it; another goes on."""
     ada = Visitor(server.url).sign_in("Ada Lovelace")
     talk = Talk.begin(server, ada, "../Harbour: plans", "Bo")
-    talk.say("Ada Lovelace", "Good morning.", 1.0)
+    said = talk.say("Ada Lovelace", "Good morning.", 1.0)
+    talk.translate(said, "de", "Guten Morgen.")
+    talk.translate(said, "ru", "Доброе утро.")
     talk.write("Bo", "hello", 2.0)
     hidden = talk.say("Bo", "a secret", 3.0)
     talk.correct(hidden, "a secret", 3.0, "Bo", hidden=True)
@@ -61,6 +64,9 @@ def talk(server: AppServer) -> Talk:
         talk.slug,
     )
     ada.end(talk.slug)
+    talk.translate(hidden, "de", "ein Geheimnis")
+    form = {"days": "7", "chat": "on"}
+    assert ada.http.post(f"/s/{talk.slug}/share", data=form, headers=JSON).status_code == 204
     ada.start_session("Goes on")
     return talk
 
@@ -111,6 +117,25 @@ def test_it_has_everything(talk: Talk, tmp_path: Path) -> None:
     assert "a secret" not in text
     (correction,) = files[f"{folder}corrections.json"]
     assert (correction["kind"], correction["before"]) == ("HIDE", {"hidden": False})
+    german = files[f"{folder}transcript.de.txt"].decode()
+    assert "Ada Lovelace: Guten Morgen." in german
+    assert "Geheimnis" not in german
+    assert "Доброе утро." in files[f"{folder}transcript.ru.txt"].decode()
+    assert [
+        (one["seq"], one["language"], one["text"]) for one in files[f"{folder}translations.json"]
+    ] == [(1, "de", "Guten Morgen."), (1, "ru", "Доброе утро."), (2, "de", "ein Geheimnis")]
+    (link,) = files[f"{folder}session.json"]["shared_links"]
+    assert (link["made_by"], link["chat"], link["openings"]) == ("Ada Lovelace", True, 0)
+    assert link["revoked_at"] is link["opened_at"] is None
+    assert link["created_at"] < link["expires_at"]
+    shared = talk.host.http.get(f"/s/{talk.slug}/share").text
+    (token,) = set(re.findall(r"/shared/([\w-]+)", shared))
+    id_ = str(talk.tables.one("SELECT id FROM shared_links"))
+    for name, content in files.items():
+        told = content.decode() if isinstance(content, bytes) else json.dumps(content)
+        assert token not in told, name
+        assert id_ not in told, name
+    assert f"{goes_on['folder']}translations.json" not in files
     assert files[f"{folder}analysis.json"]["tasks"] == ["Write the letter"]
     assert files[f"{goes_on['folder']}transcript.json"]["complete"] is False
     assert f"{goes_on['folder']}corrections.json" not in files

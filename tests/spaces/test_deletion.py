@@ -22,6 +22,13 @@ from tests.support.speech_samples import beckett
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
 
+KEEP = """
+    INSERT INTO recordings (id, session_id, identity, client, first_sample, samples, start_s,
+        bytes, place, created_at, expires_at)
+    SELECT gen_random_uuid(), session_id, identity, 'c', 0, 16000 * 65, 0, 1, '', now(),
+        now() + interval '1 day'
+    FROM participants p JOIN sessions s ON s.id = session_id WHERE slug = $1 LIMIT 1
+"""
 LEFT = """
     SELECT (SELECT count(*) FROM sessions WHERE id = $1)
         + (SELECT count(*) FROM participants WHERE session_id = $1)
@@ -119,6 +126,36 @@ def test_the_next_meeting_of_a_room_goes_with_the_room_alone(place: Place) -> No
     assert owner.http.post(f"/s/{meeting}/delete", headers=JSON).status_code == 204
     following = place.tables("SELECT status FROM sessions WHERE title = 'Standing'")
     assert [row["status"] for row in following] == ["CREATED"]
+
+
+def test_open_links_and_sound_that_go_are_told(many: tuple[AppServer, Tables]) -> None:
+    server, tables = many
+    eve = Browser(server.url).sign_in("Eve")
+    one, two, plain = (ended(eve, title) for title in ("One", "Two", "Plain"))
+    space = tables.one("SELECT space_id FROM sessions WHERE slug = $1", one)
+    for slug in (one, one, two):
+        shared = eve.http.post(f"/s/{slug}/share", data={"days": "1"}, headers=JSON)
+        assert shared.status_code == 204
+    which = tables.one("SELECT id FROM sessions WHERE slug = $1", two)
+    tables("UPDATE shared_links SET expires_at = now() WHERE session_id = $1", which)
+    for slug in (one, two):
+        tables(KEEP, slug)
+
+    def told(path: str, *slugs: str) -> tuple[bool, list[str]]:
+        page = eve.http.get(path, params={"session": slugs} if slugs else {}).text
+        links = re.findall(r"(\d) open links? by which", page)
+        return ":05 of speech" in page, links
+
+    assert told(f"/s/{one}/delete") == (True, ["2"])
+    assert told(f"/s/{two}/delete") == (True, [])
+    assert told(f"/s/{plain}/delete") == (False, [])
+    assert told("/sessions/delete", one, two) == (False, ["2"])  # 2:10 together
+    assert "2:10 of speech" in eve.http.get(f"/sessions/delete?session={one}&session={two}").text
+    assert told("/sessions/delete", plain) == (False, [])
+    eve.http.post("/spaces", data={"name": "Another"})
+    page = eve.http.get(f"/spaces/{space}/delete").text
+    assert "2 open links by which" in page
+    assert "2:10 of speech" in page
 
 
 def test_many_are_deleted_by_their_number(many: tuple[AppServer, Tables]) -> None:

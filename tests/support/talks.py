@@ -77,6 +77,18 @@ class Talk:
         self.tables(_SPEECH, self.slug, who, self._seq, *values)
         return self._seq
 
+    def translate(self, seq: int, language: str, text: str) -> None:
+        """Have a line be this in another language."""
+        self.tables(
+            "INSERT INTO translations (session_id, stream, utterance, language, identity, text)"
+            " SELECT session_id, stream, utterance, $3, identity, $4 FROM utterances"
+            " WHERE session_id = (SELECT id FROM sessions WHERE slug = $1) AND seq = $2",
+            self.slug,
+            seq,
+            language,
+            text,
+        )
+
     def write(self, who: str, text: str, second: float) -> None:
         """Have somebody write in the chat."""
         self._chat += 1

@@ -19,13 +19,13 @@ NO_TRANSCRIPTION = N_(
 
 
 async def look(settings: Settings) -> list[Outcome]:
-    """Look whether the engine that the settings choose can transcribe."""
+    """Look whether the engine that the settings choose can transcribe, and what it doesn't use."""
     if settings.engine == "off":
         what = Words(N_("captions are switched off by SPEECH_ENGINE"))
         todo = Words(N_("Set SPEECH_ENGINE=auto, unless that is what you want."))
         return [Outcome("speech", "note", what, Words(NO_TRANSCRIPTION), todo, {"engine": "off"})]
     if settings.engine == "local":
-        return [_local(settings)]
+        return [_local(settings), *_unused_by_local(settings)]
     if not settings.gladia_api_key:
         return [
             _failed(
@@ -34,7 +34,39 @@ async def look(settings: Settings) -> list[Outcome]:
                 "gladia",
             )
         ]
-    return [await _gladia(settings.gladia_api_url, settings.gladia_api_key)]
+    found = await _gladia(settings.gladia_api_url, settings.gladia_api_key)
+    return [found, *_unused_by_gladia(settings)]
+
+
+def _unused_by_gladia(settings: Settings) -> list[Outcome]:
+    if settings.speech_model is None:
+        return []
+    return [
+        Outcome(
+            "speech",
+            "note",
+            Words(N_("SPEECH_MODEL isn't used: Gladia transcribes")),
+            todo=Words(N_("Unset it, or set SPEECH_ENGINE=local to have the model transcribe.")),
+            facts={"engine": "gladia", "unused": "SPEECH_MODEL"},
+        )
+    ]
+
+
+def _unused_by_local(settings: Settings) -> list[Outcome]:
+    given = {"VOCABULARY": settings.vocabulary, "TRANSLATE_TO": settings.translate_to}
+    unused = ", ".join(name for name, value in given.items() if value)
+    if not unused:
+        return []
+    return [
+        Outcome(
+            "speech",
+            "note",
+            Words(N_("the local engine doesn't use %(those)s"), those=unused),
+            Words(N_("It takes no vocabulary and no spellings, and translates nothing.")),
+            Words(N_("Unset what isn't used, or set GLADIA_API_KEY to transcribe with Gladia.")),
+            {"engine": "local", "unused": unused},
+        )
+    ]
 
 
 def _local(settings: Settings) -> Outcome:

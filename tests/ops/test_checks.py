@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -424,6 +425,24 @@ async def test_an_engine_without_a_key_and_one_that_is_off_are_told() -> None:
     assert off.why is not None
     assert SPEECH_TROUBLE in off.why
     assert (await only(Settings(speech_engine="local"), "speech")).state == "ok"
+
+
+async def test_what_the_engine_doesn_t_use_is_told(gladia: GladiaEmulator) -> None:
+    with_key = partial(Settings, gladia_api_key=API_KEY, gladia_api_url=gladia.url)
+    first, unused = await found(
+        with_key(speech_model="whisper-base", vocabulary=("Nyquist",)), "speech"
+    )
+    assert (first.state, unused.state) == ("ok", "note")
+    assert unused.what == "SPEECH_MODEL isn't used: Gladia transcribes"
+    assert unused.todo is not None
+    assert "SPEECH_ENGINE=local" in unused.todo
+    assert (await only(with_key(vocabulary=("Nyquist",)), "speech")).state == "ok"
+
+    local = Settings(speech_engine="local", vocabulary=("Nyquist",), translate_to=("en",))
+    first, unused = await found(local, "speech")
+    assert (first.state, unused.state) == ("ok", "note")
+    assert "doesn't use VOCABULARY, TRANSLATE_TO" in unused.what
+    assert (await only(replace(local, vocabulary=(), translate_to=()), "speech")).state == "ok"
 
 
 @pytest.mark.parametrize(

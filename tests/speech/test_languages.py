@@ -313,3 +313,28 @@ async def test_what_somebody_speaks_by_their_profile_is_fixed_in_their_next_sess
         await over(page, gladia)
         config = await asked(gladia, page, *WORDS[2:4])
         assert config["language_config"]["languages"] == []
+
+
+def test_an_engine_that_takes_no_words_says_so_where_they_would_be_typed(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(SPEECH_ENGINE="local", VOCABULARY="")
+    host = Visitor(server.url).sign_in("Ada")
+    slug = host.start_session("Plain")
+    space = space_of(server, slug)
+
+    def told(path: str, language: str) -> str:
+        headers = HTML | {"Accept-Language": language}
+        return host.http.get(f"{path}/languages", headers=headers).text
+
+    for path in (f"/s/{slug}", f"/spaces/{space}"):
+        page = told(path, "en")
+        assert "It takes no vocabulary and no spellings." in page
+        assert "are kept, and count again" not in page
+        assert 'name="vocabulary"' not in page
+        assert 'name="spelling"' not in page
+        assert "Словаря и правил написания оно не принимает" in told(path, "ru")
+    tables = Tables(server.database_url)
+    tables("UPDATE spaces SET vocabulary = '{Nyquist}'")  # as before another engine was chosen
+    for path in (f"/s/{slug}", f"/spaces/{space}"):
+        assert "are kept, and count again" in told(path, "en")

@@ -34,7 +34,7 @@ async def as_text(request: Request) -> Response:
 
     As in all formats, `?times=0` leaves out the times and `?chat=0` the chat. `?tz=Europe/Berlin`
     names the reader's time zone, which only a browser knows; `?lang=de` has it in that language, as
-    far as it was translated.
+    far as it was translated, and with `&both=1` what was said beside it.
     """
     return await _save(request, "txt")
 
@@ -161,6 +161,7 @@ def _wanted(request: Request, session: Session) -> Wanted:
         # Asked before all is read: what came until then is in it.
         complete=session.over and not parts.reader.is_growing(session.id),
         zone=zone_of(asked.get("tz", "")),
+        both=asked.get("both") == "1",
     )
 
 

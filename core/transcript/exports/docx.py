@@ -70,6 +70,7 @@ _STYLES = (
     + _style("Title", '<w:spacing w:after="60"/>', f"<w:b/><w:bCs/>{_size(40)}")
     + _style("Subtitle", '<w:spacing w:after="240"/>', f'<w:color w:val="{_GREY}"/>')
     + _style("Speaker", '<w:keepNext/><w:spacing w:before="200" w:after="20"/>', _size(22))
+    + _style("Original", '<w:ind w:left="360"/>', f'<w:color w:val="{_GREY}"/>')
     + _style("Note", "", f'<w:i/><w:iCs/><w:color w:val="{_GREY}"/>')
     + '<w:style w:type="character" w:customStyle="1" w:styleId="Time"><w:name w:val="Time"/>'
     f'<w:rPr><w:color w:val="{_GREY}"/>{_size(18)}</w:rPr></w:style></w:styles>'
@@ -134,7 +135,11 @@ class Docx:
         if one.note:
             return head + _paragraph("Note", at + (_run(" ") if at else "") + _runs(one.text))
         words = (at + _run(" ") if at else "") + _runs(one.text, language=one.language)
-        return head + _paragraph("", words, one.text)
+        said = ""
+        if one.original:
+            own = _runs(one.original, language=one.original_language)
+            said = _paragraph("Original", own, one.original)
+        return head + _paragraph("", words, one.text) + said
 
 
 def _paragraph(style: str, runs: str, text: str = "") -> str:

@@ -44,7 +44,8 @@ class Wanted:
     """A session's file as somebody wants it.
 
     `times`: with the times of lines. `chat`: with the chat, too. `complete`: whether there is no
-    more to come. `zone`: in which the session's start is told.
+    more to come. `zone`: in which the session's start is told. `both`: of lines in another
+    language, what was said as well.
     """
 
     session: Session
@@ -53,6 +54,7 @@ class Wanted:
     chat: bool = True
     complete: bool = True
     zone: tzinfo = field(default=UTC)
+    both: bool = False
 
     @property
     def began(self) -> datetime | None:
@@ -79,6 +81,7 @@ class Entry:
     """A line in words. Times are seconds of the session; `end` is None for what takes no time.
 
     `who` tells apart those of one name; `note`: nobody says it, it tells what isn't there.
+    `original` is what was said, where that is wanted beside a translation.
     """
 
     kind: Kind
@@ -89,6 +92,8 @@ class Entry:
     end: float | None
     hue: int = 0
     language: str | None = None
+    original: str = ""
+    original_language: str | None = None
 
     @property
     def note(self) -> bool:
@@ -99,13 +104,14 @@ class Entry:
 def entries(lines: Iterable[Line], wanted: Wanted) -> list[Entry]:
     """Return the lines in words; what was written in the chat only where that is wanted."""
     return [
-        _entry(line, wanted.wording)
+        _entry(line, wanted)
         for line in lines
         if not line.hidden and (wanted.chat or line.kind != "chat")
     ]
 
 
-def _entry(line: Line, wording: Wording) -> Entry:
+def _entry(line: Line, wanted: Wanted) -> Entry:
+    wording = wanted.wording
     if line.kind == "pause":
         by = clean(line.by or "") or wording.host()
         return Entry("pause", "", by, wording.pause(line.end), line.start, None)
@@ -118,7 +124,8 @@ def _entry(line: Line, wording: Wording) -> Entry:
     if line.kind == "gap":
         return Entry("gap", who, name, wording.gap(line.lost or 0.0), line.start, line.end, hue)
     text = clean(line.text)
-    return Entry("speech", who, name, text, line.start, line.end, hue, line.language)
+    said = (clean(line.original or ""), line.original_language) if wanted.both else ()
+    return Entry("speech", who, name, text, line.start, line.end, hue, line.language, *said)
 
 
 def clean(text: str) -> str:

@@ -16,7 +16,10 @@ _NUMBERED = re.compile(r"^(\d{1,9})([.)])")
 
 
 class Markdown:
-    """CommonMark. A turn is the name of who speaks, and a paragraph for each utterance."""
+    """CommonMark. A turn is the name of who speaks, and a paragraph for each utterance.
+
+    What was said is quoted below a translation.
+    """
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -40,7 +43,8 @@ class Markdown:
         if at and not begins:
             name = f"\n{at.strip()}\n"
         words = f"*({escaped(one.text)})*" if one.note else isolated(escaped(one.text))
-        return f"{name}\n{words}\n"
+        said = f"\n> {isolated(escaped(one.original))}\n" if one.original else ""
+        return f"{name}\n{words}\n{said}"
 
     def end(self) -> bytes:
         """Return nothing."""

@@ -78,6 +78,8 @@ class Program:
             told["text"] = line.text
         if line.kind == "speech":
             told["language"] = line.language
+            if self._wanted.both and line.original is not None:
+                told |= {"original": line.original, "original_language": line.original_language}
         # Said only where it is so, as it is of few.
         also = {"corrected": line.revision > 0, "hidden": line.hidden}
         return told | {name: True for name, so in also.items() if so}

@@ -21,13 +21,14 @@ class Text:
         return "\n".join([*head, "", ""]).encode()
 
     def lines(self, lines: list[Line]) -> bytes:
-        """Return a line for each."""
+        """Return a line for each, and below it what was said, if that is wanted as well."""
         return "".join(map(self._line, entries(lines, self._wanted))).encode()
 
     def _line(self, one: Entry) -> str:
         at = f"[{clock(one.start)}] " if self._wanted.times else ""
         text = f"({one.text})" if one.note else isolated(one.text)
-        return f"{at}{isolated(one.name)}: {text}\n"
+        said = f"    {isolated(one.original)}\n" if one.original else ""
+        return f"{at}{isolated(one.name)}: {text}\n{said}"
 
     def end(self) -> bytes:
         """Return nothing."""

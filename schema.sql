@@ -744,6 +744,10 @@ AS $$
         'αβγδεζηθικλμνξοπρστυφχψωάέήίόύώ') END
 $$;
 
+-- Text by which names and titles are compared: whatever the case, ё as е, letters whole.
+CREATE OR REPLACE FUNCTION search_folded(name text) RETURNS text LANGUAGE sql IMMUTABLE
+PARALLEL SAFE AS $$ SELECT translate(search_lower(normalize(name, NFKC)), 'ё', 'е') $$;
+
 -- Text as words with spaces between them, the same in every locale: PostgreSQL's own parser takes
 -- “ for a letter in some. What is between words goes; letters of scripts that write no spaces are a
 -- word each, so that some of them in a row are found as a phrase.

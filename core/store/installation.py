@@ -55,8 +55,9 @@ async def people(
         """
         WITH page AS (
             SELECT * FROM users
-            WHERE (position(lower(:search) IN lower(name)) > 0
-                OR position(lower(:search) IN lower(email)) > 0 OR CAST(id AS text) = :search)
+            WHERE (position(search_folded(:search) IN search_folded(name)) > 0
+                OR position(search_folded(:search) IN search_folded(email)) > 0
+                OR CAST(id AS text) = :search)
             AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, CAST(:id AS uuid)))
             ORDER BY created_at DESC, id DESC LIMIT :most
         )
@@ -109,7 +110,7 @@ async def spaces(
         ), known AS (
             SELECT s.*, coalesce(m.sent_s, 0) AS sent_s, coalesce(m.cost, 0) AS cost
             FROM spaces s LEFT JOIN month m ON m.space_id = s.id
-            WHERE position(lower(:search) IN lower(name)) > 0
+            WHERE position(search_folded(:search) IN search_folded(name)) > 0
             AND (CAST(:only AS uuid) IS NULL OR s.id = :only)
         ), page AS (
             SELECT * FROM known

@@ -68,7 +68,8 @@ async def page(
                     OR id > CAST(:id AS uuid))
                 AND (:shown <> 'ended' OR status = 'ENDED')
                 AND (:shown <> 'mine' OR created_by = :user)
-                AND (CAST(:search AS text) = '' OR position(lower(:search) IN lower(title)) > 0)
+                AND (CAST(:search AS text) = ''
+                    OR position(search_folded(:search) IN search_folded(title)) > 0)
                 ORDER BY coalesce(started_at, created_at) DESC, id LIMIT :most + 1
             ) UNION ALL
             SELECT id, title, status, created_by, planned_at, started_at, created_at
@@ -82,7 +83,8 @@ async def page(
             SELECT *, CASE WHEN status = 'LIVE' THEN 0
                 WHEN status = 'CREATED' AND planned_at IS NOT NULL THEN 1 ELSE 2 END AS rank
             FROM found
-            WHERE CAST(:search AS text) = '' OR position(lower(:search) IN lower(title)) > 0
+            WHERE CAST(:search AS text) = ''
+                OR position(search_folded(:search) IN search_folded(title)) > 0
         ), keyed AS (
             SELECT id, rank, CASE WHEN rank <> 1
                 THEN CAST(-1e6 * extract(epoch FROM coalesce(started_at, created_at)) AS bigint)

@@ -174,10 +174,10 @@ _WHO = """
     JOIN sessions s ON s.id = p.session_id
     LEFT JOIN speakers k ON k.session_id = p.session_id AND k.speaker = p.identity
     WHERE CAST(:speaker AS text) <> '' AND s.space_id = ANY(CAST(:spaces AS uuid[]))
-    AND position(search_lower(:speaker) IN search_lower(coalesce(k.name, p.name))) > 0
+    AND position(search_folded(:speaker) IN search_folded(coalesce(k.name, p.name))) > 0
     UNION SELECT k.session_id, k.speaker FROM speakers k JOIN sessions s ON s.id = k.session_id
     WHERE :speaker <> '' AND s.space_id = ANY(:spaces)
-    AND position(search_lower(:speaker) IN search_lower(k.name)) > 0
+    AND position(search_folded(:speaker) IN search_folded(k.name)) > 0
 """
 # As core/access/door.py has it: what a host took somebody out of isn't theirs to read.
 _REFUSED = """

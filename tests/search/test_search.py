@@ -239,6 +239,7 @@ def test_days_and_spaces_and_speakers_leave_out(archive: Archive) -> None:
     assert len(found(ada, "gannet ", **{"from": today})) == 2
     assert found(ada, "gannet ", **{"from": then}, to=then) == ["An old [gannet]"]
     assert found(ada, "gannet ", speaker="фЁдор") == ["[Gannet] два"]
+    assert found(ada, "gannet ", speaker="ФЕДОР") == ["[Gannet] два"]
     assert found(ada, "gannet ", speaker="nobody") == []
     query = {"q": "gannet", "from": today, "speaker": "nobody"}
     assert "Perhaps with another" in status(ada.http.get("/search", params=query).text)

@@ -87,7 +87,8 @@ class Correcting:
 
     async def restore(self, by: By, line: LineId, seen: int) -> list[int]:
         """Have a line as it was heard; return the numbers of the utterances it was made of."""
-        done = await corrections.restore(self._db, by, line, seen)
+        act = corrections.restore(self._db, by, line, seen)
+        done = await self._known(by, [Seen(line, seen)], act)
         await self._show(by.session)
         return done
 

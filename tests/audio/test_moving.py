@@ -20,6 +20,11 @@ from tests.support.waiting import until
 
 PLACE = "SELECT place FROM recordings WHERE id = $1::uuid"
 NOTES = "SELECT place FROM discarded_recordings"
+LAST_NOTE = """
+    INSERT INTO discarded_recordings (id, session_id, place)
+    SELECT gen_random_uuid(), session_id, $2 FROM recordings WHERE id = $1::uuid RETURNING id
+"""
+THIS_NOTE = "SELECT FROM discarded_recordings WHERE id = $1"
 # A minute passes, after which what failed is tried again, and what was moved leaves the disk.
 LATER = (
     "UPDATE recordings SET tried_at = now() - interval '1 hour'",
@@ -84,6 +89,15 @@ class Moving:
 
     async def notes(self) -> list[str]:
         return [row[0] for row in await asyncio.to_thread(self.kept.tables, NOTES)]
+
+    async def only_note(self, place: str) -> bool:
+        return await self.notes() == [place]
+
+    async def all_discarded(self) -> None:
+        """Wait until all was deleted that a note lets go, by one more that comes last."""
+        disk = "disk:" + (self.kept.place.data_dir / "audio" / "name").read_text()
+        [row] = await asyncio.to_thread(self.kept.tables, LAST_NOTE, self.recording, disk)
+        await until(lambda: asyncio.to_thread(lambda: not self.kept.tables(THIS_NOTE, row["id"])))
 
     async def nothing_left(self) -> None:
         """Wait until neither the object nor a note of it is there."""
@@ -184,4 +198,39 @@ async def test_a_crash_in_mid_move_loses_nothing_and_leaves_nothing(
     await until(moving.no_notes)
     assert await moving.hear() == (200, bucket.objects[moving.key])
     await moving.delete()
+    await moving.nothing_left()
+
+
+async def test_two_processes_move_one_file_at_the_same_time(
+    moving: Moving,
+    bucket: s3.S3,
+    place: AppServer,
+    gladia: GladiaEmulator,
+    make_server: MakeServer,
+) -> None:
+    """The first one's move was held up for longer than anybody waits for it."""
+    bucket.answers.clear()
+    await moving.said()
+    await until(lambda: bucket.stored.count(moving.key) == 1)
+    [file] = await asyncio.to_thread(moving.kept.files)
+    whole = file.read_bytes()
+    shared = {"data_dir": place.data_dir, "DATABASE_URL": place.database_url}
+    speech = {"GLADIA_API_KEY": gladia.api_key, "GLADIA_API_URL": gladia.url}
+    other = await asyncio.to_thread(make_server, **shared, **speech, **bucket.settings)
+    await moving.later()
+    await until(lambda: bucket.stored.count(moving.key) == 2)  # the first waits for its answer
+    bucket.answers.set()
+    await moving.moved()
+    await moving.off_the_disk()
+    # Who came second takes what it brought for nobody's: it is that of the row all the same.
+    await until(lambda: moving.only_note(f"bucket:{bucket.url}"))
+    await moving.later()
+    await moving.all_discarded()
+    assert await asyncio.to_thread(moving._is_moved)
+    assert bucket.objects[moving.key] == whole
+    assert [key for key in bucket.objects if moving.recording in key] == [moving.key]
+    assert await moving.hear() == (200, whole)
+    await asyncio.to_thread(other.stop)
+    await moving.delete()
+    await moving.later()
     await moving.nothing_left()

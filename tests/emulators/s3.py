@@ -60,6 +60,7 @@ class S3:
         self.ahead = timedelta(0)  # of its clock
         self.denied: set[str] = set()  # methods that no key may use
         self.answered: list[tuple[str, str, int]] = []  # method, key, status
+        self.stored: list[str] = []  # keys, as often as they were put, answered or not
         # Objects are stored, and answered once this is set, unless who asked is gone by then.
         self.answers = threading.Event()
         self.answers.set()
@@ -121,6 +122,7 @@ class S3:
             raise RefusedError(404, "NoSuchBucket")
         if asked.method == "PUT":
             self.objects[key] = asked.body
+            self.stored.append(key)
             self.answers.wait()
             return 200, {"ETag": f'"{hashlib.md5(asked.body).hexdigest()}"'}, b""
         if asked.method == "DELETE":

@@ -300,6 +300,49 @@ async def test_a_number_that_is_taken_is_given_anew_and_every_page_has_all_in_or
     await connection.close()
 
 
+async def test_a_line_that_is_not_stored_yet_is_corrected_a_moment_later(scene: Scene) -> None:
+    bob = Visitor(scene.server.url).be_guest(scene.slug, "Bob")
+    lines = f"/s/{scene.slug}/transcript/lines"
+    form = {"revision": "0", "text": "Other words", "seen": "0"}
+
+    async def asked(visitor: Visitor, method: str, path: str, kind: str) -> httpx2.Response:
+        def ask() -> httpx2.Response:
+            posted = form if method == "POST" else None
+            return visitor.http.request(method, path, data=posted, headers={"Accept": kind})
+
+        return await asyncio.to_thread(ask)
+
+    connection = await asyncpg.connect(scene.postgres.url)
+    async with scene.page() as page, bob.page(scene.slug) as other:
+        await page.mic(True)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE utterances IN SHARE MODE")  # writing waits
+            await say(page, WORDS[:4])
+            [line] = [f"{lines}/{one['seq']}" for one in page.finals]
+            for method, path in (
+                ("GET", line),
+                ("GET", f"{line}/history"),
+                ("POST", line),
+                ("POST", f"{line}/hide"),
+                ("POST", f"{line}/restore"),
+            ):
+                early = await asked(scene.ada, method, path, "application/json")
+                assert (early.status_code, early.headers.get("retry-after")) == (409, "2"), path
+                assert early.json()["error"]["code"] == "not_stored_yet"
+                assert (await asked(bob, method, path, "application/json")).status_code == 404
+            told = await asked(scene.ada, "POST", line, "text/html")
+            assert told.status_code == 409
+            assert "It can be corrected once it is written down" in told.text
+            unsaid = await asked(scene.ada, "POST", f"{lines}/99", "application/json")
+            assert unsaid.status_code == 404, "nobody said that"
+        await scene.until_stored()
+        done = await asked(scene.ada, "POST", line, "application/json")
+        assert done.status_code == 200
+        for one in (page, other):
+            await one.until(lambda: [text for _, _, text in one.shown] == ["Other words"])  # noqa: B023 - at once
+    await connection.close()
+
+
 async def test_words_that_the_database_refuses_are_told_to_be_lost(scene: Scene) -> None:
     """A gap stands in their place; where that is refused too, its page knows at least."""
     connection = await asyncpg.connect(scene.postgres.url)

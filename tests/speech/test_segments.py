@@ -76,3 +76,19 @@ def test_skipped_audio_ends_the_speech_and_keeps_positions_true() -> None:
     assert after
     assert all(part.audio == pcm[part.start : part.end] for part in after)
     assert all(part.start >= 13 * BYTES_PER_SECOND for part in after)
+
+
+def test_it_is_known_where_in_a_segment_the_voice_is() -> None:
+    """The model is given some of the pauses around it, too."""
+    pcm = two_cities() + bytes(BYTES_PER_SECOND // 2)
+    segments = _segments([pcm[: 20 * BYTES_PER_SECOND], pcm[20 * BYTES_PER_SECOND :]])
+    loud = np.ptp(np.frombuffer(pcm[: len(pcm) // 640 * 640], "<i2").reshape(-1, 320), axis=1)
+    for segment in segments:
+        first, last = segment.start // FRAME_BYTES, segment.end // FRAME_BYTES
+        heard = np.flatnonzero(loud[first:last] > 300) + first
+        begin, end = heard[0] * FRAME_BYTES, (heard[-1] + 1) * FRAME_BYTES
+        assert abs(segment.voice[0] - begin) < 0.25 * BYTES_PER_SECOND
+        assert abs(segment.voice[1] - end) < 0.25 * BYTES_PER_SECOND
+    assert any(segment.lead > 0.3 * BYTES_PER_SECOND for segment in segments)
+    cut = _segments([pcm[: segments[0].end + BYTES_PER_SECOND // 4]])
+    assert [one.end for one in cut] == [segments[0].end]

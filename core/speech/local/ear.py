@@ -21,7 +21,10 @@ _DOUBLED_PUNCTUATION = re.compile(r"([,;:])(?:\s*[,;:])+")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The text of one segment; `start` and `end` are byte positions in what was fed."""
+    """The text of one segment; `start` and `end` are byte positions in what was fed.
+
+    What a segment has of the pauses around it is no part of that.
+    """
 
     index: int
     text: str
@@ -111,7 +114,7 @@ class Ear:
         voicing = self._meter.measure(segment)
         worth_it = voicing.is_voice if segment.complete else voicing.is_plain
         if not worth_it:
-            return Line(segment.index, "", segment.start, segment.end, segment.complete)
+            return Line(segment.index, "", *segment.voice, segment.complete)
         spoken = self._spoken(recognizer, segment)
         text = punctuate(spoken.text)
         doubtful = spoken.is_doubtful
@@ -119,9 +122,7 @@ class Ear:
             text = ""
         elif text:
             self._settle(spoken, segment)
-        return Line(
-            segment.index, text, segment.start, segment.end, segment.complete, spoken.language
-        )
+        return Line(segment.index, text, *segment.voice, segment.complete, spoken.language)
 
 
 def punctuate(text: str) -> str:

@@ -18,6 +18,7 @@ _ONSET_WINDOW = 15
 _ONSET_VOICED = 8
 _LEAD_BYTES = 30 * FRAME_BYTES  # 0.6 s kept from before that: the window, and a soft first sound
 _TAIL_FRAMES = 12  # 0.24 s kept of the pause that ends it: a last sound fades
+_SOFT_FRAMES = 5  # 0.1 s before the first one with a voice, and after the last: a soft sound
 _MAX_FRAMES = 15_000 // FRAME_MS  # the model takes some 20 s
 _CUT_SEARCH_FRAMES = 3_000 // FRAME_MS  # before that bound, among which it is cut at the quietest
 # The longer somebody talks, the shorter the pause that may end the segment: a cut in a short
@@ -28,12 +29,22 @@ _PAUSES = tuple((ms // FRAME_MS, pause // FRAME_MS) for ms, pause in _PAUSE_MS)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of speech; `start` is its byte position in the audio that was pushed."""
+    """One stretch of speech; `start` is its byte position in the audio that was pushed.
+
+    Of its bytes `lead` come before anybody is heard, and `tail` after that.
+    """
 
     index: int
     start: int
     audio: bytes
     complete: bool
+    lead: int = 0
+    tail: int = 0
+
+    @property
+    def voice(self) -> tuple[int, int]:
+        """The byte positions from which to which somebody is heard."""
+        return self.start + self.lead, self.end - self.tail
 
     @property
     def end(self) -> int:
@@ -58,6 +69,7 @@ class Segmenter:
         # Whether each of the last frames had a voice, while nobody speaks.
         self._recent: deque[bool] = deque(maxlen=_ONSET_WINDOW)
         self._speaking = False  # whether a segment is open
+        self._lead = 0  # bytes of it before its first voice
         self._quiet = 0  # frames without a voice at its end
 
     @property
@@ -80,7 +92,7 @@ class Segmenter:
         """Return what is being said right now, unfinished."""
         if not self._speaking:
             return None
-        return Segment(self._index, self._start, bytes(self._audio), complete=False)
+        return self._segment(self._quiet, len(self._audio), complete=False)
 
     def flush(self) -> Segment | None:
         """End the speech at hand, if any, as when the audio ends here."""
@@ -89,7 +101,7 @@ class Segmenter:
         if not self._speaking:
             return None
         self._speaking = False
-        return self._finish(len(self._audio))
+        return self._finish_in_pause()
 
     def skip(self, size: int) -> Segment | None:
         """Go on after `size` bytes that nobody will hear; ends the speech at hand."""
@@ -107,6 +119,8 @@ class Segmenter:
         self._recent.append(voiced)
         if sum(self._recent) >= _ONSET_VOICED:
             self._speaking, self._quiet = True, 0
+            voice = len(self._recent) - self._recent.index(True) + _SOFT_FRAMES
+            self._lead = max(0, len(self._audio) - voice * FRAME_BYTES)
         elif (surplus := len(self._audio) - _LEAD_BYTES) > 0:
             self._forget(surplus)
         return None
@@ -121,8 +135,11 @@ class Segmenter:
         if self._quiet < enough:
             return None
         self._speaking = False
-        tail = min(_TAIL_FRAMES, self._quiet // 2 + 1)
-        return self._finish(len(self._audio) - (self._quiet - tail) * FRAME_BYTES)
+        return self._finish_in_pause()
+
+    def _finish_in_pause(self) -> Segment:
+        tail = min(_TAIL_FRAMES, self._quiet // 2 + 1, self._quiet)
+        return self._finish(len(self._audio) - (self._quiet - tail) * FRAME_BYTES, tail)
 
     def _quietest_cut(self) -> int:
         def loudness(at: int) -> int:
@@ -132,12 +149,18 @@ class Segmenter:
         first = len(self._audio) - _CUT_SEARCH_FRAMES * FRAME_BYTES
         return min(range(first, len(self._audio), FRAME_BYTES), key=loudness)
 
-    def _finish(self, size: int) -> Segment:
-        segment = Segment(self._index, self._start, bytes(self._audio[:size]), complete=True)
+    def _finish(self, size: int, quiet: int = 0) -> Segment:
+        segment = self._segment(quiet, size, complete=True)
         self._forget(size)
         self._index += 1
+        self._lead = 0
         self._recent.clear()
         return segment
+
+    def _segment(self, quiet: int, size: int, *, complete: bool) -> Segment:
+        """Return one of so many bytes; `quiet` frames at its end are without a voice."""
+        audio, tail = bytes(self._audio[:size]), max(0, quiet - _SOFT_FRAMES) * FRAME_BYTES
+        return Segment(self._index, self._start, audio, complete, self._lead, tail)
 
     def _forget(self, size: int) -> None:
         del self._audio[:size]

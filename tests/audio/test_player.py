@@ -13,6 +13,7 @@ from tests.audio.kept import Kept, over, says
 from tests.speech.gladia_rooms import WORDS
 from tests.support.app_server import AppServer
 from tests.support.browser import Browsers, be
+from tests.support.visitors import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +31,14 @@ NOTE = """() => {
     attributes: true, attributeFilter: ['aria-current'], subtree: true,
   });
 }"""
+
+
+# How far from the left of their place the words of lines begin, in pixels.
+BEGIN = """(lines) => lines.map((line) => {
+  const range = document.createRange();
+  range.selectNode([...line.childNodes].find((one) => one.nodeType === Node.TEXT_NODE));
+  return Math.round(range.getClientRects()[0].left - line.getBoundingClientRect().left);
+})"""
 
 
 async def shot(page: Page, name: str) -> None:
@@ -78,6 +87,15 @@ async def test_a_line_plays_and_the_next_one_follows(place: AppServer, browsers:
     await page.wait_for_function("() => document.querySelector('audio').currentTime > 0")
     await player.get_by_label("Speed").select_option("2")
     assert await sound.evaluate("(sound) => sound.playbackRate") == 2
+    # One line back and one on, by a key and by a button; so slowly that none ends by itself.
+    rate = "(sound, rate) => { sound.playbackRate = sound.defaultPlaybackRate = rate; }"
+    await sound.evaluate(rate, 0.1)
+    await page.locator("h1").click()
+    await page.keyboard.press("j")
+    await expect(lines.nth(1)).to_have_attribute("aria-current", "true")
+    await player.get_by_role("button", name="Next line").click()
+    await expect(lines.nth(2)).to_have_attribute("aria-current", "true")
+    await sound.evaluate(rate, 1)
     await lines.nth(0).get_by_role("button", name="Hear this line").click()
     await expect(lines.nth(0)).to_have_attribute("aria-current", "true")
     await page.set_viewport_size({"width": 390, "height": 800})
@@ -87,11 +105,56 @@ async def test_a_line_plays_and_the_next_one_follows(place: AppServer, browsers:
     await player.get_by_role("button", name="Stop listening").click()
     await expect(player).to_be_hidden()
     await expect(page.locator("[aria-current=true]")).to_have_count(0)
+    await correcting(page, kept, place)
+    await missing(page, kept, place, guest)
+    assert not browsers.errors
+
+
+async def correcting(page: Page, kept: Kept, place: AppServer) -> None:
+    """Whoever corrects a line hears it alone, as often as they want."""
+    await be(page.context, kept.owner)
+    await page.goto(f"{place.url}/s/{kept.slug}")
+    line = page.locator("[data-sound]").first
+    # The pen of a line that has a button stands free, and all words begin below each other.
+    await line.hover()
+    await page.get_by_role("link", name="Correct this line").first.click()
+    begin = await page.locator("#transcript .words").evaluate_all(BEGIN)
+    assert begin == [0, 0, 0]
+    hear = page.get_by_role("button", name="Hear it")
+    await expect(hear).to_be_visible()
+    await page.evaluate(NOTE)
+    await page.keyboard.press("Alt+k")
+    for _ in range(2):
+        await page.wait_for_function("() => document.querySelector('audio').currentTime > 0.2")
+        await page.wait_for_function("() => document.querySelector('audio').paused")
+        await hear.click()
+    assert {one["line"] for one in await page.evaluate("window.heard")} == {
+        await line.get_attribute("id")
+    }
+
+
+async def missing(page: Page, kept: Kept, place: AppServer, guest: Visitor) -> None:
+    """What can't be heard is said to be so: in the bar when it is asked for, else once."""
+    await be(page.context, guest)
+    await page.goto(f"{place.url}/s/{kept.slug}")
+    lines, player = page.locator("[data-sound]"), page.locator("[data-player]")
+    note = page.locator("[data-sound-note]")
+    await expect(lines).to_have_count(3)
+    await expect(note).to_be_hidden()
     # What there is none of any more is said to be gone, and then has no button.
     await lines.nth(1).evaluate("(line) => { line.dataset.sound = 'gone 0 1'; }")
     await lines.nth(1).get_by_role("button", name="Hear this line").click()
     await expect(player.get_by_role("status")).to_contain_text("can’t be heard")
+    gone = "UPDATE recordings SET expires_at = now() WHERE id = $1"
+    await page.reload()
+    of_one = (await lines.nth(1).get_attribute("data-sound") or "").split()[0]
+    await asyncio.to_thread(kept.tables, gone, of_one)
+    await page.reload()
+    await expect(page.get_by_role("button", name="Hear this line")).to_have_count(2)
+    said = note.locator("p:visible")
+    await expect(said).to_contain_text(["Lines without a play button can’t be heard"])
     await asyncio.to_thread(kept.tables, "UPDATE recordings SET expires_at = now()")
     await page.reload()
-    await expect(page.locator(".words").first).to_be_visible()
+    await expect(said).to_contain_text(["There is nothing to hear"])
+    await expect(said).to_contain_text(["This space keeps sound for 7 days."])
     await expect(page.get_by_role("button", name="Hear this line")).to_have_count(0)

@@ -243,6 +243,8 @@ def test_a_session_without_a_word_says_so(talks: Talks) -> None:
     talk.host.end(talk.slug)
     html = talk.get()
     assert "Nothing was said in this session." in html
+    assert "Words are written down while somebody’s microphone is on" in html
+    assert 'id="save"' not in html, "there is nothing to save"
     assert 'role="search"' not in html
 
 

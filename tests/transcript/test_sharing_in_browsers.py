@@ -56,7 +56,7 @@ async def test_make_send_read_find_and_revoke(
     await expect(hers.get_by_role("heading", name="Ferries")).to_be_visible()
     await expect(hers.locator("#u-150")).to_have_count(0)
     await hers.get_by_role("searchbox").fill("line 150")
-    await expect(hers.locator("[data-find-count]")).to_have_text("1 lines")
+    await expect(hers.locator("[data-find-count]")).to_have_text("1 line")
     await hers.get_by_role("searchbox").press("Enter")
     await expect(hers.locator("#u-150.current-line")).to_have_count(1)
     await hers.get_by_role("link", name="Earlier").click()

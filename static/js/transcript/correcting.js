@@ -43,6 +43,7 @@ function fill(html) {
   speaker?.addEventListener('change', () => choose(box, speaker.value));
   if (speaker) choose(box, speaker.value);
   box.querySelector('[data-split]')?.removeAttribute('hidden');
+  box.querySelector('[data-hear]')?.toggleAttribute('hidden', !lineOf(open.line)?.querySelector('.hear'));
   const alert = box.querySelector('.correcting-stale');
   const text = box.querySelector('textarea');
   const first = alert ?? text ?? box.querySelector('[data-cancel]');
@@ -117,6 +118,12 @@ async function again(id) {
   timeOf(id)?.focus({ preventScroll: true });
 }
 
+/** Has what is corrected heard, if that is kept: hearing.js plays it. */
+function hear() {
+  const line = open && lineOf(open.line);
+  if (line?.dataset.sound) document.dispatchEvent(new CustomEvent('line:hear', { detail: line }));
+}
+
 /** Splits a line where the cursor is. @param {HTMLTextAreaElement} text */
 function split(text) {
   const { selectionStart: start, value } = text;
@@ -139,6 +146,7 @@ document.addEventListener('click', (event) => {
   } else if (open?.box.contains(on)) {
     const text = open.box.querySelector('textarea');
     if (on.closest('[data-split]') && text) split(text);
+    if (on.closest('[data-hear]')) hear();
     if (!on.closest('[data-cancel]')) return;
     event.preventDefault();
     if (open.box.querySelector('.correcting-stale')) again(open.line);
@@ -162,6 +170,9 @@ document.addEventListener('keydown', (event) => {
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && target instanceof HTMLTextAreaElement) {
       event.preventDefault();
       target.form?.requestSubmit();
+    } else if (event.code === 'KeyK' && event.altKey && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      hear();
     }
   } else if (event.key === 'e' && !event.ctrlKey && !event.metaKey && !event.altKey && target.matches('#transcript .at')) {
     const link = penOf(target);

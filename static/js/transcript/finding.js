@@ -4,7 +4,7 @@
  */
 
 import { goTo } from './going.js';
-import { t } from '../lib/words.js';
+import { t, tn } from '../lib/words.js';
 
 const REST = 250; // milliseconds without a key before it is asked for what was typed
 const NAME = 'found'; // of the highlight, as the style sheet has it
@@ -12,6 +12,7 @@ const NAME = 'found'; // of the highlight, as the style sheet has it
 const form = document.querySelector('form.find');
 const input = form?.querySelector('.find-words');
 const count = form?.querySelector('[data-find-count]');
+const problem = form?.querySelector('[data-find-problem]');
 const steps = [...(form?.querySelectorAll('[data-find-step]') ?? [])];
 
 /** @type {string[]} */
@@ -64,11 +65,12 @@ function highlight() {
 }
 
 function say() {
-  if (!count) return;
+  if (!count || !problem) return;
+  problem.textContent = '';
   const all = `${lines.length}${more ? '+' : ''}`;
   if (!asked) count.textContent = '';
   else if (!lines.length) count.textContent = t('no line has it');
-  else if (at < 0) count.textContent = t('{count} lines', { count: all });
+  else if (at < 0) count.textContent = tn('{count} line', '{count} lines', lines.length, { count: all });
   else count.textContent = t('{at} of {count}', { at: at + 1, count: all });
   for (const one of steps) one.toggleAttribute('disabled', !lines.length);
 }
@@ -120,9 +122,10 @@ function first(by) {
 async function tell(work) {
   try {
     await work;
-  } catch (problem) {
-    if (/** @type {Error} */ (problem).name === 'AbortError' || !count) return;
-    count.textContent = t('The server doesn’t answer. Try again in a moment.');
+  } catch (error) {
+    if (/** @type {Error} */ (error).name === 'AbortError' || !count || !problem) return;
+    count.textContent = '';
+    problem.textContent = t('The server doesn’t answer. Try again in a moment.');
   }
 }
 

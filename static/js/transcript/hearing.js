@@ -12,7 +12,9 @@ const HEARING = 'hearing';
 const KIND = 'audio/ogg; codecs=opus';
 // Seconds between two lines of one file that are played through: shorter than any answer.
 const GAP = 1.5;
-const CONTROLS = 'input, textarea, select, button, a, summary, audio, [contenteditable]';
+const STEPS = { j: -1, l: 1 }; // keys, and which line is heard then
+const TYPED = 'input, textarea, select, audio, [contenteditable]'; // where a letter is one
+const CONTROLS = `${TYPED}, button, a, summary`; // what a space bar is for
 
 /** @typedef {{ recording: string, from: number, until: number }} Sound */
 
@@ -38,6 +40,8 @@ class Player {
   #following = true;
   /** Whether the next line is still on its way into the page. */
   #waiting = false;
+  /** Whether it stops where this line ends: who corrects it hears it again and again. */
+  #alone = false;
 
   constructor() {
     this.#sound.addEventListener('timeupdate', () => this.#look());
@@ -46,6 +50,9 @@ class Player {
     this.#sound.addEventListener('error', () => this.#fail());
     this.#toggle.addEventListener('click', () => this.#playOrPause());
     this.#follow.addEventListener('click', () => this.#goAlong());
+    for (const one of this.#bar.querySelectorAll('[data-player-step]')) {
+      one.addEventListener('click', () => this.#step(Number(/** @type {HTMLElement} */ (one).dataset.playerStep)));
+    }
     find('[data-player-close]').addEventListener('click', () => this.#stop());
     const speed = /** @type {HTMLSelectElement} */ (find('[data-player-speed]'));
     speed.addEventListener('change', () => (this.#sound.playbackRate = this.#sound.defaultPlaybackRate = Number(speed.value)));
@@ -55,6 +62,7 @@ class Player {
     });
     for (const kind of ['wheel', 'touchmove']) window.addEventListener(kind, () => this.#away(), { passive: true });
     document.addEventListener('keydown', (event) => this.#key(event));
+    document.addEventListener('line:hear', (event) => this.#hearAlone(/** @type {CustomEvent} */ (event).detail));
     new MutationObserver(() => this.#grown()).observe(this.#lines, { childList: true, subtree: true });
     this.#offer();
   }
@@ -67,6 +75,8 @@ class Player {
       button.setAttribute('aria-label', t('Hear this line'));
       line.prepend(button);
     }
+    this.#lines.classList.toggle('with-sound', Boolean(this.#lines.querySelector('.hear')));
+    tellMissing(this.#lines);
   }
 
   #grown() {
@@ -83,6 +93,24 @@ class Player {
     const line = /** @type {HTMLElement} */ (button.closest('[data-sound]'));
     if (line === this.#line) return this.#playOrPause();
     this.#following = true;
+    this.#alone = false;
+    this.#hear(line);
+  }
+
+  /** @param {HTMLElement} line is heard from its beginning, and no other after it */
+  #hearAlone(line) {
+    this.#following = false;
+    this.#alone = true;
+    this.#hear(line);
+  }
+
+  /** @param {number} by how many lines */
+  #step(by) {
+    const all = this.#audible();
+    const line = this.#line && all[all.indexOf(this.#line) + by];
+    if (!line) return;
+    this.#following = true;
+    this.#alone = false;
     this.#hear(line);
   }
 
@@ -117,9 +145,14 @@ class Player {
     this.#show();
   }
 
+  /** @returns {HTMLElement[]} the lines that can be heard, in order */
+  #audible() {
+    return [...this.#lines.querySelectorAll('[data-sound]')].filter((one) => one instanceof HTMLElement);
+  }
+
   /** @returns {HTMLElement | undefined} the next line that can be heard */
   #after() {
-    const all = /** @type {HTMLElement[]} */ ([...this.#lines.querySelectorAll('[data-sound]')]);
+    const all = this.#audible();
     return all[all.findIndex((line) => line === this.#line) + 1];
   }
 
@@ -131,6 +164,11 @@ class Player {
   #next() {
     if (!this.#line) return;
     const now = soundOf(this.#line);
+    if (this.#alone) {
+      this.#sound.pause();
+      this.#sound.currentTime = now.from;
+      return;
+    }
     const line = this.#after();
     if (line) {
       const next = soundOf(line);
@@ -182,7 +220,7 @@ class Player {
     this.#bar.classList.toggle('is-playing', playing);
     this.#toggle.setAttribute('aria-pressed', String(playing));
     this.#word.textContent = playing ? t('Pause') : t('Play');
-    this.#follow.hidden = this.#following;
+    this.#follow.hidden = this.#following || this.#alone;
     for (const one of this.#lines.querySelectorAll('.hear[aria-pressed]')) one.removeAttribute('aria-pressed');
     this.#line?.querySelector('.hear')?.setAttribute('aria-pressed', String(playing));
   }
@@ -192,12 +230,29 @@ class Player {
     if (this.#bar.hidden || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const { target, key } = event;
     if (['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'].includes(key)) return this.#away();
-    if (key !== 'k' && key !== ' ') return;
-    if (target instanceof Element && target.closest(CONTROLS)) return;
+    if (!(key in STEPS || key === 'k' || key === ' ')) return;
+    if (target instanceof Element && target.closest(key === ' ' ? CONTROLS : TYPED)) return;
     event.preventDefault();
-    this.#playOrPause();
+    if (key in STEPS) this.#step(STEPS[/** @type {keyof typeof STEPS} */ (key)]);
+    else this.#playOrPause();
   }
 }
 
-// Safari before 18.4 plays no Ogg: there are no buttons then.
-if (document.querySelector('[data-player]') && document.createElement('audio').canPlayType(KIND)) new Player();
+/** Says once why some lines, or all, have no button. @param {Element} lines */
+function tellMissing(lines) {
+  const note = document.querySelector('[data-sound-note]');
+  if (!note) return;
+  const silent = lines.querySelector('.turn:not(.in-chat) > .words:not(.gap, [data-sound])');
+  const some = Boolean(lines.querySelector('[data-sound]'));
+  note.toggleAttribute('hidden', !silent);
+  note.querySelector('[data-sound-some]')?.toggleAttribute('hidden', !some);
+  note.querySelector('[data-sound-none]')?.toggleAttribute('hidden', some);
+}
+
+if (document.querySelector('[data-player]')) {
+  // Safari before 18.4 plays no Ogg: there are no buttons then.
+  if (document.createElement('audio').canPlayType(KIND)) new Player();
+  else if (document.querySelector('[data-sound]')) {
+    for (const one of document.querySelectorAll('[data-sound-note], [data-sound-deaf]')) one.removeAttribute('hidden');
+  }
+}

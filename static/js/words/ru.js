@@ -335,7 +335,11 @@ speak({
   "your microphone or camera could not be sent to the call": "не удалось передать в звонок микрофон или камеру",
   "your time, {zone}": "ваше время, {zone}",
   "{at} of {count}": "{at} из {count}",
-  "{count} lines": "реплик: {count}",
+  "{count} line": [
+    "{count} реплика",
+    "{count} реплики",
+    "{count} реплик"
+  ],
   "{count} other": [
     "ещё {count} участник",
     "ещё {count} участника",

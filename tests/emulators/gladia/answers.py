@@ -7,7 +7,6 @@ from typing import Any
 
 from . import messages
 from .fault_kinds import RequestFault
-from .records import Session
 from .session import LiveSession
 from .wire import Request, Response
 
@@ -44,6 +43,21 @@ def job_json(session: LiveSession) -> Json:
     return session.record.job | {"status": session.record.status}
 
 
+def page(request: Request, url: str, jobs: list[Json]) -> Response:
+    """Return the part of a list that was asked for, and links to others."""
+    try:
+        offset = int(request.argument("offset") or 0)
+        limit = int(request.argument("limit") or 20)
+    except ValueError:
+        return invalid(request, ["offset and limit must be integer numbers"])
+    if offset < 0 or limit < 1:
+        return invalid(request, ["limit must not be less than 1"])
+    link = f"{url}?limit={limit}&offset="
+    following = f"{link}{offset + limit}" if offset + limit < len(jobs) else None
+    answer = {"first": f"{link}0", "current": f"{link}{offset}", "next": following}
+    return Response(200, answer | {"items": jobs[offset : offset + limit]})
+
+
 def dated(request: Request, created: str) -> bool:
     """Whether a job's date is one that was asked for."""
     date, before, after = (request.argument(n) for n in ("date", "before_date", "after_date"))
@@ -51,12 +65,16 @@ def dated(request: Request, created: str) -> bool:
     return on_day and (before is None or created < before) and (after is None or created > after)
 
 
-def labelled(request: Request, record: Session) -> bool:
+def not_found(request: Request) -> Response:
+    """Return what is answered where nothing is."""
+    return error(request, 404, f"Cannot {request.method} {request.path}")
+
+
+def labelled(request: Request, labels: Json | None) -> bool:
     """Whether a job has the metadata that was asked for."""
     wanted = {
         name.removeprefix("custom_metadata[").removesuffix("]"): values[0]
         for name, values in request.query.items()
         if name.startswith("custom_metadata[")
     }
-    labels = record.config["custom_metadata"] or {}
-    return all(str(labels.get(name)) == value for name, value in wanted.items())
+    return all(str((labels or {}).get(name)) == value for name, value in wanted.items())

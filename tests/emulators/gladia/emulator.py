@@ -11,16 +11,18 @@ from typing import Any, Self
 
 from .faults import Faults
 from .recognizers import RecognizerFactory, WordRecognizer
+from .recorded import Recording
 from .records import HttpRequest, Session
 from .service import Service
 from .settings import Switches, Timings
+from .uploads import Upload
 
 API_KEY = "gladia-test-key"
 WAIT_TIMEOUT_S = 60.0  # for what a test expects; busy machines take their time
 
 
 class GladiaEmulator:
-    """Gladia's live API v2 on loopback.
+    """Gladia's API v2 on loopback: live sessions, and recordings.
 
     `async with GladiaEmulator() as emulator` runs it on the current event loop, `with
     GladiaEmulator() as emulator` in a thread of its own. Everything public may be called
@@ -77,6 +79,16 @@ class GladiaEmulator:
         return [session.record for session in list(self._service.sessions.values())]
 
     @property
+    def recordings(self) -> list[Recording]:
+        """All jobs of recordings in the order of their creation, deleted ones included."""
+        return list(self._service.recordings.jobs.values())
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """Files that are stored: they came, and no job of them was deleted."""
+        return list(self._service.recordings.uploads.values())
+
+    @property
     def requests(self) -> list[HttpRequest]:
         """All HTTP requests so far (not the handshakes)."""
         return list(self._service.requests)
@@ -93,7 +105,7 @@ class GladiaEmulator:
 
     @property
     def billed_seconds(self) -> float:
-        """Seconds billed over all sessions."""
+        """Seconds billed over all sessions and recordings."""
         return self._service.billed_seconds
 
     @property

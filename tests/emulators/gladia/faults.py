@@ -30,6 +30,7 @@ from .fault_kinds import (
     SessionFault,
 )
 from .messages import kind
+from .recorded_faults import RecordedFaults
 
 if TYPE_CHECKING:
     from .session import LiveSession
@@ -43,6 +44,7 @@ class Faults:
         self._faults: list[Fault] = []
         self._posts: list[RequestFault] = []
         self._handshakes: list[RequestFault] = []
+        self.recorded = RecordedFaults()
 
     # In a live session
 

@@ -105,7 +105,7 @@ class Composer:
                     | {
                         "original_language": utterance.language,
                         "target_language": target,
-                        "translated_utterance": _translated(utterance, target),
+                        "translated_utterance": translated(utterance, target),
                     },
                     None,
                 )
@@ -169,10 +169,11 @@ def _word(word: Word) -> Json:
     }
 
 
-def _translated(utterance: Utterance, target: str) -> Json:
-    translated = utterance_json(utterance)
-    return translated | {
-        "text": f" [{target}]{translated['text']}",
+def translated(utterance: Utterance, target: str) -> Json:
+    """Return the utterance as it is in another language."""
+    spoken = utterance_json(utterance)
+    return spoken | {
+        "text": f" [{target}]{spoken['text']}",
         "language": target,
         "words": [],
     }

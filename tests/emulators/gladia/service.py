@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from . import messages
-from .answers import dated, error, fault_response, invalid, job_json, labelled
+from .answers import dated, error, fault_response, invalid, job_json, labelled, not_found, page
 from .fault_kinds import Fault, RequestFault
 from .faults import Faults
 from .jobs import wav
 from .recognizers import RecognizerFactory
+from .recorded import Recordings
 from .records import HttpRequest, Session
 from .session import LiveSession
 from .settings import Switches, Timings
@@ -54,10 +55,12 @@ class Service:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._recognizer = recognizer
         self._waiting: list[asyncio.Event] = []
+        self.recordings = Recordings(self, recognizer)
         self.listener = Listener(
             on_http=self._http,
             on_handshake=self._handshake,
             on_socket=self._socket,
+            on_body=self.recordings.receiving,
             compression=switches.compression,
             close_timeout=timings.close_handshake,
         )
@@ -71,6 +74,7 @@ class Service:
         """End every connection and session; raises what went wrong in the emulator itself."""
         for session in [*self.sessions.values()]:  # another may still be opened meanwhile
             await session.close()
+        await self.recordings.close()
         await self.listener.close()
         if self.listener.failures:
             raise BaseExceptionGroup("the Gladia emulator failed", self.listener.failures)
@@ -102,8 +106,9 @@ class Service:
 
     @property
     def billed_seconds(self) -> float:
-        """Seconds billed over all sessions."""
-        return sum(session.record.billed_seconds for session in list(self.sessions.values()))
+        """Seconds billed over all sessions and recordings."""
+        live = sum(session.record.billed_seconds for session in list(self.sessions.values()))
+        return live + self.recordings.billed_seconds
 
     @property
     def wallet_empty(self) -> bool:
@@ -141,6 +146,8 @@ class Service:
             self.changed()
 
     async def _route(self, request: Request) -> Response:
+        if request.path.strip("/").split("/")[1] != "live":
+            return await self.recordings.answer(request)
         match request.method, request.path.strip("/").split("/")[2:]:
             case "POST", []:
                 return await self._post(request)
@@ -150,11 +157,12 @@ class Service:
                 return self._job(request, job)
             case "GET", [job, "file"]:
                 return self._file(request, job)
-        return self._not_found(request)
+        return not_found(request)
 
     def _denied(self, request: Request) -> Response | None:
-        if request.path.strip("/").split("/")[:2] != ["v2", "live"]:
-            return self._not_found(request)
+        version, _, rest = request.path.strip("/").partition("/")
+        if version != "v2" or rest.split("/")[0] not in ("live", "upload", "pre-recorded"):
+            return not_found(request)
         key = request.headers.get("x-gladia-key")
         if key is None:
             return error(request, 401, "no gladia key provided")
@@ -163,9 +171,6 @@ class Service:
         if self.api_keys is not None and key not in self.api_keys:
             return error(request, 401, "gladia user not found")
         return None
-
-    def _not_found(self, request: Request) -> Response:
-        return error(request, 404, f"Cannot {request.method} {request.path}")
 
     async def _post(self, request: Request) -> Response:
         fault = self.faults.on_post()
@@ -271,19 +276,8 @@ class Service:
         return Response(200, wav(session.record), "audio/wav")
 
     def _list(self, request: Request) -> Response:
-        try:
-            offset = int(request.argument("offset") or 0)
-            limit = int(request.argument("limit") or 20)
-        except ValueError:
-            return invalid(request, ["offset and limit must be integer numbers"])
-        if offset < 0 or limit < 1:
-            return invalid(request, ["limit must not be less than 1"])
-        found = [job_json(s) for s in reversed(self.sessions.values()) if self._wanted(request, s)]
-        page = found[offset : offset + limit]
-        link = f"{self.url}/v2/live?limit={limit}&offset="
-        following = f"{link}{offset + limit}" if offset + limit < len(found) else None
-        answer = {"first": f"{link}0", "current": f"{link}{offset}", "next": following}
-        return Response(200, answer | {"items": page})
+        jobs = [job_json(s) for s in reversed(self.sessions.values()) if self._wanted(request, s)]
+        return page(request, f"{self.url}/v2/live", jobs)
 
     def _wanted(self, request: Request, session: LiveSession) -> bool:
         record = session.record
@@ -292,7 +286,8 @@ class Service:
         statuses = request.query.get("status")
         if statuses and record.status not in statuses:
             return False
-        return dated(request, record.job["created_at"]) and labelled(request, record)
+        wanted = labelled(request, record.config["custom_metadata"])
+        return dated(request, record.job["created_at"]) and wanted
 
     # WebSocket
 

@@ -24,6 +24,12 @@ class Timings:
     """From `end_recording` to the post messages; one to two seconds in reality."""
     job_done: float = 0.05
     """From the close to `done`: a GET right after the close may still say `processing`."""
+    recorded_queue: float = 0.0
+    """How long the job of a recording is `queued`."""
+    recorded_work: float = 0.02
+    """How long it is `processing` at least; about a minute for an hour of sound in reality."""
+    recorded_limit: float = 135 * 60.0
+    """Gladia docs, supported formats: seconds of sound in one request."""
     idle: float | None = 30.0
     """Without input until the 4408 close."""
     no_text: float | None = 60.0

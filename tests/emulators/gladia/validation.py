@@ -50,6 +50,19 @@ def validate_init(body: object, *, reject_unknown: bool = True) -> Json:
     return dict(config)
 
 
+def validate_recorded(body: object, *, reject_unknown: bool = True) -> Json:
+    """Return the body of `POST /v2/pre-recorded` with its defaults, or raise Invalid.
+
+    Fields are those of Gladia's SDK 2.2.0; only `audio_url` is required.
+    """
+    if not isinstance(body, dict):
+        raise Invalid(["body must be an object"])
+    config, errors = _Fields(_RECORDED, reject_unknown)("", body)
+    if errors:
+        raise Invalid(errors)
+    return dict(config)
+
+
 def _check_bit_depth(body: Json, config: Json) -> list[str]:
     if config["encoding"] == "wav/pcm":
         return []
@@ -111,6 +124,15 @@ def _boolean(path: str, value: Any) -> tuple[Any, list[str]]:
 
 def _string(path: str, value: Any) -> tuple[Any, list[str]]:
     return value, [] if isinstance(value, str) else [f"{path} must be a string"]
+
+
+def _url(path: str, value: Any) -> tuple[Any, list[str]]:
+    good = isinstance(value, str) and value.startswith(("http://", "https://"))
+    return value, [] if good else [f"{path} must be a URL address"]
+
+
+def _any_object(path: str, value: Any) -> tuple[Any, list[str]]:
+    return value, [] if isinstance(value, dict) else [f"{path} must be an object"]
 
 
 def _number(low: float, high: float, *, whole: bool = False) -> Check:
@@ -266,4 +288,33 @@ _INIT: Mapping[str, tuple[Check, Any]] = {
     "callback": _OFF,
     "callback_config": (_CALLBACK, None),
     "custom_metadata": (_metadata, None),
+}
+_RECORDED: Mapping[str, tuple[Check, Any]] = {
+    "audio_url": (_url, ...),
+    "language_config": (_LANGUAGE, {}),
+    "custom_vocabulary": _OFF,
+    "custom_vocabulary_config": (_VOCABULARY, None),
+    "custom_spelling": _OFF,
+    "custom_spelling_config": (_Fields({"spelling_dictionary": (_spelling, ...)}), None),
+    "translation": _OFF,
+    "translation_config": (_TRANSLATION, None),
+    "custom_metadata": (_metadata, None),
+    "model": (_one_of("solaria-1", "solaria-3", "solaria-fusion"), None),
+    "punctuation_enhanced": _OFF,
+    "callback": _OFF,
+    "callback_url": (_url, None),
+    "callback_config": (_any_object, None),
+    "subtitles": _OFF,
+    "subtitles_config": (_any_object, None),
+    "diarization": _OFF,
+    "diarization_config": (_any_object, None),
+    "summarization": _OFF,
+    "summarization_config": (_SUMMARY, None),
+    "named_entity_recognition": _OFF,
+    "sentiment_analysis": _OFF,
+    "audio_to_llm": _OFF,
+    "audio_to_llm_config": (_any_object, None),
+    "pii_redaction": _OFF,
+    "pii_redaction_config": (_any_object, None),
+    "sentences": _OFF,
 }

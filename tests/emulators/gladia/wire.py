@@ -200,6 +200,8 @@ class WebSocket:
 
 
 HttpHandler = Callable[[Request], Awaitable[Response]]
+# Told of a request's path how many bytes of its body have come; may raise Dropped.
+BodyWatcher = Callable[[str, int], None]
 HandshakeHandler = Callable[[Request], Awaitable[Response | None]]
 SocketHandler = Callable[[Request, WebSocket], Awaitable[None]]
 
@@ -216,12 +218,14 @@ class Listener:
         on_http: HttpHandler,
         on_handshake: HandshakeHandler,
         on_socket: SocketHandler,
+        on_body: BodyWatcher,
         compression: bool,
         close_timeout: float,
     ) -> None:
         self._on_http = on_http
         self._on_handshake = on_handshake
         self._on_socket = on_socket
+        self._on_body = on_body
         self._compression = compression
         self._close_timeout = close_timeout
         self._server: asyncio.Server | None = None
@@ -280,7 +284,7 @@ class Listener:
                 await self._socket(head, reader, writer)
                 return
             connection.receive_data(head)
-            request = await _read_request(connection, reader)
+            request = await _read_request(connection, reader, self._on_body)
             await self._answer(connection, writer, await self._on_http(request))
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
@@ -326,7 +330,9 @@ class Listener:
             await socket.finish()
 
 
-async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader) -> Request:
+async def _read_request(
+    connection: h11.Connection, reader: asyncio.StreamReader, watch: BodyWatcher
+) -> Request:
     head: h11.Request | None = None
     body = bytearray()
     while True:
@@ -338,8 +344,9 @@ async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader
             connection.receive_data(data)
         elif isinstance(event, h11.Request):
             head = event
-        elif isinstance(event, h11.Data):
+        elif isinstance(event, h11.Data) and head is not None:
             body += event.data
+            watch(head.target.decode(), len(body))
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             headers = {name.decode(): value.decode() for name, value in head.headers}
             return _request(head.method.decode(), head.target.decode(), headers, bytes(body))

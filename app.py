@@ -83,6 +83,7 @@ ROUTES = [
     Route("/sessions/delete", deletion.sessions_page, methods=["GET"]),
     Route("/sessions/delete", deletion.delete_sessions, methods=["POST"]),
     Route("/search", search.see),
+    Route("/search/speakers", search.speakers),
     Route("/r/{slug}", standing.enter),
     Route("/r/{slug}/settings", standing.settings_page, methods=["GET"]),
     Route("/r/{slug}/settings", standing.settings, methods=["POST"]),

@@ -8,6 +8,7 @@ import json
 import math
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
@@ -26,7 +27,7 @@ from core.problems import ProblemError
 from core.search.marking import Piece
 from core.search.query import MAX_TYPED
 from core.searching import Answer, Asked, Behind, search
-from core.store import search_waiting
+from core.store import search_names, search_waiting
 from core.store.search import COUNTED, Hit, Order, Place, Turn
 from core.text import one_line
 from web.bearer import bearer_of
@@ -37,6 +38,7 @@ from web.request import own_spaces, person_of, services
 from web.tokens import READ, token
 
 MAX_NAME = 80  # characters of a speaker
+SPEAKERS = 100  # names that are offered at once
 MAX_PLACE = 600  # characters of where a page begins
 FARTHEST_OFFSET = 14 * 60  # minutes from UTC
 FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(9000, 1, 1)
@@ -112,7 +114,42 @@ async def see(request: Request) -> Response:
     if is_fragment(request):
         part = "search/_hits.html" if asked.behind is not None else "search/_results.html"
         return page(part, person, **shown)
-    return page("search/search.html", person, page_key=secrets.token_hex(8), **shown)
+    speakers, more = await _speakers(request, person, spaces)
+    return page(
+        "search/search.html",
+        person,
+        page_key=secrets.token_hex(8),
+        speakers=speakers,
+        more_speakers=more,
+        **shown,
+    )
+
+
+async def speakers(request: Request) -> Response:
+    """GET /search/speakers?speaker=…&space=…: members of spaces; names with that in them.
+
+    As somebody types, where there are more than the page of search has.
+    """
+    person = await person_of(request)
+    if person is None:
+        return redirect(request, f"/sign-in?next={quote('/search')}", 401)
+    limit(services(request).limits.listing, request, person.id)
+    fields = _fields(request)
+    spaces = access.searchable(own_spaces(request), fields.space or None)
+    found, _ = await _speakers(request, person, spaces, fields.speaker)
+    return page("search/_speakers.html", person, speakers=found)
+
+
+async def _speakers(
+    request: Request, person: Person, spaces: tuple[str, ...], begun: str = ""
+) -> tuple[list[str], bool]:
+    """Return who says the most in these spaces, and whether there are more; nobody if that is slow.
+
+    It is a help for who types: what they look for is found without.
+    """
+    with suppress(SlowStatementError):
+        return await search_names.names(services(request).db, person.id, spaces, SPEAKERS, begun)
+    return [], True
 
 
 def _own_path(request: Request) -> str:

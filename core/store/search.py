@@ -180,7 +180,7 @@ _WHO = """
     AND position(search_folded(:speaker) IN search_folded(k.name)) > 0
 """
 # As core/access/door.py has it: what a host took somebody out of isn't theirs to read.
-_REFUSED = """
+REFUSED = """
     SELECT session_id FROM participants WHERE user_id = CAST(:user AS uuid)
     AND (state = 'REMOVED' OR state = 'DENIED' AND joined_at IS NOT NULL)
 """
@@ -230,11 +230,11 @@ _PAGE = """
     LEFT JOIN speakers k ON (k.session_id, k.speaker) = (p.session_id, p.speaker)
     ORDER BY p.rank DESC, p.at DESC, p.session_id, p.kind, p.seq, p.part
 """
-_BY_INDEX = _PAGE.format(who=_WHO, refused=_REFUSED, found=_FOUND.format(lines="search_lines"))
+_BY_INDEX = _PAGE.format(who=_WHO, refused=REFUSED, found=_FOUND.format(lines="search_lines"))
 # OFFSET: read session by session, whatever the planner makes of the words.
 _LINE_BY_LINE = _PAGE.format(
     who=_WHO,
-    refused=_REFUSED,
+    refused=REFUSED,
     found=_FOUND.format(
         lines="""
         unnest(CAST(:sessions AS uuid[])) w,
@@ -307,7 +307,7 @@ async def window(
 
 
 _WINDOW = f"""
-    WITH who AS MATERIALIZED ({_WHO}), refused AS MATERIALIZED ({_REFUSED}), mine AS (
+    WITH who AS MATERIALIZED ({_WHO}), refused AS MATERIALIZED ({REFUSED}), mine AS (
         SELECT s.id, coalesce(s.started_at, s.created_at) AS turn,
             1 + coalesce(cardinality(coalesce(s.targets, o.targets)), 0) AS languages
         FROM sessions s JOIN spaces o ON o.id = s.space_id

@@ -97,3 +97,22 @@ async def test_it_looks_good_in_russian_and_works_without_scripts(
     await page.locator("#search-more a").click()
     await expect(page.locator(".hit")).to_have_count(13)
     assert await asyncio.to_thread(lambda: ada.http.get("/search?q=budget").status_code) == 200
+
+
+async def test_more_names_come_as_somebody_types(browsers: Browsers, archive: Archive) -> None:
+    bea = await asyncio.to_thread(archive.visitor, "Bea Crowd")
+    said = [(f"Member {n:03}", "An item", "en") for n in range(101)]
+    crowd = (*said, ("Zoltán", "An item of his", "hu"))
+    await asyncio.to_thread(archive.session, bea, "Crowd", *crowd)
+    walk = await Walk.begin(browsers, "en", archive.server.url)
+    page = walk.page
+    await walk.be(bea)
+    await walk.goto("/search?q=item")
+    names, speaker = page.locator("#search-speakers option"), page.locator("#search-speaker")
+    await expect(names).to_have_count(100)
+    await speaker.press_sequentially("ZOLTÁ", delay=20)
+    await expect(names).to_have_count(1)
+    await expect(names).to_have_attribute("value", "Zoltán")
+    await expect(page.locator("#search-said")).to_have_text("1 hit")
+    await speaker.fill("")
+    await expect(names).to_have_count(100)

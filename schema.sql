@@ -821,17 +821,20 @@ CREATE OR REPLACE VIEW titles_to_search AS
 
 -- A line, its correction and its translations may be stored at the same moment, on connections of
 -- their own: until the end of a transaction nobody else sorts in translations of these sessions, so
--- that the last of them sees what the others did. Locks are few, and taken in one order.
+-- that the last of them sees what the others did. Locks are taken in one order. What is stored as it
+-- is said has 200 rows; what is of more sessions is brought from elsewhere, with nobody beside it,
+-- and takes its time, for which nobody may have to wait.
 CREATE OR REPLACE FUNCTION search_alone(sessions uuid[]) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-    PERFORM pg_advisory_xact_lock(1936028020, one) FROM (
-        SELECT DISTINCT hashtext(CAST(session AS text)) & 63 AS one FROM unnest(sessions) session
-        ORDER BY one
-    ) locks;
+    IF cardinality(sessions) <= 200 THEN
+        PERFORM pg_advisory_xact_lock(1936028020, one) FROM (
+            SELECT hashtext(CAST(session AS text)) AS one FROM unnest(sessions) session ORDER BY one
+        ) locks;
+    END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION search_lines_said() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$ BEGIN
-    PERFORM search_alone(array_agg(session_id)) FROM changed;
+    PERFORM search_alone(array_agg(DISTINCT session_id)) FROM changed;
     IF TG_TABLE_NAME <> 'utterances' THEN
         -- A session that is gone through at this moment: what is corrected counts.
         PERFORM FROM search_waiting WHERE session_id IN (SELECT session_id FROM changed) FOR UPDATE;
@@ -855,7 +858,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION search_lines_translated() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$ BEGIN
-    PERFORM search_alone(array_agg(session_id)) FROM changed;
+    PERFORM search_alone(array_agg(DISTINCT session_id)) FROM changed;
     INSERT INTO search_lines
         (session_id, kind, seq, part, space_id, speaker, at, stemmed, words, language)
         SELECT session_id, 'LINE', v.seq, part, space_id, speaker, at, stemmed, words, c.language

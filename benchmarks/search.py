@@ -143,6 +143,9 @@ class Archive:
                 await connection.copy_records_to_table(
                     "translations", records=self._translated(session, people), columns=TRANSLATION
                 )
+        await connection.execute(
+            "UPDATE sessions SET targets = '{en}' WHERE id IN (SELECT session_id FROM translations)"
+        )
         await connection.execute("SET session_replication_role = origin")
         began = time.perf_counter()
         await connection.execute(SORT_IN, timeout=3_600)
@@ -247,6 +250,13 @@ def ask(archive: Archive, visitor: Visitor, processes: list[psutil.Process]) -> 
         told(what, taken[1:], (spent(processes) - before) / (ASKED + 1))
         everything += taken[1:]
     told("all of them", everything)
+    for what, path in (("the page with names", "/search"), ("names", "/search/speakers?speaker=a")):
+        taken = []
+        for _ in range(ASKED):
+            began = time.perf_counter()
+            assert visitor.http.get(path).status_code == 200
+            taken.append((time.perf_counter() - began) * 1000)
+        told(what, taken[1:])
 
 
 async def _plain(connection: Any, spaces: list[UUID], word: str) -> None:

@@ -36,6 +36,8 @@ def space(archive: Archive) -> str:
             for k in range(30)
         ]
         slug = archive.session(ada, f"Meeting {n}", *said, ago=n + 1)
+        for language in ("de", "nl"):  # has the common word as well: one hit all the same
+            archive.translate(slug, 1, language, f"common {language} Wort")
     return archive.space(slug)
 
 
@@ -71,8 +73,9 @@ async def test_what_is_read_line_by_line_is_what_the_index_finds(
         '"common word" rare ',
         "rare ",
         "wor",
+        "common -word",  # as translations have it
+        "Wort ",
         '"word common"',
-        "common -word",
     ):
         asked = Asked(user, (space,), typed)
         with monkeypatch.context() as patch:
@@ -88,6 +91,7 @@ async def test_what_is_read_line_by_line_is_what_the_index_finds(
         assert sorted(texts(by_index)) == sorted(texts(by_window)), typed
         assert len(set(texts(by_window))) == len(texts(by_window)), typed
     assert len(texts(await pages(db, Asked(user, (space,), "common ")))) == MANY * 30
+    assert len(texts(await pages(db, Asked(user, (space,), "Wort ")))) == MANY
     assert len(by_window) > 1  # with nothing found, older sessions are looked at all the same
 
 
@@ -113,10 +117,12 @@ async def test_what_was_said_before_there_was_search_is_sorted_in(
     await to_thread(archive.write, slug, "Ada", "A message")
     await to_thread(archive.correct, slug, 2, "corrected")
     await to_thread(archive.correct, slug, 3, "hidden", hidden=True)
-    for seq in (1, 2, 30):
+    for seq in (2, 30):
         await to_thread(archive.translate, slug, seq, "de", "ein Satz")
     before = await to_thread(archive.tables, query)
-    assert [row["seq"] for row in before if row["language"]] == [1, 30]  # 2 has been corrected
+    session = await one(archive, "SELECT id FROM sessions WHERE slug = $1", slug)
+    own = [row["seq"] for row in before if row["session_id"] == session and row["language"]]
+    assert own == [1, 1, 30]  # 2 has been corrected
     await to_thread(archive.tables, "TRUNCATE search_lines")
     wait = "INSERT INTO search_waiting SELECT id, created_at, 0 FROM sessions"
     await to_thread(archive.tables, wait)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core.database import Database
 from core.model import Membership, Person
-from core.store import deletion, keys, recordings, shared_links, space_events
+from core.store import deletion, invitations, keys, recordings, shared_links, space_events
 
 Fate = Literal["goes", "stays", "blocks"]
 
@@ -217,13 +217,7 @@ async def delete(db: Database, person: Person, contents: AccountContents) -> Gon
         spaces=[UUID(one.id) for one in staying],
         user=user,
     )
-    await db.execute(
-        """
-        UPDATE invitations SET revoked_at = now() WHERE invited_by = :user
-        AND revoked_at IS NULL AND expires_at > now() AND uses < max_uses
-        """,
-        user=user,
-    )
+    await invitations.revoke_by(db, person.id)
     await shared_links.revoke_of(db, person.id)
     # Who never came in left nothing but a name at a door.
     knocking = await db.fetch_all(

@@ -205,6 +205,17 @@ async def revoke_of(db: Database, space_id: str, user_id: str) -> None:
     )
 
 
+async def revoke_by(db: Database, user_id: str) -> None:
+    """Revoke the open invitations that somebody has made, of all spaces."""
+    await db.execute(
+        """
+        UPDATE invitations SET revoked_at = now() WHERE invited_by = :user
+        AND revoked_at IS NULL AND expires_at > now() AND uses < max_uses
+        """,
+        user=UUID(user_id),
+    )
+
+
 async def forget(db: Database, before: datetime, limit: int) -> int:
     """Delete some that ran out before then; returns how many."""
     rows = await db.fetch_all(

@@ -10,7 +10,7 @@ from uuid import UUID
 from core.database import Database, Row
 from core.model import Login, Person
 from core.problems import ProblemError
-from core.store import shared_links
+from core.store import invitations, shared_links
 from core.store.keys import digest_of, new_key
 from core.store.spaces import own_spaces
 from core.text import hue_of, one_line
@@ -270,7 +270,7 @@ async def set_disabled(db: Database, email: str, *, disabled: bool) -> list[Pers
     """Disable or enable everybody with this e-mail address; return them.
 
     Who is disabled is signed out for good: to be enabled again brings no login back, no API token,
-    and no link by which they shared a transcript.
+    no link by which they shared a transcript and no invitation that they made.
     """
     rows = await _set_disabled(db, "lower(email) = lower(:who)", email, disabled=disabled)
     return [person_of(row) for row in rows]
@@ -297,4 +297,5 @@ async def _set_disabled(db: Database, which: str, who: UUID | str, *, disabled: 
         # A statement of its own, so that it sees a link that was made while the first one waited.
         for row in rows if disabled else ():
             await shared_links.revoke_of(db, str(row["id"]))
+            await invitations.revoke_by(db, str(row["id"]))
     return rows

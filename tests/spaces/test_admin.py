@@ -86,6 +86,11 @@ def test_people_are_found_and_come_in_pages(place: Place) -> None:
 def test_who_is_disabled_is_out_within_seconds(place: Place) -> None:
     mallory = Browser(place.server.url).sign_in("Mallory")
     slug = mallory.start_session("Mallory’s")
+    space = f"/spaces/{place.tables.one('SELECT space_id FROM sessions WHERE slug = $1', slug)}"
+    form = {"for": "link", "uses": "5", "days": "7"}
+    assert mallory.http.post(f"{space}/invitations", data=form).status_code in (204, 303)
+    still_open = "SELECT count(*) FROM invitations WHERE invited_by = $1 AND revoked_at IS NULL"
+    assert place.tables.one(still_open, place.user("Mallory")) == 1
     who = f"/admin/people/{place.user('Mallory')}"
     admin = place.people["administrator"].http
 
@@ -104,6 +109,7 @@ def test_who_is_disabled_is_out_within_seconds(place: Place) -> None:
     answer = admin.post(f"{who}/enable", headers=HTML)
     assert answer.status_code == 303
     assert "May sign in" in shown(place, answer.headers["location"])
+    assert place.tables.one(still_open, place.user("Mallory")) == 0, "for good"
     assert mallory.sign_in("Mallory").http.get("/sessions").status_code == 200
 
 

@@ -1,7 +1,8 @@
 """Every page, as a host and as a stranger see it, can be read by everybody and fits its window.
 
 In both languages, wide and narrow, light and dark; with names and words that are hard to lay out.
-The room has a file of its own. `SHOTS=/tmp/shots` writes pictures, see tests/support/look.py.
+The room has a file of its own, and what search finds is in tests/search/test_in_browser.py.
+`SHOTS=/tmp/shots` writes pictures, see tests/support/look.py.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import expect
 
+from core.speech.engine import BYTES_PER_SECOND
 from tests.conftest import MakeServer
 from tests.support.browser import Browsers
+from tests.support.recorded import sounded
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
 from tests.support.walk import LANGUAGES, LONG_NAME, LONG_WORD, Meeting, Walk, World
 
 pytestmark = pytest.mark.browser
+
+# One that knows many languages and words; nobody speaks here, so it needs nobody who answers.
+ENGINE = {"GLADIA_API_KEY": "key", "GLADIA_API_URL": "http://127.0.0.1:9"}
 
 
 @dataclass
@@ -34,11 +40,14 @@ class Site(World):
 @pytest.fixture(scope="module")
 def site(make_server_in: MakeServer, make_database: Callable[[], str]) -> Site:
     database = make_database()
-    server = make_server_in(ADMIN_EMAILS="root@example.com", DATABASE_URL=database)
+    server = make_server_in(ADMIN_EMAILS="root@example.com", DATABASE_URL=database, **ENGINE)
     ada = Visitor(server.url).sign_in("Ada Lovelace")
     site = Site(server, Tables(database), ada)
     site.ended = site.meet("Фамилии, которые не помещаются").slug
     ada.end(site.ended)
+    site.tables("UPDATE spaces SET text_days = 3650, audio_days = 7")
+    site.tables("UPDATE sessions SET audio_days = 7")
+    sounded(site.tables, server.data_dir, site.ended, bytes(BYTES_PER_SECOND))
     ada.start_session(LONG_WORD)
     site.locked = ada.start_session("Locked")
     site.settings(site.locked, locked="on")
@@ -75,6 +84,7 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await walk.goto(f"{address}/settings?saved", "settings")
     await walk.goto(f"{address}/left", "left")
     await walk.goto(f"{address}/transcript", "transcript-so-far")
+    await spoken_pages(walk, site, address)
     await connections_page(walk, address)
     await walk.goto("/signed-in", "signed-in")
     await page.goto(f"{site.server.url}{address}/transcript")
@@ -97,7 +107,42 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     cost = "0,010" if walk.language == "ru" else "0.010"
     await expect(page.locator(".usage tfoot td").last).to_have_text(cost)
     await walk.look("transcript")
+    await heard_and_corrected(walk)
     await sharing_pages(walk, site)
+
+
+async def heard_and_corrected(walk: Walk) -> None:
+    """A line while it can be heard and is corrected, and what it was before."""
+    page = walk.page
+    await walk.widen()
+    await page.locator(".hear").nth(1).click()
+    await expect(page.locator("[data-player]")).to_be_visible()
+    line = await page.locator(".words[data-sound]").nth(1).get_attribute("id") or ""
+    await page.locator(f"[id='{line}']").hover()
+    await page.locator(f".correct[data-line='{line.removeprefix('u-')}']").click()
+    await page.locator(".correcting select").select_option("new")
+    await page.locator(".correcting-name > summary").click()
+    await walk.look("transcript-heard-and-corrected")
+    text = page.locator(".correcting textarea")
+    await text.fill(f"{LONG_WORD} {walk.language}")
+    await page.locator(".correcting select").select_option("")
+    await page.locator(".correcting [data-save]").click()
+    await expect(page.locator(f"[id='{line}']")).to_contain_text(f"{LONG_WORD} {walk.language}")
+    await page.locator(f"[id='{line}'] .mark-corrected").click()
+    await expect(page.locator(".history")).to_be_visible()
+    await walk.look("transcript-history")
+
+
+async def spoken_pages(walk: Walk, site: Site, address: str) -> None:
+    """Languages and words, of a space and of one of its sessions."""
+    space = await asyncio.to_thread(site.tables.one, "SELECT space_id FROM sessions LIMIT 1")
+    await walk.goto(f"/spaces/{space}/languages", "space-languages")
+    await walk.goto(f"{address}/languages")
+    await walk.page.locator("[name=vocabulary]").fill(f"{LONG_WORD}\n" + "one " * 6)
+    await walk.page.locator("[name=spelling]").fill(LONG_WORD)
+    await walk.page.locator("[id^=spoken-save-]").click()
+    await expect(walk.page.locator("[id^=spelling-problem-]")).not_to_be_empty()
+    await walk.look("session-languages-refused")
 
 
 async def sharing_pages(walk: Walk, site: Site) -> None:

@@ -67,6 +67,11 @@ class Ear:
         # Byte position that speech must have reached before its text so far is asked for again.
         self._next_update = 0
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Which languages may be spoken, by what was heard so far; none: any."""
+        return self._languages
+
     def listen(
         self, recognizer: Recognizer, gap: int, pcm: bytes, *, update: bool, last: bool
     ) -> Heard:

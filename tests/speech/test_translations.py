@@ -342,7 +342,46 @@ async def test_a_reader_chooses_a_language_and_the_original_is_one_click_away(
         await expect(page.locator(".line .words")).to_have_text([f"[de] {text}", f"[de] {second}"])
         await page.evaluate("document.querySelector('[data-settings]').click()")
         await expect(dialog.locator("[data-speak]")).to_have_value("ru")
+        # What is hidden, or has other words, isn't there in a translation either.
+        await corrects(host, slug, "1/hide", revision="0")
+        await corrects(host, slug, "2", revision="0", text="Corrected words")
+        await expect(page.locator(".line .words")).to_have_text(["Corrected words"])
+        await page.reload()
+        await page.locator("[data-join=listen]").click()
+        await speaks(talking, *WORDS[4:6])
+        third = f"[de] {talking.finals[2]['text']}"
+        await expect(page.locator(".line .words")).to_have_text(["Corrected words", third])
+        async with bob.page(slug) as late:
+            await late.send({"type": "read", "language": "de"})
+            await late.until(lambda: late.of_type("translation"))
+            assert [one["text"] for one in late.of_type("translation")] == [third]
+        await corrects(host, slug, "1/show", revision=str(await revision(host, slug, 1)))
+        shown = [f"[de] {text}", "Corrected words", third]
+        await expect(page.locator(".line .words")).to_have_text(shown)
+        # Who is said to have spoken changes nothing about it, also for who comes later.
+        await corrects(host, slug, "3", revision="0", speaker="several")
+        await page.reload()
+        await page.locator("[data-join=listen]").click()
+        await expect(page.locator(".line .words")).to_have_text(shown)
     await context.close()
+
+
+async def corrects(host: Visitor, slug: str, what: str, **form: str) -> None:
+    """Correct a line as soon as it is stored."""
+    address, headers = f"/s/{slug}/transcript/lines/{what}", {"Accept": "application/json"}
+
+    async def done() -> bool:
+        answer = await asyncio.to_thread(host.http.post, address, data=form, headers=headers)
+        assert answer.status_code in (200, 409), answer.text
+        return answer.status_code == 200
+
+    await until(done)
+
+
+async def revision(host: Visitor, slug: str, line: int) -> int:
+    address, headers = f"/s/{slug}/transcript/lines/{line}", {"Accept": "application/json"}
+    answer = await asyncio.to_thread(host.http.get, address, headers=headers)
+    return int(answer.json()["revision"])
 
 
 async def shot(page: Any, name: str) -> None:

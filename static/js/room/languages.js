@@ -30,6 +30,7 @@ export class Reading {
       this.#texts.set(id, text);
       state.happen('reread', id);
     });
+    state.when('corrected', ({ id }) => this.#texts.delete(id));
     state.follow(readNow, (language) => {
       this.#language = language;
       this.#texts.clear();

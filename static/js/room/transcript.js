@@ -82,9 +82,9 @@ export class Transcript {
     for (const [key, line] of this.#lines) if (key.split('/')[0] === id && !lines.has(key)) this.#remove(key, line);
     for (const [key, { text, start, speaker, name, hue }] of lines) {
       const line = this.#lines.get(key) ?? this.#add({ id: key });
-      // What was corrected has no translation; what others only moved keeps its own.
-      const same = line.said?.text === text ? { id, language: line.said.language } : {};
-      this.#write(line, { ...same, seq, identity: speaker, name, hue, text, start, final: true });
+      // A translation of it is told anew where its words are those that were heard.
+      const same = line.said?.text === text ? { language: line.said.language } : {};
+      this.#write(line, { ...same, id: key, seq, identity: speaker, name, hue, text, start, final: true });
     }
     this.#empty.hidden = this.#lines.size > 0;
     if (this.#following) this.#goToLatest();

@@ -253,7 +253,10 @@ VARIABLES: tuple[Variable, ...] = (
         "GLADIA_REGION",
         "gladia_region",
         SPEECH,
-        N_("Where Gladia processes speech: eu-west or us-west."),
+        N_(
+            "Where Gladia processes live speech: eu-west or us-west. Recordings are processed "
+            "where Gladia chooses."
+        ),
         N_("Gladia's choice"),
         accept.choice("eu-west", "us-west"),
         example="eu-west",

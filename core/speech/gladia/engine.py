@@ -31,6 +31,7 @@ from core.speech.gladia.opening import (
     judge_status,
     parse_init_reply,
 )
+from core.speech.gladia.recorded import GladiaTranscriber
 from core.speech.gladia.stream import GladiaStream
 from core.speech.gladia.timeouts import Timeouts
 from core.speech.reasons import Reason
@@ -66,6 +67,8 @@ class GladiaEngine:
         self.timeouts = timeouts or Timeouts()  # of streams opened from now on
         self._key = api_key  # secret: in the POST's header and nowhere else
         self._url = api_url.rstrip("/") + "/v2/live"
+        # Regions are for live sessions alone.
+        self._transcriber = GladiaTranscriber(self._client, api_url.rstrip("/"), api_key)
         self._query = {"region": region} if region else {}  # without one Gladia chooses
         # These three exist from `start` on. One context and one client for all: certificates are
         # loaded once, and a connection that is kept saves the handshakes of the next POST.
@@ -117,8 +120,9 @@ class GladiaEngine:
         self._streams.add(stream)
         return stream
 
-    def recorded(self) -> None:
-        """Engine: it can't yet."""
+    def recorded(self) -> GladiaTranscriber:
+        """Engine."""
+        return self._transcriber
 
     def health(self) -> EngineHealth:
         """Engine: what keeps streams from opening comes before what disturbs open ones."""
@@ -143,15 +147,12 @@ class GladiaEngine:
         self._streams.discard(stream)
 
     async def _post(self, options: StreamOptions) -> httpx2.Response:
-        if self._http is None:
-            raise RuntimeError("the engine was not started")
+        client = self._client()
         headers = {"x-gladia-key": self._key, "content-type": "application/json"}
         body = msgspec.json.encode(init_body(options))
         # No chained exception: those of the HTTP client hold the request with its key.
         try:
-            return await self._http.post(
-                self._url, params=self._query, headers=headers, content=body
-            )
+            return await client.post(self._url, params=self._query, headers=headers, content=body)
         except httpx2.TimeoutException:
             problem = self._unreachable(Reason("no_answer"))
         except (httpx2.HTTPError, OSError):
@@ -159,6 +160,11 @@ class GladiaEngine:
         except (httpx2.InvalidURL, ValueError):
             problem = EngineError(Reason("malformed"), retry=False)
         raise problem
+
+    def _client(self) -> httpx2.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("the engine was not started")
+        return self._http
 
     def _unreachable(self, reason: Reason) -> EngineError:
         self._opening_trouble = self._degraded(self._opening_trouble, reason)

@@ -1,4 +1,4 @@
-"""The opening of a session: the body of `POST /v2/live`, and what its answers mean. No I/O.
+"""What is asked of Gladia, `POST /v2/live` and `/v2/pre-recorded`, and what answers mean. No I/O.
 
 Shapes follow Gladia's OpenAPI document. Whatever a session asks for, a stream must open: what
 Gladia would refuse is left out before, and a refusal says what somebody can do about it.
@@ -22,6 +22,7 @@ LANGUAGES = CODES - {"wo"}  # what Gladia transcribes
 TARGETS = CODES  # what it translates into
 # How readily sounds are taken for an entry. Gladia's own 0.5 is often too much, by its documents.
 INTENSITY = 0.4
+LABEL = "sessions_part"  # the name of a recording's part among its job's `custom_metadata`
 _T = TypeVar("_T")
 
 
@@ -116,26 +117,46 @@ def init_body(options: StreamOptions) -> dict[str, Any]:
             "receive_lifecycle_events": True,
         },
     }
-    realtime: dict[str, Any] = {}
+    if extras := _extras(options):
+        body["realtime_processing"] = extras
+    return body
+
+
+def job_body(options: StreamOptions, audio_url: str, label: str) -> dict[str, Any]:
+    """Return the body of `POST /v2/pre-recorded` for a file with one person's speech.
+
+    No model is named: the service's own is what it has best for the languages. `label` is what the
+    job can be found by.
+    """
+    options, _ = accepted(options)
+    languages = {
+        "languages": list(options.languages),
+        "code_switching": options.code_switching,
+    }
+    named = {"audio_url": audio_url, "custom_metadata": {LABEL: label}}
+    return named | {"language_config": languages} | _extras(options)
+
+
+def _extras(options: StreamOptions) -> dict[str, Any]:
+    """Return words and translations, as both APIs take them."""
+    extras: dict[str, Any] = {}
     if options.vocabulary:
-        realtime["custom_vocabulary"] = True
-        realtime["custom_vocabulary_config"] = {
+        extras["custom_vocabulary"] = True
+        extras["custom_vocabulary_config"] = {
             "vocabulary": list(options.vocabulary),
             "default_intensity": INTENSITY,
         }
     if options.spelling:
-        realtime["custom_spelling"] = True
+        extras["custom_spelling"] = True
         dictionary = {written: list(heard) for written, heard in options.spelling.items()}
-        realtime["custom_spelling_config"] = {"spelling_dictionary": dictionary}
+        extras["custom_spelling_config"] = {"spelling_dictionary": dictionary}
     if options.targets:
-        realtime["translation"] = True
-        realtime["translation_config"] = {
+        extras["translation"] = True
+        extras["translation_config"] = {
             "target_languages": list(options.targets),
             "match_original_utterances": True,  # so that each belongs to a line
         }
-    if realtime:
-        body["realtime_processing"] = realtime
-    return body
+    return extras
 
 
 class InitReply(msgspec.Struct, frozen=True):

@@ -141,6 +141,18 @@ async def missing(page: Page, kept: Kept, place: AppServer, guest: Visitor) -> N
     note = page.locator("[data-sound-note]")
     await expect(lines).to_have_count(3)
     await expect(note).to_be_hidden()
+    # However many lines there are, one of their buttons is a stop of the Tab key: of the time that
+    # is one, whose line a key plays.
+    time = page.locator("#transcript .at").nth(1)
+    await time.focus()
+    await expect(page.locator(".hear[tabindex='0']")).to_have_count(1)
+    await expect(lines.nth(1).locator(".hear")).to_have_attribute("tabindex", "0")
+    await page.evaluate(NOTE)
+    await page.keyboard.press("k")
+    await expect(player).to_be_visible()
+    heard = await page.evaluate("window.heard")
+    assert heard[0]["line"] == await lines.nth(1).get_attribute("id")
+    await player.get_by_role("button", name="Stop listening").click()
     # What there is none of any more is said to be gone, and then has no button.
     await lines.nth(1).evaluate("(line) => { line.dataset.sound = 'gone 0 1'; }")
     await lines.nth(1).get_by_role("button", name="Hear this line").click()

@@ -24,6 +24,11 @@ function soundOf(line) {
   return { recording, from: Number(from), until: Number(until) };
 }
 
+/** @param {Element | null} time of a line @returns {HTMLElement | null} that line */
+function lineOf(time) {
+  return time instanceof HTMLAnchorElement && time.matches('#transcript .at') ? document.getElementById(time.hash.slice(1)) : null;
+}
+
 class Player {
   #bar = find('[data-player]');
   #sound = /** @type {HTMLAudioElement} */ (find('[data-player-sound]'));
@@ -60,6 +65,9 @@ class Player {
       const button = target instanceof Element ? target.closest('.hear') : null;
       if (button instanceof HTMLElement) this.#pressed(button);
     });
+    this.#lines.addEventListener('focusin', ({ target }) => {
+      if (target instanceof Element && target.matches('.at')) this.#reach(target);
+    });
     for (const kind of ['wheel', 'touchmove']) window.addEventListener(kind, () => this.#away(), { passive: true });
     document.addEventListener('keydown', (event) => this.#key(event));
     document.addEventListener('line:hear', (event) => this.#hearAlone(/** @type {CustomEvent} */ (event).detail));
@@ -73,10 +81,23 @@ class Player {
       if (line.querySelector('.hear')) continue;
       const button = stamp('[data-hear-template]');
       button.setAttribute('aria-label', t('Hear this line'));
+      button.tabIndex = -1; // as with the times: see #reach
       line.prepend(button);
     }
     this.#lines.classList.toggle('with-sound', Boolean(this.#lines.querySelector('.hear')));
+    this.#reach(this.#lines.querySelector('.at[tabindex="0"]'));
     tellMissing(this.#lines);
+  }
+
+  /**
+   * Of all buttons one is a stop of the Tab key, beside the time that is one: see reading.js.
+   * @param {Element | null} time
+   */
+  #reach(time) {
+    const next = lineOf(time)?.querySelector('.hear');
+    if (!(next instanceof HTMLElement)) return;
+    for (const one of this.#lines.querySelectorAll('.hear[tabindex="0"]')) if (one instanceof HTMLElement) one.tabIndex = -1;
+    next.tabIndex = 0;
   }
 
   #grown() {
@@ -92,6 +113,11 @@ class Player {
   #pressed(button) {
     const line = /** @type {HTMLElement} */ (button.closest('[data-sound]'));
     if (line === this.#line) return this.#playOrPause();
+    this.#from(line);
+  }
+
+  /** @param {HTMLElement} line is heard, and those after it */
+  #from(line) {
     this.#following = true;
     this.#alone = false;
     this.#hear(line);
@@ -108,10 +134,7 @@ class Player {
   #step(by) {
     const all = this.#audible();
     const line = this.#line && all[all.indexOf(this.#line) + by];
-    if (!line) return;
-    this.#following = true;
-    this.#alone = false;
-    this.#hear(line);
+    if (line) this.#from(line);
   }
 
   /** @param {HTMLElement} line @param {boolean} [through] whether its file plays already, and just goes on */
@@ -227,8 +250,11 @@ class Player {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (this.#bar.hidden || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const { target, key } = event;
+    const line = key === 'k' && target instanceof Element ? lineOf(target) : null;
+    if (line?.dataset.sound && line !== this.#line) return this.#from(line);
+    if (this.#bar.hidden) return;
     if (['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End'].includes(key)) return this.#away();
     if (!(key in STEPS || key === 'k' || key === ' ')) return;
     if (target instanceof Element && target.closest(key === ' ' ? CONTROLS : TYPED)) return;

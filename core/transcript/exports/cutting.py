@@ -80,10 +80,12 @@ def _until(pieces: list[_Piece], at: int, most: float, lead: float) -> int:
     last = _room(pieces, furthest, most, lead) == len(pieces)
     best, worth = furthest, float("-inf")
     whole = _width(pieces[at:] if last else pieces[at:furthest])
-    so_far = 0.0
+    so_far, fits = 0.0, not last
     for cut in range(at + 1, furthest + 1):
         so_far += pieces[cut - 1].width + pieces[cut - 1].space
-        if last and _room(pieces, cut, most, lead) < len(pieces):
+        # Once the rest fits, less of it does, too.
+        fits = fits or _room(pieces, cut, most, lead) == len(pieces)
+        if not fits:
             continue
         share = so_far / whole
         # Of a pair, halves are best; of more, a full one.
@@ -115,11 +117,14 @@ def _room(pieces: list[_Piece], at: int, most: float, lead: float) -> int:
 
 def _in_lines(pieces: list[_Piece], lead: float) -> tuple[str, ...]:
     """Return a cue's text in one line, or in two that are about as long and end where it's good."""
-    if _width(pieces) + lead <= COLUMNS:
+    whole = _width(pieces)
+    if whole + lead <= COLUMNS:
         return (_joined(pieces),)
-    best, worth = len(pieces), float("-inf")
+    best, worth, so_far = len(pieces), float("-inf"), pieces[0].width
     for cut in range(1, len(pieces)):
-        above, below = _width(pieces[:cut]) + lead, _width(pieces[cut:])
+        if cut > 1:
+            so_far += pieces[cut - 1].width + pieces[cut - 1].space
+        above, below = so_far + lead, whole - so_far - pieces[cut].space
         if above > COLUMNS or below > COLUMNS:
             continue
         value = 3 * pieces[cut - 1].quality - abs(above - below)

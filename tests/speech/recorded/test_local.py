@@ -18,6 +18,7 @@ from core.speech.engine import (
     StreamOptions,
 )
 from core.speech.engines import OffEngine
+from core.speech.local import worker as worker_module
 from core.speech.local.ear import Heard
 from core.speech.local.engine import LocalEngine
 from core.speech.local.recognizer import Recognizer
@@ -161,12 +162,12 @@ async def test_what_cannot_be_heard_is_refused(engine: LocalEngine, tmp_path: Pa
 
 
 async def test_hours_of_silence_cost_seconds(engine: LocalEngine, tmp_path: Path) -> None:
-    path = write_media(tmp_path / "empty.ogg", 600 * SILENCE + beckett())
+    path = write_media(tmp_path / "empty.ogg", 300 * SILENCE + beckett())
     began = time.process_time()
     parts = await parts_of(engine, Track(path))
     assert time.process_time() - began < 15
     assert words_in_order(BECKETT, text_of(parts)) > 0.8
-    assert min(one.start for one in finals_of(parts)) > 600
+    assert min(one.start for one in finals_of(parts)) > 300
 
 
 async def test_a_recording_takes_no_slot_and_people_do_not_wait_for_it(
@@ -223,7 +224,9 @@ class Speaker:
         raise AssertionError(reason)
 
 
-async def test_turns_of_recordings_come_after_all_of_people_and_seldom_while_they_speak() -> None:
+async def test_turns_of_recordings_come_after_all_of_people_and_seldom_while_they_speak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     order: list[str] = []
     worker = Worker(Turns)  # type: ignore[arg-type]
     await worker.start()
@@ -248,6 +251,7 @@ async def test_turns_of_recordings_come_after_all_of_people_and_seldom_while_the
     assert order == ["first", "ann", "ann", "ann", "second"]
     assert 0.6 < time.monotonic() - began < 5  # nine times what the first one took
     worker.remove(ann)
+    monkeypatch.setattr(worker_module, "PATIENCE", 0)
     # With a model so slow that people would notice, it waits until nobody speaks.
     await worker.hear_patiently(work("slow", NOTICED_S + 0.1))
     worker.add(ann)

@@ -213,7 +213,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     audio_days  integer CHECK (audio_days BETWEEN 1 AND 365),
     -- Whether its words stay longer than its space keeps them, and when they were deleted.
     protected   boolean NOT NULL DEFAULT false,
-    text_deleted_at timestamptz
+    text_deleted_at timestamptz,
+    -- Of one that was recorded elsewhere: since when its words have been here.
+    uploaded_at timestamptz
 );
 -- A space's list, the newest first: see core/store/listed.py.
 CREATE INDEX IF NOT EXISTS sessions_list ON sessions
@@ -584,6 +586,71 @@ DO $$ BEGIN
 END $$;
 CREATE INDEX IF NOT EXISTS search_waiting_turn ON search_waiting (turn DESC);
 
+-- Recordings that somebody uploads, each until it has become a session; rows of those that have go
+-- after a day. Their files are in `uploads` of a DATA_DIR, `place`: whoever has that transcribes them.
+CREATE TABLE IF NOT EXISTS uploads (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    space_id    uuid NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    created_by  uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    title       text NOT NULL CHECK (char_length(title) BETWEEN 1 AND 120),
+    recorded_at timestamptz, -- NULL: as its files say
+    -- What is spoken, as of sessions.
+    languages   text[],
+    code_switching boolean NOT NULL DEFAULT false,
+    vocabulary  text[] NOT NULL DEFAULT '{}',
+    spelling    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(spelling) = 'object'),
+    targets     text[],
+    state       text NOT NULL DEFAULT 'COLLECTING'
+                CHECK (state IN ('COLLECTING', 'WAITING', 'WORKING', 'DONE', 'FAILED')),
+    -- Why it waits although it began, or has failed: a code, and what it was about.
+    reason      text CHECK (char_length(reason) <= 300),
+    place       text NOT NULL,
+    session_id  uuid REFERENCES sessions ON DELETE CASCADE, -- once it was started
+    -- Which process works on it, and until when no other may; how often it was tried in vain.
+    taken_by    text,
+    taken_until timestamptz,
+    tries       integer NOT NULL DEFAULT 0,
+    retry_at    timestamptz,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    changed_at  timestamptz NOT NULL DEFAULT now() -- when anything of it came, or was done
+);
+CREATE INDEX IF NOT EXISTS uploads_space ON uploads (space_id, created_at DESC);
+CREATE INDEX IF NOT EXISTS uploads_creator ON uploads (created_by);
+CREATE INDEX IF NOT EXISTS uploads_session ON uploads (session_id) WHERE session_id IS NOT NULL;
+
+-- Its files, and who speaks in each: one by one name, or each channel by its own.
+CREATE TABLE IF NOT EXISTS upload_files (
+    upload_id   uuid NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    number      smallint NOT NULL,
+    name        text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 200),
+    bytes       bigint NOT NULL CHECK (bytes > 0), -- that it has
+    received    bigint NOT NULL DEFAULT 0 CHECK (received BETWEEN 0 AND bytes),
+    modified_at timestamptz, -- as the browser says of the file
+    -- Once all of it is here: how long it is, and its channels; or a code of why it can't be read.
+    seconds     double precision,
+    channels    smallint,
+    flaw        text CHECK (char_length(flaw) <= 40),
+    separate    boolean NOT NULL DEFAULT false, -- whether each channel is a speaker
+    names       text[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (upload_id, number)
+);
+
+-- What is transcribed of them once it was started: one speaker's sound each, of one channel or all.
+CREATE TABLE IF NOT EXISTS upload_tracks (
+    upload_id   uuid NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    number      smallint NOT NULL,
+    file        smallint NOT NULL,
+    channel     smallint,
+    identity    text NOT NULL REFERENCES participants ON DELETE CASCADE,
+    seconds     double precision NOT NULL,
+    until       double precision NOT NULL DEFAULT 0, -- seconds of it that are done for good
+    state       text NOT NULL DEFAULT '' CHECK (char_length(state) <= 65536), -- the engine's own
+    done        boolean NOT NULL DEFAULT false,
+    kept        boolean NOT NULL DEFAULT false, -- whether its sound is, where its space has it so
+    PRIMARY KEY (upload_id, number)
+);
+CREATE INDEX IF NOT EXISTS upload_tracks_identity ON upload_tracks (identity);
+
 -- Older databases: what their tables lack of those above, oldest first, each as it stands there.
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;
@@ -679,6 +746,7 @@ ALTER TABLE sessions ADD COLUMN IF NOT EXISTS audio_days integer
 ALTER TABLE spaces ADD COLUMN IF NOT EXISTS text_days integer CHECK (text_days BETWEEN 1 AND 3650);
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS protected boolean NOT NULL DEFAULT false;
 ALTER TABLE sessions ADD COLUMN IF NOT EXISTS text_deleted_at timestamptz;
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS uploaded_at timestamptz;
 -- Whose words may have to go: see core/store/retention.py.
 CREATE INDEX IF NOT EXISTS sessions_text ON sessions (space_id, ended_at)
     WHERE status = 'ENDED' AND NOT protected AND text_deleted_at IS NULL;

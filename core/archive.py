@@ -134,7 +134,7 @@ class _Archive:
     async def _files(
         self, session: Session, facts: dict[str, Any]
     ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-        complete = session.over and not self._source.reader.is_growing(session.id)
+        complete = not await self._source.reader.grows(session)
         wanted = Wanted(session, self._source.wording, complete=complete)
         yield "session.json", _one({"format": FORMAT} | facts)
         # Of what was hidden its owners see the words: who reads the text doesn't.

@@ -74,6 +74,12 @@ SOUND_NOT_KEPT = Counter(
     "Sound that was to be kept and wasn't, as there was no place for it.",
     registry=REGISTRY,
 )
+UPLOADS = Counter(
+    "sessions_uploads",
+    "Uploaded recordings that were worked on, by what became of them: done or failed.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 NOT_STORED = Counter(
     "sessions_not_stored",
     "Entries that were let go: the database refused them, or too many waited.",

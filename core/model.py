@@ -162,6 +162,8 @@ class Session:
     mark: str = ""
     # For how many days the sound of it is kept; 0: it isn't, or that wasn't looked up.
     audio_days: int = 0
+    # When it was uploaded; None: it wasn't recorded elsewhere.
+    uploaded_at: datetime | None = None
 
     @property
     def planning(self) -> Planning:

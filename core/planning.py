@@ -40,7 +40,7 @@ def time_of(
     """
     if not typed.strip():
         return None
-    found = _moment(typed.strip(), offset.strip())
+    found = moment_of(typed, offset)
     if found is None:
         return Mistake.NO_TIME
     if found == unless:
@@ -50,8 +50,9 @@ def time_of(
     return Mistake.TOO_FAR if found > now + AHEAD_BY else found
 
 
-def _moment(typed: str, offset: str) -> datetime | None:
-    parts = _TIME.fullmatch(typed)
+def moment_of(typed: str, offset: str) -> datetime | None:
+    """Return the moment that was typed, in UTC; None for what is none."""
+    parts, offset = _TIME.fullmatch(typed.strip()), offset.strip()
     if parts is None or (offset and not _OFFSET.fullmatch(offset)):
         return None
     minutes = int(offset or 0)

@@ -28,12 +28,14 @@ from core.room.rooms import Rooms
 from core.services import RateLimits, Services
 from core.settings import Settings
 from core.speaking import Speaking
+from core.speech.engine import Engine
 from core.speech.engines import make_engine
 from core.speech.microphone import MicrophoneOptions
 from core.starting import of_file
 from core.stopping import Deadline, Stop
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
+from core.uploads.service import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ async def running(
     bounds = Bounds(settings.space_minutes_per_day, settings.space_minutes_per_month)
     minutes = SpaceMinutes(db, bounds, price)
     sound = _sound(settings, db)
+    uploads = _uploads(settings, db, node.name, sound=sound, engine=engine, minutes=minutes)
     leases, factor = Leases(db, node.name), settings.rate_limit_factor
     spoken = settings.spoken
     tapes = sound.keeper if sound else None
@@ -82,7 +85,7 @@ async def running(
     stop = Stop(
         db,
         deadline,
-        before=[lifecycle.close, watch.close],
+        before=[lifecycle.close, watch.close, *([uploads.close] if uploads else [])],
         rooms=rooms.close,
         after=[*after, sound.close] if sound else after,
     )
@@ -93,6 +96,8 @@ async def running(
         minutes.start()
         if sound is not None:
             sound.start()
+        if uploads is not None:
+            uploads.start()
         lifecycle.start()
         gc_schedule.start()
         pacer.start()
@@ -115,6 +120,7 @@ async def running(
             minutes,
             speaking,
             sound,
+            uploads,
             archived=(Recordings(db, sound),) if sound else (),
         )
         yield parts, stop
@@ -124,6 +130,35 @@ async def running(
         await gc_schedule.close()
         await stop.finish()
         node.leave()
+
+
+def _uploads(
+    settings: Settings,
+    db: Database,
+    who: str,
+    *,
+    sound: Rounds | None,
+    engine: Engine,
+    minutes: SpaceMinutes,
+) -> Uploads | None:
+    """Return what takes recordings; None where nobody wants it, or DATA_DIR can have none."""
+    if not settings.upload_max_mb or sound is None:
+        return None
+    try:
+        return Uploads(
+            db,
+            who,
+            settings.data_dir,
+            sound=sound,
+            engine=engine,
+            minutes=minutes,
+            installation=settings.spoken,
+            price=settings.cost_per_minute,
+            most=settings.upload_max_mb * 1_000_000,
+        )
+    except OSError as problem:
+        log.warning("no recordings are taken: %s", of_file(problem))
+        return None
 
 
 def _sound(settings: Settings, db: Database) -> Rounds | None:

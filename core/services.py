@@ -26,6 +26,7 @@ from core.slow_down import SlowDown
 from core.speaking import Speaking
 from core.transcript.reading import TranscriptReader
 from core.transcript.writer import TranscriptWriter
+from core.uploads.service import Uploads
 from core.waiting_line import Places, WaitingLine
 
 ARCHIVES = 2  # of spaces, under way at once in a process: each may take a core for minutes
@@ -40,6 +41,8 @@ class RateLimits:
         self.update = RateLimiter(30 * factor)  # what is kept of people, spaces and sessions
         self.delete = RateLimiter(10 * factor)
         self.upload = RateLimiter(5 * factor)  # pictures: each takes some 50 ms of a core
+        # Pieces of recordings: of the smallest, which are half a megabyte, ten a second.
+        self.piece = RateLimiter(1200 * factor)
         self.token = RateLimiter(30 * factor)
         self.export = RateLimiter(5 * factor)  # of an account: it may be thousands of statements
         self.by_token = RateLimiter(120 * factor)  # whatever programs do for one person
@@ -92,6 +95,7 @@ class Services:
     minutes: SpaceMinutes
     speaking: Speaking
     sound: Rounds | None  # None: DATA_DIR can't have any
+    uploads: Uploads | None  # None: nobody can upload recordings
     listeners: Places = field(default_factory=hearing.places)
     pictures: WaitingLine = field(default_factory=WaitingLine)  # each takes memory and a core
     # Pictures of providers: each takes memory, and up to 5 s of nobody else's time.

@@ -91,7 +91,7 @@ async def _answer(request: Request, at: Look, ending: str, headers: dict[str, st
         return StreamingResponse(nothing(), headers=headers, media_type=media_type)
     leave = parts.reader.line.enter(at.who or "")
     try:
-        wanted = _wanted(request, session)
+        wanted = await _wanted(request, session)
         pages = _pages(parts.reader, session, lines.language_of(request))
         pieces = _pieces(parts.reader, pages, encoder(wanted), packer)
         first = await anext(pieces)  # what fails does so before 200
@@ -150,7 +150,7 @@ def _laid_out(
     return plain if packer is None else packer.packed(plain, last=lines is None)
 
 
-def _wanted(request: Request, session: Session) -> Wanted:
+async def _wanted(request: Request, session: Session) -> Wanted:
     """Return what is asked for. Of a value given twice, as a form's, the last one counts."""
     asked, parts = request.query_params, services(request)
     return Wanted(
@@ -159,7 +159,7 @@ def _wanted(request: Request, session: Session) -> Wanted:
         times=asked.get("times") != "0",
         chat=asked.get("chat") != "0",
         # Asked before all is read: what came until then is in it.
-        complete=session.over and not parts.reader.is_growing(session.id),
+        complete=not await parts.reader.grows(session),
         zone=zone_of(asked.get("tz", "")),
         both=asked.get("both") == "1",
     )

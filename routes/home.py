@@ -58,7 +58,10 @@ async def home(request: Request) -> Response:
     limit(services(request).limits.listing, request, person.id)
     asked = _asked(request, _current(request))
     typed = planned.shown(Planning())
-    return page("home/home.html", person, typed=typed, **await _list(request, person, asked))
+    uploads = services(request).uploads
+    uploading = uploads is not None and uploads.offered
+    shown = await _list(request, person, asked)
+    return page("home/home.html", person, typed=typed, uploading=uploading, **shown)
 
 
 @token(READ)

@@ -184,7 +184,7 @@ async def _part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
 async def read(reader: TranscriptReader, view: View, asked: Asked) -> Excerpt:
     """Return what a page shows of the lines that are asked for, or found."""
     # Asked first: what came until then is read below.
-    coming = not view.session.over or reader.is_growing(view.session.id)
+    coming = await reader.grows(view.session)
     if asked.found:
         part = Part(await found_in(reader, view, asked))
     else:
@@ -261,7 +261,7 @@ async def some(request: Request, view: View) -> Response:
 
     async def work() -> Response:
         reader = services(request).reader
-        coming = not session.over or reader.is_growing(session.id)
+        coming = await reader.grows(session)
         part = await part_of(reader, view, asked)
         # What is on the other side stands in the page already.
         if asked.before is not None:

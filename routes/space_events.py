@@ -31,6 +31,7 @@ WORDS: dict[Act, str] = {
     "removed": N_("Removed %(subject)s"),
     "made_owner": N_("Made %(subject)s an owner"),
     "made_member": N_("Made %(subject)s a member, no longer an owner"),
+    "recording_uploaded": N_("Uploaded the recording “%(subject)s”"),
     "session_planned": N_("Planned the session “%(subject)s”"),
     "session_deleted": N_("Deleted the session “%(subject)s”"),
     "standing_room_made": N_("Made the standing room “%(subject)s”"),

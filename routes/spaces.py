@@ -167,6 +167,7 @@ async def show(
         at.person,
         status=status,
         space=at.space,
+        uploading=parts.uploads is not None and parts.uploads.offered,
         may=at.may,
         actions=SpaceAction,
         members=await members.listed(parts.db, at.space.id),

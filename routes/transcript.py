@@ -14,7 +14,7 @@ from core import access
 from core.access import EndedError, Look, may_delete
 from core.minutes import Bounds, cap_of, today
 from core.model import Participant, Session
-from core.store import analyses, participants, retention, translations, usage
+from core.store import analyses, participants, retention, translations, uploads, usage
 from core.store import lines as stored
 from core.store.retention import Kept
 from routes import exports, lines, reading, voices
@@ -67,6 +67,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
     translated = await translations.languages(db, session.id)
     analysis = await analyses.of_session(db, session.id)
     kept = await retention.of_session(db, session.id)
+    upload = await uploads.of_session(db, session.id) if session.uploaded_at else None
     spent = await _usage(request, at)
     minutes = await _minutes(request, at) if spent else {}
 
@@ -80,6 +81,7 @@ async def _page(request: Request, at: Look, view: lines.View, asked: lines.Asked
             usage=spent,
             minutes=minutes,
             kept=kept,
+            upload=upload,
             kept_until=_until(session, kept),
             member=at.membership is not None,
             protects=at.person is not None and may_delete(session, at.person.id, at.membership),
@@ -132,7 +134,7 @@ def _until(session: Session, kept: Kept) -> datetime | None:
     """Return when the words of a session go; None: not by themselves, or they are gone."""
     if kept.days is None or kept.protected or kept.deleted_at or session.ended_at is None:
         return None
-    return session.ended_at + timedelta(days=kept.days)
+    return (session.uploaded_at or session.ended_at) + timedelta(days=kept.days)
 
 
 def _answered(people: list[Participant]) -> list[Participant]:

@@ -171,6 +171,42 @@ WORDS = {  # title and message for the code of a ProblemError
         N_("This session goes on."),
         N_("Its transcript can be shared once it has ended."),
     ),
+    "uploads_full": (
+        N_("There are many unfinished uploads."),
+        N_("Finish or stop one of them, then try again."),
+    ),
+    "upload_files_full": (
+        N_("This upload has as many files as it can have."),
+        N_("Remove one that isn’t needed, then add another."),
+    ),
+    "upload_too_large": (
+        N_("The recording is too large."),
+        N_("All its files together have more megabytes than who runs this server allows."),
+    ),
+    "upload_begun": (
+        N_("This recording is no longer collected."),
+        N_("It was started meanwhile: open its page to see how far it is."),
+    ),
+    "upload_offset": (
+        N_("This piece doesn’t go on where the file ends."),
+        N_("Ask how much of it is here, and go on from there."),
+    ),
+    "upload_busy": (
+        N_("This file is being sent already."),
+        N_("Another page sends it. Wait until it is done, or close that page."),
+    ),
+    "upload_disk_full": (
+        N_("There is no room for this recording."),
+        N_("The disk of this server is nearly full. Who runs it can help."),
+    ),
+    "upload_crowded": (
+        N_("One moment, please."),
+        N_("Many recordings are coming at this moment. Try again in a few seconds."),
+    ),
+    "upload_elsewhere": (
+        N_("This recording is on another server."),
+        N_("This installation has several, and only the one that has its files can go on with it."),
+    ),
     "space_full": (
         N_("This space is full."),
         N_("It has as many members as it can have."),

@@ -31,19 +31,22 @@ def may_be_form(headers: Headers) -> bool:
     return parameters.strip().lower() in ("", "charset=utf-8", 'charset="utf-8"')
 
 
-def parse(body: bytes) -> dict[str, str]:
+def parse(body: bytes, most: int = MAX_FIELDS) -> dict[str, str]:
     """Return the fields of a form; of several of one name, the last. Raises ValueError."""
     if _NO_BYTE.search(body):
         raise ValueError("a percent sign without a byte")
     fields = parse_qsl(
-        body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most
     )
     return dict(fields)
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """Return what somebody filled in. Raises HTTPException: 400 when it can't be read."""
+async def form_of(request: Request, most: int = MAX_FIELDS) -> dict[str, str]:
+    """Return what somebody filled in, `most` fields of it.
+
+    Raises HTTPException: 400 when it can't be read.
+    """
     try:
-        return parse(await request.body())
+        return parse(await request.body(), most)
     except ValueError as problem:
         raise HTTPException(400) from problem

@@ -18,9 +18,9 @@ from web.bearer import bearer_of
 from web.errors import BROKEN, FOR_STATUS, FOREIGN, NOT_FOR_TOKENS, RESTARTING, show
 from web.forms import may_be_form
 from web.headers import security_headers
-from web.http.bounds import MAX_BODY, MAX_UPLOAD, UPLOAD
+from web.http.bounds import Body, body_of
 from web.stopping import answering, until_cut_short
-from web.upload import may_be_upload
+from web.upload import may_be_bytes, may_be_upload
 
 SIGNED = {"/hooks/livekit"}  # no browser asks for these: who does proves itself otherwise
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -136,9 +136,9 @@ class Guard:
             await self._answer(scope, receive, answer)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        most = MAX_UPLOAD if _uploads(scope) else MAX_BODY
+        limited = _limited(receive, _body_of(scope).most)
         try:
-            done = await until_cut_short(self._app(scope, _limited(receive, most), answer), scope)
+            done = await until_cut_short(self._app(scope, limited, answer), scope)
             if not (done or answer.begun):
                 await show(Request(scope), RESTARTING)(scope, receive, answer)
         except ClientDisconnect:
@@ -158,18 +158,20 @@ def _misdirected(headers: Headers) -> int | None:
 
 def _unread(scope: Scope, headers: Headers) -> int | None:
     """Return the status that refuses a body before it is read: it is too large, or no form."""
-    if _uploads(scope):  # whose route says beside its form that a file is too large
-        return None if may_be_upload(headers) else 415
+    body = _body_of(scope)
+    if body.kind != "form":  # whose route says beside its form that a file is too large
+        known = may_be_upload if body.kind == "file" else may_be_bytes
+        return None if known(headers) else 415
     size = headers.get("content-length", "")
-    if size.isdecimal() and int(size) > MAX_BODY:
+    if size.isdecimal() and int(size) > body.most:
         return 413
     changes = scope["method"] not in SAFE_METHODS and scope["path"] not in SIGNED
     return 415 if changes and not may_be_form(headers) else None
 
 
-def _uploads(scope: Scope) -> bool:
-    """Whether this is for the one route that takes a file."""
-    return bool(scope["path"] == UPLOAD and scope["method"] == "POST")
+def _body_of(scope: Scope) -> Body:
+    """Return what its body may be: a form, but for the routes that take files."""
+    return body_of(scope["method"], scope["path"])
 
 
 def _limited(receive: Receive, most: int) -> Receive:

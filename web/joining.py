@@ -40,6 +40,7 @@ SCRIPTS = frozenset(
         "transcript/main",
         "transcript/shared",
         "transcript/sharing",
+        "uploads/main",
     )
 )
 SHEETS = frozenset(
@@ -59,6 +60,7 @@ SHEETS = frozenset(
         "sign-in",
         "spaces",
         "transcript",
+        "uploads",
         "usage",
         "welcome",
     )

@@ -71,6 +71,7 @@ from core.access.table import (
     refusal,
     standing,
 )
+from core.access.uploading import UploadLook, look_at_upload
 
 __all__ = [
     "MAY",
@@ -96,6 +97,7 @@ __all__ = [
     "SpaceStanding",
     "Standing",
     "Succession",
+    "UploadLook",
     "Visitor",
     "add_guest",
     "administers",
@@ -113,6 +115,7 @@ __all__ = [
     "look_at_room",
     "look_at_rooms",
     "look_at_space",
+    "look_at_upload",
     "may",
     "may_delete",
     "may_no_longer",

@@ -32,6 +32,8 @@ class SpaceAction(StrEnum):
     SEE = "see a space: its sessions, standing rooms and members"
     SEARCH = "search what was said in a space’s sessions"
     START = "start and plan sessions in a space, make standing rooms"
+    UPLOAD = "upload recordings to be transcribed, see and stop their own"
+    UPLOAD_ANY = "see and stop any upload of a space"
     LEAVE = "leave a space"
     DELETE_OWN = "delete sessions and standing rooms that they made"
     DELETE_ANY = "delete any session and standing room of a space"
@@ -58,6 +60,8 @@ SPACE_MAY: dict[SpaceAction, frozenset[SpaceStanding]] = {
     SpaceAction.SEE: _MEMBERS,
     SpaceAction.SEARCH: _MEMBERS,
     SpaceAction.START: _MEMBERS,
+    SpaceAction.UPLOAD: _MEMBERS,
+    SpaceAction.UPLOAD_ANY: _OWNERS,
     SpaceAction.LEAVE: _MEMBERS,
     SpaceAction.DELETE_OWN: _MEMBERS,
     SpaceAction.DELETE_ANY: _OWNERS,

@@ -84,7 +84,7 @@ class Shelf:
         unfinished = file.with_suffix(UNFINISHED)
         lock = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _try_lock(lock)
+            try_lock(lock)
             os.write(lock, msgspec.json.encode(label))
             unfinished.rename(file)
         except OSError:
@@ -126,7 +126,7 @@ class Shelf:
                     continue
                 lock = os.open(file, os.O_RDWR)
                 try:
-                    if not _try_lock(lock) or not file.exists():
+                    if not try_lock(lock) or not file.exists():
                         continue
                     try:
                         label = msgspec.json.decode(os.read(lock, 65_536), type=Label)
@@ -158,7 +158,7 @@ def recording_of(label: Label, samples: int, size: int, place: str) -> Recording
     )
 
 
-def _try_lock(file: int) -> bool:
+def try_lock(file: int) -> bool:
     """Lock an open file for as long as it is open; False where somebody else has it."""
     try:
         import fcntl  # noqa: PLC0415 - not on Windows

@@ -72,6 +72,7 @@ class Settings:
     cost_per_minute: float = 0.01
     space_minutes_per_day: float | None = None
     space_minutes_per_month: float | None = None
+    upload_max_mb: int = 1_000  # of a recording with all its files; 0: none is taken
     rate_limit_factor: float = 1.0
     allowed_emails: frozenset[str] = frozenset()
     allowed_email_domains: frozenset[str] = frozenset()

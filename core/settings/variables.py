@@ -450,6 +450,18 @@ VARIABLES: tuple[Variable, ...] = (
         example="6000",
     ),
     Variable(
+        "UPLOAD_MAX_MB",
+        "upload_max_mb",
+        LIMITS,
+        N_(
+            "Megabytes that a recording may have that somebody uploads to have it transcribed, all "
+            "its files together. 0: nobody can upload any."
+        ),
+        "1000",
+        accept.integer(0, 100_000),
+        example="1000",
+    ),
+    Variable(
         "RATE_LIMIT_FACTOR",
         "rate_limit_factor",
         LIMITS,

@@ -18,10 +18,12 @@ MOST_DAYS = 3650  # ten years; who keeps words for longer keeps them until someb
 # Sessions of one statement: each may have 20,000 utterances, which take a second to delete.
 AT_ONCE = 5
 
-# Sessions of a space whose words its choice doesn't cover any more.
+# Sessions of a space whose words its choice doesn't cover any more. Of one that was recorded
+# elsewhere it counts from when it was uploaded.
 _OLD = """
     s.status = 'ENDED' AND NOT s.protected AND s.text_deleted_at IS NULL
     AND s.ended_at < CAST(:now AS timestamptz) - make_interval(days => {days})
+    AND coalesce(s.uploaded_at < CAST(:now AS timestamptz) - make_interval(days => {days}), true)
 """
 
 

@@ -96,6 +96,7 @@ def session_of(row: Row) -> Session:
         standing_room=str(row["standing_room"]) if row["standing_room"] else None,
         paused_at=row["paused_at"],
         replanned_at=row["replanned_at"],
+        uploaded_at=row["uploaded_at"],
         consent=row.get("consent") or "REQUIRED",
         space_spoken=spoken_of(json.loads(row.get("space_spoken") or "null")),
         mark=row.get("mark") or "",

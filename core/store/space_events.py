@@ -31,6 +31,7 @@ Act = Literal[
     "made_owner",  # subject: whom
     "made_member",  # subject: whom
     "session_planned",  # subject: its title
+    "recording_uploaded",  # and is transcribed from now on; subject: its title
     "session_deleted",  # subject: its title
     "standing_room_made",  # subject: its title
     "standing_room_deleted",  # subject: its title

@@ -17,7 +17,7 @@ from core.database import Database
 from core.lines import BEGIN, Key, Line, LineId
 from core.model import Session, Utterance
 from core.store import lines as stored
-from core.store import pauses, translations
+from core.store import pauses, translations, uploads
 from core.transcript.writer import TranscriptWriter
 from core.waiting_line import WaitingLine
 
@@ -64,6 +64,12 @@ class TranscriptReader:
         To be asked before what is read: what has come until then is in it.
         """
         return self._rooms.still_writing(session_id) or self._writer.stores(session_id)
+
+    async def grows(self, session: Session) -> bool:
+        """Whether there will be more of a transcript: its session goes on, or it is growing."""
+        if not session.over or self.is_growing(session.id):
+            return True
+        return session.uploaded_at is not None and await uploads.is_underway(self._db, session.id)
 
     async def window(
         self,

@@ -166,6 +166,8 @@ def typist(path: str) -> str:
     """Return who may fill in a form."""
     if path.startswith("/admin"):
         return "administrator"
+    if path.startswith("/uploads"):
+        return "member"
     return "anonymous" if path.endswith("/guest") else "owner"
 
 

@@ -40,6 +40,7 @@ class Way:
     form: dict[str, str] = field(default_factory=dict)
     query: str = ""
     files: dict[str, tuple[str, bytes]] | None = None
+    content: bytes = b""
 
     def go(
         self,
@@ -66,15 +67,17 @@ class Way:
             "api_token": stage.api_token,
             "recording": stage.recording,
             "link": stage.shared,
+            "upload": stage.upload,
+            "number": "1",
         }
         address = path.format(**(values | self.values(world, stage))) + self.query.format(
             number=stage.number
         )
         form = {name: text.format(number=stage.number, who=who) for name, text in self.form.items()}
-        files = self.files
+        sent = {"form": form, "files": self.files, "content": self.content}
         if method != "POST":
-            form, files = {}, None
-        return world.request(who, stage, method, address, form=form, files=files, origin=origin)
+            sent = {}
+        return world.request(who, stage, method, address, origin=origin, **sent)  # type: ignore[arg-type]
 
 
 def waiting(world: World, stage: Stage) -> dict[str, str]:
@@ -114,6 +117,12 @@ WAYS: dict[Row, Way] = {
     ("GET", "/shared/{token}"): Way(shared),
     ("GET", "/shared/{token}/lines"): Way(shared),
     ("GET", "/shared/{token}/find"): Way(shared, query="?q=word"),
+    ("POST", "/spaces/{space}/uploads"): Way(form={"title": "New"}),
+    ("POST", "/uploads/{upload}"): Way(form={"title": "Another"}),
+    ("POST", "/uploads/{upload}/begin"): Way(form={"name": "two.wav", "size": "9"}),
+    ("POST", "/uploads/{upload}/files"): Way(files={"file": ("two.wav", b"x")}),
+    ("POST", "/uploads/{upload}/files/{number}"): Way(query="?offset=0", content=b"xy"),
+    ("POST", "/uploads/{upload}/speakers"): Way(form={"file-1": "on", "name-1": "Ada"}),
     ("POST", "/sessions"): Way(form={"title": "New"}),
     ("GET", "/r/{slug}"): Way(room),
     ("GET", "/r/{slug}/settings"): Way(room),

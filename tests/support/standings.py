@@ -70,7 +70,7 @@ class Stage:
     There are a session that is over, whose transcript is shared by a link, and a standing room of
     the owner's as well, an invitation, two things that the guest has said, a second login of the
     member's, an API token of the member's, a picture of the fellow member, and a recording of what
-    the host said.
+    the host said. There is an upload of the member's, with a file of two bytes that aren't here.
     """
 
     number: int
@@ -81,6 +81,7 @@ class Stage:
     api_token: str = field(default_factory=lambda: str(uuid4()))  # the member's
     recording: str = field(default_factory=lambda: str(uuid4()))  # of what the host said
     shared: str = field(default_factory=lambda: str(uuid4()))  # a link to the transcript of `over`
+    upload: str = field(default_factory=lambda: str(uuid4()))  # the member's
 
     @property
     def slug(self) -> str:
@@ -122,6 +123,8 @@ class World:
         stage = Stage(self._stages)
         sound = (self.server.data_dir, stage.session, stage.identity("host"), stage.recording)
         rows = [*_users(), *_space(stage), *_more(stage), *_session(stage), shelved(*sound)]
+        place = f"disk:{(self.server.data_dir / 'audio' / 'name').read_text()}"
+        rows += _upload(stage, place)
         self.tables.script("\n".join(rows))
         return stage
 
@@ -134,6 +137,7 @@ class World:
         *,
         form: dict[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes]] | None = None,
+        content: bytes = b"",
         origin: str | None = None,
         accept: str = "*/*",
     ) -> httpx2.Response:
@@ -148,6 +152,9 @@ class World:
             headers["Cookie"] = f"{COOKIE}={signed({'login': key_of(who)})}"
         try:
             headers["Accept"] = accept
+            if content:
+                headers["Content-Type"] = "application/octet-stream"
+                return self._http.request(method, path, content=content, headers=headers)
             return self._http.request(method, path, data=form or None, files=files, headers=headers)
         finally:
             self._http.cookies.clear()
@@ -219,6 +226,15 @@ def _more(stage: Stage) -> list[str]:
         f" ('{room}', '{stage.room}', '{stage.space}', '{owner}', 'Room');",
         "INSERT INTO sessions (slug, title, space_id, created_by, standing_room) VALUES"
         f" ('of-{stage.room}', 'Room', '{stage.space}', '{owner}', '{room}');",
+    ]
+
+
+def _upload(stage: Stage, place: str) -> list[str]:
+    return [
+        "INSERT INTO uploads (id, space_id, created_by, title, place) VALUES"
+        f" ('{stage.upload}', '{stage.space}', '{user_id('member')}', 'Recording', '{place}');",
+        "INSERT INTO upload_files (upload_id, number, name, bytes) VALUES"
+        f" ('{stage.upload}', 1, 'one.wav', 2);",
     ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal, NamedTuple
+
 MAX_HEAD = 32 * 1024  # bytes of a request line and its headers; browsers send 1 to 4 kB
 MAX_TARGET = 8 * 1024  # bytes of a request's address; the longest of ours carries a token
 MAX_HEADERS = 100  # a browser behind two proxies sends 30
@@ -10,12 +13,22 @@ MAX_BODY = 64 * 1024  # bytes; forms here are a name or a title, a webhook has s
 # What is read of a body at all: chunks have heads of their own, and what is too large gets a page.
 MAX_RAW_BODY = 2 * MAX_BODY
 BODY_TIMEOUT_S = 15.0  # from the end of the headers to that of the body
-# Of the one form with a file, which has bounds of its own: a picture of 5 MB and what is around it.
-# A phone at 1 Mbit/s sends that in 42 s. The app reads it only of who is signed in.
+# Of the form with a picture: one of 5 MB and what is around it. A phone at 1 Mbit/s sends that in
+# 42 s. The app reads it only of who is signed in, as it does all that follows.
 UPLOAD = "/profile/picture"
 MAX_UPLOAD = 5 * 1024 * 1024 + 8 * 1024
 MAX_RAW_UPLOAD = MAX_UPLOAD + 256 * 1024  # chunks of 16 kB and more have heads of few bytes
 UPLOAD_TIMEOUT_S = 60.0
+# Of a piece of a recording, which scripts send: 34 s at 1 Mbit/s.
+PIECE_PATH = re.compile(r"/uploads/[0-9a-f-]{36}/files/[0-9]{1,3}")
+MAX_PIECE = 4 * 1024 * 1024
+PIECE_TIMEOUT_S = 60.0
+# Of whole recordings, as browsers without scripts send them: as large as UPLOAD_MAX_MB may be; the
+# app looks at what it is. It takes hours on a slow line, but half of 1 Mbit/s must come of it.
+FILES_PATH = re.compile(r"/uploads/[0-9a-f-]{36}/files")
+MAX_WHOLE = 101_000_000_000
+PACE_S = 30.0
+PACE = 30 * 64_000  # bytes that come in PACE_S
 KEEP_ALIVE_S = 5  # between an answer and the next request; a page's requests come together
 MAX_PIPELINED = 8  # requests that wait for the answer to the one before; no browser has any
 STALL_S = 20.0  # in which nothing of an answer was taken: nobody reads it
@@ -37,3 +50,29 @@ PER_ADDRESS = 300
 MIN_PER_ADDRESS = 12  # however small the factor of the limits is: a page must load
 MAX_FILES = 65_536  # file descriptors that the process asks for; a connection takes one
 FEW_FILES = 1024  # where the platform tells no limit
+
+
+class Body(NamedTuple):
+    """What a request's body may be.
+
+    Of what kind, how many bytes of it are read, how many that is with the heads of its chunks, and
+    within which time; with a `pace`, it is that many bytes within each such time.
+    """
+
+    kind: Literal["form", "file", "bytes"]
+    most: int
+    raw: int
+    timeout_s: float
+    pace: int = 0
+
+
+def body_of(method: str, path: str) -> Body:
+    """Return what the body of a request may be; `path` is without its query."""
+    if method == "POST":
+        if path == UPLOAD:
+            return Body("file", MAX_UPLOAD, MAX_RAW_UPLOAD, UPLOAD_TIMEOUT_S)
+        if PIECE_PATH.fullmatch(path):
+            return Body("bytes", MAX_PIECE, MAX_PIECE + 256 * 1024, PIECE_TIMEOUT_S)
+        if FILES_PATH.fullmatch(path):
+            return Body("file", MAX_WHOLE, MAX_WHOLE, PACE_S, PACE)
+    return Body("form", MAX_BODY, MAX_RAW_BODY, BODY_TIMEOUT_S)

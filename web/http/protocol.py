@@ -31,7 +31,6 @@ from web.http.unread import UnreadWatch
 from web.stopping import begin_stop
 
 _UNSENT_IN_KERNEL: Any = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
-_UPLOAD = bounds.UPLOAD.encode()
 _ARCHIVE = bounds.ARCHIVE.encode()
 _PIECE = 16 * 1024  # bytes given to the parser at once after a head
 
@@ -54,8 +53,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._others: Connections = app_state[KEY]
         self._in_head = True  # else in a body; between two requests the next head is waited for
         self._size = 0  # bytes that came of the head, then of the body
-        self._max_body = bounds.MAX_RAW_BODY  # of this request's, in bytes
-        self._body_timeout = bounds.BODY_TIMEOUT_S
+        self._body = bounds.body_of("GET", "")  # what this request's may be
+        self._max_body = self._body.raw  # bytes; fewer once its answer is complete
+        self._paced = 0  # bytes that had come when its pace was looked at last
         self._status = 0  # the refusal's, once a bound is passed; then nothing more is read
         self._upgraded = False  # whether the transport is a WebSocket's by now
         self._timer: asyncio.TimerHandle | None = (
@@ -164,11 +164,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= bounds.MAX_PIPELINED:
             self._refuse_within_parser(429)
         self._in_head, self._size = False, 0
-        uploads = self.url.partition(b"?")[0] == _UPLOAD and self.parser.get_method() == b"POST"
-        self._max_body = bounds.MAX_RAW_UPLOAD if uploads else bounds.MAX_RAW_BODY
-        self._body_timeout = bounds.UPLOAD_TIMEOUT_S if uploads else bounds.BODY_TIMEOUT_S
-        self._wait(self._body_timeout)
-        is_archive = self.url.partition(b"?")[0].endswith(_ARCHIVE)
+        path = self.url.partition(b"?")[0]
+        method = self.parser.get_method().decode("latin-1")
+        self._body = bounds.body_of(method, path.decode("latin-1"))
+        self._max_body, self._paced = self._body.raw, 0
+        self._wait(self._body.timeout_s)
+        is_archive = path.endswith(_ARCHIVE)
         self._unread.answer_s = bounds.ARCHIVE_S if is_archive else bounds.ANSWER_S
         self.scope["state"][PROXIED] = self._others.is_proxied(self.transport)
         super().on_headers_complete()
@@ -192,8 +193,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Watch whether the end of the answer is read, too."""
+        """Watch whether the end of the answer is read, too.
+
+        Nobody reads what is left of a long body then: some of it may come, so that who sends it has
+        the time to read the answer.
+        """
         self._unread.answered()
+        if self._body.pace and not self._in_head:
+            self._max_body = self._size + bounds.MAX_RAW_BODY
         super().on_response_complete()
 
     # Refusals
@@ -263,7 +270,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The rest didn't come in time, unless we didn't let it."""
         self._timer = None
         if self.flow.read_paused:
-            self._wait(bounds.HEAD_TIMEOUT_S if self._in_head else self._body_timeout)
+            self._wait(bounds.HEAD_TIMEOUT_S if self._in_head else self._body.timeout_s)
+        elif not self._in_head and 0 < self._body.pace <= self._size - self._paced:
+            self._paced = self._size
+            self._wait(self._body.timeout_s)
         elif self._in_head and not (self._size or self.cycle):
             self.transport.abort()  # not a byte came: nobody waits for an answer
         else:

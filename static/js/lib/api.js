@@ -49,8 +49,9 @@ export function reasonOf(error) {
 /**
  * @param {Response} response
  * @param {string} text
+ * @returns {ApiError}
  */
-function refusal(response, text) {
+export function refusal(response, text) {
   let error = { code: 'failed', message: t('The server answered with an error ({status}).', { status: response.status }) };
   try {
     error = { ...error, ...JSON.parse(text).error };

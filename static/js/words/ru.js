@@ -185,6 +185,7 @@ speak({
   "The connection is lost. What you say is kept: 9 of 10 minutes. Soon the oldest of it is let go. Keep this page open.": "Соединение потеряно. То, что вы говорите, хранится: 9 из 10 минут. Скоро самое раннее начнёт стираться. Не закрывайте страницу.",
   "The connection is lost. Your last 10 minutes are kept, and what you said before that is let go. Keep this page open.": "Соединение потеряно. Хранятся ваши последние 10 минут, сказанное раньше стирается. Не закрывайте страницу.",
   "The connection was away for too long: some of your words are lost, and the transcript shows the gap.": "Соединения долго не было: часть вашей речи потеряна, в расшифровке пропуск.",
+  "The line is broken: it goes on by itself.": "Связь прервалась: загрузка продолжится сама.",
   "The microphone can’t be opened.": "Не удаётся открыть микрофон.",
   "The microphone didn’t start.": "Микрофон не запустился.",
   "The one that browsers are told refuses the key that the other one takes. Whoever runs this server: LIVEKIT_URL and LIVEKIT_API_URL have to lead to one LiveKit.": "Тот, что назван браузерам, не принимает ключ, который принимает другой. Тому, кто управляет этим сервером: LIVEKIT_URL и LIVEKIT_API_URL должны вести к одному LiveKit.",
@@ -352,11 +353,14 @@ speak({
   "{name} (you)": "{name} (вы)",
   "{name} paused the transcription. What you say is neither written down nor sent to be. The call goes on.": "Расшифровка приостановлена: {name}. Ваши слова не записываются и никуда для этого не отправляются. Звонок продолжается.",
   "{name} raised a hand.": "{name} поднимает руку.",
+  "{name}: {why}": "{name}: {why}",
   "{name}’s screen": "Экран: {name}",
+  "{received} of {bytes} MB": "{received} из {bytes} МБ",
   "{seconds} s": "{seconds} с",
   "{time} could not be transcribed": "не распознано {time} речи",
   "{time} ms there and back; does it stay open?": "{time} мс туда и обратно; останется ли открытым?",
   "{time} of what you said could not be sent yet. If you stay, it is sent by itself once the connection is back.": "Ещё не отправлено {time} вашей речи. Если остаться, она отправится сама, как только вернётся соединение.",
   "{time} of what you said could not be transcribed.": "Не распознано {time} вашей речи.",
-  "“python app.py check” tells more.": "Подробнее скажет «python app.py check»."
+  "“python app.py check” tells more.": "Подробнее скажет «python app.py check».",
+  "“{name}” is empty.": "Файл «{name}» пуст."
 });

@@ -6,7 +6,7 @@ person's track is mostly silence, so that silence is left out, as it is of what 
 where what is left lay in the track is kept beside the file.
 
 The files are FLAC: nothing is lost that the recording had, a second costs a tenth of what Opus
-does, and every sample is where it was, without the padding that codecs add. It takes 60 MB an hour.
+does, and every sample is where it was, without the padding that codecs add. An hour is 50 MB.
 """
 
 from __future__ import annotations
@@ -71,14 +71,13 @@ class Clock:
         for _, length in cut.stretches:
             self._begins.append(total / SAMPLE_RATE)
             total += length
-        self.end = total / SAMPLE_RATE  # of the file
 
     def stretch_at(self, time: float) -> int:
-        """Return in which stretch a time is; any time is in the first or the last at least."""
+        """Return in which stretch a time is; what is in none is in the first, or the last."""
         return max(0, bisect.bisect_right(self._begins, time) - 1)
 
     def seconds(self, time: float, stretch: int) -> float:
-        """Return the track's time of one of the file's, kept within a stretch."""
+        """Return the track's time of one of the file's, whatever it is kept within a stretch."""
         start, length = self._stretches[stretch]
         within = min(max(0.0, time - self._begins[stretch]), length / SAMPLE_RATE)
         return start / SAMPLE_RATE + within

@@ -27,6 +27,7 @@ MAX_ANSWER = 1024 * 1024  # bytes of an answer that has no result in it
 # With one: an hour has 10,000 words of 100 bytes, and again in each of three languages.
 MAX_RESULT = 32 * 1024 * 1024
 MAX_URL = 2_000  # characters
+LISTED = 5  # jobs in a list, each with its result; of one label there are two at most
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _READ = 256 * 1024  # bytes of a file at once
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -117,14 +118,14 @@ class Jobs:
         except (*UNDECODABLE, ValueError):
             raise UnsureError(Reason("unexpected_answer")) from None
 
-    async def find(self, label: str) -> str | None:
-        """Return the id of the job that was made with this label; None: there is none."""
-        query = {f"custom_metadata[{LABEL}]": label, "limit": "20"}
+    async def find(self, label: str) -> list[str]:
+        """Return the ids of jobs that were made with this label, the first one first."""
+        query = {f"custom_metadata[{LABEL}]": label, "limit": str(LISTED)}
         status, answer = await self._ask("GET", "pre-recorded", params=query, most=MAX_RESULT)
-        listed = self._good(status, answer, _List)
+        listed = await asyncio.to_thread(self._good, status, answer, _List)
         # A service that doesn't know the filter returns others, too.
-        mine = (one.id for one in listed.items if (one.custom_metadata or {}).get(LABEL) == label)
-        return next((one for one in mine if _ID.fullmatch(one)), None)
+        mine = [one.id for one in listed.items if (one.custom_metadata or {}).get(LABEL) == label]
+        return [one for one in reversed(mine) if _ID.fullmatch(one)]
 
     async def look(self, job: str) -> tuple[State, bytes] | None:
         """Return how a job is doing, and all that was answered; None: it isn't there any more."""
@@ -154,6 +155,9 @@ class Jobs:
         most: int = MAX_ANSWER,
         within: float | None = None,
     ) -> tuple[int, bytes]:
+        within = within or self._timeouts.answer_s
+        # Once all of a file is there, the service may take its time with it.
+        timeout = httpx2.Timeout(self._timeouts.answer_s, read=within)
         # No chained exception: those of the HTTP client hold the request with its key.
         try:
             request = self._client().build_request(
@@ -162,9 +166,9 @@ class Jobs:
                 params=params,
                 headers={"x-gladia-key": self._key, **(headers or {})},
                 content=content,
-                timeout=httpx2.Timeout(self._timeouts.answer_s),
+                timeout=timeout,
             )
-            async with asyncio.timeout(within or self._timeouts.answer_s):
+            async with asyncio.timeout(within):
                 return await self._read(request, most)
         except (httpx2.TimeoutException, TimeoutError):
             problem = EngineError(Reason("no_answer"))

@@ -23,6 +23,7 @@ class Sent(msgspec.Struct):
     # What the job is made with, so that it can be found if nobody was told of it.
     label: str = msgspec.field(default_factory=lambda: secrets.token_hex(16))
     job: str | None = None
+    is_unsure: bool = False  # whether there may be a second job, that was taken after all
 
 
 class Progress(msgspec.Struct, omit_defaults=True):

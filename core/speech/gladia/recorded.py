@@ -5,7 +5,7 @@ Each accepted job is billed, and Gladia doesn't notice that two are of the same 
 caller before the next is made: a file was uploaded; its job was made; its result was had. Between
 the request that makes a job and the storing of its id everything may die. For that the job carries
 a label that was stored before, and whoever goes on looks for it before making another. A second job
-is paid only if Gladia's list doesn't have the first one then.
+is paid only if Gladia's list doesn't have the first one then; both are deleted.
 
 Nothing stays at Gladia, which else keeps it for a year: a job is deleted with its file and its
 result once they are stored here, or given up. What can't be deleted is a file that was uploaded and
@@ -42,7 +42,7 @@ from core.speech.gladia.reading import Reader
 from core.speech.gladia.said import GarbageError, parse
 from core.speech.gladia.timeouts import RecordedTimeouts
 from core.speech.reasons import Reason
-from core.speech.recorded.model import Begun, Part, Track
+from core.speech.recorded.model import Begun, Part, Track, UnreadableError
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +98,11 @@ class GladiaTranscriber:
                 outcome = await self._outcome(sent, job, options)
                 progress.sent = None
                 progress.leave(job)
+                await self._leave_others(progress, sent)
                 if isinstance(outcome, EngineError):
                     progress.failures += 1
                     yield _part(progress)
+                    await self._delete_leftovers(progress)  # as it may not come to another try
                     raise _final(outcome, progress.failures)
                 progress.position, progress.failures = sent.cut.end, 0
                 yield _part(progress, sent.cut, outcome)
@@ -111,11 +113,10 @@ class GladiaTranscriber:
         progress = progress_of(begun)
         sent = progress.sent
         if sent is not None:
-            if sent.job is None:
-                with contextlib.suppress(EngineError, NoSlotError):
-                    sent.job = await self._jobs.find(sent.label)
             if sent.job is not None:
                 progress.leave(sent.job)
+            sent.is_unsure = sent.is_unsure or sent.job is None
+            await self._leave_others(progress, sent)
         await self._delete_at_last(progress)
 
     # Steps
@@ -142,6 +143,8 @@ class GladiaTranscriber:
                     return cut, None
                 size = await asyncio.to_thread(file.seek, 0, os.SEEK_END)
                 return cut, await self._upload(file, size)
+        except FileNotFoundError:  # with its folder, as somebody gave the recording up
+            raise UnreadableError("gone") from None
         except OSError as full:
             raise EngineError(Reason("no_memory", full.strerror or "")) from full
 
@@ -181,8 +184,9 @@ class GladiaTranscriber:
 
     async def _found(self, sent: Sent) -> str | None:
         """Return the job that was made of a file without that anybody was told."""
+        sent.is_unsure = True
         try:
-            return await self._jobs.find(sent.label)
+            return next(iter(await self._jobs.find(sent.label)), None)
         except NoSlotError:
             raise
         except EngineError as problem:
@@ -243,6 +247,14 @@ class GladiaTranscriber:
             except (EngineError, NoSlotError):
                 kept.append(job)
         progress.leftovers = kept
+
+    async def _leave_others(self, progress: Progress, sent: Sent) -> None:
+        """Note jobs of the same file that were made after all, though no answer said so."""
+        if sent.is_unsure:
+            with contextlib.suppress(EngineError, NoSlotError):
+                for other in await self._jobs.find(sent.label):
+                    if other != sent.job:
+                        progress.leave(other)
 
     async def _delete_at_last(self, progress: Progress) -> None:
         """Try for a while; what can't be deleted then is for somebody to look at."""

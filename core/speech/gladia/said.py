@@ -108,8 +108,7 @@ def _within_stretches(utterance: _Utterance, clock: Clock) -> list[tuple[str, fl
 
     Two sentences with a minute between them are next to each other in the file.
     """
-    start = min(max(0.0, utterance.start), clock.end)
-    end = min(max(start, utterance.end), clock.end)
+    start, end = utterance.start, max(utterance.start, utterance.end)
     first = clock.stretch_at(start)
     # An end exactly where the next stretch begins belongs to the one before it.
     last = max(first, clock.stretch_at(end - 0.001))
@@ -161,10 +160,8 @@ def _of(
     utterance: _Utterance, finals: list[Recognition], starts: list[float], clock: Clock
 ) -> str | None:
     """Return the final of which a translation has most of the time."""
-    begin = min(max(0.0, utterance.start), clock.end)
-    stretch = clock.stretch_at(begin)
-    start = clock.seconds(begin, stretch)
-    end = clock.seconds(min(max(begin, utterance.end), clock.end), stretch)
+    stretch = clock.stretch_at(utterance.start)
+    start, end = (clock.seconds(at, stretch) for at in (utterance.start, utterance.end))
     at = bisect.bisect_right(starts, start)
     near = finals[max(0, at - NEAR) : at + NEAR]
 

@@ -33,7 +33,7 @@ class RecordedTimeouts:
     """All in seconds. Tests shorten them; nothing else does."""
 
     answer_s: float = 60.0  # one answer, a result of megabytes included
-    upload_s: float = 1800.0  # of 110 MB at most, which is 0.5 Mbit/s
+    upload_s: float = 1800.0  # of 120 MB at most, which is 0.5 Mbit/s
     again_first_s: float = 1.0  # the longest first pause before a request is tried again
     again_max_s: float = 30.0  # the longest of all
     # Between two looks at a job. An hour of sound takes the service about a minute.

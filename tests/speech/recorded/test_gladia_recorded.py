@@ -238,6 +238,8 @@ async def test_what_is_no_sound_is_told_as_that(world: World, tmp_path: Path) ->
         await world.all_of(Track(recording(tmp_path, LEFT), 3))
     with pytest.raises(UnreadableError):
         await world.all_of(Track(tmp_path / "not there"))
+    with pytest.raises(UnreadableError):
+        await world.all_of(Track(tmp_path / "not" / "there"))
     assert world.gladia.requests == []
 
 

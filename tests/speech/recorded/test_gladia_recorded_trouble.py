@@ -174,6 +174,23 @@ async def test_a_job_that_nobody_was_told_of_is_found(
         assert (await world.all_of(track)).text == "good morning"
 
 
+async def test_a_job_that_is_made_too_late_is_deleted_as_well(
+    world: World, faults: RecordedFaults, track: Track
+) -> None:
+    world.timeouts = quick(answer_s=0.3, trouble_s=60.0)
+    faults.slow("create", 0.6)
+    away = faults.refuse("get", 502, times=None)
+    running = asyncio.create_task(world.all_of(track))
+    await world.gladia.until(lambda: len(world.gladia.recordings) == 2)
+    away.cancel()
+    stored = await running
+    assert stored.text == "good morning"
+    first, second = world.gladia.recordings
+    await world.gladia.until(lambda: first.status == second.status == "done")
+    assert (first.is_deleted, second.is_deleted) == (True, True)
+    assert stored.paid == pytest.approx(first.billed_seconds)
+
+
 async def test_a_job_that_failed_is_made_anew_and_counted_once(
     world: World, faults: RecordedFaults, track: Track
 ) -> None:
@@ -197,6 +214,7 @@ async def test_what_fails_again_and_again_is_given_up(
     stored = Stored()
     told = [await refusal(world, track, stored) for _ in range(5)]
     assert told == [("service_trouble (500)", True)] * 4 + [("service_trouble (500)", False)]
+    assert (world.gladia.uploads, len(world.gladia.recordings)) == ([], 5)
 
 
 async def test_a_job_that_never_ends_is_left(
@@ -245,7 +263,8 @@ async def test_a_job_that_somebody_deleted_is_made_anew(world: World, track: Tra
 
 
 async def test_an_answer_is_bounded(world: World, faults: RecordedFaults, track: Track) -> None:
-    faults.answer_raw("upload", b" " * 1_100_000, times=None)
+    answer = b'{"audio_url": "https://example.org/"}' + b" " * 1_100_000
+    faults.answer_raw("upload", answer, times=None)
     assert await refusal(world, track, Stored()) == ("unexpected_answer", True)
 
 

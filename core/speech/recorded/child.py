@@ -9,11 +9,11 @@ it gives up opening anything else (no file and no socket: RLIMIT_NOFILE), writin
 memory and processor time than sound needs. It costs 0.3 s to start and 60 MB while it runs.
 
 It answers on standard output with records: a letter, a number (8 bytes, little-endian), and for
-some as many bytes as the number says. Samples are 16 kHz mono PCM16.
+some so many bytes. Samples are 16 kHz mono PCM16.
 
     F n bytes  what the file is: JSON with `seconds` and `channels`; the first record
     P n bytes  the next samples
-    S n        n samples of silence: nothing is there. 0: still at it
+    S n        n samples of silence: nothing is there
     L n        n samples that can't be read, or aren't there in this channel
     E n bytes  the end: a code of `Unreadable`, or nothing where the file ends
 """
@@ -28,7 +28,7 @@ import os
 import resource
 import sys
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,6 +45,7 @@ PIECE = 32_000  # bytes of a `P` record: a second
 TOLERANCE = RATE * 15 // 100  # samples by which times of frames may be off without meaning it
 SHORTEST_LOSS = RATE  # samples; a shorter gap with nothing damaged is a clock's
 RATES = range(4_000, 384_001)  # samples a second; others are no sound, and take long to convert
+PRIMING = 2 * RATE  # samples that are decoded before the first one wanted: codecs remember
 OVERLAP = 2 * RATE  # samples by which a frame may lie in what came before; else clocks began anew
 STARTS_ANEW = 64  # times that a demuxer may be asked again after an error, without a frame between
 FRUITLESS = 100_000  # packets in a row without any sound: half an hour of them, or a trap
@@ -60,11 +61,8 @@ CODECS = (
     "pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u8,adpcm_ms,"
     "adpcm_ima_wav,adpcm_ima_qt,gsm,gsm_ms,vorbis,wmav1,wmav2,wmapro"
 )
-# Whose header says how long the sound is, rather than a guess by its size.
-SAYS_LENGTH = frozenset({"wav", "w64", "aiff", "caf", "flac", "mov", "au"})
-# Whose guess is of no use.
-GUESSES = frozenset({"aac", "amr"})
-
+# Whose header says how long the sound is, and whose length is a guess that is of no use.
+SAYS_LENGTH, GUESSES = ("wav", "w64", "aiff", "caf", "flac", "mov", "au"), ("aac", "amr")
 Samples = npt.NDArray[np.int16]
 
 
@@ -101,29 +99,20 @@ def warm_up() -> None:
 
 def opened(file: BinaryIO) -> tuple[InputContainer, AudioStream]:
     """Return the file as FFmpeg sees it, and its first stream of sound."""
+    only = {"format_whitelist": FORMATS, "codec_whitelist": CODECS, "protocol_whitelist": "none"}
     container = av.open(
-        file,
-        "r",
-        metadata_errors="ignore",
-        buffer_size=PIECE * 2,
-        io_open=_nothing_else,
-        container_options={
-            "format_whitelist": FORMATS,
-            "codec_whitelist": CODECS,
-            "protocol_whitelist": "none",
-        },
+        file, "r", metadata_errors="ignore", io_open=_nothing_else, container_options=only
     )
     streams = [one for one in container.streams.audio if one.codec_context is not None]
     if not streams:
         raise UnreadableError("no_sound")
-    stream = streams[0]
-    if stream.codec_context.name not in CODECS.split(","):
+    if streams[0].codec_context.name not in CODECS.split(","):
         raise UnreadableError("not_media")
-    stream.codec_context.thread_count = 1
-    return container, stream
+    streams[0].codec_context.thread_count = 1
+    return container, streams[0]
 
 
-def _nothing_else(url: str, flags: int, options: dict[str, Any]) -> BinaryIO:
+def _nothing_else(*_: Any) -> BinaryIO:
     raise OSError("a recording is one file")
 
 
@@ -132,8 +121,7 @@ def facts(container: InputContainer, stream: AudioStream, most: float, channels:
     found = stream.codec_context.channels
     if found <= channels:  # who says a hundred isn't asked for one
         frames = (frame for _, frame in decoded(container, stream, PROBED) if frame is not None)
-        first = next(frames, None)
-        if first is None:
+        if (first := next(frames, None)) is None:
             raise UnreadableError("not_media")
         found = first.layout.nb_channels
     if found > channels:
@@ -187,11 +175,16 @@ def packets(container: InputContainer, stream: AudioStream) -> Iterator[Packet[A
 
 
 def decoded(
-    container: InputContainer, stream: AudioStream, fruitless: int = FRUITLESS
+    container: InputContainer,
+    stream: AudioStream,
+    fruitless: int = FRUITLESS,
+    passes: Callable[[Packet[AudioStream]], bool] = lambda packet: False,
 ) -> Iterator[tuple[Packet[AudioStream], AudioFrame | None]]:
-    """Yield packets with each frame of theirs; None for one that can't be decoded."""
+    """Yield packets with each frame of theirs, but those that pass; None: can't be decoded."""
     empty = 0
     for packet in packets(container, stream):
+        if passes(packet):
+            continue
         try:
             frames = packet.decode()
         except (av.FFmpegError, OSError, ValueError):
@@ -214,17 +207,25 @@ class Track:
         self._start = start  # of the first sample that is wanted
         self._most = most  # samples; a file that goes on is too long
         self._out = out
-        self._resampler: av.AudioResampler | None = None
-        self._shape: tuple[Any, ...] = ()  # of frames that it takes
+        self._resampler: av.AudioResampler | None = None  # of frames of this shape
+        self._shape: tuple[Any, ...] = ()
         self._owed = 0  # samples that the resampler has got and not returned
         self._buffer = bytearray()
         self.position = 0  # samples that came out, wanted or not
-        self._said_at = 0  # of them, when the parent last heard of us
 
     @property
     def taken(self) -> int:
         """Samples that were put in."""
         return self.position + self._owed
+
+    def passes(self, clock: Clock, packet: Packet[AudioStream]) -> bool:
+        """Whether a packet comes so early that nobody wants it, nor what is decoded behind it."""
+        if self._resampler or not packet.duration or self.position > self._start - PRIMING:
+            return False
+        until = clock.at(packet.pts, self.position) + clock.lasts(packet)
+        if until <= self._start - PRIMING:
+            self.position = until
+        return until == self.position
 
     def put(self, frame: AudioFrame, skip: int) -> None:
         """Take a frame, without the first `skip` samples of what comes of it."""
@@ -249,11 +250,7 @@ class Track:
     def gap(self, samples: int, *, lost: bool) -> None:
         """Go on so many samples later."""
         self.flush()
-        before = max(0, self._start - self.position)
-        self.position += samples
-        if samples > before:
-            record(self._out, b"L" if lost else b"S", samples - before)
-        self._bound()
+        self._pass_by(samples, b"L" if lost else b"S")
 
     def _take(self, frame: AudioFrame, skip: int) -> int:
         """Take what comes from the resampler, without so many; returns how many are left of them"""
@@ -265,37 +262,32 @@ class Track:
         skip -= len(samples) - len(kept)
         if self._channel is not None and self._channel >= kept.shape[1]:
             self._write()
-            self._lack(len(kept))
+            self._pass_by(len(kept), b"L")
             return skip
         wanted = kept[max(0, self._start - self.position) :]
         self.position += len(kept)
         self._buffer += self._mono(wanted).astype("<i2").tobytes()
         if len(self._buffer) >= PIECE:
             self._write()
-        elif not self._buffer and self.position - self._said_at > RATE * 60:
-            self._said_at = self.position  # nothing of it is wanted, and somebody waits
-            record(self._out, b"S", 0)
         self._bound()
         return skip
 
-    def _lack(self, samples: int) -> None:
-        wanted = samples - max(0, min(samples, self._start - self.position))
+    def _pass_by(self, samples: int, kind: bytes) -> None:
+        before = max(0, self._start - self.position)
         self.position += samples
-        if wanted:
-            record(self._out, b"L", wanted)
+        if samples > before:
+            record(self._out, kind, samples - before)
         self._bound()
 
     def _mono(self, samples: Samples) -> Samples:
         if self._channel is not None:
             return samples[:, self._channel]
-        if samples.shape[1] == 1:
-            return samples[:, 0]
         mixed: Samples = (samples.sum(axis=1, dtype=np.int32) // samples.shape[1]).astype(np.int16)
         return mixed
 
     def _write(self) -> None:
         if self._buffer:
-            record(self._out, b"P", len(self._buffer), bytes(self._buffer))
+            record(self._out, b"P", len(self._buffer), self._buffer)
             self._buffer.clear()
 
     def _bound(self) -> None:
@@ -304,30 +296,47 @@ class Track:
             raise UnreadableError("too_long")
 
 
+class Clock:
+    """The file's own time, in samples. Where another clock begins, it goes on from what came."""
+
+    def __init__(self, container: InputContainer, stream: AudioStream, end: int) -> None:
+        self._base = float(stream.time_base or 0)
+        begins = (container.start_time or 0) / av.time_base  # a picture may begin before its sound
+        self._origin = begins if abs(begins) < 3600 else 0.0
+        self._end = end  # nothing is later than this
+
+    def at(self, pts: int | None, expected: int) -> int:
+        """Return when something is that was expected then."""
+        if pts is None:
+            return expected
+        at = round((pts * self._base - self._origin) * RATE)
+        if expected - OVERLAP < at <= expected + TOLERANCE or expected < at < self._end:
+            return at
+        self._origin += (at - expected) / RATE
+        return expected
+
+    def lasts(self, packet: Packet[AudioStream]) -> int:
+        """Return how many samples a packet says to have."""
+        return round((packet.duration or 0) * self._base * RATE)
+
+
 def sound(
     container: InputContainer, stream: AudioStream, track: Track, seconds: float, most: int
 ) -> None:
     """Write a track, in step with the times of its frames. Raises UnreadableError."""
-    base = float(stream.time_base or 0)
-    # Of the file, where its picture may begin before its sound.
-    begins = (container.start_time or 0) / av.time_base
-    origin = begins if abs(begins) < 3600 else 0.0
     bad_until = 0  # samples up to which packets since the last frame couldn't be decoded
-    end = min(most, round((seconds + 5) * RATE))  # no frame is later than this
-    for packet, frame in decoded(container, stream):
-        pts = packet.pts if frame is None else frame.pts
-        at = track.taken if pts is None else round((pts * base - origin) * RATE)
+    end = min(most, round((seconds + 5) * RATE))
+    clock = Clock(container, stream, end)
+    for packet, frame in decoded(container, stream, passes=lambda one: track.passes(clock, one)):
+        at = clock.at(packet.pts if frame is None else frame.pts, track.taken)
         if frame is None:
-            bad_until = max(bad_until, at + round((packet.duration or 0) * base * RATE))
+            bad_until = max(bad_until, at + clock.lasts(packet))
             continue
         ahead = at - track.taken
-        if ahead > TOLERANCE and at < end:
+        if ahead > TOLERANCE:
             # Before the first sound there is a film that began earlier.
             lost = bad_until > 0 or (ahead > SHORTEST_LOSS and track.taken > 0)
             track.gap(ahead, lost=lost)
-        elif not -OVERLAP < ahead <= TOLERANCE:  # another clock: what comes follows what came
-            origin += ahead / RATE
-            ahead = 0
         track.put(frame, -ahead if ahead < -TOLERANCE else 0)
         bad_until = 0
     track.flush()
@@ -351,39 +360,33 @@ def _kind(container: InputContainer) -> str:
     return container.format.name.split(",")[0]
 
 
-def record(out: BinaryIO, kind: bytes, number: int, data: bytes = b"") -> None:
+def record(out: BinaryIO, kind: bytes, number: int, data: bytes | bytearray = b"") -> None:
     """Write one record."""
     out.write(kind + number.to_bytes(8, "little") + data)
     out.flush()
 
 
 def main(what: str, most: float, channels: int, *numbers: int) -> None:
-    """Read standard input, of at most so many seconds and channels.
-
-    The numbers: seconds of processor, the channel that is wanted (-1: all), the first sample.
-    """
-    cpu, channel, start = numbers
+    """Read standard input, of at most so many seconds and channels; see decoding.py."""
+    cpu, channel, start = numbers  # seconds, -1 for all, a sample
     out = sys.stdout.buffer
     av.logging.set_level(None)
     warm_up()
     give_up_rights(cpu)
     why = b""
     try:
-        with os.fdopen(0, "rb", closefd=False) as file:
-            container, stream = opened(file)
-            known = facts(container, stream, most, channels)
-            about = json.dumps(known).encode()
-            record(out, b"F", len(about), about)
-            if what == "sound":
-                if channel >= known["channels"]:
-                    raise UnreadableError("no_sound")
-                samples = round(most * RATE)
-                track = Track(None if channel < 0 else channel, start, samples, out)
-                sound(container, stream, track, known["seconds"], samples)
-    except UnreadableError as problem:
-        why = str(problem).encode()
-    except MemoryError:
-        why = b"too_hard"
+        container, stream = opened(os.fdopen(0, "rb"))
+        known = facts(container, stream, most, channels)
+        about = json.dumps(known).encode()
+        record(out, b"F", len(about), about)
+        if channel >= known["channels"]:
+            raise UnreadableError("no_sound")
+        if what == "sound":
+            samples = round(most * RATE)
+            track = Track(None if channel < 0 else channel, start, samples, out)
+            sound(container, stream, track, known["seconds"], samples)
+    except (UnreadableError, MemoryError) as problem:
+        why = str(problem).encode() or b"too_hard"
     except BrokenPipeError:  # nobody wants it any more
         os._exit(0)
     except Exception:  # whatever a library makes of such a file

@@ -7,7 +7,7 @@ nobody waits for a caption, and a process may end in the middle and another go o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -93,7 +93,9 @@ class Part:
 class Transcriber(Protocol):
     """What an engine offers for recordings."""
 
-    def transcribe(self, track: Track, options: StreamOptions, begun: Begun) -> AsyncIterator[Part]:
+    def transcribe(
+        self, track: Track, options: StreamOptions, begun: Begun
+    ) -> AsyncGenerator[Part]:
         """Yield what is heard in a track from `begun` on; it ends with the track's last part.
 
         The next part isn't worked on before it is asked for, so that what was stored and what

@@ -56,7 +56,7 @@ async def parts_of(
 ) -> list[Part]:
     """Return the parts of a track, or the first of them as if the process ended then."""
     parts: list[Part] = []
-    async with aclosing(of(engine).transcribe(track, StreamOptions(), begun)) as coming:  # type: ignore[type-var]
+    async with aclosing(of(engine).transcribe(track, StreamOptions(), begun)) as coming:
         async for part in coming:
             parts.append(part)
             if len(parts) == most:

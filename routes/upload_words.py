@@ -49,12 +49,35 @@ REASONS = {
     "key_refused": N_("The speech service refuses this server’s key."),
     "credit_used_up": N_("The credit at the speech service is used up."),
     "plan_forbids": N_("The plan at the speech service doesn’t allow this."),
-    "no_stream": N_("The speech service is busy. It is tried again by itself."),
-    "plan_full": N_("The speech service is busy. It is tried again by itself."),
-    "unreachable": N_("The speech service can’t be reached. It is tried again by itself."),
-    "no_answer": N_("The speech service doesn’t answer. It is tried again by itself."),
-    "service_trouble": N_("The speech service has trouble. It is tried again by itself."),
+    "no_stream": N_("The speech service is busy."),
+    "plan_full": N_("The speech service is busy."),
+    "unreachable": N_("The speech service can’t be reached."),
+    "no_answer": N_("The speech service doesn’t answer."),
+    "service_trouble": N_("The speech service has trouble."),
+    "unexpected_answer": N_("What the speech service answers can’t be read."),
+    "unfinished": N_("The speech service doesn’t get done with it."),
+    "no_memory": N_("This server has no room to work on it."),
+    "settings_refused": N_("The speech service refuses the languages or words of this recording."),
+    "audio_refused": N_("The speech service can’t read the sound."),
+    "not_the_service": N_(
+        "Whoever runs this server has to correct the address of the speech service."
+    ),
+    "malformed": N_("Whoever runs this server has to correct the address of the speech service."),
 }
+# What may pass without that anybody does something.
+PASSING = frozenset(
+    (
+        "no_stream",
+        "plan_full",
+        "unreachable",
+        "no_answer",
+        "service_trouble",
+        "unexpected_answer",
+        "unfinished",
+        "no_memory",
+    )
+)
+AGAIN = N_("It is tried again by itself.")
 TROUBLE = N_("The speech engine could not do it (%(code)s).")
 
 
@@ -78,7 +101,7 @@ def lack(code: Lack, file: UploadFile | None) -> str:
     )
 
 
-def reason(code: str) -> str:
+def reason(code: str, *, waits: bool = False) -> str:
     """Return why an upload waits or has failed, as it is stored; empty for no reason."""
     first, _, rest = code.partition(" ")
     if not first:
@@ -86,5 +109,6 @@ def reason(code: str) -> str:
     if first == "unreadable":
         return flaw(rest)
     if first in REASONS:
-        return gettext(REASONS[first])
+        why = gettext(REASONS[first])
+        return f"{why} {gettext(AGAIN)}" if waits and first in PASSING else why
     return gettext(TROUBLE, code=first)

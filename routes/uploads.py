@@ -206,7 +206,7 @@ async def _show(
         recorded_at=recorded_at(upload, files),
         most_mb=own.most // 1_000_000,
         most_files=MAX_FILES,
-        reason=upload_words.reason(upload.reason),
+        reason=upload_words.reason(upload.reason, waits=upload.state != "FAILED"),
         flaws=upload_words.flaw,
         **spoken.fields(
             request,

@@ -81,6 +81,16 @@ def test_a_refusal_is_said_and_can_be_tried_again(gladia: GladiaEmulator, place:
     ada.wait_for("FAILED")
     page = ada.http.get(ada.path, headers=HTML).text
     assert "The credit at the speech service is used up." in page
+    # What may pass is no more tried again by itself than this, once it has failed.
+    for code, words in (
+        ("service_trouble 503", "The speech service has trouble."),
+        ("audio_refused 413", "The speech service can’t read the sound."),
+        ("settings_refused", "refuses the languages or words of this recording"),
+    ):
+        ada.tables("UPDATE uploads SET reason = $2 WHERE id = $1", ada.upload, code)
+        page = ada.http.get(ada.path, headers=HTML).text
+        assert words in page
+        assert "tried again by itself" not in page
     assert "Not all of this recording" in ada.http.get(f"/s/{slug}", headers=HTML).text
     fault.cancel()
     assert ada.act("again").status_code == 204

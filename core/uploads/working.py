@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, cast
@@ -219,7 +219,7 @@ class Working:
                 self._place(work, track), options, self._begun[track.number]
             )
             # Only one file is read at a time: each takes a process and its memory.
-            async with aclosing(cast("AsyncGenerator[Part]", parts)) as turn:
+            async with aclosing(parts) as turn:
                 if await self._take_turn(work, track, turn, allowance):
                     del left[track.number], self._begun[track.number]
         if work.audio_days:

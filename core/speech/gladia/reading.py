@@ -16,7 +16,7 @@ from core.speech.recorded.model import Track
 
 
 class Reader:
-    """Cuts a track, decoding it once: each decoding begins at the beginning of its file."""
+    """Cuts a track, with one process to decode it as long as one cut follows the other."""
 
     def __init__(self, track: Track) -> None:
         self._track = track

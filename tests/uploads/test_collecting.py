@@ -82,9 +82,11 @@ def test_what_broke_off_is_there_as_far_as_it_came(ada: Uploader) -> None:
             f"Content-Type: application/octet-stream\r\nContent-Length: {len(data)}\r\n\r\n"
         )
         line.send(data[:700_000])
-        wait_until(lambda: ada.files and ada.files[0].stat().st_size > 200_000)
+        wait_until(lambda: ada.files and ada.files[0].stat().st_size > 500_000)
         # Meanwhile nobody else writes into it.
-        assert ada.piece(1, 0, b"x").status_code == 409
+        there = ada.files[0].stat().st_size
+        answer = ada.piece(1, there, b"x")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "upload_busy")
     wait_until(lambda: ada.row("(SELECT received FROM upload_files WHERE upload_id = id)"))
     there = ada.begin("long.wav", len(data)).json()["received"]
     assert 0 < there <= 700_000

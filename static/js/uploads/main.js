@@ -64,10 +64,12 @@ async function sendOne(file) {
 }
 
 if (adding && input instanceof HTMLInputElement) {
-  input.addEventListener('change', () => {
+  const take = () => {
     add(input.files ?? []);
     input.value = '';
-  });
+  };
+  input.addEventListener('change', take);
+  take(); // what was chosen before this was loaded
   adding.addEventListener('submit', (event) => event.preventDefault());
   adding.addEventListener('dragover', (event) => {
     event.preventDefault();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from core.spoken import CODES
 from core.store import recordings
 from core.store.recordings import Heard
 from core.text import matches, one_line, without_controls
-from core.transcript.reading import TranscriptReader
+from core.transcript.reading import TranscriptReader, Window
 from routes import reading
 from routes.turns import turns
 from web.compression import compressed
@@ -32,6 +32,7 @@ from web.request import look, services
 
 LINES = 100  # at once: some screens of them, which take a server some 15 ms
 LINES_ABOVE = 20  # one that a link leads to: what was said before it
+LINES_AMONG = 1_000  # of a part that is asked for anew: those that have come among its lines
 MAX_SPEAKER = 80  # characters of an id
 MAX_FOUND = 100  # characters that are looked for
 MOST_FOUND = 1_000  # lines that have them; who gets more looks for something else
@@ -42,14 +43,16 @@ class Asked:
     """Which part of a transcript an address asks for.
 
     `line` is one that is to be seen with those around it, `after` and `before` one beside which
-    they begin. `speaker` leaves out all others' lines, `found` is what lines are looked for with.
-    `all` of them are for print. `lang` is the code of the language that they are read in.
+    they begin; `since` is the first, and `to` the last, of lines that are asked for anew, with what
+    has come among them. `speaker` leaves out all others' lines, `found` is what lines are looked
+    for with. `all` of them are for print. `lang` is the code of the language that they are read in.
     """
 
     line: LineId | None = None
     after: LineId | None = None
     before: LineId | None = None
     since: LineId | None = None
+    to: LineId | None = None
     speaker: str | None = None
     found: str = ""
     all: bool = False
@@ -64,14 +67,9 @@ class Asked:
 def asked_of(request: Request) -> Asked:
     """Return what an address asks for; what names nothing that could be counts as not said."""
     query = request.query_params
-    line, after, before, since = (
-        line_id(query.get(name, "")) for name in ("line", "after", "before", "since")
-    )
+    places = ("line", "after", "before", "since", "to")
     return Asked(
-        line,
-        after,
-        before,
-        since,
+        *(line_id(query.get(name, "")) for name in places),
         without_controls(query.get("speaker", ""), MAX_SPEAKER) or None,
         one_line(query.get("q", ""), MAX_FOUND),
         "all" in query,
@@ -171,14 +169,32 @@ async def _part_of(reader: TranscriptReader, view: View, asked: Asked) -> Part:
         raise NotFoundError
     if asked.before is not None:
         found = await window("before", key, LINES)
-        return Part(found.lines, earlier=not found.whole, later=True)
+        return Part(found.lines, not found.whole, later=True, whole=found.whole)
+    begin = key if asked.since is None else just_before(key)
+    if asked.to is not None:
+        end = await reader.key_of(view.session, asked.to)
+        if end is None:
+            raise NotFoundError
+        anew = await _between(partial(window, "after", begin), end)
+        return Part(anew, later=True, whole=place is None)
     if asked.line is None:
-        begin = key if asked.since is None else just_before(key)
         found = await window("after", begin, LINES)
         return Part(found.lines, place is not None, not found.whole, place is None)
     above = await window("before", key, LINES_ABOVE)
     found = await window("after", just_before(key), LINES)
     return Part([*above.lines, *found.lines], not above.whole, not found.whole, above.whole)
+
+
+async def _between(window: Callable[[int], Awaitable[Window]], end: Key) -> list[Line]:
+    """Return the lines of a window up to a place; NotFoundError where that is too far.
+
+    A reload shows those in parts.
+    """
+    for most in (2 * LINES, LINES_AMONG):
+        found = await window(most)
+        if found.whole or found.lines[-1].key >= end:
+            return [one for one in found.lines if one.key <= end]
+    raise NotFoundError
 
 
 async def read(reader: TranscriptReader, view: View, asked: Asked) -> Excerpt:
@@ -222,8 +238,8 @@ def values(excerpt: Excerpt, sound: Mapping[int, Heard]) -> dict[str, Any]:
         "earlier": part.earlier,
         "later": part.later,
         "coming": excerpt.coming and not asked.found,
-        "again": asked.query(**_again(part, asked, ids)),
-        "polled": asked.since is not None,
+        "ends": not part.later and asked.before is None,
+        "again": _again(part, asked, ids),
         "path": view.path,
         "parts": view.parts,
         "corrects": view.corrects,
@@ -250,7 +266,8 @@ async def lines_of(request: Request) -> Response:
     """GET /s/{slug}/transcript/lines?after=…: who may read, some lines as they stand in the page.
 
     `after` and `before` name a line beside which they begin, `line` one that is among them,
-    `since` the first of them; `all` are for print. `speaker` leaves out all others'.
+    `since` the first of them and `to` the last; `all` are for print. `speaker` leaves out all
+    others'.
     """
     return await some(request, view_of(await look(request)))
 

@@ -127,6 +127,11 @@ def test_lines_come_behind_and_before_others(long: Talk) -> None:
     assert 'rel="prev"' not in long.lines("?after=100")
     assert ids(long.lines("?line=200"))[0] == "180"
     assert ids(long.lines("?since=380")) == [str(n) for n in range(380, 401)]
+    # A part is asked for anew, whatever has come among its lines: within a bound.
+    assert ids(long.lines("?since=80&to=120")) == [str(n) for n in range(80, 121)]
+    assert ids(long.lines("?to=3")) == ["1", "2", "3"]
+    lines = f"/s/{long.slug}/transcript/lines"
+    assert long.host.http.get(f"{lines}?since=80&to=9999").status_code == 404
     assert len(ids(long.lines("?all"))) == 400
 
 

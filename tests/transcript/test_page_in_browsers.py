@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -36,19 +37,31 @@ SHOWN = "document.querySelectorAll('#transcript .words').length"
 
 
 @pytest.fixture(scope="module")
-def talk(make_server_in: MakeServer, make_database: Callable[[], str]) -> tuple[Visitor, str]:
-    """A session of four hundred and fifty lines that is over, and its host."""
+def place(make_server_in: MakeServer, make_database: Callable[[], str]) -> tuple[Visitor, Tables]:
+    """A host, and the tables of her server."""
     database = make_database()
     server = make_server_in(DATABASE_URL=database)
-    ada = Visitor(server.url).sign_in("Ada Lovelace")
+    return Visitor(server.url).sign_in("Ada Lovelace"), Tables(database)
+
+
+def talked(place: tuple[Visitor, Tables], count: int) -> tuple[str, list[str]]:
+    """Have so many lines been said in a session that goes on; return its slug, and who spoke."""
+    ada, tables = place
     slug = ada.start_session("Ferries")
     speakers = [ada.join(slug)["you"]["identity"]]
-    speakers.append(Visitor(server.url).be_guest(slug, "Bo").join(slug)["you"]["identity"])
-    tables = Tables(database)
-    tables(WRITE, speakers, COUNT)
+    speakers.append(Visitor(ada.url).be_guest(slug, "Bo").join(slug)["you"]["identity"])
+    tables(WRITE, speakers, count)
+    return slug, speakers
+
+
+@pytest.fixture(scope="module")
+def talk(place: tuple[Visitor, Tables]) -> tuple[Visitor, str]:
+    """A session of four hundred and fifty lines that is over, and its host."""
+    ada, tables = place
+    slug, speakers = talked(place, COUNT)
     tables(TOPICS, speakers[0])
     ada.end(slug)
-    return ada, f"{server.url}/s/{slug}"
+    return ada, f"{ada.url}/s/{slug}"
 
 
 async def shown(page: Page, count: int) -> None:
@@ -149,3 +162,36 @@ async def test_without_scripts_it_is_read_too(
     await expect(page.locator("#transcript mark")).to_have_count(9)
     await page.locator("#transcript .at").nth(8).click()
     await expect(page.locator("#u-450")).to_be_in_viewport()
+
+
+LATE = """
+    INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s, end_s)
+    SELECT session_id, 'late', n, 500 + n, identity, 'Late words ' || n, at, at + 1
+    FROM participants, CAST($2 AS int) n, CAST($3 AS float8) at WHERE identity = $1"""
+
+
+async def test_words_that_come_late_stand_where_they_belong(
+    place: tuple[Visitor, Tables], browsers: Browsers
+) -> None:
+    ada, tables = place
+    slug, speakers = await asyncio.to_thread(talked, place, 250)
+    page = await browsers.page(viewport={"width": 1280, "height": 900})
+    await be(page.context, ada)
+    await page.clock.install()
+    # From a line in the middle: what is before it is there once, and isn't asked for further.
+    await page.goto(f"{ada.url}/s/{slug}/transcript?line=150")
+    await page.get_by_role("link", name="Earlier").click()
+    await expect(page.locator("#u-30")).to_be_attached()
+
+    # Between the lines of each part, those are asked for that somebody sees.
+    for number, (second, before) in enumerate([(2001, 200), (1355, 135), (405, 40)], 1):
+        await page.locator(f"#u-{before}").scroll_into_view_if_needed()
+        await asyncio.to_thread(tables, LATE, speakers[1], number, float(second))
+        await page.clock.run_for(11_500)
+        await expect(page.get_by_text(f"Late words {number}")).to_be_visible()
+    # What had come after the first part was there once the last lines of it were seen.
+    await shown(page, 250 - 29 + 3)
+    order = await page.locator("#transcript .words").evaluate_all("all => all.map((one) => one.id)")
+    numbers = [one.removeprefix("u-") for one in order]
+    assert len(set(numbers)) == len(numbers), "each once"
+    assert [numbers[numbers.index(f"50{one}") - 1] for one in (1, 2, 3)] == ["200", "135", "40"]

@@ -4,3 +4,4 @@ import '../lib/times.js';
 import './print.js';
 import './reading.js';
 import './finding.js';
+import './growing.js';

@@ -67,9 +67,15 @@ class Asked:
 def asked_of(request: Request) -> Asked:
     """Return what an address asks for; what names nothing that could be counts as not said."""
     query = request.query_params
-    places = ("line", "after", "before", "since", "to")
+    line, after, before, since, to = (
+        line_id(query.get(name, "")) for name in ("line", "after", "before", "since", "to")
+    )
     return Asked(
-        *(line_id(query.get(name, "")) for name in places),
+        line,
+        after,
+        before,
+        since,
+        to,
         without_controls(query.get("speaker", ""), MAX_SPEAKER) or None,
         one_line(query.get("q", ""), MAX_FOUND),
         "all" in query,

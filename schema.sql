@@ -651,6 +651,30 @@ CREATE TABLE IF NOT EXISTS upload_tracks (
 );
 CREATE INDEX IF NOT EXISTS upload_tracks_identity ON upload_tracks (identity);
 
+-- Tracks that are transcribed no more: what a service still has of them, and when a process last took
+-- it on to have it deleted. However a track goes, with its upload, session or space, it comes here.
+CREATE TABLE IF NOT EXISTS discarded_tracks (
+    id          bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    until       double precision NOT NULL,
+    state       text NOT NULL,
+    discarded_at timestamptz NOT NULL DEFAULT now(),
+    tried_at    timestamptz
+);
+CREATE OR REPLACE FUNCTION discard_track() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO discarded_tracks (until, state)
+        SELECT OLD.until, OLD.state WHERE OLD.state <> '' AND NOT OLD.done;
+    RETURN NULL;
+END $$;
+DO $$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgname = 'tracks_discarded' AND tgrelid = 'upload_tracks'::regclass
+    ) THEN
+        CREATE TRIGGER tracks_discarded AFTER DELETE ON upload_tracks
+            FOR EACH ROW EXECUTE FUNCTION discard_track();
+    END IF;
+END $$;
+
 -- Older databases: what their tables lack of those above, oldest first, each as it stands there.
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS client text NOT NULL DEFAULT '';
 ALTER TABLE utterances ADD COLUMN IF NOT EXISTS until bigint NOT NULL DEFAULT 0;

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, cast
@@ -24,7 +24,7 @@ from core.speech.engine import Engine, EngineError, NoSlotError, StreamOptions
 from core.speech.reasons import Reason
 from core.speech.recorded.model import Begun, Part, Track, Transcriber, UnreadableError
 from core.spoken import Spoken, names_among, together
-from core.store import upload_work, uploads
+from core.store import discarded_tracks, upload_work, uploads
 from core.store.upload_work import GoneError, Said, Sent, Work, WorkTrack
 from core.uploads.keeping import keep_sound
 from core.uploads.shelf import UploadShelf
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0  # for an upload that waits
 CLEAR_EVERY_S = 5.0  # what nobody needs any more is looked for
+FORGOTTEN_AT_ONCE = 10  # tracks: a service is asked for each, some of them for two minutes
 LEASE_S = 30.0  # for which others leave an upload to us after we last said so
 RENEW_EVERY_S = 2.0  # which finds, too, what was stopped or deleted
 AT_ONCE = 100  # uploads that one look lets go
@@ -43,6 +44,8 @@ MOST_PAUSE_S = 1800.0
 MOST_TRIES = 12
 TURN_S = 600.0  # of a track, until it is another one's turn: readers see how people answer
 USED_UP_PAUSE_S = 600.0  # a space may have minutes again after midnight, or as somebody says
+
+GONE = "an upload that is transcribed was deleted, or is another process's by now"
 
 
 class _UsedUpError(Exception):
@@ -82,7 +85,7 @@ class Working:
         self._installation = installation
         self._price = price  # of a minute
         self._jobs: list[asyncio.Task[None]] = []
-        self._at_work: tuple[Work, asyncio.Task[None]] | None = None
+        self._at_work: tuple[Work, asyncio.Task[None]] | None = None  # what `stop` ends at once
         self._begun: dict[int, Begun] = {}  # where each track came to of the upload at work
 
     def start(self) -> None:
@@ -91,7 +94,11 @@ class Working:
         self._jobs = [asyncio.create_task(again_and_again(self._clear, CLEAR_EVERY_S))]
         if self._transcriber is not None:
             next_one = partial(self._next, self._transcriber)
-            self._jobs.append(asyncio.create_task(again_and_again(next_one, LOOK_EVERY_S)))
+            forget = partial(self._forget, self._transcriber)
+            self._jobs += [
+                asyncio.create_task(again_and_again(next_one, LOOK_EVERY_S)),
+                asyncio.create_task(again_and_again(forget, CLEAR_EVERY_S)),
+            ]
 
     async def close(self) -> None:
         """Stop where it is: another process goes on from there."""
@@ -105,12 +112,9 @@ class Working:
 
         Raises DatabaseAwayError.
         """
-        begun = _begun(await upload_work.tracks(self._db, upload_id))
         await uploads.give_up(self._db, upload_id)
         if self._at_work is not None and self._at_work[0].id == upload_id:
             self._at_work[1].cancel()
-        else:
-            await self._forget(begun)
         await asyncio.to_thread(self._shelf.clear, upload_id)
 
     async def _next(self, transcriber: Transcriber) -> None:
@@ -132,8 +136,7 @@ class Working:
                     with suppress(DatabaseAwayError):
                         await upload_work.leave(self._db, work)
             if task.cancelled():
-                log.info("an upload was stopped while it was transcribed")
-                await self._forget(self._begun.values())
+                log.info("an upload is left that was transcribed")
             elif (problem := task.exception()) is not None:
                 raise problem
 
@@ -143,6 +146,7 @@ class Working:
         try:
             await self._make(work, transcriber)
         except GoneError:
+            log.warning(GONE)
             raise asyncio.CancelledError from None  # as by whoever has stopped it
         except DatabaseAwayError:
             raise  # it is ours still, and gone on with at once
@@ -181,6 +185,7 @@ class Working:
             try:
                 await upload_work.renew(self._db, work, LEASE_S)
             except GoneError:
+                log.warning(GONE)
                 task.cancel()
                 return
             except DatabaseAwayError:
@@ -202,11 +207,11 @@ class Working:
         await upload_work.failed(self._db, work, reason)
         UPLOADS.labels("failed").inc()
 
-    async def _forget(self, begun: Iterable[Begun]) -> None:
-        """Have a service forget what it still has."""
-        for one in begun:
-            if one.state and self._transcriber is not None:
-                await self._transcriber.forget(one)
+    async def _forget(self, transcriber: Transcriber) -> None:
+        """Have a service delete what it still has of tracks that are transcribed no more."""
+        for track in await discarded_tracks.claim(self._db, FORGOTTEN_AT_ONCE):
+            await transcriber.forget(Begun(track.until, track.state))
+            await discarded_tracks.forgotten(self._db, track)
 
     async def _make(self, work: Work, transcriber: Transcriber) -> None:
         """Transcribe all tracks in turns, that first which is least far, and keep their sound."""
@@ -291,9 +296,7 @@ class Working:
     async def _clear(self) -> None:
         """Let go of uploads of which nothing came for long, and of files that nobody needs."""
         for upload_id in await upload_work.due(self._db, AT_ONCE):
-            begun = _begun(await upload_work.tracks(self._db, upload_id))
             await uploads.give_up(self._db, upload_id)
-            await self._forget(begun)
         old = await asyncio.to_thread(lambda: list(self._shelf.old()))
         if not old:
             return
@@ -301,10 +304,6 @@ class Working:
         for upload_id in old:
             if upload_id not in wanted:
                 await asyncio.to_thread(self._shelf.clear, upload_id)
-
-
-def _begun(tracks: Iterable[WorkTrack]) -> list[Begun]:
-    return [Begun(one.until, one.state) for one in tracks if not one.done]
 
 
 def _code(reason: Reason) -> str:

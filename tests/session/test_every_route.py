@@ -115,7 +115,7 @@ def test_reading_changes_nothing(world: World) -> None:
 
 # What reading may change: whom a host sees at the door, when something was used last, that a file
 # was saved. The columns are written by the server's own rounds, and when a token was used.
-NOTED = {"participants", "logins", "space_events", "discarded_recordings"}
+NOTED = {"participants", "logins", "space_events", "discarded_recordings", "discarded_tracks"}
 ROUNDS = "to_jsonb(t) - ARRAY['polled_at', 'call_open', 'used_at', 'tried_at']"
 
 

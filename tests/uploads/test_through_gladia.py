@@ -96,3 +96,54 @@ def test_a_refusal_is_said_and_can_be_tried_again(gladia: GladiaEmulator, place:
     assert ada.act("again").status_code == 204
     ada.wait_for("DONE")
     assert len(ada.lines(slug)) == 3
+
+
+@pytest.fixture
+def at_gladia(gladia: GladiaEmulator, place: AppServer) -> Iterator[tuple[Uploader, str]]:
+    """An upload that Gladia has, and that another process is said to have taken since; its link."""
+    ada = Uploader(place)
+    ada.make()
+    ada.send("both.wav", wav(ONE, TWO))
+    never = gladia.faults.recorded.slow("get", 60.0, times=None)
+    slug = ada.start(**BOTH)
+    wait_until(lambda: ada.tables(AT_GLADIA, ada.upload))
+    logged = len(place.log)
+    ada.tables(TAKEN, ada.upload, "another", 3600.0)
+    wait_until(lambda: "is another process's" in place.log[logged:])
+    never.cancel()
+    yield ada, slug
+
+
+AT_GLADIA = "SELECT FROM upload_tracks WHERE upload_id = $1 AND state LIKE '%\"job\":%'"
+TAKEN = """
+    UPDATE uploads SET taken_by = $2, taken_until = now() + $3 * interval '1 second' WHERE id = $1"""
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        "DELETE FROM sessions WHERE slug = $1",
+        "DELETE FROM spaces WHERE id = (SELECT space_id FROM sessions WHERE slug = $1)",
+    ],
+)
+def test_a_service_forgets_what_is_deleted(
+    gladia: GladiaEmulator, at_gladia: tuple[Uploader, str], delete: str
+) -> None:
+    ada, slug = at_gladia
+    assert len(gladia.uploads) == 1
+    ada.tables(delete, slug)
+    wait_until(lambda: gladia.uploads == [])
+    wait_until(lambda: not ada.tables("SELECT FROM discarded_tracks"))
+
+
+def test_who_comes_next_goes_on_with_what_a_service_has(
+    gladia: GladiaEmulator, at_gladia: tuple[Uploader, str]
+) -> None:
+    ada, slug = at_gladia
+    before = gladia.billed_seconds
+    ada.tables(TAKEN, ada.upload, "another", 0.0)  # which died
+    ada.wait_for("DONE")
+    assert len(ada.lines(slug)) == 3
+    paid = gladia.billed_seconds - before
+    assert paid < 20, "the other channel alone"
+    assert gladia.uploads == []

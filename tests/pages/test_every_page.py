@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from core.speech.engine import BYTES_PER_SECOND
 from tests.conftest import MakeServer
@@ -22,6 +22,7 @@ from tests.support.recorded import sounded
 from tests.support.tables import Tables
 from tests.support.visitors import Visitor
 from tests.support.walk import LANGUAGES, LONG_NAME, LONG_WORD, Meeting, Walk, World
+from tests.uploads.uploader import hum, wav
 
 pytestmark = pytest.mark.browser
 
@@ -101,6 +102,7 @@ async def hosts_pages(walk: Walk, site: Site, meeting: Meeting) -> None:
     await page.locator("#minutes .meter").scroll_into_view_if_needed()
     await walk.look("usage")
     await planned_pages(walk, site)
+    await upload_pages(walk, site)
     await walk.goto("/setup", "setup")
     await walk.goto(f"/s/{site.ended}")
     await page.locator(".usage summary").click()
@@ -153,6 +155,29 @@ async def sharing_pages(walk: Walk, site: Site) -> None:
     await walk.look("sharing")
     link = await walk.page.locator(".shared-link").first.input_value()
     await walk.goto(link.removeprefix(site.server.url), "shared")
+
+
+async def upload_pages(walk: Walk, site: Site) -> None:
+    """A recording from its form to where it can be started, and one that can't be."""
+    page = walk.page
+    space = await asyncio.to_thread(site.tables.one, "SELECT space_id FROM sessions LIMIT 1")
+    await walk.goto(f"/spaces/{space}/uploads")
+    await page.locator("[name=title]").fill(LONG_WORD)
+    await walk.look("upload-new")
+    await page.locator("form.settings .primary").click()
+    files = {f"{LONG_WORD}.wav": wav(hum(1), hum(1)), "picture.wav": b"no sound"}
+    await page.locator("#adding-files").set_input_files(
+        [FilePayload(name=name, mimeType="audio/wav", buffer=it) for name, it in files.items()]
+    )
+    await page.locator("[data-separate]").check()
+    await expect(page.locator(".names .input")).to_have_count(2)
+    await expect(page.locator(".file .problem")).to_be_visible()
+    await page.locator("#speakers .primary").click()
+    await expect(page.locator("ul.problem")).to_be_visible()
+    await page.locator(".asks > summary").click()
+    await walk.look("upload-refused")
+    await page.locator(".asks form .primary").click()
+    await page.wait_for_url("**/uploads")
 
 
 async def planned_pages(walk: Walk, site: Site) -> None:

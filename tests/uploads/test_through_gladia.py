@@ -116,7 +116,8 @@ def at_gladia(gladia: GladiaEmulator, place: AppServer) -> Iterator[tuple[Upload
 
 AT_GLADIA = "SELECT FROM upload_tracks WHERE upload_id = $1 AND state LIKE '%\"job\":%'"
 TAKEN = """
-    UPDATE uploads SET taken_by = $2, taken_until = now() + $3 * interval '1 second' WHERE id = $1"""
+    UPDATE uploads SET taken_by = $2, taken_until = now() + $3 * interval '1 second'
+    WHERE id = $1"""
 
 
 @pytest.mark.parametrize(

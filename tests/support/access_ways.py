@@ -296,13 +296,14 @@ def ends(stage: Stage) -> bool:
 
 async def reads(stage: Stage) -> bool:
     await listens(stage)
+    await asyncio.to_thread(_said, stage)
     meanwhile = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}/transcript")
     assert meanwhile.status_code in (200, 404)
     assert (await asyncio.to_thread(stage.ada.end, stage.slug)).status_code == 303
     page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}")
     assert page.status_code in (200, 403)
     assert (page.status_code == 200) is (meanwhile.status_code == 200)
-    return page.status_code == 200 and "data-print" in page.text
+    return page.status_code == 200 and "good morning" in page.text
 
 
 async def hears(stage: Stage) -> bool:
@@ -326,6 +327,7 @@ async def shares(stage: Stage) -> bool:
     address = f"/s/{stage.slug}/share"
     before = await asyncio.to_thread(stage.who.http.post, address, data={"days": "7"})
     assert before.status_code in (401, 404, 409), "it goes on"
+    await asyncio.to_thread(_said, stage)
     assert (await asyncio.to_thread(stage.ada.end, stage.slug)).status_code in (303, 403)
     page = await asyncio.to_thread(stage.who.http.get, f"/s/{stage.slug}")
     shown = await asyncio.to_thread(stage.who.http.get, address)
@@ -374,8 +376,9 @@ async def corrects(stage: Stage) -> bool:
     return await asyncio.to_thread(_corrects, stage)
 
 
-def _corrects(stage: Stage) -> bool:
-    said = stage.place.tables.one(
+def _said(stage: Stage) -> int:
+    """Have somebody have said something, and return its number."""
+    said: int = stage.place.tables.one(
         "INSERT INTO utterances (session_id, stream, utterance, seq, identity, text, start_s,"
         " end_s) SELECT session_id, 's', n::text, n, identity, 'good morning', n, n + 1"
         " FROM participants, (SELECT coalesce(max(seq), 0) + 1 AS n FROM utterances"
@@ -384,6 +387,11 @@ def _corrects(stage: Stage) -> bool:
         stage.slug,
         stage.target,
     )
+    return said
+
+
+def _corrects(stage: Stage) -> bool:
+    said = _said(stage)
     line, headers = f"/s/{stage.slug}/transcript/lines/{said}", {"Accept": "application/json"}
     form = {"revision": "0", "text": "Good morning."}
     corrected = stage.who.http.post(line, data=form, headers=headers).is_success

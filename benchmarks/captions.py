@@ -31,10 +31,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from benchmarks.rig import prioritise
-from benchmarks.soak import emulated_gladia, without_end
+from benchmarks.soak import beside, emulated_gladia, without_end
 from core.speech.engine import BYTES_PER_SAMPLE, SAMPLE_RATE
 from tests.audio.kept import Kept
-from tests.emulators.gladia import API_KEY
 from tests.emulators.wordaudio import silence, speak, vocabulary
 from tests.support.app_server import AppServer
 from tests.support.own_postgres import OwnPostgres
@@ -193,13 +192,7 @@ async def run(speakers: int, turns: int, seconds: float) -> str:
         OwnPostgres() as postgres,
         emulated_gladia() as gladia,
     ):
-        environment = {
-            "DATABASE_URL": postgres.url,
-            "GLADIA_API_KEY": API_KEY,
-            "GLADIA_API_URL": gladia,
-            "GLADIA_MAX_STREAMS": "1000",
-            "RATE_LIMIT_FACTOR": "1000",
-        }
+        environment = beside(postgres.url, gladia)
         server = await asyncio.to_thread(AppServer(Path(folder), environment).start)
         words = without_end(vocabulary(60_000, seed=18))
         halves: dict[bool, list[Room]] = {False: [], True: []}

@@ -455,6 +455,17 @@ def emulated_gladia() -> Iterator[str]:
             process.terminate()
 
 
+def beside(database_url: str, gladia: str) -> dict[str, str]:
+    """Return the settings of a server that many people speak to through Gladia's emulator."""
+    return {
+        "DATABASE_URL": database_url,
+        "GLADIA_API_KEY": API_KEY,
+        "GLADIA_API_URL": gladia,
+        "GLADIA_MAX_STREAMS": "1000",
+        "RATE_LIMIT_FACTOR": "1000",
+    }
+
+
 async def run(people: int, minutes: float, session_s: float) -> str:
     """Run all of it, and return the report."""
     with (
@@ -462,13 +473,7 @@ async def run(people: int, minutes: float, session_s: float) -> str:
         OwnPostgres() as postgres,
         emulated_gladia() as gladia,
     ):
-        environment = {
-            "DATABASE_URL": postgres.url,
-            "GLADIA_API_KEY": API_KEY,
-            "GLADIA_API_URL": gladia,
-            "GLADIA_MAX_STREAMS": "1000",
-            "RATE_LIMIT_FACTOR": "1000",
-        }
+        environment = beside(postgres.url, gladia)
         server = await asyncio.to_thread(AppServer(Path(folder), environment).start)
         place = Place(server, Visitor(server.url).sign_in("Ada Lovelace"), Book())
         try:
